@@ -1,0 +1,8 @@
+//! Holds a host against what a container image demands of it, and says what is missing.
+//!
+//! The modules stand in the order in which data flows; a module names only what stands before it
+//! (`integration/layers.rs` enforces that). `ARCHITECTURE.md` has the map.
+
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make fixtures and look at them"))]
+
+pub mod version;
