@@ -6,3 +6,4 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make fixtures and look at them"))]
 
 pub mod version;
+pub mod spec;

@@ -1,0 +1,145 @@
+//! Turns the bytes of a compatibility specification into rules that cannot be wrong. Never looks at a host.
+
+mod problem;
+mod yaml;
+mod reader;
+mod nfd;
+pub mod compiled;
+mod pattern;
+mod template;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::version::Version;
+
+pub use pattern::{Pattern, PatternError};
+pub use problem::{Malformed, Place, Problem, nearest};
+pub use template::{Matched, Template, TemplateError};
+
+/// Reads a spec, whatever its format.
+///
+/// # Errors
+///
+/// All that is wrong with it, each with line and column; what a host would never reach is wrong all the same.
+pub fn parse(bytes: &[u8]) -> Result<Spec, Malformed> {
+    nfd::read(&yaml::parse(bytes)?)
+}
+
+/// What an image demands: alternatives, of which one has to fit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    /// The alternatives, in the order of the document.
+    pub sets: Vec<Set>,
+}
+
+/// One alternative (NFD: a compatibility set): fits if all its rules hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Set {
+    /// A name by which callers select sets; often empty.
+    pub tag: String,
+    /// Preference among sets that fit: the heavier is preferred.
+    pub weight: i64,
+    /// What the author says about it.
+    pub description: String,
+    /// All of them have to hold.
+    pub rules: Vec<Rule>,
+    /// Where the set starts.
+    pub at: Place,
+}
+
+/// A named group of terms (NFD: `GroupRule`): `matchFeatures` hold, and at least one of `matchAny` if there are any.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// For reports only: may be empty, need not be unique.
+    pub name: String,
+    /// Published as attributes of `rule.matched` when the rule holds.
+    pub vars: BTreeMap<String, String>,
+    /// Makes further such attributes out of what the terms matched.
+    pub vars_template: Option<Template>,
+    /// All of them have to hold.
+    pub match_features: Vec<Term>,
+    /// Alternatives, each a list of terms that have to hold together.
+    pub match_any: Vec<Vec<Term>>,
+    /// Where the rule starts.
+    pub at: Place,
+}
+
+/// What is demanded of one feature (NFD: `FeatureMatcherTerm`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Term {
+    /// As the author wrote it; looked up in lower case, as NFD does.
+    pub feature: String,
+    /// Demands on named elements. `Some` and empty is not `None`: see NFD's `MatchMulti`.
+    pub expressions: Option<Vec<(String, Expression)>>,
+    /// A demand on the names of elements: at least one name has to meet it.
+    pub name: Option<Expression>,
+    /// Where the term starts.
+    pub at: Place,
+}
+
+/// One test, and where it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Expression {
+    /// What is tested.
+    pub test: Test,
+    /// Where: the element's name for `matchExpressions`, the operator's mapping for `matchName`.
+    pub at: Place,
+}
+
+/// An operator with operands that fit it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Test {
+    /// The empty operator: always true.
+    Any,
+    /// The element is there.
+    Exists,
+    /// The element is not there.
+    DoesNotExist,
+    /// The value is one of these, to the byte.
+    In(Vec<String>),
+    /// The value is none of these. False for an element that is not there.
+    NotIn(Vec<String>),
+    /// One of these patterns occurs in the value.
+    InRegexp(Vec<Pattern>),
+    /// The value as an integer lies within the bound.
+    Integer(Bound<i64>),
+    /// The value as a version lies within the bound.
+    Version(Bound<Version>),
+    /// The value is `true`.
+    IsTrue,
+    /// The value is `false`.
+    IsFalse,
+}
+
+/// A bound on an ordered value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Bound<T> {
+    /// Greater.
+    Gt(T),
+    /// Greater or equal.
+    Ge(T),
+    /// Less.
+    Lt(T),
+    /// Less or equal.
+    Le(T),
+    /// Between, without the ends.
+    GtLt(T, T),
+    /// Between, the ends included.
+    GeLe(T, T),
+}
+
+impl<T: PartialOrd> Bound<T> {
+    /// Whether the value lies within.
+    pub fn holds(&self, value: &T) -> bool {
+        match self {
+            Self::Gt(low) => value > low,
+            Self::Ge(low) => value >= low,
+            Self::Lt(high) => value < high,
+            Self::Le(high) => value <= high,
+            Self::GtLt(low, high) => low < value && value < high,
+            Self::GeLe(low, high) => low <= value && value <= high,
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The expressions of a term: an operator with as many values of the kind as it needs. Never keeps one that could not be
+//! held against a host.
+
+use super::super::problem::{Place, shown};
+use super::super::reader::{Reader, did_you_mean};
+use super::super::yaml::Node;
+use super::super::{Bound, Pattern, Test};
+use crate::version::Version;
+
+const OPERATORS: [&str; 13] = [
+    "In",
+    "NotIn",
+    "InRegexp",
+    "Exists",
+    "DoesNotExist",
+    "Gt",
+    "Ge",
+    "Lt",
+    "Le",
+    "GtLt",
+    "GeLe",
+    "IsTrue",
+    "IsFalse",
+];
+const EXPRESSION: [&str; 3] = ["op", "value", "type"];
+
+/// Reads an expression; `what` opens the sentences about it, such as "`matchName`".
+pub(super) fn test(reader: &mut Reader, node: &Node, what: &str) -> Option<Test> {
+    let fields = reader.fields(node, what, &EXPRESSION)?;
+    let operator = match fields.get("op") {
+        Some(node) => reader.text(node, "`op` is").map(|it| (it, node.at)),
+        None => {
+            reader.problem(node.at, format!("{what} needs `op`, one of {}", OPERATORS.join(", ")));
+            None
+        }
+    };
+    let values = match fields.get("value") {
+        Some(node) => values(reader, node),
+        None => Some(Values { at: fields.at, items: Vec::new() }),
+    };
+    let is_version = fields.get("type").map_or(Some(false), |it| is_version(reader, it));
+    let (operator, at) = operator?;
+    operands(reader, &operator, at, &values?, is_version?)
+}
+
+/// The operands of an expression, each with its place; `at` is that of the list.
+struct Values {
+    at: Place,
+    items: Vec<(String, Place)>,
+}
+
+fn values(reader: &mut Reader, node: &Node) -> Option<Values> {
+    let items = reader.list(node, "`value` is", "a list, such as [\"5.10\"]")?;
+    let count = items.len();
+    let items: Vec<_> = items.iter().filter_map(|it| Some((reader.text(it, "a value is")?, it.at))).collect();
+    (items.len() == count).then_some(Values { at: node.at, items })
+}
+
+fn is_version(reader: &mut Reader, node: &Node) -> Option<bool> {
+    match reader.text(node, "`type` is")?.as_str() {
+        "version" => Some(true),
+        "" => Some(false),
+        other => {
+            let message =
+                format!("`type` is {}, but has to be \"version\", or absent for integers", shown(other));
+            reader.problem(node.at, message);
+            None
+        }
+    }
+}
+
+fn operands(
+    reader: &mut Reader,
+    operator: &str,
+    at: Place,
+    values: &Values,
+    is_version: bool,
+) -> Option<Test> {
+    match operator {
+        "" => none(reader, "the empty op", values, Test::Any),
+        "Exists" | "DoesNotExist" | "IsTrue" | "IsFalse" => {
+            let test = match operator {
+                "Exists" => Test::Exists,
+                "DoesNotExist" => Test::DoesNotExist,
+                "IsTrue" => Test::IsTrue,
+                _ => Test::IsFalse,
+            };
+            none(reader, operator, values, test)
+        }
+        "In" => some(reader, operator, values).map(Test::In),
+        "NotIn" => some(reader, operator, values).map(Test::NotIn),
+        "InRegexp" => patterns(reader, values).map(Test::InRegexp),
+        "Gt" | "Ge" | "Lt" | "Le" | "GtLt" | "GeLe" if is_version => {
+            bound(reader, operator, values, version).map(Test::Version)
+        }
+        "Gt" | "Ge" | "Lt" | "Le" | "GtLt" | "GeLe" => {
+            let bound = bound(reader, operator, values, integer)?;
+            check_ends(reader, &bound, values);
+            Some(Test::Integer(bound))
+        }
+        other => {
+            let hint = did_you_mean(other, OPERATORS);
+            let known =
+                if hint.is_empty() { format!("; it is one of {}", OPERATORS.join(", ")) } else { hint };
+            reader.problem(at, format!("there is no op {}{known}", shown(other)));
+            None
+        }
+    }
+}
+
+fn none(reader: &mut Reader, operator: &str, values: &Values, test: Test) -> Option<Test> {
+    if values.items.is_empty() {
+        return Some(test);
+    }
+    reader.problem(values.at, format!("{operator} takes no value, but has {}", values.items.len()));
+    None
+}
+
+fn some(reader: &mut Reader, operator: &str, values: &Values) -> Option<Vec<String>> {
+    if values.items.is_empty() {
+        reader.problem(values.at, format!("{operator} needs a `value` list with at least one value"));
+        return None;
+    }
+    Some(values.items.iter().map(|(text, _)| text.clone()).collect())
+}
+
+fn patterns(reader: &mut Reader, values: &Values) -> Option<Vec<Pattern>> {
+    let sources = some(reader, "InRegexp", values)?;
+    let count = sources.len();
+    let parsed: Vec<_> =
+        values.items.iter().filter_map(|(source, at)| pattern(reader, source, *at)).collect();
+    (parsed.len() == count).then_some(parsed)
+}
+
+fn pattern(reader: &mut Reader, source: &str, at: Place) -> Option<Pattern> {
+    match Pattern::parse(source) {
+        Ok(pattern) => Some(pattern),
+        Err(err) => {
+            let message = format!(
+                "{} is not a regular expression: at byte {}: {}",
+                shown(source),
+                err.offset,
+                err.message
+            );
+            reader.problem(at, message);
+            None
+        }
+    }
+}
+
+type Operand<T> = fn(&mut Reader, &str, Place) -> Option<T>;
+
+fn bound<T: PartialOrd>(
+    reader: &mut Reader,
+    op: &str,
+    values: &Values,
+    operand: Operand<T>,
+) -> Option<Bound<T>> {
+    let needed = if matches!(op, "GtLt" | "GeLe") { 2 } else { 1 };
+    if values.items.len() != needed {
+        let found = values.items.len();
+        reader
+            .problem(values.at, format!("{op} needs exactly {needed} in the `value` list, but has {found}"));
+        return None;
+    }
+    let mut parsed = Vec::with_capacity(needed);
+    for (text, at) in &values.items {
+        parsed.extend(operand(reader, text, *at));
+    }
+    let mut parsed = parsed.into_iter();
+    match (op, parsed.next()?, parsed.next()) {
+        ("Gt", low, None) => Some(Bound::Gt(low)),
+        ("Ge", low, None) => Some(Bound::Ge(low)),
+        ("Lt", high, None) => Some(Bound::Lt(high)),
+        ("Le", high, None) => Some(Bound::Le(high)),
+        ("GtLt", low, Some(high)) if low < high => Some(Bound::GtLt(low, high)),
+        ("GeLe", low, Some(high)) if low <= high => Some(Bound::GeLe(low, high)),
+        (_, _, Some(_)) => {
+            reader.problem(values.at, empty_interval(values));
+            None
+        }
+        (_, _, None) => None,
+    }
+}
+
+fn empty_interval(values: &Values) -> String {
+    let ends = values.items.iter().map(|(text, _)| shown(text)).collect::<Vec<_>>().join(", ");
+    format!("nothing lies in the interval [{ends}]; the lower end comes first")
+}
+
+/// NFD refuses integers with equal ends, though not versions. No integer lies between neighbours.
+fn check_ends(reader: &mut Reader, bound: &Bound<i64>, values: &Values) {
+    match bound {
+        Bound::GeLe(low, high) if low == high => reader.problem(
+            values.at,
+            format!("GeLe needs a lower and a higher end; for one value write `op: In, value: [\"{low}\"]`"),
+        ),
+        Bound::GtLt(low, high) if low.checked_add(1) == Some(*high) => reader
+            .problem(values.at, format!("no integer lies between {low} and {high}; GeLe includes the ends")),
+        Bound::Gt(_) | Bound::Ge(_) | Bound::Lt(_) | Bound::Le(_) | Bound::GtLt(..) | Bound::GeLe(..) => {}
+    }
+}
+
+/// As Go's `strconv.Atoi`: a sign, ASCII digits, 64 bits.
+fn integer(reader: &mut Reader, text: &str, at: Place) -> Option<i64> {
+    let parsed = text.parse().ok();
+    if parsed.is_none() {
+        let hint = if Version::parse(text).is_some() { "; for versions add `type: version`" } else { "" };
+        reader.problem(at, format!("{} is not an integer{hint}", shown(text)));
+    }
+    parsed
+}
+
+fn version(reader: &mut Reader, text: &str, at: Place) -> Option<Version> {
+    let parsed = Version::parse(text);
+    if parsed.is_none() {
+        reader.problem(at, format!("{} is not a version, such as \"5.14\"", shown(text)));
+    }
+    parsed
+}

@@ -1,0 +1,133 @@
+//! Reads typed values out of a YAML tree and collects every problem on the way. Never stops at the first.
+
+use super::problem::{Place, Problem, nearest, shown};
+use super::yaml::{Node, Value};
+
+/// Collects problems; every method that finds one returns `None` and goes on.
+#[derive(Default)]
+pub(super) struct Reader {
+    problems: Vec<Problem>,
+}
+
+/// A mapping whose keys have been checked against the fields that there are.
+pub(super) struct Fields<'a> {
+    pub(super) at: Place,
+    pairs: &'a [(Node, Node)],
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a Node> {
+        let is_it = |key: &Node| matches!(&key.value, Value::Text(it) if it == name);
+        self.pairs.iter().find(|(key, _)| is_it(key)).map(|(_, value)| value)
+    }
+}
+
+impl Reader {
+    pub(super) fn problem(&mut self, at: Place, message: impl Into<String>) {
+        self.problems.push(Problem { at, message: message.into() });
+    }
+
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+
+    /// A mapping with fields that are known; `what` is the thing with its article, such as "a rule".
+    pub(super) fn fields<'a>(&mut self, node: &'a Node, what: &str, known: &[&str]) -> Option<Fields<'a>> {
+        let pairs = self.map(node, &format!("{what} is"), &format!("a mapping with {}", quote_all(known)))?;
+        for (key, _) in pairs {
+            let (Value::Text(name) | Value::Ambiguous(name, _)) = &key.value else { continue };
+            if !known.contains(&name.as_str()) {
+                self.problem(key.at, unknown_field(name, what, known));
+            }
+        }
+        Some(Fields { at: node.at, pairs })
+    }
+
+    /// A mapping whatever its keys; `context` opens the sentence, such as "`vars` is".
+    pub(super) fn map<'a>(
+        &mut self,
+        node: &'a Node,
+        context: &str,
+        wanted: &str,
+    ) -> Option<&'a [(Node, Node)]> {
+        match &node.value {
+            Value::Map(pairs) => Some(pairs),
+            Value::Null | Value::Text(_) | Value::Ambiguous(..) | Value::List(_) => {
+                self.wrong(node, context, wanted)
+            }
+        }
+    }
+
+    pub(super) fn list<'a>(&mut self, node: &'a Node, context: &str, wanted: &str) -> Option<&'a [Node]> {
+        match &node.value {
+            Value::List(items) => Some(items),
+            Value::Null | Value::Text(_) | Value::Ambiguous(..) | Value::Map(_) => {
+                self.wrong(node, context, wanted)
+            }
+        }
+    }
+
+    /// Text that YAML leaves as it is.
+    pub(super) fn text(&mut self, node: &Node, context: &str) -> Option<String> {
+        match &node.value {
+            Value::Text(text) => Some(text.clone()),
+            Value::Ambiguous(text, taken) => {
+                let message = match shown(text) {
+                    quoted if quoted.ends_with('"') => {
+                        format!(
+                            "YAML takes {text} for {taken} and may change its text; write {quoted} in quotes"
+                        )
+                    }
+                    cut => {
+                        format!("YAML takes {cut} for {taken} and may change its text; write it in quotes")
+                    }
+                };
+                self.problem(node.at, message);
+                None
+            }
+            Value::Null => self.wrong(node, context, "text: write \"\" for none"),
+            Value::List(_) | Value::Map(_) => self.wrong(node, context, "text"),
+        }
+    }
+
+    pub(super) fn key(&mut self, node: &Node) -> Option<String> {
+        self.text(node, "a key is")
+    }
+
+    pub(super) fn integer(&mut self, node: &Node, context: &str) -> Option<i64> {
+        let text = self.text(node, context)?;
+        match text.parse() {
+            Ok(number) if !text.starts_with('+') => Some(number),
+            _ => self.wrong(node, context, "an integer"),
+        }
+    }
+
+    fn wrong<T>(&mut self, node: &Node, context: &str, wanted: &str) -> Option<T> {
+        let found = match &node.value {
+            Value::Null => "nothing".to_owned(),
+            Value::Text(text) | Value::Ambiguous(text, _) => shown(text),
+            Value::List(_) => "a list".to_owned(),
+            Value::Map(_) => "a mapping".to_owned(),
+        };
+        self.problem(node.at, format!("{context} {found}, but has to be {wanted}"));
+        None
+    }
+}
+
+/// A name with what was probably meant.
+pub(super) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(name, known).map_or_else(String::new, |it| format!("; did you mean `{it}`?"))
+}
+
+fn unknown_field(name: &str, what: &str, known: &[&str]) -> String {
+    match did_you_mean(name, known.iter().copied()) {
+        hint if hint.is_empty() => {
+            format!("{what} has no field {}; it has {}", shown(name), quote_all(known))
+        }
+        hint => format!("{what} has no field {}{hint}", shown(name)),
+    }
+}
+
+fn quote_all(names: &[&str]) -> String {
+    names.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ")
+}

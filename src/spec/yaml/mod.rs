@@ -1,0 +1,312 @@
+//! Reads YAML (and JSON, which is YAML) into a tree that knows its places. Never guesses what an author meant.
+
+mod plain;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
+
+use super::problem::{Malformed, Place, shown};
+use plain::plain;
+
+/// A spec is written by hand: the largest seen has 6 KiB.
+pub(super) const MAX_BYTES: usize = 256 << 10;
+/// Aliases count each time that they are used, so that a small document cannot unfold into a large one.
+const MAX_NODES: usize = 20_000;
+/// This much text counts as one more value: an alias may stand for a long text just as for many values.
+const TEXT_PER_NODE: usize = 32;
+/// A spec needs nine levels.
+const MAX_DEPTH: usize = 32;
+
+/// A value, and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Node {
+    pub(super) at: Place,
+    pub(super) value: Value,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    /// Nothing, `~` or `null`.
+    Null,
+    /// A scalar whose text is beyond doubt.
+    Text(String),
+    /// A plain scalar that YAML reads as something else than its text, and as what.
+    Ambiguous(String, &'static str),
+    List(Vec<Node>),
+    /// Keys are unique; in the order of the document, merged ones last.
+    Map(Vec<(Node, Node)>),
+}
+
+/// Reads one document.
+pub(super) fn parse(bytes: &[u8]) -> Result<Node, Malformed> {
+    if bytes.len() > MAX_BYTES {
+        let message = format!("the document has {} bytes; a spec has at most {MAX_BYTES}", bytes.len());
+        return Err(Malformed::one(START, message));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|err| not_utf8(bytes, err.valid_up_to()))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    check_directives(text)?;
+    let mut composer =
+        Composer { events: Parser::new_from_str(text), anchors: HashMap::new(), budget: MAX_NODES };
+    composer.document()
+}
+
+const START: Place = Place { line: 1, column: 1 };
+
+fn not_utf8(bytes: &[u8], at: usize) -> Malformed {
+    let before = bytes.get(..at).unwrap_or(bytes);
+    let line = before.split(|it| *it == b'\n').count();
+    let column = before.rsplit(|it| *it == b'\n').next().map_or(0, <[u8]>::len) + 1;
+    Malformed::one(Place { line, column }, "the document is not UTF-8 text")
+}
+
+/// NFD's parser refuses every version but 1.1, and other directives change what a document means. They stand before
+/// everything but comments.
+fn check_directives(text: &str) -> Result<(), Malformed> {
+    let lines = text.lines().map(str::trim_end).zip(1..);
+    let said = lines.filter(|(line, _)| !line.is_empty() && !line.trim_start().starts_with('#'));
+    let mut directives = said.take_while(|(line, _)| line.starts_with('%'));
+    match directives.find(|(line, _)| *line != "%YAML 1.1") {
+        Some((line, number)) => Err(Malformed::one(
+            Place { line: number, column: 1 },
+            format!("a spec has no YAML directives, such as {}; remove the line", shown(line)),
+        )),
+        None => Ok(()),
+    }
+}
+
+struct Composer<'a> {
+    events: Parser<'a, saphyr_parser::StrInput<'a>>,
+    anchors: HashMap<usize, (Node, usize)>,
+    budget: usize,
+}
+
+impl<'a> Composer<'a> {
+    fn document(&mut self) -> Result<Node, Malformed> {
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::StreamStart | Event::DocumentStart(_) | Event::Nothing => {}
+                Event::StreamEnd | Event::DocumentEnd => {
+                    return Ok(Node { at: place(span.start), value: Value::Null });
+                }
+                Event::Alias(_)
+                | Event::Scalar(..)
+                | Event::SequenceStart(..)
+                | Event::SequenceEnd
+                | Event::MappingStart(..)
+                | Event::MappingEnd => {
+                    let node = self.node(event, span, 0)?;
+                    return self.expect_end().map(|()| node);
+                }
+            }
+        }
+    }
+
+    fn expect_end(&mut self) -> Result<(), Malformed> {
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::StreamEnd => return Ok(()),
+                Event::DocumentEnd | Event::Nothing => {}
+                Event::StreamStart
+                | Event::DocumentStart(_)
+                | Event::Alias(_)
+                | Event::Scalar(..)
+                | Event::SequenceStart(..)
+                | Event::SequenceEnd
+                | Event::MappingStart(..)
+                | Event::MappingEnd => {
+                    let message = "a second document starts here; a spec is one document: join or split them";
+                    return Err(Malformed::one(place(span.start), message));
+                }
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<(Event<'a>, Span), Malformed> {
+        match self.events.next_event() {
+            Some(Ok(found)) => Ok(found),
+            Some(Err(err)) => {
+                Err(Malformed::one(place(*err.marker()), format!("this is not valid YAML: {}", err.info())))
+            }
+            None => Ok((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Malformed> {
+        let at = place(span.start);
+        if depth > MAX_DEPTH {
+            return Err(Malformed::one(at, format!("values are nested deeper than {MAX_DEPTH} levels")));
+        }
+        let before = self.budget;
+        self.spend(1, at)?;
+        let (anchor, value) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.spend(text.len() / TEXT_PER_NODE, at)?;
+                (anchor, scalar(text.into_owned(), style, tag.as_deref(), at)?)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                refuse_tag(tag.as_deref(), "seq", at)?;
+                (anchor, Value::List(self.list(depth)?))
+            }
+            Event::MappingStart(anchor, tag) => {
+                refuse_tag(tag.as_deref(), "map", at)?;
+                (anchor, Value::Map(self.map(depth)?))
+            }
+            Event::Alias(anchor) => return self.alias(anchor, at),
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd
+            | Event::SequenceEnd
+            | Event::MappingEnd => return Err(Malformed::one(at, "a value is missing here")),
+        };
+        let node = Node { at, value };
+        if anchor != 0 {
+            self.anchors.insert(anchor, (node.clone(), before - self.budget));
+        }
+        Ok(node)
+    }
+
+    fn alias(&mut self, anchor: usize, at: Place) -> Result<Node, Malformed> {
+        match self.anchors.get(&anchor).cloned() {
+            Some((node, size)) => self.spend(size, at).map(|()| node),
+            None => Err(Malformed::one(at, "this alias is part of the value that it stands for")),
+        }
+    }
+
+    fn spend(&mut self, nodes: usize, at: Place) -> Result<(), Malformed> {
+        match self.budget.checked_sub(nodes) {
+            Some(left) => {
+                self.budget = left;
+                Ok(())
+            }
+            None => {
+                let message =
+                    format!("the document unfolds into more than {MAX_NODES} values; use fewer aliases");
+                Err(Malformed::one(at, message))
+            }
+        }
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Vec<Node>, Malformed> {
+        let mut items = Vec::new();
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::SequenceEnd {
+                return Ok(items);
+            }
+            items.push(self.node(event, span, depth + 1)?);
+        }
+    }
+
+    fn map(&mut self, depth: usize) -> Result<Vec<(Node, Node)>, Malformed> {
+        let mut map = Mapping::default();
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::MappingEnd {
+                return map.finish();
+            }
+            let merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<");
+            let key = self.node(event, span, depth + 1)?;
+            let (event, span) = self.next()?;
+            let value = self.node(event, span, depth + 1)?;
+            if merge { map.merges.push(value) } else { map.add(key, value)? }
+        }
+    }
+}
+
+/// A mapping in the making: own keys first, then what `<<` merges in, of which the first wins.
+#[derive(Default)]
+struct Mapping {
+    pairs: Vec<(Node, Node)>,
+    seen: BTreeMap<String, Place>,
+    merges: Vec<Node>,
+}
+
+impl Mapping {
+    fn add(&mut self, key: Node, value: Node) -> Result<(), Malformed> {
+        let name = match &key.value {
+            Value::Text(text) | Value::Ambiguous(text, _) => text.clone(),
+            Value::Null | Value::List(_) | Value::Map(_) => {
+                return Err(Malformed::one(key.at, "a key has to be text"));
+            }
+        };
+        if let Some(first) = self.seen.insert(name.clone(), key.at) {
+            let message = format!(
+                "{} stands here twice, first at {first}; only one can count: remove the other",
+                shown(&name)
+            );
+            return Err(Malformed::one(key.at, message));
+        }
+        self.pairs.push((key, value));
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<(Node, Node)>, Malformed> {
+        for merge in std::mem::take(&mut self.merges) {
+            match merge.value {
+                Value::Map(pairs) => self.merge(pairs),
+                Value::List(items) => {
+                    for item in items {
+                        match item.value {
+                            Value::Map(pairs) => self.merge(pairs),
+                            Value::Null | Value::Text(_) | Value::Ambiguous(..) | Value::List(_) => {
+                                return Err(not_mergeable(item.at));
+                            }
+                        }
+                    }
+                }
+                Value::Null | Value::Text(_) | Value::Ambiguous(..) => return Err(not_mergeable(merge.at)),
+            }
+        }
+        Ok(self.pairs)
+    }
+
+    fn merge(&mut self, pairs: Vec<(Node, Node)>) {
+        for (key, value) in pairs {
+            if let Value::Text(name) | Value::Ambiguous(name, _) = &key.value
+                && !self.seen.contains_key(name)
+            {
+                self.seen.insert(name.clone(), key.at);
+                self.pairs.push((key, value));
+            }
+        }
+    }
+}
+
+fn not_mergeable(at: Place) -> Malformed {
+    Malformed::one(at, "`<<` merges a mapping or a list of mappings; this is neither")
+}
+
+fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, at: Place) -> Result<Value, Malformed> {
+    match tag {
+        Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => return Ok(Value::Text(text)),
+        Some(_) => refuse_tag(tag, "str", at)?,
+        None => {}
+    }
+    Ok(if style == ScalarStyle::Plain { plain(text) } else { Value::Text(text) })
+}
+
+fn refuse_tag(tag: Option<&Tag>, fits: &str, at: Place) -> Result<(), Malformed> {
+    match tag {
+        None => Ok(()),
+        Some(tag) if tag.is_yaml_core_schema() && tag.suffix == fits => Ok(()),
+        Some(tag) => {
+            let message = format!(
+                "a spec has no tags, such as {}; write the value in quotes",
+                shown(&format!("!{}", tag.suffix))
+            );
+            Err(Malformed::one(at, message))
+        }
+    }
+}
+
+fn place(marker: Marker) -> Place {
+    Place { line: marker.line().max(1), column: marker.col() + 1 }
+}
