@@ -7,3 +7,7 @@
 
 pub mod version;
 pub mod spec;
+pub mod host;
+
+#[cfg(test)]
+mod testing;

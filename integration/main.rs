@@ -1,0 +1,12 @@
+//! One test binary: the programs against data, files and runtimes that are not their own.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests make fixtures, look at them, and end at the first surprise"
+)]
+
+mod hosts;

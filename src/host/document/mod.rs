@@ -1,0 +1,180 @@
+//! Facts as a JSON document: NFD's shape, and what it cannot say beside it. Reads no host.
+
+mod read;
+mod write;
+
+use anyhow::bail;
+use serde::{Deserialize, Serialize};
+
+use super::Origin;
+
+/// The version of our own documents: fields are only ever added.
+pub const SCHEMA: &str = "oci-compat.facts/v1";
+
+/// What a written document holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Everything, with what is absent and unknown and where each was read.
+    Full,
+    /// What `nfd export features` would write: known features that NFD has too.
+    Nfd,
+}
+
+/// Whose facts these are, as it stands in a document.
+#[derive(Debug, Serialize, Deserialize)]
+struct Host {
+    schema: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kernel: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken: Option<String>,
+}
+
+impl From<Origin> for Host {
+    fn from(origin: Origin) -> Self {
+        let Origin { name, kernel, arch, taken } = origin;
+        Self { schema: Some(SCHEMA.to_owned()), name, kernel, arch, taken }
+    }
+}
+
+impl TryFrom<Host> for Origin {
+    type Error = anyhow::Error;
+
+    fn try_from(host: Host) -> anyhow::Result<Self> {
+        let Host { schema, name, kernel, arch, taken } = host;
+        match schema.as_deref() {
+            None | Some(SCHEMA) => Ok(Self { name, kernel, arch, taken }),
+            Some(schema) => bail!("schema {schema:?} is not known; expected {SCHEMA:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::host::{Fact, Facts, Feature, Instance, Origin, Unknown};
+
+    fn facts() -> Facts {
+        let mut facts = Facts::default();
+        facts.origin = Some(Origin {
+            name: Some("node-1".to_owned()),
+            arch: Some("x86_64".to_owned()),
+            ..Origin::default()
+        });
+        let mut add = |name: &str, fact| facts.insert(name, fact);
+        let cpuid = Feature {
+            flags: Some(["AVX".to_owned()].into()),
+            ..Feature::attributes([("AVX10_VERSION", "1")])
+        };
+        add("cpu.cpuid", Fact::Known(cpuid, "CPUID".to_owned()));
+        add("kernel.loadedmodule", Fact::Absent("/proc/modules".to_owned()));
+        add("kernel.config", Fact::Unknown(Unknown::new("/proc/config.gz", "is not there")));
+        let incomplete = Some(Unknown::new("/lib", "is not there"));
+        let enabled = Feature { incomplete, ..Feature::flags(["a"]) };
+        add("kernel.enabledmodule", Fact::Known(enabled, "/proc/modules".to_owned()));
+        let attributes = BTreeMap::from([("vendor".to_owned(), "10de".to_owned())]);
+        let gpu = Instance { attributes, read: Some("/sys/bus/pci/devices/0000:00:01.0".to_owned()) };
+        add("pci.device", Fact::Known(Feature::instances(vec![gpu, Instance::default()]), "/sys".to_owned()));
+        add(
+            "system.osrelease",
+            Fact::Known(Feature::attributes([("", ""); 0]), "/etc/os-release".to_owned()),
+        );
+        add("vendor.feature", Fact::Known(Feature::flags(["x"]), "/y".to_owned()));
+        facts
+    }
+
+    #[test]
+    fn what_was_written_is_read_back_the_same() {
+        let facts = facts();
+        let back = Facts::from_json(facts.to_json(Form::Full).unwrap().as_bytes()).unwrap();
+        assert_eq!(back.origin, facts.origin);
+        let all = |facts: &Facts| {
+            facts.iter().map(|(name, fact)| (name.to_owned(), fact.clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(all(&back), all(&facts));
+    }
+
+    #[test]
+    fn the_form_of_nfd_holds_what_nfd_knows_and_nothing_else() {
+        let expected = r#"{
+  "flags": {
+    "cpu.cpuid": {
+      "elements": {
+        "AVX": {}
+      }
+    },
+    "kernel.enabledmodule": {
+      "elements": {
+        "a": {}
+      }
+    }
+  },
+  "attributes": {
+    "cpu.cpuid": {
+      "elements": {
+        "AVX10_VERSION": "1"
+      }
+    },
+    "system.osrelease": {
+      "elements": {}
+    }
+  },
+  "instances": {
+    "pci.device": {
+      "elements": [
+        {
+          "attributes": {
+            "vendor": "10de"
+          }
+        },
+        {
+          "attributes": {}
+        }
+      ]
+    }
+  }
+}"#;
+        assert_eq!(facts().to_json(Form::Nfd).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_full_form_says_what_nfd_s_cannot() {
+        let text = facts().to_json(Form::Full).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let expected = serde_json::json!({
+            "host": {"schema": "oci-compat.facts/v1", "name": "node-1", "arch": "x86_64"},
+            "flags": {
+                "cpu.cpuid": {"elements": {"AVX": {}}},
+                "kernel.enabledmodule": {"elements": {"a": {}}},
+                "vendor.feature": {"elements": {"x": {}}},
+            },
+            "attributes": {
+                "cpu.cpuid": {"elements": {"AVX10_VERSION": "1"}},
+                "system.osrelease": {"elements": {}},
+            },
+            "instances": {"pci.device": {"elements": [
+                {"attributes": {"vendor": "10de"}, "read": "/sys/bus/pci/devices/0000:00:01.0"},
+                {"attributes": {}},
+            ]}},
+            "absent": {"kernel.loadedmodule": {"read": "/proc/modules"}},
+            "unknown": {
+                "kernel.config": {"read": "/proc/config.gz", "reason": "is not there"},
+                "kernel.enabledmodule": {"read": "/lib", "reason": "is not there"},
+            },
+            "read": {
+                "cpu.cpuid": "CPUID",
+                "kernel.enabledmodule": "/proc/modules",
+                "pci.device": "/sys",
+                "system.osrelease": "/etc/os-release",
+                "vendor.feature": "/y",
+            },
+        });
+        assert_eq!(document, expected);
+    }
+}

@@ -1,0 +1,259 @@
+//! Reads facts from a JSON document: ours, an NFD export, or a Kubernetes `NodeFeature`. What it leaves out is unknown.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::Host;
+use crate::host::{Fact, Facts, Feature, Instance, Origin, Unknown};
+
+/// No document is larger: the facts of a host with 4,000 PCI devices have 2 MiB.
+const MAX_DOCUMENT: usize = 16 << 20;
+/// Where a fact was read if the document does not say it.
+const DOCUMENT: &str = "the facts document";
+
+/// All three shapes at once: one pass keeps the line in every error.
+#[derive(Debug, Deserialize)]
+struct Document {
+    /// Of a Kubernetes object.
+    kind: Option<String>,
+    spec: Option<Spec>,
+    host: Option<Host>,
+    flags: Option<ByFeature<Flags>>,
+    attributes: Option<ByFeature<Attributes>>,
+    instances: Option<ByFeature<Vec<Element>>>,
+    absent: Option<BTreeMap<String, Place>>,
+    unknown: Option<BTreeMap<String, Doubt>>,
+    read: Option<BTreeMap<String, String>>,
+}
+
+/// Of a `NodeFeature` (`api/nfd/v1alpha1/types.go` in NFD).
+#[derive(Debug, Deserialize)]
+struct Spec {
+    features: Option<Sets>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Sets {
+    flags: Option<ByFeature<Flags>>,
+    attributes: Option<ByFeature<Attributes>>,
+    instances: Option<ByFeature<Vec<Element>>>,
+}
+
+type ByFeature<T> = BTreeMap<String, Elements<T>>;
+type Flags = BTreeMap<String, IgnoredAny>;
+type Attributes = BTreeMap<String, String>;
+
+/// NFD writes `null` where Go has no map: the feature is there, without elements even to be absent from.
+#[derive(Debug, Deserialize)]
+struct Elements<T> {
+    elements: Option<T>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Element {
+    attributes: Option<Attributes>,
+    read: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Place {
+    read: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Doubt {
+    read: String,
+    reason: String,
+}
+
+impl Facts {
+    /// Reads our own document, what `nfd export features` writes, or a `NodeFeature` object.
+    ///
+    /// # Errors
+    ///
+    /// With line and column if it is not JSON or not of these shapes; if it is larger than 16 MiB, of another schema,
+    /// or says two things of one feature.
+    pub fn from_json(bytes: &[u8]) -> anyhow::Result<Self> {
+        ensure!(bytes.len() <= MAX_DOCUMENT, "facts document is larger than {MAX_DOCUMENT} bytes");
+        parse(bytes).context("parsing facts document")
+    }
+}
+
+fn parse(bytes: &[u8]) -> anyhow::Result<Facts> {
+    let mut document: Document = serde_json::from_slice(bytes)?;
+    let mut facts = Facts::without(Unknown::new(DOCUMENT, "does not mention this feature"));
+    facts.origin = document.host.take().map(Origin::try_from).transpose()?;
+    document.fill(&mut facts)?;
+    Ok(facts)
+}
+
+impl Document {
+    fn fill(mut self, facts: &mut Facts) -> anyhow::Result<()> {
+        let sets = self.sets()?;
+        let mut known = sets.features();
+        for (name, doubt) in self.unknown.into_iter().flatten() {
+            let unknown = Unknown::new(doubt.read, doubt.reason);
+            match known.get_mut(&name) {
+                Some(feature) => feature.incomplete = Some(unknown),
+                None => facts.insert(name, Fact::Unknown(unknown)),
+            }
+        }
+        let mut read = self.read.unwrap_or_default();
+        for (name, feature) in known {
+            let read = read.remove(&name).unwrap_or_else(|| DOCUMENT.to_owned());
+            facts.insert(name, Fact::Known(feature, read));
+        }
+        for (name, place) in self.absent.into_iter().flatten() {
+            if facts.has(&name) {
+                bail!("{name:?} is listed as absent, and elsewhere too; expected one of both");
+            }
+            facts.insert(name, Fact::Absent(place.read));
+        }
+        Ok(())
+    }
+
+    fn sets(&mut self) -> anyhow::Result<Sets> {
+        let sets = match self.kind.as_deref() {
+            None => Sets {
+                flags: self.flags.take(),
+                attributes: self.attributes.take(),
+                instances: self.instances.take(),
+            },
+            Some("NodeFeature") => self.spec.take().and_then(|it| it.features).unwrap_or_default(),
+            Some(kind) => bail!("kind {kind:?} holds no facts; expected one \"NodeFeature\" object"),
+        };
+        let ours = self.absent.is_some() || self.unknown.is_some();
+        if !ours && sets.flags.is_none() && sets.attributes.is_none() && sets.instances.is_none() {
+            bail!("there are no facts in it; expected \"flags\", \"attributes\" or \"instances\"");
+        }
+        Ok(sets)
+    }
+}
+
+impl Sets {
+    fn features(self) -> BTreeMap<String, Feature> {
+        let mut features: BTreeMap<String, Feature> = BTreeMap::new();
+        for (name, set) in self.flags.into_iter().flatten() {
+            let names = set.elements.map(|it| it.into_keys().collect());
+            features.entry(name).or_default().flags = names;
+        }
+        for (name, set) in self.attributes.into_iter().flatten() {
+            features.entry(name).or_default().attributes = set.elements;
+        }
+        for (name, set) in self.instances.into_iter().flatten() {
+            let instances = set.elements.map(|it| it.into_iter().map(Instance::from).collect());
+            features.entry(name).or_default().instances = instances;
+        }
+        features
+    }
+}
+
+impl From<Element> for Instance {
+    fn from(element: Element) -> Self {
+        Self { attributes: element.attributes.unwrap_or_default(), read: element.read }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::testing::show;
+
+    fn check(text: &str, feature: &str, expected: &str) {
+        let facts = Facts::from_json(text.as_bytes()).unwrap();
+        assert_eq!(show(facts.get(feature)), expected, "{text}");
+    }
+
+    fn check_error(text: &str, expected: &str) {
+        let err = Facts::from_json(text.as_bytes()).unwrap_err();
+        assert_eq!(format!("{err:#}"), expected, "{text}");
+    }
+
+    #[test]
+    fn an_export_of_nfd_is_read() {
+        let text = r#"{"flags": {"a.b": {"elements": {"X": {}}}},
+                       "attributes": {"a.b": {"elements": {"y": "1"}}},
+                       "instances": {"c.d": {"elements": [{"attributes": {"z": "2"}}]}}}"#;
+        check(text, "a.b", r#"known (the facts document): X y="1""#);
+        check(text, "c.d", "known (the facts document): [?: z=2]");
+    }
+
+    #[test]
+    fn a_node_feature_object_is_read() {
+        let text = r#"{"apiVersion": "nfd.k8s-sigs.io/v1alpha1", "kind": "NodeFeature", "metadata": {"name": "n"},
+                       "spec": {"features": {"flags": {"a.b": {"elements": {"X": {}}}}}, "labels": {}}}"#;
+        check(text, "a.b", "known (the facts document): X");
+    }
+
+    #[test]
+    fn null_is_empty() {
+        let text = r#"{"flags": {"a.b": {"elements": null}, "c.d": {}}, "attributes": null,
+                       "instances": {"e.f": {"elements": [{"attributes": null}]}}}"#;
+        check(text, "a.b", "known (the facts document): ");
+        check(text, "c.d", "known (the facts document): ");
+        check(text, "e.f", "known (the facts document): [?: ]");
+    }
+
+    #[test]
+    fn what_a_document_leaves_out_is_unknown() {
+        check(r#"{"flags": {}}"#, "a.b", "unknown: the facts document: does not mention this feature");
+    }
+
+    #[test]
+    fn a_feature_with_values_and_doubt_is_incomplete() {
+        let text = r#"{"flags": {"a.b": {"elements": {"X": {}}}}, "read": {"a.b": "/a"},
+                       "unknown": {"a.b": {"read": "/b", "reason": "is not there"}}}"#;
+        check(text, "a.b", "known (/a): X and maybe more: /b: is not there");
+    }
+
+    #[test]
+    fn a_wrong_document_is_refused_with_line_and_column() {
+        let parsing = |rest: &str| format!("parsing facts document: {rest}");
+        check_error("", &parsing("EOF while parsing a value at line 1 column 0"));
+        let number = "{\"attributes\":\n{\"a.b\": {\"elements\": {\"x\": 1}}}}";
+        check_error(number, &parsing("invalid type: integer `1`, expected a string at line 2 column 28"));
+        check_error(
+            r#"{"flags": []}"#,
+            &parsing("invalid type: sequence, expected a map at line 1 column 10"),
+        );
+    }
+
+    #[test]
+    fn a_document_without_facts_is_refused() {
+        let empty = "parsing facts document: there are no facts in it; \
+                     expected \"flags\", \"attributes\" or \"instances\"";
+        check_error("{}", empty);
+        check_error(r#"{"kind": "NodeFeature", "spec": {}}"#, empty);
+        let list =
+            "parsing facts document: kind \"List\" holds no facts; expected one \"NodeFeature\" object";
+        check_error(r#"{"kind": "List", "items": []}"#, list);
+    }
+
+    #[test]
+    fn a_schema_that_we_do_not_know_is_refused() {
+        let text = r#"{"host": {"schema": "oci-compat.facts/v2"}, "flags": {}}"#;
+        let expected = "parsing facts document: schema \"oci-compat.facts/v2\" is not known; \
+                        expected \"oci-compat.facts/v1\"";
+        check_error(text, expected);
+    }
+
+    #[test]
+    fn a_feature_cannot_be_absent_and_something_else() {
+        let expected =
+            "parsing facts document: \"a.b\" is listed as absent, and elsewhere too; expected one of both";
+        let absent = r#""absent": {"a.b": {"read": "/a"}}"#;
+        check_error(&format!(r#"{{"flags": {{"a.b": {{}}}}, {absent}}}"#), expected);
+        check_error(
+            &format!(r#"{{"unknown": {{"a.b": {{"read": "", "reason": ""}}}}, {absent}}}"#),
+            expected,
+        );
+    }
+
+    #[test]
+    fn a_document_is_no_larger_than_any_host_needs() {
+        check_error(&" ".repeat(MAX_DOCUMENT + 1), "facts document is larger than 16777216 bytes");
+    }
+}

@@ -1,0 +1,146 @@
+//! The table of all features that can be read, each described once: for probing, linting and the documentation alike.
+
+use super::{Fact, Probing, Wanted};
+use super::{cpu, kernel, pci, system};
+
+/// No closer name is suggested: below this (Jaro–Winkler) the two have little more in common than a domain.
+const SIMILAR: f64 = 0.9;
+
+/// A feature, described.
+#[derive(Debug)]
+pub struct FeatureInfo {
+    /// Its name, `domain.feature`, in lower case.
+    pub name: &'static str,
+    /// What it holds.
+    pub kinds: &'static [Kind],
+    /// What its elements say, in one sentence.
+    pub meaning: &'static str,
+    /// Where it is read, in words.
+    pub read: &'static str,
+    /// Whether Node Feature Discovery knows it under this name.
+    pub nfd: bool,
+    /// The names that its elements (of instances: their attributes) can have, where that list is closed.
+    pub elements: Option<&'static [&'static str]>,
+    /// What it means that the feature or an element of it is not there, although we could look.
+    pub absent: &'static str,
+    /// Since which kernel it can be read.
+    pub since: &'static str,
+    /// A term of `matchFeatures`, as YAML: `feature` and what follows it.
+    pub example: &'static str,
+    /// The attribute that names an instance, where instances are read one by one: only those are read whose names the
+    /// rules give with `In` (see [`Wanted::keys`]).
+    pub key: Option<&'static str>,
+    /// Elements (of instances: attributes) of ours in a feature of NFD's.
+    pub beyond_nfd: &'static [&'static str],
+    pub(super) probe: fn(&Probing<'_>, &Wanted) -> Fact,
+}
+
+/// The kinds of elements in NFD's data model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Names that are simply there.
+    Flags,
+    /// Names with a value.
+    Attributes,
+    /// Things of one sort, each with attributes.
+    Instances,
+}
+
+/// Every feature that has a probe, by name.
+pub static FEATURES: &[FeatureInfo] = &[
+    CPU_CPUID,
+    CPU_MODEL,
+    kernel::config::FEATURE,
+    kernel::modules::ENABLED,
+    kernel::kvm::FEATURE,
+    kernel::modules::LOADED,
+    kernel::selinux::FEATURE,
+    kernel::version::FEATURE,
+    pci::FEATURE,
+    system::name::FEATURE,
+    system::osrelease::FEATURE,
+];
+
+const CPU_CPUID: FeatureInfo = FeatureInfo {
+    name: "cpu.cpuid",
+    kinds: &[Kind::Flags, Kind::Attributes],
+    meaning: "the instruction set extensions of the processor",
+    read: "the CPUID instruction; the auxiliary vector on other processors than x86",
+    nfd: true,
+    elements: None,
+    absent: "an extension that the processor lacks, or that its hypervisor hides",
+    since: "always",
+    example: "feature: cpu.cpuid\n  matchExpressions:\n    X86_64_V3: {op: Exists}",
+    key: None,
+    beyond_nfd: &[],
+    probe: |probing, wanted| cpu::cpuid(probing.root, wanted),
+};
+
+const CPU_MODEL: FeatureInfo = FeatureInfo {
+    name: "cpu.model",
+    kinds: &[Kind::Attributes],
+    meaning: "who made the processor, its family and model, and the hypervisor that runs it",
+    read: "the CPUID instruction",
+    nfd: true,
+    elements: Some(&["vendor_id", "family", "id", "hypervisor"]),
+    absent: "never absent",
+    since: "always",
+    example: "feature: cpu.model\n  matchExpressions:\n    vendor_id: {op: In, value: [Intel, AMD]}",
+    key: None,
+    beyond_nfd: &[],
+    probe: |probing, wanted| cpu::model(probing.root, wanted),
+};
+
+/// The feature of this name, given in lower case.
+pub fn feature(name: &str) -> Option<&'static FeatureInfo> {
+    let index = FEATURES.binary_search_by(|it| it.name.cmp(name)).ok()?;
+    FEATURES.get(index)
+}
+
+/// The feature whose name is most like this one, if any is like it.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    let likeness = |it: &FeatureInfo| (strsim::jaro_winkler(it.name, name), it.name);
+    let (likeness, nearest) =
+        FEATURES.iter().map(likeness).max_by(|left, right| left.0.total_cmp(&right.0))?;
+    (likeness >= SIMILAR).then_some(nearest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_stand_in_the_order_of_their_names_each_once() {
+        let names: Vec<_> = FEATURES.iter().map(|it| it.name).collect();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(names, sorted);
+    }
+
+    #[test]
+    fn every_feature_is_described_in_lower_case_words_without_a_full_stop() {
+        for info in FEATURES {
+            assert_eq!(info.name, info.name.to_lowercase());
+            assert!(!info.kinds.is_empty(), "{}", info.name);
+            for text in [info.meaning, info.read] {
+                assert!(!text.is_empty() && !text.ends_with('.'), "{}: {text:?}", info.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_feature_is_found_by_its_name() {
+        for info in FEATURES {
+            assert_eq!(feature(info.name).map(|it| it.name), Some(info.name));
+        }
+        assert!(feature("kernel.Version").is_none());
+    }
+
+    #[test]
+    fn a_misspelt_name_is_recognised_and_a_strange_one_is_not() {
+        assert_eq!(nearest("kernel.conifg"), Some("kernel.config"));
+        assert_eq!(nearest("system.os-release"), Some("system.osrelease"));
+        assert_eq!(nearest("vendor.thing"), None);
+    }
+}

@@ -1,0 +1,201 @@
+//! `kernel.config`: the options that the running kernel was built with.
+
+use std::collections::BTreeMap;
+use std::iter;
+
+use zune_inflate::errors::DecodeErrorStatus;
+use zune_inflate::{DeflateDecoder, DeflateOptions};
+
+use super::options;
+use super::options::MAX_TEXT;
+use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Root, Unknown, Wanted};
+
+pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
+    name: "kernel.config",
+    kinds: &[Kind::Attributes],
+    meaning: "the options that the kernel was built with, without `CONFIG_`; an option that is not set is missing",
+    read: "/proc/config.gz, else /boot/config-<release> and where else distributions keep it",
+    nfd: true,
+    elements: None,
+    absent: "an option that is not listed is off; no configuration at all is unknown, for every kernel has one",
+    since: "/proc/config.gz since Linux 2.6.0, if built with CONFIG_IKCONFIG_PROC",
+    example: "feature: kernel.config\n  matchExpressions:\n    BPF_SYSCALL: {op: In, value: [\"y\"]}",
+    key: None,
+    beyond_nfd: &[],
+    probe,
+};
+
+/// There if the kernel was built with `CONFIG_IKCONFIG_PROC`; the only place that is certainly this kernel's.
+const COMPRESSED: &str = "/proc/config.gz";
+/// What `make menuconfig` leaves behind, whatever kernel it was for.
+const SOURCES: &str = "/usr/src/linux/.config";
+
+/// The first place that can be read is the answer. None is ignorance: every kernel has a configuration.
+fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
+    let mut trouble = None;
+    // The release is read only if the first place is not enough.
+    let others = iter::once_with(|| other_places(probing.release())).flatten();
+    for place in iter::once(COMPRESSED.to_owned()).chain(others) {
+        match read(probing.root, &place, wanted) {
+            Ok(options) => return Fact::Known(Feature::attributes(options), place),
+            Err(Miss::NotFound) => {}
+            Err(Miss::Unreadable(unknown)) => trouble = trouble.or(Some(unknown)),
+        }
+    }
+    Fact::Unknown(trouble.unwrap_or_else(|| nowhere(probing.release())))
+}
+
+/// NFD's places, in its order.
+fn other_places(release: Result<&str, &Unknown>) -> Vec<String> {
+    let Ok(release) = release else {
+        return vec![SOURCES.to_owned()];
+    };
+    vec![
+        format!("/usr/src/linux-{release}/.config"),
+        format!("/usr/src/linux-rt-{release}/.config"),
+        SOURCES.to_owned(),
+        format!("/usr/lib/modules/{release}/config"),
+        format!("/usr/lib/ostree-boot/config-{release}"),
+        format!("/usr/lib/kernel/config-{release}"),
+        format!("/usr/src/linux-headers-{release}/.config"),
+        format!("/lib/modules/{release}/build/.config"),
+        format!("/usr/src/linux-rt-headers-{release}/.config"),
+        format!("/boot/config-{release}"),
+    ]
+}
+
+fn nowhere(release: Result<&str, &Unknown>) -> Unknown {
+    let others = other_places(release).len();
+    let hint = match release {
+        Ok(release) => format!("try: modprobe configs, or install it as /boot/config-{release}"),
+        Err(_) => "the kernel's release is not known either; try: modprobe configs".to_owned(),
+    };
+    let reason = format!("is not there, nor is the configuration anywhere else (tried: {others}); {hint}");
+    Unknown::new(COMPRESSED, reason)
+}
+
+fn read(root: &Root, place: &str, wanted: &Wanted) -> Result<BTreeMap<String, String>, Miss> {
+    let bytes = root.read(place)?;
+    let options = match place.strip_suffix(".gz") {
+        Some(_) => unpack(&bytes, place != COMPRESSED).and_then(|text| options::scan(&text, wanted)),
+        None => options::scan(&bytes, wanted),
+    };
+    options.map_err(|reason| Miss::Unreadable(Unknown::new(place, reason)))
+}
+
+/// At once rather than piece by piece: that takes half the time. What counts then is how many pages are touched, so that
+/// no more is set aside than the trailer says (RFC 1952, ISIZE). A checksum of the kernel's own memory proves nothing.
+fn unpack<'a>(packed: &'a [u8], verify: bool) -> Result<Vec<u8>, String> {
+    let size = packed.last_chunk().map_or(0, |it| u32::from_le_bytes(*it));
+    let hint = usize::try_from(size).unwrap_or(MAX_TEXT).min(MAX_TEXT);
+    let options =
+        DeflateOptions::default().set_limit(MAX_TEXT).set_size_hint(hint).set_confirm_checksum(verify);
+    // Through a pointer that the compiler cannot see through: it would make this part of a function of ours, and ours are
+    // compiled for size, the crate for speed.
+    let decode_gzip: fn(&mut DeflateDecoder<'a>) -> _ = std::hint::black_box(DeflateDecoder::decode_gzip);
+    let unpacked = decode_gzip(&mut DeflateDecoder::new_with_options(packed, options));
+    unpacked.map_err(|err| format!("cannot be unpacked: {}", explain(&err.error)))
+}
+
+fn explain(error: &DecodeErrorStatus) -> String {
+    match error {
+        DecodeErrorStatus::InsufficientData => "it ends too early".to_owned(),
+        DecodeErrorStatus::OutputLimitExceeded(..) => format!("it holds more than {MAX_TEXT} bytes of text"),
+        DecodeErrorStatus::MismatchedCRC(..) | DecodeErrorStatus::MismatchedAdler(..) => {
+            "its checksum is wrong".to_owned()
+        }
+        DecodeErrorStatus::CorruptData | DecodeErrorStatus::Generic(_) | DecodeErrorStatus::GenericStr(_) => {
+            "it is not in gzip's format".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+    use crate::host::probing::OSRELEASE;
+    use crate::host::testing::{told, told_of, wanted};
+    use crate::testing::FakeHost;
+
+    const BOOT: &str = "/boot/config-6.1.0";
+
+    fn host() -> FakeHost {
+        FakeHost::new().file(OSRELEASE, "6.1.0\n")
+    }
+
+    fn check(host: FakeHost, expected: &str) {
+        assert_eq!(told(&host, FEATURE.name), expected);
+    }
+
+    fn gz(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn options_are_read_packed_or_not() {
+        let text = "#\n# CONFIG_C is not set\nCONFIG_A=y\nCONFIG_B=\"b\"\n";
+        check(host().file(COMPRESSED, gz(text.as_bytes())), r#"known (/proc/config.gz): A="y" B="b""#);
+        check(host().file(BOOT, text), r#"known (/boot/config-6.1.0): A="y" B="b""#);
+    }
+
+    #[test]
+    fn the_first_place_wins() {
+        let host = host().file(BOOT, "CONFIG_X=boot\n").file(SOURCES, "CONFIG_X=src\n");
+        check(host, r#"known (/usr/src/linux/.config): X="src""#);
+    }
+
+    #[test]
+    fn without_a_release_only_places_that_need_none_are_tried() {
+        let host = FakeHost::new().file(BOOT, "CONFIG_X=boot\n").file(SOURCES, "CONFIG_X=src\n");
+        check(host, r#"known (/usr/src/linux/.config): X="src""#);
+    }
+
+    #[test]
+    fn a_configuration_that_is_nowhere_is_unknown() {
+        check(
+            host(),
+            "unknown: /proc/config.gz: is not there, nor is the configuration anywhere else (tried: 10); \
+             try: modprobe configs, or install it as /boot/config-6.1.0",
+        );
+        check(
+            FakeHost::new(),
+            "unknown: /proc/config.gz: is not there, nor is the configuration anywhere else (tried: 1); \
+             the kernel's release is not known either; try: modprobe configs",
+        );
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_read_gives_way_to_the_next() {
+        let host = host().unreadable(COMPRESSED);
+        check(host, "unknown: /proc/config.gz: is a loop of symbolic links");
+        let host = self::host().unreadable(COMPRESSED).unreadable(SOURCES).file(BOOT, "CONFIG_X=boot\n");
+        check(host, r#"known (/boot/config-6.1.0): X="boot""#);
+    }
+
+    #[test]
+    fn what_is_no_configuration_says_nothing() {
+        let unknown = |reason: &str| format!("unknown: /proc/config.gz: {reason}");
+        check(
+            host().file(COMPRESSED, "CONFIG_A=y\n".repeat(9)),
+            &unknown("cannot be unpacked: it is not in gzip's format"),
+        );
+        let packed = gz(b"CONFIG_A=y\n");
+        let half = packed.split_at(packed.len() - 4).0;
+        check(host().file(COMPRESSED, half), &unknown("cannot be unpacked: it ends too early"));
+        check(host().file(COMPRESSED, gz(b"")), &unknown("holds no line that starts with CONFIG_"));
+    }
+
+    #[test]
+    fn only_the_wanted_options_are_kept() {
+        let host = host().file(BOOT, "CONFIG_A=y\nCONFIG_AB=m\nCONFIG_B=y\n");
+        let told = told_of(&host, FEATURE.name, wanted(&["AB", "C"]));
+        assert_eq!(told, r#"known (/boot/config-6.1.0): AB="m""#);
+    }
+}

@@ -1,0 +1,76 @@
+//! Reads facts of a host, each known or unknown with a reason. Never judges, never fails, never executes anything.
+//!
+//! A further probe is one file: a [`FeatureInfo`] that describes the feature, a function that reads it, and a pure
+//! parser; then one line in the table of `features.rs`.
+
+mod fact;
+mod facts;
+mod root;
+mod probing;
+mod features;
+mod document;
+mod cpu;
+mod kernel;
+mod pci;
+mod system;
+#[cfg(test)]
+mod testing;
+
+pub use cpu::level_flags;
+pub use document::{Form, SCHEMA};
+pub use fact::{Demand, Fact, Feature, Instance, Source, Unknown, Wanted};
+pub use facts::{Facts, Origin};
+pub use features::{FEATURES, FeatureInfo, Kind, feature, nearest};
+pub use kernel::available::{builtin_modules, loadable_modules};
+pub use root::{Miss, Root};
+
+use probing::Probing;
+
+/// Reads what is demanded, and nothing else. A feature that cannot be read costs no other.
+pub fn gather(root: &Root, demand: &Demand) -> Facts {
+    let probing = Probing::new(root);
+    let mut facts = Facts::default();
+    for (name, wanted) in demand {
+        let fact = match feature(name) {
+            Some(info) => (info.probe)(&probing, wanted),
+            None => Fact::Unknown(Unknown::new("", no_probe(name))),
+        };
+        facts.insert(name.as_str(), fact);
+    }
+    facts
+}
+
+fn no_probe(name: &str) -> String {
+    match nearest(name) {
+        Some(other) => format!("no probe knows this feature; did you mean {other}?"),
+        None => "no probe knows this feature".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{show, told};
+    use super::*;
+    use crate::testing::FakeHost;
+
+    #[test]
+    fn only_what_is_demanded_is_read() {
+        let host = FakeHost::new().file("/proc/sys/kernel/osrelease", "6.1.0\n");
+        let demand = Demand::from([("kernel.version".to_owned(), Wanted::All)]);
+        let facts = gather(&host.root(), &demand);
+        let names: Vec<_> = facts.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["kernel.version"]);
+        assert_eq!(show(facts.get("kernel.config")), "unknown: : was not read");
+    }
+
+    #[test]
+    fn a_feature_that_no_probe_knows_is_unknown() {
+        let host = FakeHost::new();
+        let check = |feature, expected: &str| assert_eq!(told(&host, feature), expected);
+        check(
+            "kernel.loadedmodules",
+            "unknown: : no probe knows this feature; did you mean kernel.loadedmodule?",
+        );
+        check("zzz", "unknown: : no probe knows this feature");
+    }
+}

@@ -1,0 +1,174 @@
+//! One pass over a host's files: what several probes read is read once, and "not there" is told from "hidden".
+
+use std::cell::OnceCell;
+
+use super::{Fact, Feature, Miss, Root, Unknown};
+
+/// The kernel's release (`uname -r`); every kernel with a `/proc/sys` has it.
+pub(super) const OSRELEASE: &str = "/proc/sys/kernel/osrelease";
+/// The host's name in the UTS namespace of the reader (uts_namespaces(7)).
+pub(super) const HOSTNAME: &str = "/proc/sys/kernel/hostname";
+/// The machine's architecture (`uname -m`), since Linux 6.1.
+pub(super) const ARCH: &str = "/proc/sys/kernel/arch";
+/// The modules loaded now: one a line, its name first.
+pub(super) const MODULES: &str = "/proc/modules";
+
+/// A folder that is there wherever sysfs is mounted.
+const SYSFS: [&str; 1] = ["/sys/bus"];
+/// Files one of which is there wherever procfs is mounted.
+const PROCFS: [&str; 2] = ["/proc/version", OSRELEASE];
+
+/// What the probes of one `gather` share.
+#[derive(Debug)]
+pub(super) struct Probing<'a> {
+    /// The door to the host's files, for what is not below `/proc` or `/sys`.
+    pub(super) root: &'a Root,
+    release: OnceCell<Result<String, Unknown>>,
+    modules: OnceCell<Result<Option<String>, Unknown>>,
+    sysfs: OnceCell<Result<bool, Unknown>>,
+    procfs: OnceCell<Result<bool, Unknown>>,
+}
+
+impl<'a> Probing<'a> {
+    pub(super) fn new(root: &'a Root) -> Self {
+        Self {
+            root,
+            release: OnceCell::new(),
+            modules: OnceCell::new(),
+            sysfs: OnceCell::new(),
+            procfs: OnceCell::new(),
+        }
+    }
+
+    /// The kernel's release as it writes it, such as `6.1.0-13-amd64`; never empty.
+    pub(super) fn release(&self) -> Result<&str, &Unknown> {
+        self.release.get_or_init(|| release(self.root)).as_deref()
+    }
+
+    /// The text of `/proc/modules`; none if this kernel was built without modules.
+    pub(super) fn modules(&self) -> Result<Option<&str>, &Unknown> {
+        self.modules.get_or_init(|| self.text(MODULES)).as_ref().map(Option::as_deref)
+    }
+
+    /// The text of a file; none if it is not there, although its file system is.
+    ///
+    /// # Errors
+    ///
+    /// If it may be there and could not be read.
+    pub(super) fn text(&self, path: &str) -> Result<Option<String>, Unknown> {
+        self.surely(path, self.root.read_text(path))
+    }
+
+    /// The names in a folder; none if it is not there, although its file system is.
+    ///
+    /// # Errors
+    ///
+    /// If it may be there and could not be listed.
+    pub(super) fn list(&self, path: &str) -> Result<Option<Vec<String>>, Unknown> {
+        self.surely(path, self.root.list(path))
+    }
+
+    /// Whether there is anything at this path; a "no" means that its file system is there.
+    ///
+    /// # Errors
+    ///
+    /// If it may be there and we could not look.
+    pub(super) fn exists(&self, path: &str) -> Result<bool, Unknown> {
+        let found = if self.root.exists(path)? { Ok(()) } else { Err(Miss::NotFound) };
+        Ok(self.surely(path, found)?.is_some())
+    }
+
+    /// Turns "not found" into a certain "not there", or into ignorance where `/sys` or `/proc` is not mounted.
+    pub(super) fn surely<T>(&self, path: &str, found: Result<T, Miss>) -> Result<Option<T>, Unknown> {
+        match found {
+            Ok(it) => Ok(Some(it)),
+            Err(Miss::Unreadable(unknown)) => Err(unknown),
+            Err(Miss::NotFound) if self.is_mounted(path)? => Ok(None),
+            Err(Miss::NotFound) => {
+                Err(Unknown::new(path, "is not there, and nor is the rest of its file system"))
+            }
+        }
+    }
+
+    fn is_mounted(&self, path: &str) -> Result<bool, Unknown> {
+        let look = |cell: &OnceCell<_>, signs| cell.get_or_init(|| any_exists(self.root, signs)).clone();
+        if path.starts_with("/sys/") {
+            look(&self.sysfs, &SYSFS)
+        } else if path.starts_with("/proc/") {
+            look(&self.procfs, &PROCFS)
+        } else {
+            Ok(true)
+        }
+    }
+}
+
+fn any_exists(root: &Root, paths: &[&str]) -> Result<bool, Unknown> {
+    for path in paths {
+        if root.exists(path)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn release(root: &Root) -> Result<String, Unknown> {
+    let text = root.read_text(OSRELEASE).map_err(|miss| miss.unknown(OSRELEASE))?;
+    match text.trim() {
+        "" => Err(Unknown::new(OSRELEASE, "is empty")),
+        release => Ok(release.to_owned()),
+    }
+}
+
+/// The fact that a successful look gave, or why there was none.
+pub(super) fn known(feature: Result<Feature, Unknown>, read: &str) -> Fact {
+    match feature {
+        Ok(feature) => Fact::Known(feature, read.to_owned()),
+        Err(unknown) => Fact::Unknown(unknown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::FakeHost;
+
+    fn check(host: &FakeHost, path: &str, expected: Result<bool, &str>) {
+        let root = host.root();
+        let found = Probing::new(&root).exists(path);
+        assert_eq!(
+            found.as_ref().map_err(|it| it.reason.as_str()),
+            expected.as_ref().map_err(|it| *it),
+            "{path}"
+        );
+    }
+
+    #[test]
+    fn what_is_not_found_is_absent_only_where_its_file_system_is() {
+        let hidden = Err("is not there, and nor is the rest of its file system");
+        let empty = FakeHost::new().folder("/sys").folder("/proc");
+        check(&empty, "/sys/class/net", hidden);
+        check(&empty, "/proc/modules", hidden);
+        check(&empty, "/etc/os-release", Ok(false));
+        let mounted = FakeHost::new().folder("/sys/bus").file("/proc/version", "Linux");
+        check(&mounted, "/sys/class/net", Ok(false));
+        check(&mounted, "/proc/modules", Ok(false));
+        check(&mounted, "/sys/bus", Ok(true));
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_unknown() {
+        let host = FakeHost::new().folder("/sys/bus").unreadable("/sys/class");
+        check(&host, "/sys/class/net", Err("is a loop of symbolic links"));
+    }
+
+    #[test]
+    fn what_several_probes_share_is_read_once() {
+        let host = FakeHost::new().file(OSRELEASE, "6.1.0\n");
+        let root = host.root();
+        let probing = Probing::new(&root);
+        assert_eq!(probing.release(), Ok("6.1.0"));
+        let host = host.file(OSRELEASE, "6.2.0\n");
+        assert_eq!(probing.release(), Ok("6.1.0"));
+        drop(host);
+    }
+}

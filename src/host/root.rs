@@ -1,0 +1,428 @@
+//! The only door to the files of a host. Under another root than `/`, no link leads out of it.
+
+use std::cell::Cell;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::Context;
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{self, OFlag, OpenHow, ResolveFlag};
+use nix::sys::stat::{self, Mode, SFlag};
+use nix::unistd;
+
+use super::Unknown;
+
+/// No file that we read is larger: a compressed kernel configuration has 60 KiB, `modules.dep` 700 KiB.
+const MAX_FILE: usize = 16 << 20;
+/// No folder that we list has more entries: the largest seen is a `/sys/bus/pci/devices` with 4,000.
+const MAX_ENTRIES: usize = 65_536;
+/// The smallest page, and the least that is worth a call: procfs hands out about as much at a time.
+const MIN_READ: usize = 4096;
+/// How often a path is followed anew. Each time is some microseconds, and mounts come by the second at worst.
+const MAX_TRIES: usize = 32;
+/// Said of what is left when a check has taken too long.
+const TOO_LATE: &str = "was not read: the deadline has passed";
+
+/// The root folder of a host: `/`, or a tree that stands for another host.
+#[derive(Debug)]
+pub struct Root {
+    /// The opened folder; none for `/`, whose paths the kernel resolves at less cost.
+    folder: Option<OwnedFd>,
+    path: PathBuf,
+    deadline: Cell<Option<Instant>>,
+}
+
+/// Why a file or folder could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Miss {
+    /// It is not there.
+    NotFound,
+    /// It may be there: we could not look.
+    Unreadable(Unknown),
+}
+
+impl Miss {
+    fn of(path: &str, errno: Errno) -> Self {
+        // ENOTDIR: a part of the path is a file, so nothing can be behind it.
+        if matches!(errno, Errno::ENOENT | Errno::ENOTDIR) {
+            return Self::NotFound;
+        }
+        Self::unreadable(path, reason(errno))
+    }
+
+    fn unreadable(path: &str, reason: impl Into<String>) -> Self {
+        Self::Unreadable(Unknown::new(path, reason))
+    }
+
+    /// For a source whose absence is itself unexpected: both kinds of miss are ignorance.
+    pub fn unknown(self, path: &str) -> Unknown {
+        match self {
+            Self::NotFound => Unknown::new(path, "is not there"),
+            Self::Unreadable(unknown) => unknown,
+        }
+    }
+}
+
+impl Root {
+    /// The machine that we run on.
+    pub fn live() -> Self {
+        Self { folder: None, path: PathBuf::from("/"), deadline: Cell::new(None) }
+    }
+
+    /// A tree that is laid out as a host's root folder.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened as a folder.
+    pub fn at(path: &Path) -> anyhow::Result<Self> {
+        if path == Path::new("/") {
+            return Ok(Self::live());
+        }
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let folder = fcntl::open(path, flags, Mode::empty())
+            .map_err(|errno| anyhow::anyhow!(reason(errno)))
+            .with_context(|| format!("opening host root {}", path.display()))?;
+        Ok(Self { folder: Some(folder), path: path.to_owned(), deadline: Cell::new(None) })
+    }
+
+    /// The path of the root folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// From this moment on nothing is read any more: each further read is a miss that says so.
+    pub fn set_deadline(&self, deadline: Instant) {
+        self.deadline.set(Some(deadline));
+    }
+
+    /// Whether facts that only the running machine can tell (CPUID, the auxiliary vector) are this host's.
+    ///
+    /// They are for `/`, and for a tree with this machine's `/proc`, such as `/host` in a container: `boot_id` is drawn
+    /// once per boot (`Documentation/admin-guide/sysctl/kernel.rst`).
+    pub fn is_this_machine(&self) -> bool {
+        const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+        match &self.folder {
+            None => true,
+            Some(_) => match (self.read(BOOT_ID), Self::live().read(BOOT_ID)) {
+                (Ok(theirs), Ok(ours)) => theirs == ours,
+                (Err(_), _) | (_, Err(_)) => false,
+            },
+        }
+    }
+
+    /// Reads a whole file, given by its absolute path on the host.
+    ///
+    /// # Errors
+    ///
+    /// [`Miss::NotFound`] if the path or a part of it is not there; [`Miss::Unreadable`] for every other trouble,
+    /// among them a file that is not a regular one, or larger than any that we know.
+    pub fn read(&self, path: &str) -> Result<Vec<u8>, Miss> {
+        let (file, size) = self.open_sized(path)?;
+        let too_large = || Miss::unreadable(path, format!("is larger than {MAX_FILE} bytes"));
+        if size > MAX_FILE {
+            return Err(too_large());
+        }
+        // One byte more than there should be: a read that leaves it free was the last.
+        let mut bytes = vec![0; if size == 0 { 2 * MIN_READ } else { size + 1 }];
+        let mut length = 0;
+        loop {
+            let room = bytes.get_mut(length..).unwrap_or_default();
+            let asked = room.len();
+            // No retry after EINTR: the hook's timer ends a read that takes too long.
+            let count = unistd::read(&file, room).map_err(|errno| Miss::of(path, errno))?;
+            length += count;
+            if length > MAX_FILE {
+                return Err(too_large());
+            }
+            // A file with a size (procfs has none) ends where a read comes back short; binary ones in sysfs
+            // (`kernfs_file_read_iter`) hand out a page at a time.
+            let last = size > 0 && count < asked && count % MIN_READ != 0;
+            if count == 0 || last {
+                bytes.truncate(length);
+                return Ok(bytes);
+            }
+            if bytes.len() - length < MIN_READ {
+                bytes.resize(2 * length + MIN_READ, 0);
+            }
+        }
+    }
+
+    /// Reads a whole file as text; bytes that are not UTF-8 become U+FFFD.
+    ///
+    /// # Errors
+    ///
+    /// As [`Root::read`].
+    pub fn read_text(&self, path: &str) -> Result<String, Miss> {
+        let bytes = self.read(path)?;
+        Ok(String::from_utf8(bytes)
+            .unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned()))
+    }
+
+    /// Opens a regular file, for sources that are read piece by piece. The caller bounds what it reads.
+    ///
+    /// # Errors
+    ///
+    /// As [`Root::read`].
+    pub fn open(&self, path: &str) -> Result<File, Miss> {
+        self.open_sized(path).map(|(file, _)| File::from(file))
+    }
+
+    /// A regular file, and how large it says that it is.
+    fn open_sized(&self, path: &str) -> Result<(OwnedFd, usize), Miss> {
+        // O_NONBLOCK: opening a FIFO must not wait for a writer.
+        let file = self.resolve(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
+        let found = stat::fstat(&file).map_err(|errno| Miss::of(path, errno))?;
+        if SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+            return Err(Miss::unreadable(path, "is not a regular file"));
+        }
+        Ok((file, usize::try_from(found.st_size).unwrap_or(usize::MAX)))
+    }
+
+    /// The names in a folder, in byte order, without `.` and `..`; names that are not UTF-8 with U+FFFD.
+    ///
+    /// # Errors
+    ///
+    /// As [`Root::read`].
+    pub fn list(&self, path: &str) -> Result<Vec<String>, Miss> {
+        let mut folder = match self.resolve(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
+            // ENOTDIR means nothing there, unless it is the very last part that is a file.
+            Err(Miss::NotFound) if self.exists(path) == Ok(true) => {
+                return Err(Miss::unreadable(path, "is not a folder"));
+            }
+            folder => Dir::from_fd(folder?).map_err(|errno| Miss::of(path, errno))?,
+        };
+        let mut names = Vec::new();
+        for entry in folder.iter() {
+            let entry = entry.map_err(|errno| Miss::of(path, errno))?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                names.push(String::from_utf8_lossy(name).into_owned());
+            }
+            if names.len() > MAX_ENTRIES {
+                return Err(Miss::unreadable(path, format!("has more than {MAX_ENTRIES} entries")));
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Whether there is anything at this path; links are followed.
+    ///
+    /// # Errors
+    ///
+    /// If we could not look: that is not a "no".
+    pub fn exists(&self, path: &str) -> Result<bool, Unknown> {
+        let found = match &self.folder {
+            // One call instead of two.
+            None => {
+                self.in_time(path).and_then(|()| stat::stat(path).map(drop).map_err(|it| Miss::of(path, it)))
+            }
+            Some(_) => self.resolve(path, OFlag::O_PATH).map(drop),
+        };
+        match found {
+            Ok(()) => Ok(true),
+            Err(Miss::NotFound) => Ok(false),
+            Err(Miss::Unreadable(unknown)) => Err(unknown),
+        }
+    }
+
+    /// The last part of a symbolic link's target, such as the driver's name that `…/driver` points to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Root::read`]; a path that is no link is unreadable.
+    pub fn link_name(&self, path: &str) -> Result<String, Miss> {
+        let fd = self.resolve(path, OFlag::O_PATH | OFlag::O_NOFOLLOW)?;
+        let target =
+            fcntl::readlinkat(fd.as_fd(), OsStr::new("")).map_err(|errno| match Miss::of(path, errno) {
+                // readlink(2): ENOENT is said of an opened file that is no link.
+                Miss::NotFound => Miss::unreadable(path, "is not a symbolic link"),
+                miss @ Miss::Unreadable(_) => miss,
+            })?;
+        Ok(Path::new(&target).file_name().unwrap_or(OsStr::new("")).to_string_lossy().into_owned())
+    }
+
+    fn resolve(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Miss> {
+        self.in_time(path)?;
+        log::trace!("opening {path}");
+        let flags = flags | OFlag::O_CLOEXEC;
+        match &self.folder {
+            None => fcntl::open(path, flags, Mode::empty()),
+            Some(folder) => open_inside(folder, path, flags),
+        }
+        .map_err(|errno| Miss::of(path, errno))
+    }
+
+    fn in_time(&self, path: &str) -> Result<(), Miss> {
+        match self.deadline.get() {
+            Some(deadline) if deadline <= Instant::now() => Err(Miss::unreadable(path, TOO_LATE)),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// openat2(2), Linux 5.6: a link in the tree, absolute or with `..`, stays in the tree.
+fn open_inside(folder: &OwnedFd, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
+    let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+    let open = || fcntl::openat2(folder, OsStr::from_bytes(path.as_bytes()), how);
+    // EAGAIN: something was mounted or renamed anywhere on the machine while a `..` was followed.
+    let settled = (1..MAX_TRIES).map(|_| open()).find(|it| !matches!(it, Err(Errno::EAGAIN)));
+    settled.unwrap_or_else(open)
+}
+
+/// Says what an error means in words of our own: engines cut messages down to a line that contains the C library's.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what has no words of its own is told by the error's name"
+)]
+pub(crate) fn reason(errno: Errno) -> String {
+    match errno {
+        Errno::EACCES | Errno::EPERM => "may not be read by this user".to_owned(),
+        Errno::ENOENT => "is not there".to_owned(),
+        Errno::ENOTDIR => "is not a folder".to_owned(),
+        Errno::EISDIR => "is a folder".to_owned(),
+        Errno::ELOOP => "is a loop of symbolic links".to_owned(),
+        Errno::EINTR => TOO_LATE.to_owned(),
+        Errno::ENOSYS => "needs openat2, which this kernel lacks (Linux 5.6)".to_owned(),
+        other => format!("cannot be read ({other:?})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+    use crate::testing::FakeHost;
+
+    fn check_read(host: &FakeHost, path: &str, expected: Result<&str, &str>) {
+        let text = host.root().read_text(path).map_err(|miss| match miss {
+            Miss::NotFound => "nothing there".to_owned(),
+            Miss::Unreadable(unknown) => format!("{}: {}", unknown.read, unknown.reason),
+        });
+        assert_eq!(text.as_deref().map_err(String::as_str), expected, "{path}");
+    }
+
+    #[test]
+    fn links_never_lead_out_of_the_root() {
+        let host = FakeHost::new()
+            .file("/etc/os-release", "inside")
+            .link("/absolute", "/etc/os-release")
+            .link("/deep/down/relative", "../../../../../etc/os-release")
+            .link("/folder", "/etc")
+            .link("/dangling", "/proc/self/status");
+        check_read(&host, "/absolute", Ok("inside"));
+        check_read(&host, "/deep/down/relative", Ok("inside"));
+        check_read(&host, "/folder/os-release", Ok("inside"));
+        check_read(&host, "/../../etc/os-release", Ok("inside"));
+        check_read(&host, "/dangling", Err("nothing there"));
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_from_what_cannot_be_read() {
+        let host = FakeHost::new().file("/a", "").folder("/b").unreadable("/c");
+        check_read(&host, "/a", Ok(""));
+        check_read(&host, "/x", Err("nothing there"));
+        check_read(&host, "/a/x", Err("nothing there"));
+        check_read(&host, "/b", Err("/b: is not a regular file"));
+        check_read(&host, "/c", Err("/c: is a loop of symbolic links"));
+        check_read(&host, "/c/x", Err("/c/x: is a loop of symbolic links"));
+    }
+
+    #[test]
+    fn a_fifo_is_neither_read_nor_waited_for() {
+        let host = FakeHost::new();
+        unistd::mkfifo(&host.root().path().join("fifo"), Mode::S_IRUSR).unwrap();
+        check_read(&host, "/fifo", Err("/fifo: is not a regular file"));
+    }
+
+    #[test]
+    fn files_are_read_to_their_end_whatever_their_size() {
+        for size in [1, MIN_READ - 1, MIN_READ, MIN_READ + 1, 5 * MIN_READ] {
+            let text = "x".repeat(size);
+            check_read(&FakeHost::new().file("/a", &text), "/a", Ok(&text));
+        }
+    }
+
+    #[test]
+    fn a_file_larger_than_any_that_is_known_is_not_read() {
+        let host = FakeHost::new().file("/a", "");
+        let file = File::create(host.root().path().join("a")).unwrap();
+        file.set_len((16 << 20) + 1).unwrap();
+        check_read(&host, "/a", Err("/a: is larger than 16777216 bytes"));
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_read_with_replacements() {
+        check_read(&FakeHost::new().file("/a", b"a\xffb"), "/a", Ok("a\u{fffd}b"));
+    }
+
+    #[test]
+    fn folders_are_listed_in_byte_order() {
+        let odd = std::ffi::OsString::from_vec(b"\xff".to_vec());
+        let host = FakeHost::new().file("/f/b", "").folder("/f/a").link("/f/B", "nowhere").file("/f/.c", "");
+        File::create(host.root().path().join("f").join(odd)).unwrap();
+        assert_eq!(host.root().list("/f"), Ok([".c", "B", "a", "b", "\u{fffd}"].map(str::to_owned).to_vec()));
+    }
+
+    #[test]
+    fn what_is_no_folder_cannot_be_listed() {
+        let host = FakeHost::new().file("/a", "").unreadable("/c");
+        let root = host.root();
+        assert_eq!(root.list("/x"), Err(Miss::NotFound));
+        assert_eq!(root.list("/a/x"), Err(Miss::NotFound));
+        assert_eq!(root.list("/a"), Err(Miss::unreadable("/a", "is not a folder")));
+        assert_eq!(root.list("/c"), Err(Miss::unreadable("/c", "is a loop of symbolic links")));
+    }
+
+    #[test]
+    fn existence_follows_links_and_admits_ignorance() {
+        let host = FakeHost::new().folder("/a").link("/to-a", "/a").link("/to-x", "/x").unreadable("/c");
+        let root = host.root();
+        assert_eq!(
+            ["/a", "/to-a", "/to-x", "/x"].map(|it| root.exists(it)),
+            [Ok(true), Ok(true), Ok(false), Ok(false)]
+        );
+        assert_eq!(root.exists("/c/x"), Err(Unknown::new("/c/x", "is a loop of symbolic links")));
+    }
+
+    #[test]
+    fn a_link_tells_the_last_part_of_its_target() {
+        let host = FakeHost::new().link("/driver", "../../bus/pci/drivers/vfio-pci").file("/a", "");
+        let root = host.root();
+        assert_eq!(root.link_name("/driver"), Ok("vfio-pci".to_owned()));
+        assert_eq!(root.link_name("/x"), Err(Miss::NotFound));
+        assert_eq!(root.link_name("/a"), Err(Miss::unreadable("/a", "is not a symbolic link")));
+    }
+
+    #[test]
+    fn nothing_is_read_after_the_deadline() {
+        let host = FakeHost::new().file("/a", "a").link("/b", "a");
+        let root = host.root();
+        root.set_deadline(Instant::now());
+        let late = |path| Miss::unreadable(path, "was not read: the deadline has passed");
+        assert_eq!(root.read("/a"), Err(late("/a")));
+        assert_eq!(root.list("/"), Err(late("/")));
+        assert_eq!(root.link_name("/b"), Err(late("/b")));
+        assert_eq!(root.exists("/x").map_err(Miss::Unreadable), Err(late("/x")));
+    }
+
+    #[test]
+    fn a_read_that_a_signal_ends_says_that_the_deadline_has_passed() {
+        assert_eq!(
+            Miss::of("/a", Errno::EINTR),
+            Miss::unreadable("/a", "was not read: the deadline has passed")
+        );
+    }
+
+    #[test]
+    fn another_tree_is_not_this_machine() {
+        assert!(!FakeHost::new().root().is_this_machine());
+        assert!(Root::live().is_this_machine());
+    }
+}

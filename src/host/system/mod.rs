@@ -1,0 +1,4 @@
+//! The operating system: its name and the host's.
+
+pub(super) mod name;
+pub(super) mod osrelease;

@@ -1,0 +1,81 @@
+//! `system.name`: what the host is called.
+
+use crate::host::probing::HOSTNAME;
+use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+
+pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
+    name: "system.name",
+    kinds: &[Kind::Attributes],
+    meaning: "the host's name, by which Kubernetes calls its node unless told otherwise",
+    read: "/proc/sys/kernel/hostname, else /etc/hostname",
+    nfd: true,
+    elements: Some(&["nodename"]),
+    absent: "the host has no name",
+    since: "always",
+    example: "feature: system.name\n  matchExpressions:\n    nodename: {op: InRegexp, value: [\"^gpu-\"]}",
+    key: None,
+    beyond_nfd: &[],
+    probe,
+};
+
+/// What the kernel is told when the host starts (hostname(5)); there even where `/proc` is not.
+const CONFIGURED: &str = "/etc/hostname";
+
+/// NFD has the name from `NODE_NAME` in its own environment, which its pod sets; a hook has no such thing.
+fn probe(probing: &Probing<'_>, _: &Wanted) -> Fact {
+    match first(probing) {
+        Ok((text, place)) => parse(&text, place),
+        Err(unknown) => Fact::Unknown(unknown),
+    }
+}
+
+fn first(probing: &Probing<'_>) -> Result<(String, &'static str), Unknown> {
+    for place in [HOSTNAME, CONFIGURED] {
+        match probing.root.read_text(place) {
+            Ok(text) => return Ok((text, place)),
+            Err(Miss::NotFound) => {}
+            Err(Miss::Unreadable(unknown)) => return Err(unknown),
+        }
+    }
+    Err(Unknown::new(HOSTNAME, format!("is not there, and nor is {CONFIGURED}")))
+}
+
+fn parse(text: &str, place: &str) -> Fact {
+    match text.trim() {
+        // The kernel's own word for a name that nobody has set (`UTS_NODENAME` in `include/linux/uts.h`).
+        "" | "(none)" => Fact::Unknown(Unknown::new(place, "holds no name")),
+        name => Fact::Known(Feature::attributes([("nodename", name)]), place.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::testing::told;
+    use crate::testing::FakeHost;
+
+    fn check(host: FakeHost, expected: &str) {
+        assert_eq!(told(&host, FEATURE.name), expected);
+    }
+
+    #[test]
+    fn the_kernel_s_word_comes_before_the_configured_one() {
+        let configured = FakeHost::new().file(CONFIGURED, "node-1\n");
+        check(configured, r#"known (/etc/hostname): nodename="node-1""#);
+        let both = FakeHost::new().file(CONFIGURED, "node-1\n").file(HOSTNAME, "node-2\n");
+        check(both, r#"known (/proc/sys/kernel/hostname): nodename="node-2""#);
+    }
+
+    #[test]
+    fn a_host_without_a_name_is_unknown() {
+        check(FakeHost::new(), "unknown: /proc/sys/kernel/hostname: is not there, and nor is /etc/hostname");
+        let unset = FakeHost::new().file(HOSTNAME, "(none)\n");
+        check(unset, "unknown: /proc/sys/kernel/hostname: holds no name");
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_read_is_unknown() {
+        let host = FakeHost::new().unreadable(HOSTNAME).file(CONFIGURED, "node-1\n");
+        check(host, "unknown: /proc/sys/kernel/hostname: is a loop of symbolic links");
+    }
+}
