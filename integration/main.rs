@@ -9,4 +9,5 @@
     reason = "tests make fixtures, look at them, and end at the first surprise"
 )]
 
+mod conformance;
 mod hosts;

@@ -8,6 +8,7 @@
 pub mod version;
 pub mod spec;
 pub mod host;
+pub mod eval;
 
 #[cfg(test)]
 mod testing;

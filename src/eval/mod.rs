@@ -1,0 +1,322 @@
+//! Holds rules against facts. Pure: no file, clock, environment or log; never fails, never stops at the first finding.
+
+mod element;
+mod term;
+mod matched;
+mod demand;
+mod reason;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use crate::host::{Fact, Facts, Unknown};
+use crate::spec::{Place, Rule, Set, Spec, Term, Test};
+
+use matched::RuleMatched;
+
+pub use demand::{clues, demand};
+pub use reason::{CODES, Code};
+
+/// What came of a test, a rule, a set or a spec; Kleene's three values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It holds.
+    Met,
+    /// It does not hold.
+    Unmet,
+    /// It cannot be told.
+    Unknown,
+}
+
+impl Outcome {
+    /// Both hold.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Unmet, _) | (_, Self::Unmet) => Self::Unmet,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::Met, Self::Met) => Self::Met,
+        }
+    }
+
+    /// At least one holds.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Met, _) | (_, Self::Met) => Self::Met,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::Unmet, Self::Unmet) => Self::Unmet,
+        }
+    }
+
+    /// All hold; true of none.
+    pub fn all(outcomes: impl IntoIterator<Item = Self>) -> Self {
+        outcomes.into_iter().fold(Self::Met, Self::and)
+    }
+
+    /// At least one holds; false of none.
+    pub fn any(outcomes: impl IntoIterator<Item = Self>) -> Self {
+        outcomes.into_iter().fold(Self::Unmet, Self::or)
+    }
+}
+
+impl From<bool> for Outcome {
+    fn from(holds: bool) -> Self {
+        if holds { Self::Met } else { Self::Unmet }
+    }
+}
+
+/// A spec held against a host.
+#[derive(Debug)]
+pub struct Judgement<'a> {
+    /// Met if a set is, or if the spec has none. Unknown if none was selected.
+    pub outcome: Outcome,
+    /// The sets that were selected, in the order of the spec.
+    pub sets: Vec<JudgedSet<'a>>,
+}
+
+/// A compatibility set held against a host.
+#[derive(Debug)]
+pub struct JudgedSet<'a> {
+    /// What was judged.
+    pub set: &'a Set,
+    /// Met if all rules are.
+    pub outcome: Outcome,
+    /// In the order of the set.
+    pub rules: Vec<JudgedRule<'a>>,
+}
+
+/// A rule held against a host.
+#[derive(Debug)]
+pub struct JudgedRule<'a> {
+    /// What was judged.
+    pub rule: &'a Rule,
+    /// Met if all terms are, and an alternative if there are any.
+    pub outcome: Outcome,
+    /// Terms in the order of the rule, `matchFeatures` first, then each alternative of `matchAny`.
+    pub terms: Vec<JudgedTerm<'a>>,
+    /// Why its template could not be expanded, which leaves the rule unknown.
+    pub template_error: Option<String>,
+}
+
+/// A term held against a host.
+#[derive(Debug)]
+pub struct JudgedTerm<'a> {
+    /// What was judged.
+    pub term: &'a Term,
+    /// Which alternative of `matchAny` it belongs to, from zero; none for `matchFeatures`.
+    pub alternative: Option<usize>,
+    /// Met if all findings are.
+    pub outcome: Outcome,
+    /// One for each expression, in the order of the term; one for a term without any.
+    pub findings: Vec<Finding<'a>>,
+}
+
+/// One expression held against a host, with the evidence.
+#[derive(Debug)]
+pub struct Finding<'a> {
+    /// The feature as the author wrote it.
+    pub feature: &'a str,
+    /// The element that is tested; empty for `matchName` and for a bare feature.
+    pub element: &'a str,
+    /// What is tested; none for a bare feature, which has to exist.
+    pub test: Option<&'a Test>,
+    /// Where it stands in the spec.
+    pub at: Place,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What the host has, and where that was read.
+    pub evidence: Evidence,
+    /// Further knowledge that explains the outcome.
+    pub clue: Option<Clue>,
+}
+
+/// What a test was held against.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Evidence {
+    /// It could not be looked at.
+    Unknown(Unknown),
+    /// We looked, and the host has no such feature.
+    NoFeature {
+        /// Where.
+        read: String,
+    },
+    /// The feature is there; nothing more was asked.
+    Feature {
+        /// Where.
+        read: String,
+    },
+    /// Whether a name is among the flags.
+    Flag {
+        /// Whether it is.
+        present: bool,
+        /// Where.
+        read: String,
+    },
+    /// An attribute's value; none if there is no such attribute.
+    Value {
+        /// The value.
+        value: Option<String>,
+        /// Where.
+        read: String,
+    },
+    /// A value that the test cannot be applied to.
+    Unfit {
+        /// The value.
+        value: String,
+        /// Where.
+        read: String,
+    },
+    /// The names of elements: how many were tested, and the first that fits.
+    Names {
+        /// How many.
+        count: usize,
+        /// Which one.
+        fitting: Option<String>,
+        /// Where.
+        read: String,
+    },
+    /// An attribute of the instance that comes nearest to what the term demands.
+    Nearest {
+        /// The attribute's value; none if the instance has no such attribute.
+        value: Option<String>,
+        /// The instance.
+        read: String,
+        /// How many instances there are.
+        count: usize,
+    },
+    /// There is no instance at all.
+    NoInstance {
+        /// Where.
+        read: String,
+    },
+}
+
+/// Why an expression is unmet, beyond the value itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Clue {
+    /// The module is on disk and could be loaded.
+    Loadable,
+    /// There is no such module for the running kernel.
+    NotLoadable,
+    /// The CPU has not all flags of a level: these are missing, and whether it is a hypervisor's.
+    Missing {
+        /// The flags.
+        flags: Vec<&'static str>,
+        /// Whether the CPU says that it is virtual.
+        virtual_cpu: bool,
+    },
+}
+
+/// Holds a spec against facts. If `tags` is not empty, only sets with one of these tags count.
+pub fn evaluate<'a>(spec: &'a Spec, tags: &[String], facts: &Facts) -> Judgement<'a> {
+    let mut matched = RuleMatched::new(facts);
+    let selected = spec.sets.iter().filter(|it| tags.is_empty() || tags.contains(&it.tag));
+    let sets: Vec<_> = selected.map(|it| judge_set(it, facts, &mut matched)).collect();
+    let outcome = match (spec.sets.is_empty(), sets.is_empty()) {
+        (true, _) => Outcome::Met,
+        (false, true) => Outcome::Unknown,
+        (false, false) => Outcome::any(sets.iter().map(|it| it.outcome)),
+    };
+    Judgement { outcome, sets }
+}
+
+impl<'a> Judgement<'a> {
+    /// The set that the image should run as: of those that fit the heaviest, the first among equals.
+    pub fn best(&self) -> Option<&JudgedSet<'a>> {
+        let fitting = self.sets.iter().filter(|it| it.outcome == Outcome::Met);
+        fitting.reduce(|best, it| if it.set.weight > best.set.weight { it } else { best })
+    }
+
+    /// The set to speak of when none fits: the one that lacks least, then the heaviest, then the first.
+    pub fn nearest(&self) -> Option<&JudgedSet<'a>> {
+        let lacking = |it: &JudgedSet<'_>| it.decisive().count();
+        self.sets
+            .iter()
+            .min_by_key(|it| (it.outcome == Outcome::Unmet, lacking(it), -i128::from(it.set.weight)))
+    }
+}
+
+impl<'a> JudgedSet<'a> {
+    /// The terms that keep the set from fitting.
+    pub fn decisive(&self) -> impl Iterator<Item = &JudgedTerm<'a>> {
+        self.rules.iter().flat_map(move |it| it.decisive(self.outcome))
+    }
+}
+
+impl<'a> JudgedRule<'a> {
+    /// The terms that give the rule this outcome: of alternatives only those of the one that lacks least.
+    fn decisive(&self, outcome: Outcome) -> impl Iterator<Item = &JudgedTerm<'a>> {
+        let nearest = self.nearest_alternative();
+        let alternative =
+            self.failing(outcome).filter(move |it| nearest.is_some() && it.alternative == nearest);
+        self.required(outcome).chain(alternative)
+    }
+
+    /// The terms of `matchFeatures` that give the rule this outcome.
+    fn required(&self, outcome: Outcome) -> impl Iterator<Item = &JudgedTerm<'a>> {
+        self.failing(outcome).filter(|it| it.alternative.is_none())
+    }
+
+    fn failing(&self, outcome: Outcome) -> impl Iterator<Item = &JudgedTerm<'a>> {
+        let is_concerned = self.outcome == outcome && outcome != Outcome::Met;
+        self.terms.iter().filter(move |it| is_concerned && it.outcome == outcome)
+    }
+
+    /// None if there are no alternatives, or one of them is met.
+    fn nearest_alternative(&self) -> Option<usize> {
+        let all = (0..self.rule.match_any.len()).map(|index| {
+            let terms = self.terms.iter().filter(move |it| it.alternative == Some(index));
+            let lacking = terms.clone().filter(|it| it.outcome != Outcome::Met).count();
+            (Outcome::all(terms.map(|it| it.outcome)) == Outcome::Unmet, lacking, index)
+        });
+        all.min().filter(|(unmet, lacking, _)| *unmet || *lacking > 0).map(|(.., index)| index)
+    }
+}
+
+fn judge_set<'a>(set: &'a Set, facts: &Facts, matched: &mut RuleMatched) -> JudgedSet<'a> {
+    let rules: Vec<_> = set.rules.iter().map(|it| judge_rule(it, facts, matched)).collect();
+    JudgedSet { set, outcome: Outcome::all(rules.iter().map(|it| it.outcome)), rules }
+}
+
+fn judge_rule<'a>(rule: &'a Rule, facts: &Facts, matched: &mut RuleMatched) -> JudgedRule<'a> {
+    let mut terms = judge_terms(&rule.match_features, None, facts, matched);
+    let features = Outcome::all(terms.iter().map(|it| it.outcome));
+    let mut alternatives = Vec::with_capacity(rule.match_any.len());
+    for (index, alternative) in rule.match_any.iter().enumerate() {
+        let judged = judge_terms(alternative, Some(index), facts, matched);
+        alternatives.push(Outcome::all(judged.iter().map(|it| it.outcome)));
+        terms.extend(judged);
+    }
+    let any = if alternatives.is_empty() { Outcome::Met } else { Outcome::any(alternatives.iter().copied()) };
+    let outcome = features.and(any);
+    match matched.publish(rule, outcome, &alternatives, facts) {
+        Ok(()) => JudgedRule { rule, outcome, terms, template_error: None },
+        Err(error) => JudgedRule { rule, outcome: Outcome::Unknown, terms, template_error: Some(error) },
+    }
+}
+
+fn judge_terms<'a>(
+    terms: &'a [Term],
+    alternative: Option<usize>,
+    facts: &Facts,
+    matched: &RuleMatched,
+) -> Vec<JudgedTerm<'a>> {
+    let judge = |term: &'a Term| {
+        let findings = term::judge(term, fact_of(term, facts, matched), facts);
+        let outcome = Outcome::all(findings.iter().map(|it| it.outcome));
+        JudgedTerm { term, alternative, outcome, findings }
+    };
+    terms.iter().map(judge).collect()
+}
+
+/// Features are looked up in lower case, as NFD does.
+fn fact_of<'f>(term: &Term, facts: &'f Facts, matched: &'f RuleMatched) -> &'f Fact {
+    let name = lower(&term.feature);
+    if name == matched::FEATURE { matched.fact() } else { facts.get(&name) }
+}
+
+fn lower(feature: &str) -> Cow<'_, str> {
+    if feature.chars().any(char::is_uppercase) { feature.to_lowercase().into() } else { feature.into() }
+}

@@ -1,0 +1,207 @@
+//! Why a set does not fit, a line for each thing that it lacks. Never says what holds.
+
+use std::collections::BTreeSet;
+
+use crate::eval::{Clue, Evidence, Finding, JudgedRule, JudgedSet, JudgedTerm, Outcome, lower};
+use crate::spec::Test;
+
+use super::Code;
+use super::words::{list, shown};
+
+impl JudgedSet<'_> {
+    /// What keeps the set from fitting, the code and one line for each; empty if it fits.
+    pub fn reasons(&self) -> Vec<(Code, String)> {
+        let lacking = self.rules.iter().flat_map(|it| it.reasons(self.outcome));
+        let templates = self.rules.iter().filter_map(JudgedRule::template_reason);
+        lacking.chain(templates).collect()
+    }
+}
+
+impl<'a> JudgedRule<'a> {
+    fn reasons(&self, outcome: Outcome) -> Vec<(Code, String)> {
+        let line = |it: &JudgedTerm<'a>| (it.code(), it.headline());
+        match self.common_lack(outcome) {
+            Some(lack) => self.required(outcome).map(line).chain([lack]).collect(),
+            None => self.decisive(outcome).map(|it| self.among_alternatives(it, line(it))).collect(),
+        }
+    }
+
+    /// What one alternative lacks is not all that would do.
+    fn among_alternatives(&self, term: &JudgedTerm<'_>, (code, line): (Code, String)) -> (Code, String) {
+        match self.rule.match_any.len() {
+            count if term.alternative.is_some() && count > 1 => {
+                (code, format!("{line} (nearest of {count} alternatives)"))
+            }
+            _ => (code, line),
+        }
+    }
+
+    fn template_reason(&self) -> Option<(Code, String)> {
+        let error = self.template_error.as_ref()?;
+        let message =
+            format!("the template of rule {} cannot be expanded: {error}", shown(self.rule.name.as_str()));
+        Some((Code::TemplateFailed, message))
+    }
+
+    /// All alternatives fail in one expression each, and all on the same element: one line names what each would accept.
+    fn common_lack(&self, outcome: Outcome) -> Option<(Code, String)> {
+        if self.outcome != outcome || outcome == Outcome::Met || self.rule.match_any.len() < 2 {
+            return None;
+        }
+        let lacks: Option<Vec<_>> = (0..self.rule.match_any.len()).map(|it| self.only_lack(it)).collect();
+        let lacks = lacks?;
+        let first = *lacks.first()?;
+        let are_alike = lacks.iter().all(|it| it.outcome == outcome && it.is_like(first));
+        are_alike
+            .then(|| (first.code(), first.line(&list(each_once(lacks.iter().map(|it| it.needed())), "or"))))
+    }
+
+    /// The expression in which an alternative fails, if it is the only one.
+    fn only_lack(&self, alternative: usize) -> Option<&Finding<'a>> {
+        let terms = self.terms.iter().filter(|it| it.alternative == Some(alternative));
+        let mut lacks = terms.flat_map(|it| &it.findings).filter(|it| it.outcome != Outcome::Met);
+        let only = lacks.next()?;
+        lacks.next().is_none().then_some(only)
+    }
+}
+
+/// In the order in which they come.
+fn each_once(texts: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
+    let mut seen = BTreeSet::new();
+    texts.filter(move |it| seen.insert(it.clone()))
+}
+
+impl JudgedTerm<'_> {
+    fn decisive(&self) -> Option<&Finding<'_>> {
+        self.findings.iter().find(|it| it.outcome == self.outcome)
+    }
+
+    fn code(&self) -> Code {
+        self.decisive().map_or(Code::Met, Finding::code)
+    }
+
+    /// One line on why the term does not hold; empty if it does.
+    pub fn headline(&self) -> String {
+        match self.decisive() {
+            Some(finding) => match (self.outcome, &finding.evidence) {
+                (Outcome::Unmet, Evidence::Nearest { .. } | Evidence::NoInstance { .. }) => {
+                    self.no_instance(finding)
+                }
+                (Outcome::Met | Outcome::Unmet | Outcome::Unknown, _) => finding.line(&finding.needed()),
+            },
+            None => String::new(),
+        }
+    }
+
+    /// All attributes have to be those of one device, so all are named; and the device that comes nearest.
+    fn no_instance(&self, first: &Finding<'_>) -> String {
+        let named = || self.findings.iter().filter(|it| !it.element.is_empty());
+        let demands: Vec<_> = named().map(demand).collect();
+        let with = if demands.is_empty() { String::new() } else { format!(" with {}", demands.join(", ")) };
+        let line = format!("no {}{with}", first.thing());
+        if let Evidence::Nearest { read, .. } = &first.evidence {
+            let missing: Vec<_> = named().filter(|it| it.outcome == Outcome::Unmet).map(difference).collect();
+            // A facts document does not say where an instance was read.
+            let nearest = match read.rsplit_once('/') {
+                Some((_, name)) => format!("nearest is {}: ", shown(name)),
+                None => "of the nearest ".to_owned(),
+            };
+            return format!("{line}; {nearest}{}", missing.join(", "));
+        }
+        line
+    }
+}
+
+fn demand(finding: &Finding<'_>) -> String {
+    let element = shown(finding.element);
+    match finding.test {
+        Some(Test::Exists) => element,
+        Some(Test::DoesNotExist) => format!("no {element}"),
+        _ => format!("{element} {}", finding.needed()),
+    }
+}
+
+fn difference(finding: &Finding<'_>) -> String {
+    let element = shown(finding.element);
+    if let Evidence::Nearest { value: Some(value), .. } = &finding.evidence {
+        return format!("{element} is {}", shown(value));
+    }
+    format!("{element} is not there")
+}
+
+impl Finding<'_> {
+    /// Whether both are about the same element with the same evidence.
+    fn is_like(&self, other: &Self) -> bool {
+        let has_subject =
+            matches!(self.evidence, Evidence::Value { .. } | Evidence::Unfit { .. } | Evidence::Unknown(_));
+        has_subject
+            && !self.element.is_empty()
+            && self.element == other.element
+            && lower(self.feature) == lower(other.feature)
+            && self.evidence == other.evidence
+    }
+
+    /// One line on why the expression does not hold, of which `needed` is what would do; empty if it does.
+    fn line(&self, needed: &str) -> String {
+        match (self.outcome, &self.evidence) {
+            (Outcome::Met, _) => String::new(),
+            (Outcome::Unknown, Evidence::Unknown(unknown)) => {
+                let needs = if self.test.is_some() { format!(", needs {needed}") } else { String::new() };
+                let read = if unknown.read.is_empty() { String::new() } else { format!("{} ", unknown.read) };
+                format!("{} is unknown{needs}: {read}{}", self.subject(), unknown.reason)
+            }
+            (Outcome::Unknown, _) => format!("{} is {}, needs {needed}", self.subject(), self.found()),
+            (Outcome::Unmet, _) => self.unmet_line(needed),
+        }
+    }
+
+    fn unmet_line(&self, needed: &str) -> String {
+        let (subject, found, element) = (self.subject(), self.found(), shown(self.element));
+        match (&self.evidence, self.test, &self.clue) {
+            (_, _, Some(Clue::Loadable)) => {
+                format!("{subject} is {found} (available; try: modprobe {element})")
+            }
+            (_, _, Some(Clue::NotLoadable)) => {
+                format!("{subject} is {found} and not installed for this kernel")
+            }
+            (_, _, Some(Clue::Missing { flags, virtual_cpu })) => {
+                let level = self.element.to_lowercase().replace('_', "-");
+                let who = if *virtual_cpu { "this virtual CPU" } else { "this CPU" };
+                format!("{who} is not {level}: it lacks {}", flags.join(", "))
+            }
+            (Evidence::NoFeature { .. }, ..) => self.no_feature_line(),
+            (Evidence::Names { .. }, ..) => self.no_name_line(needed),
+            (Evidence::Flag { .. }, Some(Test::Exists | Test::DoesNotExist), _) => {
+                format!("{subject} is {found}")
+            }
+            (Evidence::Flag { present: true, .. }, ..) => {
+                format!("{subject} has no value to be held against {needed}")
+            }
+            (_, Some(Test::Exists), _) => format!("{subject} is {found}"),
+            _ => format!("{subject} is {found}, needs {needed}"),
+        }
+    }
+
+    fn no_feature_line(&self) -> String {
+        let (subject, feature) = (self.subject(), shown(self.feature));
+        match self.test {
+            _ if self.code() == Code::ModuleNotLoaded => {
+                format!("{subject} is not loaded: this kernel loads no modules")
+            }
+            _ if self.element.is_empty() => format!("this host has no {feature}"),
+            Some(Test::DoesNotExist) => {
+                format!("this host has no {feature}, and DoesNotExist holds only where there is one")
+            }
+            _ => format!("this host has no {feature}: {subject} is needed"),
+        }
+    }
+
+    fn no_name_line(&self, needed: &str) -> String {
+        let feature = shown(self.feature);
+        match self.test {
+            Some(Test::Any | Test::Exists) => format!("{feature} has no elements"),
+            Some(Test::DoesNotExist) => format!("no name of {feature} can be one that does not exist"),
+            _ => format!("no element of {feature} has a name {needed}"),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Every code and every sentence about a requirement. What is said here comes from typed evidence; nothing is judged.
+
+mod codes;
+mod words;
+mod finding;
+mod headline;
+#[cfg(test)]
+mod tests;
+
+pub use codes::{CODES, Code};

@@ -1,0 +1,102 @@
+//! What things are called in sentences: features, their elements, tests and values.
+
+use crate::eval::{Finding, lower};
+use crate::spec::{Bound, Test};
+use crate::version::Version;
+
+impl Finding<'_> {
+    /// What to call an element of this feature that is there, and one that is not.
+    pub(super) fn words(&self) -> (&'static str, &'static str) {
+        match &*lower(self.feature) {
+            "kernel.loadedmodule" => ("loaded", "not loaded"),
+            "kernel.enabledmodule" => ("loaded or built in", "neither loaded nor built in"),
+            "kernel.config" => ("set", "not set"),
+            _ => ("present", "not present"),
+        }
+    }
+
+    /// What an instance of this feature is called.
+    pub(super) fn thing(&self) -> &'static str {
+        match &*lower(self.feature) {
+            "pci.device" => "PCI device",
+            "usb.device" => "USB device",
+            "network.device" => "network device",
+            "storage.block" => "block device",
+            _ => "instance",
+        }
+    }
+
+    /// What the element is called in a sentence.
+    pub(super) fn subject(&self) -> String {
+        let element = shown(self.element);
+        match &*lower(self.feature) {
+            feature if self.element.is_empty() && self.test.is_some() => {
+                format!("a name of {}", shown(feature))
+            }
+            feature if self.element.is_empty() => format!("feature {}", shown(feature)),
+            "kernel.loadedmodule" | "kernel.enabledmodule" => format!("kernel module {element}"),
+            "kernel.config" => format!("kernel option CONFIG_{element}"),
+            "kernel.version" if self.element == "full" => "kernel".to_owned(),
+            "kernel.version" => format!("kernel version {element}"),
+            "cpu.cpuid" => format!("CPU flag {element}"),
+            "cpu.model" => format!("CPU {element}"),
+            "system.osrelease" => format!("os-release {element}"),
+            feature => format!("{} {element}", shown(feature)),
+        }
+    }
+}
+
+/// A test in words.
+pub(super) fn needed(test: &Test, (present, absent): (&str, &str)) -> String {
+    match test {
+        Test::Any => "any".to_owned(),
+        Test::Exists => present.to_owned(),
+        Test::DoesNotExist => absent.to_owned(),
+        Test::In(values) => list(values.iter().map(|it| shown(it)), "or"),
+        Test::NotIn(values) => format!("not {}", list(values.iter().map(|it| shown(it)), "nor")),
+        Test::InRegexp(patterns) => {
+            format!("matching {}", list(patterns.iter().map(|it| format!("/{}/", it.source())), "or"))
+        }
+        Test::Integer(bound) => integer(bound),
+        Test::Version(bound) => version(bound),
+        Test::IsTrue => "true".to_owned(),
+        Test::IsFalse => "false".to_owned(),
+    }
+}
+
+/// Items with commas, and a word before the last.
+pub(super) fn list(items: impl Iterator<Item = String>, word: &str) -> String {
+    let mut items: Vec<_> = items.collect();
+    match (items.pop(), items.is_empty()) {
+        (Some(last), false) => format!("{} {word} {last}", items.join(", ")),
+        (last, _) => last.unwrap_or_default(),
+    }
+}
+
+fn integer(bound: &Bound<i64>) -> String {
+    match bound {
+        Bound::Gt(low) => format!("more than {low}"),
+        Bound::Ge(low) => format!("at least {low}"),
+        Bound::Lt(high) => format!("less than {high}"),
+        Bound::Le(high) => format!("at most {high}"),
+        Bound::GtLt(low, high) => format!("more than {low} and less than {high}"),
+        Bound::GeLe(low, high) => format!("from {low} to {high}"),
+    }
+}
+
+fn version(bound: &Bound<Version>) -> String {
+    match bound {
+        Bound::Gt(low) => format!("newer than {low}"),
+        Bound::Ge(low) => format!("{low} or newer"),
+        Bound::Lt(high) => format!("older than {high}"),
+        Bound::Le(high) => format!("{high} or older"),
+        Bound::GtLt(low, high) => format!("newer than {low} and older than {high}"),
+        Bound::GeLe(low, high) => format!("from {low} to {high}"),
+    }
+}
+
+/// A value as it is if it cannot be misread, else in quotes.
+pub(super) fn shown(value: &str) -> String {
+    let is_word = |it: char| it.is_ascii_alphanumeric() || "._-+/:~".contains(it);
+    if !value.is_empty() && value.chars().all(is_word) { value.to_owned() } else { format!("{value:?}") }
+}

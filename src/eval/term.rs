@@ -1,0 +1,257 @@
+//! One term against one feature: NFD's `MatchMulti` and `MatchNamesMulti`, three-valued, with the evidence.
+
+use crate::host::{self, Fact, Facts, Feature, Instance, Unknown};
+use crate::spec::{Expression, Place, Term, Test};
+
+use super::element::{self, Element};
+use super::{Clue, Evidence, Finding, Outcome};
+
+/// One finding for each expression and for `matchName`; for a term with neither, one on the feature itself.
+pub(super) fn judge<'a>(term: &'a Term, fact: &Fact, facts: &Facts) -> Vec<Finding<'a>> {
+    let mut findings = match fact {
+        Fact::Known(feature, read) => judge_known(term, feature, read),
+        Fact::Absent(read) => all(term, Outcome::Unmet, &Evidence::NoFeature { read: read.clone() }),
+        Fact::Unknown(unknown) => all(term, Outcome::Unknown, &Evidence::Unknown(unknown.clone())),
+    };
+    for finding in findings.iter_mut().filter(|it| it.outcome == Outcome::Unmet) {
+        finding.clue = clue(finding, facts);
+    }
+    findings
+}
+
+/// The same finding for every expression of a term.
+fn all<'a>(term: &'a Term, outcome: Outcome, evidence: &Evidence) -> Vec<Finding<'a>> {
+    expressions(term).map(|it| finding(term, it, outcome, evidence.clone())).collect()
+}
+
+/// Element (empty for `matchName` and bare terms), test (none for bare terms) and place.
+type Asked<'a> = (&'a str, Option<&'a Test>, Place);
+
+fn expressions(term: &Term) -> impl Iterator<Item = Asked<'_>> {
+    let name = term.name.iter().map(|it| ("", Some(&it.test), it.at));
+    let is_bare = term.expressions.as_ref().is_none_or(Vec::is_empty) && term.name.is_none();
+    named(term).map(asked).chain(name).chain(is_bare.then_some(("", None, term.at)))
+}
+
+/// An element's name, its test and where it stands.
+type Named<'a> = (&'a str, &'a Test, Place);
+
+fn named(term: &Term) -> impl Iterator<Item = Named<'_>> {
+    term.expressions.iter().flatten().map(|(name, it)| (name.as_str(), &it.test, it.at))
+}
+
+fn finding<'a>(
+    term: &'a Term,
+    (element, test, at): Asked<'a>,
+    outcome: Outcome,
+    evidence: Evidence,
+) -> Finding<'a> {
+    Finding { feature: &term.feature, element, test, at, outcome, evidence, clue: None }
+}
+
+fn judge_known<'a>(term: &'a Term, feature: &Feature, read: &str) -> Vec<Finding<'a>> {
+    let mut findings = match &term.expressions {
+        Some(expressions) if expressions.is_empty() => vec![judge_no_expressions(term, feature, read)],
+        Some(_) => judge_expressions(term, feature, read),
+        None if term.name.is_none() => {
+            let evidence = Evidence::Feature { read: read.to_owned() };
+            vec![finding(term, ("", None, term.at), Outcome::Met, evidence)]
+        }
+        None => Vec::new(),
+    };
+    if let Some(name) = &term.name {
+        findings.push(judge_names(term, name, feature, read));
+    }
+    findings
+}
+
+/// `matchExpressions: {}` holds for flags and attributes, even if there are none, and for at least one instance.
+fn judge_no_expressions<'a>(term: &'a Term, feature: &Feature, read: &str) -> Finding<'a> {
+    let asked = ("", None, term.at);
+    let instances = feature.instances.as_deref().unwrap_or(&[]);
+    if feature.flags.is_some() || feature.attributes.is_some() || !instances.is_empty() {
+        return finding(term, asked, Outcome::Met, Evidence::Feature { read: read.to_owned() });
+    }
+    match &feature.incomplete {
+        Some(unknown) => finding(term, asked, Outcome::Unknown, Evidence::Unknown(unknown.clone())),
+        None => finding(term, asked, Outcome::Unmet, Evidence::NoInstance { read: read.to_owned() }),
+    }
+}
+
+/// Either all expressions hold on the flags and attributes together, or all hold on one instance.
+fn judge_expressions<'a>(term: &'a Term, feature: &Feature, read: &str) -> Vec<Finding<'a>> {
+    let elements = (feature.flags.is_some() || feature.attributes.is_some())
+        .then(|| named(term).map(|it| judge_element(term, it, feature, read)).collect::<Vec<_>>());
+    match (elements, &feature.instances) {
+        (Some(elements), None) => elements,
+        (None, _) => nearest_instance(term, feature, read),
+        (Some(elements), Some(_)) => {
+            let nearest = nearest_instance(term, feature, read);
+            if rank(&elements) >= rank(&nearest) { elements } else { nearest }
+        }
+    }
+}
+
+/// The findings on the instance that comes nearest, the first among equals.
+fn nearest_instance<'a>(term: &'a Term, feature: &Feature, read: &str) -> Vec<Finding<'a>> {
+    let instances = feature.instances.as_deref().unwrap_or(&[]);
+    let nearest = instances
+        .iter()
+        .map(|it| named(term).map(|asked| judge_instance(term, asked, it, instances.len(), read)).collect())
+        .reduce(|best: Vec<Finding<'a>>, it| if rank(&it) > rank(&best) { it } else { best });
+    let none = |it: Named<'a>| {
+        finding(term, asked(it), Outcome::Unmet, Evidence::NoInstance { read: read.to_owned() })
+    };
+    let mut nearest = nearest.unwrap_or_else(|| named(term).map(none).collect());
+    if let Some(unknown) = &feature.incomplete {
+        doubt(&mut nearest, unknown);
+    }
+    nearest
+}
+
+fn asked<'a>((name, test, at): Named<'a>) -> Asked<'a> {
+    (name, Some(test), at)
+}
+
+/// No instance fits, but not all of them could be read: what is unmet may be met by another one.
+fn doubt(findings: &mut [Finding<'_>], unknown: &Unknown) {
+    for finding in findings.iter_mut().filter(|it| it.outcome == Outcome::Unmet) {
+        finding.outcome = Outcome::Unknown;
+        finding.evidence = Evidence::Unknown(unknown.clone());
+    }
+}
+
+/// How near findings come to what is demanded: the outcome of all, then how many are met.
+fn rank(findings: &[Finding<'_>]) -> (u8, usize) {
+    let outcome = match Outcome::all(findings.iter().map(|it| it.outcome)) {
+        Outcome::Met => 2,
+        Outcome::Unknown => 1,
+        Outcome::Unmet => 0,
+    };
+    (outcome, findings.iter().filter(|it| it.outcome == Outcome::Met).count())
+}
+
+/// A feature may hold flags and attributes: one of both has to fit, or both if the element has to be absent.
+fn judge_element<'a>(term: &'a Term, named: Named<'a>, feature: &Feature, read: &str) -> Finding<'a> {
+    let (name, test, _) = named;
+    let flag = feature.flags.as_ref().map(|_| flag(feature, name));
+    let attribute = feature.attributes.as_ref().map(|_| attribute(feature, name));
+    // A flag has no value, so that one which could not be read takes nothing from what is known of the attribute.
+    let judged_flag = flag.filter(|_| attribute.is_none() || !asks_for_value(test));
+    let outcomes = [judged_flag, attribute].into_iter().flatten().map(|it| element::judge(test, it));
+    let outcome =
+        if matches!(test, Test::DoesNotExist) { Outcome::all(outcomes) } else { Outcome::any(outcomes) };
+    finding(term, asked(named), outcome, evidence(flag, attribute, outcome, feature, read))
+}
+
+fn asks_for_value(test: &Test) -> bool {
+    !matches!(test, Test::Any | Test::Exists | Test::DoesNotExist)
+}
+
+pub(super) fn flag<'a>(feature: &'a Feature, name: &str) -> Element<'a> {
+    match feature.flags.as_ref().is_some_and(|it| it.contains(name)) {
+        true => Element::Flag,
+        false => missing(feature),
+    }
+}
+
+pub(super) fn attribute<'a>(feature: &'a Feature, name: &str) -> Element<'a> {
+    match feature.attributes.as_ref().and_then(|it| it.get(name)) {
+        Some(value) => Element::Value(value),
+        None => missing(feature),
+    }
+}
+
+pub(super) fn missing(feature: &Feature) -> Element<'_> {
+    if feature.incomplete.is_some() { Element::Unknown } else { Element::Missing }
+}
+
+fn evidence(
+    flag: Option<Element<'_>>,
+    attribute: Option<Element<'_>>,
+    outcome: Outcome,
+    feature: &Feature,
+    read: &str,
+) -> Evidence {
+    let read = read.to_owned();
+    match (flag, attribute, &feature.incomplete) {
+        (_, Some(Element::Value(value)), _) if outcome == Outcome::Unknown => {
+            Evidence::Unfit { value: value.to_owned(), read }
+        }
+        (_, Some(Element::Value(value)), _) => Evidence::Value { value: Some(value.to_owned()), read },
+        (Some(Element::Flag), ..) => Evidence::Flag { present: true, read },
+        (_, _, Some(unknown)) => Evidence::Unknown(unknown.clone()),
+        (Some(_), ..) => Evidence::Flag { present: false, read },
+        (None, ..) => Evidence::Value { value: None, read },
+    }
+}
+
+fn judge_instance<'a>(
+    term: &'a Term,
+    named: Named<'a>,
+    instance: &Instance,
+    count: usize,
+    read: &str,
+) -> Finding<'a> {
+    let (name, test, _) = named;
+    let value = instance.attributes.get(name);
+    let outcome = element::judge(test, value.map_or(Element::Missing, |it| Element::Value(it)));
+    let read = instance.read.clone().unwrap_or_else(|| read.to_owned());
+    let evidence = match (outcome, value) {
+        (Outcome::Unknown, Some(value)) => Evidence::Unfit { value: value.clone(), read },
+        _ => Evidence::Nearest { value: value.cloned(), read, count },
+    };
+    finding(term, asked(named), outcome, evidence)
+}
+
+/// At least one name of an element, or of an instance's attributes, has to pass the test.
+fn judge_names<'a>(term: &'a Term, name: &'a Expression, feature: &Feature, read: &str) -> Finding<'a> {
+    let (mut count, mut fitting, mut unfit) = (0, None, None);
+    for it in names(feature) {
+        match element::judge(&name.test, Element::Value(it)) {
+            Outcome::Met => fitting = fitting.or(Some(it)),
+            Outcome::Unknown => unfit = unfit.or(Some(it)),
+            Outcome::Unmet => {}
+        }
+        count += 1;
+    }
+    let read = read.to_owned();
+    let (outcome, evidence) = match (fitting, unfit, &feature.incomplete) {
+        (Some(it), ..) => (Outcome::Met, Evidence::Names { count, fitting: Some(it.to_owned()), read }),
+        (None, _, Some(unknown)) => (Outcome::Unknown, Evidence::Unknown(unknown.clone())),
+        (None, Some(it), None) => (Outcome::Unknown, Evidence::Unfit { value: it.to_owned(), read }),
+        (None, None, None) => (Outcome::Unmet, Evidence::Names { count, fitting: None, read }),
+    };
+    finding(term, ("", Some(&name.test), name.at), outcome, evidence)
+}
+
+fn names(feature: &Feature) -> impl Iterator<Item = &str> {
+    let flags = feature.flags.iter().flatten();
+    let attributes = feature.attributes.iter().flat_map(|it| it.keys());
+    let instances = feature.instances.iter().flatten().flat_map(|it| it.attributes.keys());
+    flags.chain(attributes).chain(instances).map(String::as_str)
+}
+
+fn clue(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
+    match (&*super::lower(finding.feature), &finding.evidence) {
+        ("kernel.loadedmodule" | "kernel.enabledmodule", Evidence::Flag { present: false, .. }) => {
+            match facts.loadable_modules()? {
+                Fact::Known(feature, _) if feature.flags.as_ref()?.contains(finding.element) => {
+                    Some(Clue::Loadable)
+                }
+                Fact::Known(..) | Fact::Absent(_) => Some(Clue::NotLoadable),
+                Fact::Unknown(_) => None,
+            }
+        }
+        ("cpu.cpuid", Evidence::Flag { present: false, .. }) => {
+            let level = host::level_flags(finding.element)?;
+            let Fact::Known(Feature { flags: Some(flags), .. }, _) = facts.get("cpu.cpuid") else {
+                return None;
+            };
+            let missing: Vec<_> = level.iter().copied().filter(|it| !flags.contains(*it)).collect();
+            (!missing.is_empty())
+                .then(|| Clue::Missing { flags: missing, virtual_cpu: flags.contains("HYPERVISOR") })
+        }
+        _ => None,
+    }
+}
