@@ -1,0 +1,118 @@
+//! Moments as RFC 3339 writes them, put in order. Never asks what time it is.
+
+use std::ops::Range;
+
+/// A moment: seconds since 1970 in UTC, then nanoseconds. Leap seconds count as the next second's start.
+pub(super) type Moment = (i64, u32);
+
+/// Reads an RFC 3339 `date-time`, the form of `org.opencontainers.image.created` (image-spec 1.1, `annotations.md`).
+///
+/// `None` for everything else; days are not held against the length of their month.
+pub(super) fn moment(text: &str) -> Option<Moment> {
+    let (year, month, day) = (number(text, 0..4)?, number(text, 5..7)?, number(text, 8..10)?);
+    let (hour, minute, second) = (number(text, 11..13)?, number(text, 14..16)?, number(text, 17..19)?);
+    let marks = [
+        mark(text, 4)?,
+        mark(text, 7)?,
+        mark(text, 10)?.to_ascii_uppercase(),
+        mark(text, 13)?,
+        mark(text, 16)?,
+    ];
+    let in_range = (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && (0..24).contains(&hour)
+        && (0..60).contains(&minute)
+        && (0..=60).contains(&second);
+    if marks != *b"--T::" || !in_range {
+        return None;
+    }
+    let (nanoseconds, zone) = fraction(text.get(19..)?)?;
+    let seconds = days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset(zone)?;
+    Some((seconds, nanoseconds))
+}
+
+fn number(text: &str, range: Range<usize>) -> Option<i64> {
+    let digits = text.get(range)?;
+    if digits.bytes().all(|it| it.is_ascii_digit()) { digits.parse().ok() } else { None }
+}
+
+fn mark(text: &str, at: usize) -> Option<u8> {
+    text.as_bytes().get(at).copied()
+}
+
+/// Reads `.5` as nanoseconds and gives back what stands behind it; digits beyond the ninth are cut off.
+fn fraction(text: &str) -> Option<(u32, &str)> {
+    let Some(rest) = text.strip_prefix('.') else { return Some((0, text)) };
+    let end = rest.find(|it: char| !it.is_ascii_digit())?;
+    let (digits, zone) = rest.split_at_checked(end)?;
+    if digits.is_empty() {
+        return None;
+    }
+    let nine: String = digits.chars().chain("000000000".chars()).take(9).collect();
+    Some((nine.parse().ok()?, zone))
+}
+
+/// Reads `Z` or `+hh:mm` as the seconds that local time is ahead of UTC.
+fn offset(zone: &str) -> Option<i64> {
+    if zone.eq_ignore_ascii_case("z") {
+        return Some(0);
+    }
+    let sign = match (zone.len(), mark(zone, 0)?, mark(zone, 3)?) {
+        (6, b'+', b':') => 1,
+        (6, b'-', b':') => -1,
+        _ => return None,
+    };
+    let (hours, minutes) = (number(zone, 1..3)?, number(zone, 4..6)?);
+    if hours < 24 && minutes < 60 { Some(sign * (hours * 3_600 + minutes * 60)) } else { None }
+}
+
+/// Days since 1970-01-01 in the Gregorian calendar, counted in years that start in March so that leap days come last.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<Moment>) {
+        assert_eq!(moment(text), expected, "{text}");
+    }
+
+    #[test]
+    fn moments_are_read_in_utc() {
+        check("1970-01-01T00:00:00Z", Some((0, 0)));
+        check("2024-02-29T12:30:45Z", Some((1_709_209_845, 0)));
+        check("2000-03-01t00:00:00z", Some((951_868_800, 0)));
+        check("1969-12-31T23:59:59Z", Some((-1, 0)));
+        check("2025-06-01T02:00:00+02:00", Some((1_748_736_000, 0)));
+        check("2025-05-31T19:30:00-04:30", Some((1_748_736_000, 0)));
+        check("2025-06-01T00:00:00.5Z", Some((1_748_736_000, 500_000_000)));
+        check("2025-06-01T00:00:00.0000000019Z", Some((1_748_736_000, 1)));
+    }
+
+    #[test]
+    fn what_is_not_rfc_3339_is_no_moment() {
+        for text in [
+            "",
+            "2025-06-01",
+            "2025-06-01T00:00:00",
+            "2025-06-01 00:00:00Z",
+            "2025-13-01T00:00:00Z",
+            "2025-06-00T00:00:00Z",
+            "2025-06-01T24:00:00Z",
+            "2025-06-01T00:00:00.Z",
+            "2025-06-01T00:00:00.5",
+            "2025-06-01T00:00:00+2:00",
+            "2025-06-01T00:00:00+24:00",
+            "+025-06-01T00:00:00Z",
+            "2025-06-01T00:00:00Z ",
+            "yesterday, in the évening",
+        ] {
+            check(text, None);
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Puts files into the store so that a power cut leaves the old one or the new one, never a half. Never writes to a file
+//! that a reader can see.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{self, OFlag};
+use nix::sys::stat::{self, Mode};
+use nix::unistd::{UnlinkatFlags, fsync, syncfs, unlinkat};
+
+use super::folder::Folder;
+use super::trouble::{io_reason, reason};
+use super::{BLOBS, COMPILED, SUBJECTS};
+
+/// How every unfinished file's name starts: nothing that a reader would look up.
+const TEMPORARY: &str = ".tmp-";
+/// Hooks of rootless containers read the store as ordinary users, whatever umask the writer had.
+const FILE_MODE: Mode = Mode::from_bits_truncate(0o644);
+const FOLDER_MODE: Mode = Mode::from_bits_truncate(0o755);
+
+/// One file with its whole new content.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Put {
+    /// The folder in the store; `.` is the store itself.
+    pub(super) folder: &'static str,
+    pub(super) name: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Put {
+    /// The path in the store.
+    pub(super) fn path(&self) -> String {
+        match self.folder {
+            "." => self.name.clone(),
+            folder => format!("{folder}/{}", self.name),
+        }
+    }
+}
+
+/// Puts a file in its place; `serial` tells this writer's temporary files apart. Returns when it is on the disk.
+pub(super) fn put(store: &Folder, put: &Put, serial: u32) -> anyhow::Result<()> {
+    let folder = make_folders(store, put.folder)?;
+    let temporary = format!("{TEMPORARY}{}-{serial}", std::process::id());
+    let written = write(&folder, &temporary, &put.bytes).and_then(|()| {
+        fcntl::renameat(&folder, temporary.as_str(), &folder, put.name.as_str()).map_err(reason)?;
+        fsync(&folder).map_err(reason)
+    });
+    if written.is_err() {
+        // The write's own failure is what gets reported; if this fails too, the next writer sweeps the file away.
+        let _swept = unlinkat(&folder, temporary.as_str(), UnlinkatFlags::NoRemoveDir);
+    }
+    written
+        .map_err(|it| anyhow!("{} {it}", store.full(&put.path()).display()))
+        .context("writing to the store")
+}
+
+/// Removes what writers left behind that were killed. Only for the holder of the lock.
+pub(super) fn sweep(store: &Folder) -> anyhow::Result<()> {
+    for name in [".", BLOBS, SUBJECTS, COMPILED] {
+        let wrong = |errno| anyhow!("{} {}", store.full(name).display(), reason(errno));
+        let mut folder = match store.resolve(name, OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
+            Ok(fd) => Dir::from_fd(fd).map_err(wrong)?,
+            Err(Errno::ENOENT) => continue,
+            Err(errno) => return Err(wrong(errno)).context("looking for unfinished files"),
+        };
+        let mut leftovers = Vec::new();
+        for entry in folder.iter() {
+            let name = entry.map_err(wrong)?.file_name().to_owned();
+            if name.to_bytes().starts_with(TEMPORARY.as_bytes()) {
+                leftovers.push(name);
+            }
+        }
+        for leftover in leftovers {
+            log::debug!("removing {leftover:?}, which a killed writer left in {name} of the store");
+            unlinkat(&folder, leftover.as_c_str(), UnlinkatFlags::NoRemoveDir).map_err(wrong)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the folder of a store itself, with those above it.
+#[expect(clippy::disallowed_methods, reason = "the store's own folder, which an administrator named")]
+pub(super) fn make_store(path: &Path) -> anyhow::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => return Ok(()),
+        Err(err) if err.kind() == ErrorKind::NotFound => {}
+        Err(err) => return Err(anyhow!("{} {}", path.display(), io_reason(&err))).context("making a store"),
+    }
+    let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE.bits()).create(path).and_then(|()| {
+        fs::set_permissions(path, Permissions::from_mode(FOLDER_MODE.bits()))?;
+        // Any number of folders may be new, so the whole file system is synchronised, this once.
+        syncfs(File::open(path)?).map_err(std::io::Error::from)
+    });
+    made.map_err(|err| anyhow!("{} {}", path.display(), io_reason(&err))).context("making a store")
+}
+
+fn write(folder: &OwnedFd, name: &str, bytes: &[u8]) -> Result<(), String> {
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let mut file =
+        File::from(fcntl::openat(folder, name, flags, Mode::S_IRUSR | Mode::S_IWUSR).map_err(reason)?);
+    file.write_all(bytes).map_err(|err| io_reason(&err))?;
+    stat::fchmod(&file, FILE_MODE).map_err(reason)?;
+    fsync(&file).map_err(reason)
+}
+
+/// Opens a folder in the store; it and those above it are made where they are missing.
+fn make_folders(store: &Folder, path: &str) -> anyhow::Result<OwnedFd> {
+    let wrong = |errno| anyhow!("{} {}", store.full(path).display(), reason(errno));
+    let mut parent = open_folder(store, ".").map_err(wrong)?;
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    for part in ends.filter_map(|end| path.get(..end)).filter(|it| *it != ".") {
+        let folder = match open_folder(store, part) {
+            Err(Errno::ENOENT) => {
+                stat::mkdirat(store.fd(), part, FOLDER_MODE).map_err(wrong)?;
+                let folder = open_folder(store, part).map_err(wrong)?;
+                stat::fchmod(&folder, FOLDER_MODE).map_err(wrong)?;
+                fsync(&parent).map_err(wrong)?;
+                folder
+            }
+            found => found.map_err(wrong)?,
+        };
+        store.holds(part)?;
+        parent = folder;
+    }
+    Ok(parent)
+}
+
+fn open_folder(store: &Folder, path: &str) -> nix::Result<OwnedFd> {
+    store.resolve(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An empty store, safe whatever the umask.
+    fn empty() -> (tempfile::TempDir, Folder) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+        let store = Folder::open(dir.path()).unwrap().unwrap();
+        (dir, store)
+    }
+
+    fn file(name: &str, bytes: &[u8]) -> Put {
+        Put { folder: SUBJECTS, name: name.to_owned(), bytes: bytes.to_owned() }
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_nothing_else_is_left() {
+        let (dir, store) = empty();
+        for content in ["old", "new, and longer", ""] {
+            put(&store, &file("it", content.as_bytes()), 1).unwrap();
+            assert_eq!(fs::read_to_string(dir.path().join("subjects/it")).unwrap(), content);
+            assert_eq!(fs::read_dir(dir.path().join("subjects")).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_file_is_replaced_and_not_written_through() {
+        let (dir, store) = empty();
+        fs::write(dir.path().join("victim"), "untouched").unwrap();
+        make_folders(&store, SUBJECTS).unwrap();
+        std::os::unix::fs::symlink("../victim", dir.path().join("subjects/it")).unwrap();
+        put(&store, &file("it", b"new"), 1).unwrap();
+        assert_eq!(fs::read_to_string(dir.path().join("victim")).unwrap(), "untouched");
+        assert_eq!(fs::read_to_string(dir.path().join("subjects/it")).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_write_that_fails_says_where_and_leaves_nothing() {
+        let (dir, store) = empty();
+        make_folders(&store, SUBJECTS).unwrap();
+        fs::create_dir_all(dir.path().join("subjects/it/full")).unwrap();
+        let err = put(&store, &file("it", b"new"), 1).unwrap_err();
+        let path = dir.path().join("subjects/it");
+        assert_eq!(
+            format!("{err:#}"),
+            format!(
+                "writing to the store: {} is a folder, expected a file: remove it and add the artifact again",
+                path.display()
+            )
+        );
+        assert_eq!(fs::read_dir(dir.path().join("subjects")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn unfinished_files_are_swept_away_and_no_others() {
+        let (dir, store) = empty();
+        make_folders(&store, BLOBS).unwrap();
+        for name in [".tmp-1-1", ".lock", "blobs/sha256/.tmp-77-2", "blobs/sha256/whole"] {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        sweep(&store).unwrap();
+        let left = |folder: &str| {
+            let mut names: Vec<_> =
+                fs::read_dir(dir.path().join(folder)).unwrap().map(|it| it.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(left("."), [".lock", "blobs"]);
+        assert_eq!(left(BLOBS), ["whole"]);
+    }
+}

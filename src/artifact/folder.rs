@@ -1,0 +1,163 @@
+//! The door to the store's files for those who read. Never follows a link, leaves the store's folder, or reads what
+//! anybody but root and this user could have written.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{self, AtFlags, OFlag, OpenHow, ResolveFlag};
+use nix::sys::stat::{self, FileStat, Mode, SFlag};
+use nix::unistd::geteuid;
+
+use super::trouble::{io_reason, reason};
+use super::{Exposure, Trouble};
+
+/// Write permission for the group and for everybody.
+const OTHERS_WRITE: u32 = 0o022;
+
+/// The folder of a store, opened once; everything in it is reached from there.
+#[derive(Debug)]
+pub(super) struct Folder {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens a folder that only its trusted owner can write to; `None` if it is not there. A link to the folder is
+    /// followed: who can plant one there can also rename the folder.
+    pub(super) fn open(path: &Path) -> Result<Option<Self>, Trouble> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let fd = match fcntl::open(path, flags, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(errno) => return Err(unreadable(path, errno)),
+        };
+        let found = stat::fstat(&fd).map_err(|errno| unreadable(path, errno))?;
+        trust(&found, || path.to_owned())?;
+        Ok(Some(Self { fd, path: path.to_owned() }))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The full path of something in the folder, for messages.
+    pub(super) fn full(&self, relative: &str) -> PathBuf {
+        self.path.join(relative)
+    }
+
+    /// Whether there is a folder of this name, which is as trustworthy as the store's own.
+    pub(super) fn holds(&self, relative: &str) -> Result<bool, Trouble> {
+        let found = match stat::fstatat(&self.fd, relative, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(found) => found,
+            Err(Errno::ENOENT) => return Ok(false),
+            Err(errno) => return Err(unreadable(&self.full(relative), errno)),
+        };
+        match kind(&found) {
+            SFlag::S_IFDIR => trust(&found, || self.full(relative)).map(|()| true),
+            SFlag::S_IFLNK => Err(unreadable(&self.full(relative), Errno::ELOOP)),
+            _ => Err(self.damaged(relative, "is not a folder".to_owned())),
+        }
+    }
+
+    /// Reads a whole file of at most `most` bytes; `None` if it is not there.
+    pub(super) fn read(&self, relative: &str, most: u64) -> Result<Option<Vec<u8>>, Trouble> {
+        // O_NONBLOCK: opening a FIFO must not wait for a writer.
+        let fd = match self.resolve(relative, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY) {
+            Ok(fd) => fd,
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(errno) => return Err(unreadable(&self.full(relative), errno)),
+        };
+        log::trace!("reading {relative} of the store");
+        let found = stat::fstat(&fd).map_err(|errno| unreadable(&self.full(relative), errno))?;
+        trust(&found, || self.full(relative))?;
+        if kind(&found) != SFlag::S_IFREG {
+            return Err(self.damaged(relative, "is not a regular file".to_owned()));
+        }
+        match usize::try_from(found.st_size) {
+            Ok(size) if u64::try_from(size).is_ok_and(|it| it <= most) => {
+                self.fill(relative, fd, size).map(Some)
+            }
+            _ => Err(self.damaged(relative, format!("has {} bytes, expected at most {most}", found.st_size))),
+        }
+    }
+
+    /// A file that is not what was stored.
+    pub(super) fn damaged(&self, relative: &str, reason: String) -> Trouble {
+        Trouble::Damaged { path: self.full(relative), reason }
+    }
+
+    /// Opens what is at a path in the folder; links, `..` and absolute paths lead nowhere.
+    pub(super) fn resolve(&self, relative: &str, flags: OFlag) -> nix::Result<OwnedFd> {
+        let inside = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
+        let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(inside);
+        fcntl::openat2(self.fd.as_fd(), relative, how) // openat2(2), Linux 5.6
+    }
+
+    /// The folder itself, for making and removing things in it.
+    pub(super) fn fd(&self) -> impl AsFd + '_ {
+        self.fd.as_fd()
+    }
+
+    /// Files of the store are replaced, never written to, so this one has the size that it was opened with.
+    fn fill(&self, relative: &str, fd: OwnedFd, size: usize) -> Result<Vec<u8>, Trouble> {
+        let mut bytes = vec![0; size];
+        match File::from(fd).read_exact(&mut bytes) {
+            Ok(()) => Ok(bytes),
+            Err(err) if err.kind() == ErrorKind::UnexpectedEof => {
+                Err(self.damaged(relative, format!("ends before its {size} bytes")))
+            }
+            Err(err) => Err(Trouble::Unreadable { path: self.full(relative), reason: io_reason(&err) }),
+        }
+    }
+}
+
+fn kind(found: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT
+}
+
+fn unreadable(path: &Path, errno: Errno) -> Trouble {
+    Trouble::Unreadable { path: path.to_owned(), reason: reason(errno) }
+}
+
+/// Access control lists need no look of their own: what they let others write shows in the group's bits (acl(5)).
+fn trust(found: &FileStat, path: impl FnOnce() -> PathBuf) -> Result<(), Trouble> {
+    let exposure = if found.st_uid != 0 && found.st_uid != geteuid().as_raw() {
+        Exposure::Owner { found: found.st_uid, reader: geteuid().as_raw() }
+    } else if found.st_mode & OTHERS_WRITE != 0 {
+        Exposure::Mode(found.st_mode & 0o7777)
+    } else {
+        return Ok(());
+    };
+    Err(Trouble::Exposed { path: path(), found: exposure })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(owner: u32, mode: u32, expected: Result<(), Exposure>) {
+        let mut found = stat::stat("/").unwrap();
+        found.st_uid = owner;
+        found.st_mode = mode;
+        let path = || PathBuf::from("/s");
+        let expected = expected.map_err(|found| Trouble::Exposed { path: path(), found });
+        assert_eq!(trust(&found, path), expected);
+    }
+
+    #[test]
+    fn only_what_root_or_the_reader_alone_can_write_is_trusted() {
+        let reader = geteuid().as_raw();
+        let stranger = reader + 12_345;
+        check(0, 0o100_644, Ok(()));
+        check(reader, 0o100_644, Ok(()));
+        check(0, 0o040_755, Ok(()));
+        check(0, 0o100_664, Err(Exposure::Mode(0o664)));
+        check(reader, 0o100_602, Err(Exposure::Mode(0o602)));
+        check(0, 0o041_777, Err(Exposure::Mode(0o1777)));
+        check(stranger, 0o100_600, Err(Exposure::Owner { found: stranger, reader }));
+        check(stranger, 0o100_666, Err(Exposure::Owner { found: stranger, reader }));
+    }
+}

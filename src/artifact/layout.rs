@@ -1,0 +1,216 @@
+//! Finds compatibility artifacts in an OCI image layout that somebody else made: a folder from `skopeo`, `oras`, `podman
+//! artifact`. Verifies every blob before anything reads it, and never writes.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail, ensure};
+use oci_spec::image::{ANNOTATION_REF_NAME, Descriptor, ImageIndex, MediaType};
+
+use super::build::{EMPTY, descriptor};
+use super::digest::shorten;
+use super::manifest::{self, ARTIFACT_TYPES, Manifest, json_reason};
+use super::{Artifact, Digest, MAX_MANIFEST, MAX_SPEC, Package, blob, blob_path};
+
+/// No index is larger, in bytes: registries take manifests of 4 MiB (distribution-spec 1.1, "Pushing Manifests").
+const MAX_INDEX: u64 = 4 << 20;
+
+/// A compatibility artifact with all its blobs, verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The digest of the image that it is about.
+    pub subject: Digest,
+    /// What its manifest says.
+    pub artifact: Artifact,
+    /// Its blobs.
+    pub package: Package,
+}
+
+/// The compatibility artifacts in `LAYOUT` or `LAYOUT:TAG`, at least one, in the order of the layout's index.
+///
+/// A tag names an artifact, or an index of artifacts such as the fallback tag `sha256-<hex>` of distribution-spec 1.1;
+/// without a tag all are taken. If the whole text is a folder, it has no tag.
+///
+/// # Errors
+///
+/// If there is none, if one is damaged or breaks the rules, if one says to be about another image than `subject`, or if
+/// neither it nor the caller says what it is about.
+pub fn find(reference: &OsStr, subject: Option<&Digest>) -> anyhow::Result<Vec<Found>> {
+    let (folder, tag) = split(reference);
+    let layout = Layout { folder };
+    layout
+        .find(tag.as_deref(), subject)
+        .with_context(|| format!("reading layout {}", layout.folder.display()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a path that a person named; a wrong guess is an error below")]
+fn split(reference: &OsStr) -> (PathBuf, Option<String>) {
+    let bytes = reference.as_bytes();
+    let colon = bytes.iter().rposition(|it| *it == b':');
+    let parts =
+        colon.and_then(|at| Some((bytes.get(..at)?, std::str::from_utf8(bytes.get(at + 1..)?).ok()?)));
+    match parts {
+        Some((folder, tag)) if !tag.contains('/') && !Path::new(reference).is_dir() => {
+            (PathBuf::from(OsStr::from_bytes(folder)), Some(tag.to_owned()))
+        }
+        Some(_) | None => (PathBuf::from(reference), None),
+    }
+}
+
+/// Somebody else's layout.
+struct Layout {
+    folder: PathBuf,
+}
+
+/// What a descriptor turned out to lead to.
+enum Opened {
+    /// The bytes of an artifact's manifest.
+    Artifact(Vec<u8>),
+    /// The type of something else.
+    Other(String),
+}
+
+impl Layout {
+    fn find(&self, tag: Option<&str>, subject: Option<&Digest>) -> anyhow::Result<Vec<Found>> {
+        let (mut found, mut seen, mut others) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        for candidate in self.candidates(tag)? {
+            if !seen.insert(candidate.digest().to_string()) {
+                continue;
+            }
+            match self.open(&candidate)? {
+                Opened::Artifact(manifest) => found.push(self.load(&candidate, manifest, subject)?),
+                Opened::Other(kind) => {
+                    log::debug!("passing over {} of type {kind:?}", candidate.digest());
+                    others.insert(format!("{:?}", shorten(&kind)));
+                }
+            }
+        }
+        ensure!(!found.is_empty(), nothing(tag, others));
+        Ok(found)
+    }
+
+    /// The descriptors that may lead to an artifact: those in the layout's index, and in the indexes that it names.
+    fn candidates(&self, tag: Option<&str>) -> anyhow::Result<Vec<Descriptor>> {
+        let index = self.index()?;
+        let mut candidates = Vec::new();
+        for entry in index.manifests().iter().filter(|it| tag.is_none() || tag == name(it)) {
+            match entry.media_type() == &MediaType::ImageIndex {
+                true => candidates.extend(self.nested(entry)?),
+                false => candidates.push(entry.clone()),
+            }
+        }
+        match tag {
+            Some(tag) if !index.manifests().iter().any(|it| name(it) == Some(tag)) => {
+                let tags: Vec<_> =
+                    index.manifests().iter().filter_map(name).map(|it| format!("{it:?}")).collect();
+                bail!("there is no tag {tag:?}, there {}", or_nothing("are", &tags))
+            }
+            Some(_) | None => Ok(candidates),
+        }
+    }
+
+    /// Layouts may lack what they name, such as the manifests of other platforms (image-spec 1.1, `image-layout.md`).
+    fn nested(&self, entry: &Descriptor) -> anyhow::Result<Vec<Descriptor>> {
+        let Some(bytes) = self.blob(entry, MAX_INDEX)? else { return Ok(vec![entry.clone()]) };
+        let index: ImageIndex = serde_json::from_slice(&bytes)
+            .map_err(|err| anyhow!("index {} {}", entry.digest(), no_index(&err)))?;
+        Ok(index.manifests().clone())
+    }
+
+    /// Opens the manifest where its descriptor does not tell the artifact's type: `skopeo` drops it.
+    fn open(&self, candidate: &Descriptor) -> anyhow::Result<Opened> {
+        let told = candidate.artifact_type().as_ref().map(MediaType::to_string);
+        if candidate.media_type() != &MediaType::ImageManifest {
+            return Ok(Opened::Other(candidate.media_type().to_string()));
+        }
+        if let Some(kind) = told.as_deref().filter(|it| !ARTIFACT_TYPES.contains(it)) {
+            return Ok(Opened::Other(kind.to_owned()));
+        }
+        let digest = candidate.digest();
+        match (self.blob(candidate, MAX_MANIFEST)?, told) {
+            (None, Some(_)) => bail!("manifest {digest} is not in the layout: copy the artifact anew"),
+            (None, None) => Ok(Opened::Other("manifest that is not in the layout".to_owned())),
+            (Some(bytes), _) => {
+                let document =
+                    Manifest::parse(&bytes).map_err(|reason| anyhow!("manifest {digest} {reason}"))?;
+                match ARTIFACT_TYPES.contains(&document.kind()) {
+                    true => Ok(Opened::Artifact(bytes)),
+                    false => Ok(Opened::Other(document.kind().to_owned())),
+                }
+            }
+        }
+    }
+
+    /// Reads the other blobs of an artifact, and settles which image it is about.
+    fn load(&self, entry: &Descriptor, manifest: Vec<u8>, subject: Option<&Digest>) -> anyhow::Result<Found> {
+        let name = Digest::of(&manifest);
+        let document = Manifest::parse(&manifest).map_err(|reason| anyhow!("artifact {name} {reason}"))?;
+        let config =
+            descriptor(&document.config.media_type, &document.config.digest.parse()?, document.config.size)?;
+        let artifact = document.into_artifact(name)?;
+        let spec = descriptor(&artifact.spec.media_type, &artifact.spec.digest, artifact.spec.size)?;
+        let Some(subject) = subject.copied().or(artifact.subject) else {
+            bail!("artifact {name} does not say which image it is about: say --subject DIGEST")
+        };
+        let config = match self.blob(&config, MAX_MANIFEST)? {
+            None if config.digest().as_ref() == Digest::of(EMPTY).to_string() => EMPTY.to_vec(),
+            found => {
+                found.with_context(|| format!("the configuration of artifact {name} is not in the layout"))?
+            }
+        };
+        let spec = self.blob(&spec, MAX_SPEC)?;
+        let spec =
+            spec.with_context(|| format!("the spec of artifact {name} is not in the layout: copy it anew"))?;
+        let annotations = entry.annotations().as_ref();
+        let created = annotations.and_then(|it| manifest::created(|key| it.get(key))).cloned();
+        let package = Package { manifest, config, spec, created };
+        Ok(Found { subject, artifact: package.artifact(&subject)?, package })
+    }
+
+    fn index(&self) -> anyhow::Result<ImageIndex> {
+        ensure!(
+            blob::read(&self.folder.join("oci-layout"), 1 << 10)?.is_some(),
+            "it is no OCI image layout: it has no file \"oci-layout\""
+        );
+        let bytes = blob::read(&self.folder.join("index.json"), MAX_INDEX)?;
+        let bytes = bytes.context("it is no OCI image layout: it has no file \"index.json\"")?;
+        serde_json::from_slice(&bytes).map_err(|err| anyhow!("index.json {}", no_index(&err)))
+    }
+
+    /// Reads what a descriptor names, verified; `None` if the layout does not have it.
+    fn blob(&self, descriptor: &Descriptor, most: u64) -> anyhow::Result<Option<Vec<u8>>> {
+        let digest: Digest = descriptor.digest().as_ref().parse()?;
+        let path = self.folder.join(blob_path(&digest));
+        let Some(bytes) = blob::read(&path, most)? else { return Ok(None) };
+        blob::verify(&bytes, &digest, descriptor.size())
+            .map_err(|reason| anyhow!("{} {reason}: copy the artifact anew", path.display()))?;
+        Ok(Some(bytes))
+    }
+}
+
+fn name(entry: &Descriptor) -> Option<&str> {
+    entry.annotations().as_ref()?.get(ANNOTATION_REF_NAME).map(String::as_str)
+}
+
+fn no_index(err: &serde_json::Error) -> String {
+    format!("is not an OCI index ({})", json_reason(err))
+}
+
+fn nothing(tag: Option<&str>, others: BTreeSet<String>) -> String {
+    let place = tag.map(|it| format!("tag {it:?}")).unwrap_or("the layout".to_owned());
+    let others: Vec<_> = others.into_iter().collect();
+    let found = or_nothing("found", &others);
+    format!(
+        "{place} has no compatibility artifact, {found}; known types are {}",
+        ARTIFACT_TYPES.join(" and ")
+    )
+}
+
+fn or_nothing(verb: &str, items: &[String]) -> String {
+    match items {
+        [] => format!("{verb} none"),
+        items => format!("{verb} {}", items.join(", ")),
+    }
+}

@@ -1,0 +1,177 @@
+//! The list of one image's artifacts, as it is kept under `subjects/`, and which of them count. Never touches a file.
+
+use std::cmp::Reverse;
+
+use serde::{Deserialize, Serialize};
+
+use super::created::moment;
+use super::manifest::json_reason;
+use super::{Artifact, Digest, MAX_SPEC, SpecBlob};
+
+/// The file. Fields are only ever added, so unknown ones are skipped.
+#[derive(Serialize, Deserialize)]
+struct Listing {
+    subject: Digest,
+    artifacts: Vec<Entry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    manifest: Digest,
+    artifact_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    spec: Spec,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    media_type: String,
+    digest: Digest,
+    size: u64,
+}
+
+/// Reads the list of this subject; fails with the rest of a sentence that starts with the file.
+pub(super) fn parse(bytes: &[u8], subject: &Digest) -> Result<Vec<Artifact>, String> {
+    let listing: Listing = serde_json::from_slice(bytes)
+        .map_err(|err| format!("is not a list of artifacts ({})", json_reason(&err)))?;
+    if listing.subject != *subject {
+        return Err(format!("lists the artifacts of {}, expected those of {subject}", listing.subject));
+    }
+    match listing.artifacts.iter().find(|it| it.spec.size > MAX_SPEC) {
+        Some(entry) => Err(format!("lists a spec of {} bytes, at most {MAX_SPEC} are read", entry.spec.size)),
+        None => Ok(listing.artifacts.into_iter().map(|it| artifact(it, *subject)).collect()),
+    }
+}
+
+fn artifact(entry: Entry, subject: Digest) -> Artifact {
+    let Entry { manifest, artifact_type, created, spec: Spec { media_type, digest, size } } = entry;
+    let spec = SpecBlob { media_type, digest, size };
+    Artifact { manifest, subject: Some(subject), artifact_type, created, spec }
+}
+
+/// Writes the list of this subject.
+pub(super) fn compose(subject: &Digest, artifacts: Vec<Artifact>) -> serde_json::Result<Vec<u8>> {
+    let artifacts = artifacts.into_iter().map(entry).collect();
+    let mut bytes = serde_json::to_vec(&Listing { subject: *subject, artifacts })?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn entry(artifact: Artifact) -> Entry {
+    let Artifact { manifest, subject: _, artifact_type, created, spec } = artifact;
+    let SpecBlob { media_type, digest, size } = spec;
+    Entry { manifest, artifact_type, created, spec: Spec { media_type, digest, size } }
+}
+
+/// Of each type the newest; one without a readable date is older than all others, and of equals the one with the lowest
+/// digest counts, so that every host chooses alike.
+pub(super) fn newest(artifacts: Vec<Artifact>) -> Vec<Artifact> {
+    let mut winners: Vec<Artifact> = Vec::new();
+    for artifact in artifacts {
+        match winners.iter_mut().find(|it| it.artifact_type == artifact.artifact_type) {
+            None => winners.push(artifact),
+            Some(winner) if age(winner) < age(&artifact) => *winner = artifact,
+            Some(_) => {}
+        }
+    }
+    winners.sort_unstable_by(|one, other| one.artifact_type.cmp(&other.artifact_type));
+    winners
+}
+
+fn age(artifact: &Artifact) -> impl Ord + use<> {
+    (artifact.created.as_deref().and_then(moment), Reverse(artifact.manifest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(name: &str, artifact_type: &str, created: &str) -> Artifact {
+        Artifact {
+            manifest: Digest::of(name.as_bytes()),
+            subject: Some(Digest::of(b"image")),
+            artifact_type: artifact_type.to_owned(),
+            created: Some(created.to_owned()).filter(|it| !it.is_empty()),
+            spec: SpecBlob { media_type: "text".to_owned(), digest: Digest::of(b"spec"), size: 4 },
+        }
+    }
+
+    /// Which of these (name, type, created) win, whatever their order.
+    fn check(artifacts: &[(&str, &str, &str)], winners: &[&str]) {
+        let expected: Vec<_> = winners.iter().map(|it| Digest::of(it.as_bytes())).collect();
+        let mut all: Vec<_> =
+            artifacts.iter().map(|(name, kind, created)| made(name, kind, created)).collect();
+        for _ in 0..2 {
+            let found: Vec<_> = newest(all.clone()).into_iter().map(|it| it.manifest).collect();
+            assert_eq!(found, expected);
+            all.reverse();
+        }
+    }
+
+    #[test]
+    fn the_newest_of_each_type_wins() {
+        check(&[], &[]);
+        check(&[("a", "t", "2025-01-01T00:00:00Z"), ("b", "t", "2024-01-01T00:00:00Z")], &["a"]);
+        check(&[("a", "t", "2025-01-01T00:00:00Z"), ("b", "u", "2024-01-01T00:00:00Z")], &["a", "b"]);
+        check(&[("a", "t", "2025-01-01T00:30:00Z"), ("b", "t", "2025-01-01T01:00:00+01:00")], &["a"]);
+    }
+
+    #[test]
+    fn a_missing_or_unreadable_date_is_the_oldest() {
+        check(&[("a", "t", ""), ("b", "t", "1971-01-01T00:00:00Z")], &["b"]);
+        check(&[("a", "t", "9999"), ("b", "t", "1969-01-01T00:00:00Z")], &["b"]);
+    }
+
+    #[test]
+    fn of_equals_the_lowest_digest_wins() {
+        let lowest = if Digest::of(b"a") < Digest::of(b"b") { "a" } else { "b" };
+        check(&[("a", "t", ""), ("b", "t", "")], &[lowest]);
+        check(&[("a", "t", "2025-01-01T00:00:00Z"), ("b", "t", "2025-01-01T01:00:00+01:00")], &[lowest]);
+    }
+
+    #[test]
+    fn a_list_is_read_as_it_was_written() {
+        let subject = Digest::of(b"image");
+        let artifacts = vec![made("a", "t", "then"), made("b", "u", "")];
+        let bytes = compose(&subject, artifacts.clone()).unwrap();
+        assert_eq!(parse(&bytes, &subject), Ok(artifacts));
+        assert_eq!(
+            String::from_utf8(bytes).unwrap(),
+            format!(
+                "{{\"subject\":\"{subject}\",\"artifacts\":[\
+                 {{\"manifest\":\"{a}\",\"artifactType\":\"t\",\"created\":\"then\",\"spec\":\
+                 {{\"mediaType\":\"text\",\"digest\":\"{spec}\",\"size\":4}}}},\
+                 {{\"manifest\":\"{b}\",\"artifactType\":\"u\",\"spec\":\
+                 {{\"mediaType\":\"text\",\"digest\":\"{spec}\",\"size\":4}}}}]}}\n",
+                a = Digest::of(b"a"),
+                b = Digest::of(b"b"),
+                spec = Digest::of(b"spec"),
+            )
+        );
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_this_subjects_is_refused() {
+        let subject = Digest::of(b"image");
+        let other = Digest::of(b"other");
+        let bytes = compose(&other, Vec::new()).unwrap();
+        assert_eq!(
+            parse(&bytes, &subject),
+            Err(format!("lists the artifacts of {other}, expected those of {subject}"))
+        );
+        let mut huge = made("a", "t", "");
+        huge.spec.size = MAX_SPEC + 1;
+        let bytes = compose(&subject, vec![huge]).unwrap();
+        assert_eq!(
+            parse(&bytes, &subject),
+            Err("lists a spec of 1048577 bytes, at most 1048576 are read".to_owned())
+        );
+        assert_eq!(
+            parse(&bytes[..40], &subject),
+            Err("is not a list of artifacts (EOF while parsing a string at line 1 column 40)".to_owned())
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! Compatibility artifacts on this machine: finds the bytes of the specs that belong to an image, and keeps them. Knows
+//! digests, sizes and media types, never what a spec says; trusts no file that others could have written.
+//!
+//! The store is an OCI image layout (image-spec 1.1, `image-layout.md`) with two folders beside it, both made from it:
+//!
+//! ```text
+//! oci-layout  index.json                 every artifact manifest in the store
+//! blobs/sha256/<hex>                     manifests, configs and specs
+//! subjects/<hex of the image's digest>   the artifacts of one image: all that a look-up reads
+//! compiled/<hex of the spec's digest>    that spec in a form that loads faster, bound to the spec's digest
+//! .lock                                  held by the one writer; readers never lock
+//! ```
+
+pub use build::{Package, Subject, pack};
+pub use digest::{BadDigest, Digest};
+pub use layout::Found;
+pub use manifest::{ARTIFACT_TYPES, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, SPEC_TYPES};
+pub use store::{Payload, Store};
+pub use trouble::{Exposure, Trouble};
+pub use write::{Added, Addition, Compiled, Recompiled, Writer};
+
+mod digest;
+mod trouble;
+mod created;
+mod manifest;
+mod listing;
+mod compiled;
+mod folder;
+mod store;
+mod blob;
+mod build;
+pub mod layout;
+mod durable;
+mod write;
+#[cfg(test)]
+mod tests;
+
+/// No artifact manifest is larger, in bytes: one layer and a few annotations need 1 KiB.
+pub const MAX_MANIFEST: u64 = 1 << 20;
+/// No spec is larger, in bytes.
+pub const MAX_SPEC: u64 = 1 << 20;
+/// No list of the artifacts of one image is larger, in bytes: room for some 3,000.
+const MAX_LISTING: u64 = 1 << 20;
+/// No compiled form is larger, in bytes, its header line included.
+const MAX_COMPILED: u64 = 8 << 20;
+
+const BLOBS: &str = "blobs/sha256";
+const SUBJECTS: &str = "subjects";
+const COMPILED: &str = "compiled";
+
+/// What a manifest says of itself: which spec it carries, and for which image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// The digest of the artifact's manifest, which is the artifact's name.
+    pub manifest: Digest,
+    /// The digest of the image's manifest or index that the artifact is about; manifests without `subject` exist.
+    pub subject: Option<Digest>,
+    /// The manifest's `artifactType`, or `config.mediaType` where that is missing (image-spec 1.1, `manifest.md`).
+    pub artifact_type: String,
+    /// `org.opencontainers.image.created` as it was written; RFC 3339 if its author kept to the image-spec.
+    pub created: Option<String>,
+    /// The blob that holds the spec.
+    pub spec: SpecBlob,
+}
+
+/// The descriptor of a spec (image-spec 1.1, `descriptor.md`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecBlob {
+    /// Which format the spec is written in.
+    pub media_type: String,
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// The number of its bytes.
+    pub size: u64,
+}
+
+/// Where a blob lies, relative to the folder of a layout.
+fn blob_path(digest: &Digest) -> String {
+    format!("{BLOBS}/{}", digest.hex())
+}

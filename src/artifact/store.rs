@@ -1,0 +1,150 @@
+//! Finds the artifacts of an image in the store, as every start of a container does: a few small reads, whatever the
+//! store holds. Never lists a folder, takes a lock, writes, or parses a byte that was not verified.
+
+use std::path::Path;
+
+use super::compiled::{self, Form};
+use super::folder::Folder;
+use super::manifest::Manifest;
+use super::{Artifact, BLOBS, COMPILED, Digest, MAX_COMPILED, MAX_LISTING, MAX_MANIFEST, MAX_SPEC, SUBJECTS};
+use super::{Trouble, blob, blob_path, listing};
+
+/// A store that is there and that only its trusted owner can write to.
+#[derive(Debug)]
+pub struct Store {
+    folder: Folder,
+    has_subjects: bool,
+}
+
+/// The bytes of a spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payload {
+    /// The body of its compiled form, in the format that was asked for and made from these very bytes.
+    Compiled(Vec<u8>),
+    /// The spec as its author wrote it.
+    Source {
+        /// Which format it is written in.
+        media_type: String,
+        /// The text; size and digest are verified.
+        bytes: Vec<u8>,
+        /// Why the compiled form was passed over, if it is there and not whole: a warning for the administrator.
+        note: Option<String>,
+    },
+}
+
+impl Store {
+    /// Opens the store in this folder; `None` if there is none, which is not an error.
+    ///
+    /// # Errors
+    ///
+    /// If it is no folder, cannot be looked at, or could have been written by somebody other than root and this user.
+    pub fn open(dir: &Path) -> Result<Option<Self>, Trouble> {
+        let Some(folder) = Folder::open(dir)? else { return Ok(None) };
+        let has_subjects = folder.holds(SUBJECTS)?;
+        Ok(Some(Self { folder, has_subjects }))
+    }
+
+    /// Whether no image has an artifact here, so that nobody needs to be asked which image is at hand. Costs nothing.
+    pub fn is_empty(&self) -> bool {
+        !self.has_subjects
+    }
+
+    /// The artifacts whose subject is this manifest or index: of each type the newest, ordered by type.
+    ///
+    /// # Errors
+    ///
+    /// If there may be some, and they cannot be told.
+    pub fn artifacts(&self, subject: &Digest) -> Result<Vec<Artifact>, Trouble> {
+        Ok(listing::newest(self.all_artifacts(subject)?))
+    }
+
+    /// All artifacts of this subject, in the order in which they were added.
+    pub(super) fn all_artifacts(&self, subject: &Digest) -> Result<Vec<Artifact>, Trouble> {
+        if !self.has_subjects {
+            return Ok(Vec::new());
+        }
+        let path = format!("{SUBJECTS}/{}", subject.hex());
+        match self.folder.read(&path, MAX_LISTING)? {
+            None => Ok(Vec::new()),
+            Some(bytes) => {
+                listing::parse(&bytes, subject).map_err(|reason| self.folder.damaged(&path, reason))
+            }
+        }
+    }
+
+    /// The artifact with this manifest; `None` if the store does not have it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, is not what the digest says, or is no compatibility artifact.
+    pub fn by_manifest(&self, manifest: &Digest) -> Result<Option<Artifact>, Trouble> {
+        let path = blob_path(manifest);
+        if !self.folder.holds(BLOBS)? {
+            return Ok(None);
+        }
+        let Some(bytes) = self.folder.read(&path, MAX_MANIFEST)? else { return Ok(None) };
+        blob::verify_digest(&bytes, manifest).map_err(|reason| self.folder.damaged(&path, reason))?;
+        let document =
+            Manifest::parse(&bytes).map_err(|reason| Trouble::Unfit { artifact: *manifest, reason })?;
+        document.into_artifact(*manifest).map(Some)
+    }
+
+    /// The spec of an artifact: compiled if its compiled form is there, whole, and of this format; else its source.
+    ///
+    /// # Errors
+    ///
+    /// If the source is needed and is missing, unreadable, or not what its descriptor says. A compiled form that others
+    /// could have written is an error too; one that is merely broken is passed over with a note.
+    pub fn spec(&self, artifact: &Artifact, format: u32) -> Result<Payload, Trouble> {
+        let note = match self.compiled(&artifact.spec.digest, format)? {
+            None => None,
+            Some(Form::Body(body)) => return Ok(Payload::Compiled(body)),
+            Some(Form::OtherFormat(other)) => {
+                log::debug!("spec {} is compiled in format {other}, not {format}", artifact.spec.digest);
+                None
+            }
+            Some(Form::Torn(reason)) => Some(self.note(&artifact.spec.digest, &reason)),
+        };
+        let bytes = self.source(artifact)?;
+        Ok(Payload::Source { media_type: artifact.spec.media_type.clone(), bytes, note })
+    }
+
+    fn compiled(&self, spec: &Digest, format: u32) -> Result<Option<Form>, Trouble> {
+        if !self.folder.holds(COMPILED)? {
+            return Ok(None);
+        }
+        match self.folder.read(&compiled_path(spec), MAX_COMPILED) {
+            Ok(None) => Ok(None),
+            Ok(Some(bytes)) => Ok(Some(compiled::parse(bytes, spec, format))),
+            Err(Trouble::Unreadable { reason, .. } | Trouble::Damaged { reason, .. }) => {
+                Ok(Some(Form::Torn(reason)))
+            }
+            Err(trouble @ (Trouble::Exposed { .. } | Trouble::Unfit { .. })) => Err(trouble),
+        }
+    }
+
+    pub(super) fn source(&self, artifact: &Artifact) -> Result<Vec<u8>, Trouble> {
+        let spec = &artifact.spec;
+        let path = blob_path(&spec.digest);
+        let found = match self.folder.holds(BLOBS)? {
+            true => self.folder.read(&path, spec.size.min(MAX_SPEC))?,
+            false => None,
+        };
+        let Some(bytes) = found else {
+            let reason = format!("is not there, artifact {} needs it", artifact.manifest);
+            return Err(self.folder.damaged(&path, reason));
+        };
+        blob::verify(&bytes, &spec.digest, spec.size).map_err(|reason| self.folder.damaged(&path, reason))?;
+        Ok(bytes)
+    }
+
+    fn note(&self, spec: &Digest, reason: &str) -> String {
+        let path = self.folder.full(&compiled_path(spec));
+        format!("{} {reason}; the spec itself was read: add the artifact again", path.display())
+    }
+}
+
+/// Where a spec's compiled form lies.
+pub(super) fn compiled_path(spec: &Digest) -> String {
+    format!("{COMPILED}/{}", spec.hex())
+}
