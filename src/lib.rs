@@ -6,10 +6,20 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make fixtures and look at them"))]
 
 pub mod version;
+pub mod file;
+pub mod input;
 pub mod artifact;
 pub mod spec;
 pub mod host;
 pub mod eval;
+pub mod verdict;
+pub mod policy;
+pub mod report;
+pub mod check;
+pub mod requirements;
+pub mod reports;
+pub mod signals;
+pub mod hook;
 
 #[cfg(test)]
 mod testing;

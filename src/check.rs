@@ -1,0 +1,59 @@
+//! From specs to judgements: reads the facts that the specs name, judges, and reads once more only to explain a no.
+
+use crate::eval;
+use crate::host::{self, Demand, Facts, Root, Wanted};
+use crate::report::{Checked, Origin};
+use crate::spec::{Malformed, Spec};
+
+/// A spec that has to hold, and where it comes from.
+#[derive(Debug)]
+pub struct Requirement {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The rules, or what is wrong with the document.
+    pub spec: Result<Spec, Malformed>,
+}
+
+/// The facts that these requirements need, and what explains those that are not met.
+pub fn gather(requirements: &[Requirement], tags: &[String], root: &Root) -> Facts {
+    let mut demand = Demand::new();
+    for spec in requirements.iter().filter_map(|it| it.spec.as_ref().ok()) {
+        for (feature, wanted) in eval::demand(spec, tags) {
+            add(&mut demand, feature, wanted);
+        }
+    }
+    let mut facts = host::gather(root, &demand);
+    let missing = judge(requirements, tags, &facts)
+        .iter()
+        .filter_map(|it| it.result.as_ref().ok())
+        .flat_map(eval::clues)
+        .collect();
+    explain(&mut facts, &missing, root);
+    facts
+}
+
+fn explain(facts: &mut Facts, missing: &std::collections::BTreeSet<String>, root: &Root) {
+    if !missing.is_empty() {
+        facts.set_loadable_modules(host::loadable_modules(root, missing));
+    }
+}
+
+fn add(demand: &mut Demand, feature: String, wanted: Wanted) {
+    match (demand.get_mut(&feature), wanted) {
+        (Some(Wanted::Names(names)), Wanted::Names(more)) => names.extend(more),
+        (Some(entry), Wanted::All) => *entry = Wanted::All,
+        (Some(Wanted::All), Wanted::Names(_)) => {}
+        (None, wanted) => {
+            demand.insert(feature, wanted);
+        }
+    }
+}
+
+/// Holds each requirement against the facts.
+pub fn judge<'a>(requirements: &'a [Requirement], tags: &[String], facts: &Facts) -> Vec<Checked<'a>> {
+    let checked = |it: &'a Requirement| Checked {
+        origin: &it.origin,
+        result: it.spec.as_ref().map(|spec| eval::evaluate(spec, tags, facts)),
+    };
+    requirements.iter().map(checked).collect()
+}

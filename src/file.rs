@@ -1,0 +1,178 @@
+//! Files that a person, a runtime or the administrator named: the door beside the host root. Bounded, regular files only.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, anyhow, bail};
+use nix::errno::Errno;
+use nix::fcntl::{self, OFlag};
+use nix::sys::stat::{self, Mode, SFlag};
+
+/// Reads a whole file of at most `limit` bytes; `None` if it is not there.
+///
+/// # Errors
+///
+/// For everything else: what is wrong with which file, without the phrases that engines treat specially.
+pub fn read(path: &Path, limit: usize) -> anyhow::Result<Option<Vec<u8>>> {
+    // O_NONBLOCK: opening a FIFO must not wait for a writer.
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let file = match fcntl::open(path, flags, Mode::empty()) {
+        Ok(fd) => File::from(fd),
+        Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
+        Err(errno) => return Err(anyhow!("{} {}", path.display(), explain(errno))),
+    };
+    let found = stat::fstat(&file).map_err(|errno| anyhow!("{} {}", path.display(), explain(errno)))?;
+    if SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+        bail!("{} is not a regular file", path.display());
+    }
+    read_all(file, limit).with_context(|| format!("reading {}", path.display())).map(Some)
+}
+
+/// Reads a stream to its end, but no more than `limit` bytes.
+///
+/// # Errors
+///
+/// If it is longer, fails, or is interrupted: the signal that a deadline sends ends a read.
+pub fn read_all(mut stream: impl Read, limit: usize) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = vec![0; 4096.min(limit + 1)];
+    let mut length = 0;
+    loop {
+        let space = bytes.get_mut(length..).unwrap_or_default();
+        match stream.read(space) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(err) => bail!("it {}", explain_io(&err)),
+        }
+        if length > limit {
+            bail!("it is larger than {limit} bytes");
+        }
+        if length == bytes.len() {
+            bytes.resize((length * 2).min(limit + 1), 0);
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// Reads a stream to its end and forgets it.
+///
+/// # Errors
+///
+/// If it fails, or is interrupted: unlike `std::io::copy`, which would go on for ever.
+pub fn drain(mut stream: impl Read) -> anyhow::Result<()> {
+    let mut bytes = [0; 4096];
+    loop {
+        match stream.read(&mut bytes) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(err) => bail!("it {}", explain_io(&err)),
+        }
+    }
+}
+
+/// As [`explain`], of an error of the standard library.
+pub fn explain_io(err: &std::io::Error) -> String {
+    match err.raw_os_error() {
+        Some(number) => explain(Errno::from_raw(number)),
+        None => format!("cannot be accessed ({:?})", err.kind()),
+    }
+}
+
+/// Says what an error means in words of our own: engines cut messages down to the line with the C library's words.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "there are 130 errors, and a few that need words of their own"
+)]
+pub fn explain(errno: Errno) -> String {
+    match errno {
+        Errno::EACCES | Errno::EPERM => "may not be accessed by this user".to_owned(),
+        Errno::ENOENT => "is not there".to_owned(),
+        Errno::EEXIST => "is there already".to_owned(),
+        Errno::ENOTDIR => "is not a folder".to_owned(),
+        Errno::EISDIR => "is a folder".to_owned(),
+        Errno::ELOOP => "is a symbolic link, or a loop of them".to_owned(),
+        Errno::EROFS => "is on a read-only file system".to_owned(),
+        Errno::ENOSPC => "is on a full file system".to_owned(),
+        Errno::EINTR => "was not read to its end: the deadline has passed".to_owned(),
+        Errno::ENOSYS => "needs openat2, which this kernel lacks (Linux 5.6)".to_owned(),
+        other => format!("cannot be accessed ({other:?})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// Reads `name` of a folder with all sorts of things in it, the folder taken out of messages.
+    fn check(name: &str, expected: Result<Option<&str>, &str>) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let place = |it: &str| folder.path().join(it);
+        fs::write(place("four"), "1234").expect("writing a fixture");
+        fs::write(place("five"), "12345").expect("writing a fixture");
+        fs::write(place("empty"), "").expect("writing a fixture");
+        fs::create_dir(place("folder")).expect("making a fixture");
+        symlink("four", place("link")).expect("making a fixture");
+        symlink("gone", place("dangling")).expect("making a fixture");
+        symlink("loop", place("loop")).expect("making a fixture");
+        nix::unistd::mkfifo(&place("fifo"), Mode::S_IRWXU).expect("making a fixture");
+        let found = match read(&place(name), 4) {
+            Ok(found) => Ok(found.map(|it| String::from_utf8(it).expect("text"))),
+            Err(err) => Err(format!("{err:#}").replace(&folder.path().display().to_string(), "DIR")),
+        };
+        assert_eq!(found, expected.map(|it| it.map(str::to_owned)).map_err(str::to_owned), "{name}");
+    }
+
+    #[test]
+    fn a_file_is_read_whole_and_a_missing_one_is_none() {
+        check("four", Ok(Some("1234")));
+        check("link", Ok(Some("1234")));
+        check("empty", Ok(Some("")));
+        check("gone", Ok(None));
+        check("dangling", Ok(None));
+        check("four/below", Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_file_or_too_large_is_an_error_and_nothing_waits() {
+        check("five", Err("reading DIR/five: it is larger than 4 bytes"));
+        check("folder", Err("DIR/folder is not a regular file"));
+        check("fifo", Err("DIR/fifo is not a regular file"));
+        check("loop", Err("DIR/loop is a symbolic link, or a loop of them"));
+    }
+
+    #[test]
+    fn a_stream_is_read_to_its_end_but_not_beyond_the_limit() {
+        let sizes = [0, 1, 4095, 4096, 4097, 10_000];
+        for size in sizes {
+            let bytes = vec![b'x'; size];
+            assert_eq!(read_all(&bytes[..], size).expect("within the limit"), bytes);
+            if size > 0 {
+                let err = read_all(&bytes[..], size - 1).expect_err("beyond the limit");
+                assert_eq!(err.to_string(), format!("it is larger than {} bytes", size - 1));
+            }
+        }
+    }
+
+    #[test]
+    fn no_error_is_told_in_words_that_engines_look_for() {
+        const POISON: [&str; 9] = [
+            "permission denied",
+            "operation not permitted",
+            "executable file not found",
+            "no such file or directory",
+            "system cannot find the file",
+            "open executable",
+            "not a directory",
+            "is a directory",
+            "exec format error",
+        ];
+        for number in 0..140 {
+            let text = explain_io(&std::io::Error::from_raw_os_error(number)).to_lowercase();
+            assert!(!POISON.iter().any(|it| text.contains(it)), "{text}");
+        }
+    }
+}

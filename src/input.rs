@@ -1,0 +1,283 @@
+//! What a runtime or a person hands us: the OCI state, the bundle, its image. Only what is needed is read, so that a
+//! newer runtime-spec never breaks it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+use crate::file;
+
+/// The OCI state on stdin (runtime-spec, `runtime.md`, State); runtimes copy the annotations into it.
+const MAX_STATE: usize = 1 << 20;
+/// A `config.json` with a long seccomp profile has 60 KiB.
+const MAX_CONFIG: usize = 4 << 20;
+
+/// A container that is about to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The container's id.
+    pub id: String,
+    /// The folder of its bundle.
+    pub bundle: PathBuf,
+}
+
+impl State {
+    /// Reads the state that a runtime writes to a hook's stdin.
+    ///
+    /// # Errors
+    ///
+    /// If it is no OCI state.
+    pub fn read(mut stdin: impl std::io::Read) -> anyhow::Result<Self> {
+        #[derive(Deserialize)]
+        struct Document {
+            #[serde(default)]
+            id: String,
+            #[serde(default)]
+            bundle: String,
+        }
+        let read = file::read_all(&mut stdin, MAX_STATE).context("reading the OCI state from stdin");
+        // To the end, whatever there is: crun takes a pipe that is closed on it for a failure of its own, and leaves the
+        // container's state and cgroups behind.
+        file::drain(stdin).context("reading the OCI state from stdin")?;
+        let bytes = read?;
+        if bytes.is_empty() {
+            bail!("stdin is empty; an OCI runtime writes the container's state there");
+        }
+        let Document { id, bundle } = object(&bytes).context("reading the OCI state from stdin")?;
+        if !bundle.starts_with('/') {
+            bail!("the OCI state on stdin has bundle {bundle:?}, which is not an absolute path");
+        }
+        Ok(Self { id, bundle: PathBuf::from(bundle) })
+    }
+}
+
+/// What we need of a bundle's `config.json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bundle {
+    /// `org.oci-compat.spec`: a spec, YAML or JSON.
+    pub inline: Option<String>,
+    /// `org.oci-compat.artifact`: the digest of an artifact's manifest in the store.
+    pub artifact: Option<String>,
+    /// `org.oci-compat.image`: the digest of the image's manifest or index, as the caller of the engine says.
+    pub image: Option<String>,
+}
+
+impl Bundle {
+    /// Reads the bundle in this folder.
+    ///
+    /// # Errors
+    ///
+    /// If there is no `config.json`, or it is no JSON object, or too large.
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+        #[derive(Deserialize)]
+        struct Config {
+            #[serde(default)]
+            annotations: Option<Annotations>,
+        }
+        let path = folder.join("config.json");
+        let Some(bytes) = file::read(&path, MAX_CONFIG)? else {
+            bail!("{} is not there; a bundle is a folder with a config.json", path.display());
+        };
+        let config: Config = object(&bytes).with_context(|| format!("reading {}", path.display()))?;
+        let Annotations { inline, artifact, image } = config.annotations.unwrap_or_default();
+        Ok(Self { inline, artifact, image })
+    }
+}
+
+/// A JSON object: serde would also take an array for a structure, and an empty one for an object without fields.
+fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> anyhow::Result<T> {
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        bail!("it is not a JSON object");
+    }
+    Ok(serde_json::from_slice(bytes)?)
+}
+
+#[derive(Default, Deserialize)]
+struct Annotations {
+    #[serde(rename = "org.oci-compat.spec")]
+    inline: Option<String>,
+    #[serde(rename = "org.oci-compat.artifact")]
+    artifact: Option<String>,
+    #[serde(rename = "org.oci-compat.image")]
+    image: Option<String>,
+}
+
+/// The digests by which the image of an unpacked bundle is known: its manifest's, and those of the indexes on the way
+/// to it. Empty if umoci did not make the bundle.
+///
+/// umoci writes them to `umoci.json` beside the `config.json` (umoci, `bundle.go`, `Meta.From`).
+///
+/// # Errors
+///
+/// If the file is there and cannot be read.
+pub fn umoci_digests(folder: &Path) -> anyhow::Result<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Meta {
+        from_descriptor_path: DescriptorPath,
+    }
+    #[derive(Deserialize)]
+    struct DescriptorPath {
+        descriptor_walk: Vec<Descriptor>,
+    }
+    #[derive(Deserialize)]
+    struct Descriptor {
+        digest: String,
+    }
+    let path = folder.join("umoci.json");
+    let Some(bytes) = file::read(&path, MAX_STATE)? else { return Ok(Vec::new()) };
+    let meta: Meta = object(&bytes).with_context(|| format!("reading {}", path.display()))?;
+    Ok(meta.from_descriptor_path.descriptor_walk.into_iter().map(|it| it.digest).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn state(text: &[u8]) -> Result<(String, String), String> {
+        let state = State::read(text).map_err(|err| format!("{err:#}"))?;
+        Ok((state.id, state.bundle.display().to_string()))
+    }
+
+    fn check_state(text: &str, expected: Result<(&str, &str), &str>) {
+        let expected = expected.map(|(id, bundle)| (id.to_owned(), bundle.to_owned())).map_err(str::to_owned);
+        assert_eq!(state(text.as_bytes()), expected, "{text:?}");
+    }
+
+    #[test]
+    fn the_states_of_runtimes_are_read() {
+        // After the order and the spelling of runc, crun and youki; written by hand.
+        check_state(
+            r#"{"ociVersion":"1.0.2-dev","id":"c1","status":"creating","pid":4711,"bundle":"/run/b","annotations":{"a":"b"}}"#,
+            Ok(("c1", "/run/b")),
+        );
+        check_state(
+            "{ \"ociVersion\": \"1.0\", \"id\": \"c1\", \"pid\": 9, \"root\": \"/run/b/rootfs\", \"bundle\": \"/run/b\", \
+             \"status\": \"created\" }\n",
+            Ok(("c1", "/run/b")),
+        );
+        check_state(
+            r#"{"ociVersion":"v1.0.2","id":"c1","status":"creating","pid":9,"bundle":"/run/b","annotations":null,"new":[1]}"#,
+            Ok(("c1", "/run/b")),
+        );
+    }
+
+    #[test]
+    fn a_state_without_an_id_is_good_and_without_a_bundle_is_not() {
+        check_state(r#"{"bundle": "/b"}"#, Ok(("", "/b")));
+        let refused =
+            |it| Err(format!("the OCI state on stdin has bundle {it:?}, which is not an absolute path"));
+        assert_eq!(state(b"{}"), refused(""));
+        assert_eq!(state(br#"{"bundle": "run/b"}"#), refused("run/b"));
+        check_state(
+            r#"{"bundle": 1}"#,
+            Err(
+                "reading the OCI state from stdin: invalid type: integer `1`, expected a string at line 1 column 12",
+            ),
+        );
+    }
+
+    #[test]
+    fn what_is_no_state_is_said() {
+        let reading = "reading the OCI state from stdin: ";
+        let check = |text: &str, expected: &str| check_state(text, Err(&format!("{reading}{expected}")));
+        check_state("", Err("stdin is empty; an OCI runtime writes the container's state there"));
+        check("[]", "it is not a JSON object");
+        check("\"x\"", "it is not a JSON object");
+        check("{", "EOF while parsing an object at line 1 column 1");
+        let large = format!("{{\"id\": \"{}\"}}", "x".repeat(MAX_STATE));
+        assert_eq!(state(large.as_bytes()), Err(format!("{reading}it is larger than 1048576 bytes")));
+    }
+
+    #[test]
+    fn stdin_is_read_to_its_end_even_if_it_is_too_large() {
+        let large = vec![b' '; MAX_STATE * 3];
+        let mut stdin = &large[..];
+        assert!(State::read(&mut stdin).is_err());
+        assert_eq!(stdin.len(), 0);
+    }
+
+    fn folder(file: &str, text: impl AsRef<[u8]>) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join(file), text).expect("writing a fixture");
+        folder
+    }
+
+    fn bundle(text: impl AsRef<[u8]>) -> Result<Bundle, String> {
+        let folder = folder("config.json", text);
+        let said = |err| format!("{err:#}").replace(&folder.path().display().to_string(), "BUNDLE");
+        Bundle::read(folder.path()).map_err(said)
+    }
+
+    #[test]
+    fn annotations_of_ours_are_read_and_all_else_is_passed_over() {
+        for text in [
+            "{}",
+            r#"{"annotations": null}"#,
+            r#"{"annotations": {}}"#,
+            r#"{"annotations": {"a": 1, "b": null}, "ociVersion": 5, "process": [], "linux": null, "hooks": {"x": {}}}"#,
+            r#"{"annotations": {"org.oci-compat.spec": null}}"#,
+        ] {
+            assert_eq!(bundle(text), Ok(Bundle::default()), "{text}");
+        }
+        let text = r#"{"annotations": {"org.oci-compat.spec": "{}", "x": "y", "org.oci-compat.artifact": "sha256:1",
+                       "org.oci-compat.image": ""}}"#;
+        let expected = Bundle {
+            inline: Some("{}".to_owned()),
+            artifact: Some("sha256:1".to_owned()),
+            image: Some(String::new()),
+        };
+        assert_eq!(bundle(text), Ok(expected));
+    }
+
+    #[test]
+    fn what_is_no_bundle_is_said_with_its_path() {
+        let check = |text: &[u8], expected: &str| {
+            assert_eq!(bundle(text), Err(format!("reading BUNDLE/config.json: {expected}")));
+        };
+        check(b"", "it is not a JSON object");
+        check(b"[null]", "it is not a JSON object");
+        check(b"{]", "key must be a string at line 1 column 2");
+        check(
+            br#"{"annotations": "x"}"#,
+            "invalid type: string \"x\", expected struct Annotations at line 1 column 19",
+        );
+        check(
+            br#"{"annotations": {"org.oci-compat.spec": {}}}"#,
+            "invalid type: map, expected a string at line 1 column 40",
+        );
+        check(&vec![b' '; MAX_CONFIG + 1], "it is larger than 4194304 bytes");
+        let empty = tempfile::tempdir().expect("a temporary folder");
+        let err = Bundle::read(empty.path()).expect_err("no bundle");
+        let path = empty.path().join("config.json");
+        assert_eq!(
+            format!("{err:#}"),
+            format!("{} is not there; a bundle is a folder with a config.json", path.display())
+        );
+    }
+
+    fn umoci(text: impl AsRef<[u8]>) -> Result<Vec<String>, String> {
+        let folder = folder("umoci.json", text);
+        let said = |err| format!("{err:#}").replace(&folder.path().display().to_string(), "BUNDLE");
+        umoci_digests(folder.path()).map_err(said)
+    }
+
+    #[test]
+    fn umoci_tells_the_digests_on_the_way_to_the_manifest() {
+        let none = tempfile::tempdir().expect("a temporary folder");
+        assert_eq!(umoci_digests(none.path()).expect("no umoci.json"), Vec::<String>::new());
+        // The fields that umoci's `bundle.go` has, written by hand.
+        let text = r#"{"umoci_version":"2","from_descriptor_path":{"descriptor_walk":[
+            {"mediaType":"application/vnd.oci.image.index.v1+json","digest":"sha256:a","size":1},
+            {"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:b","size":2}]},"map_options":{}}"#;
+        assert_eq!(umoci(text), Ok(vec!["sha256:a".to_owned(), "sha256:b".to_owned()]));
+        assert_eq!(
+            umoci("{}"),
+            Err("reading BUNDLE/umoci.json: missing field `from_descriptor_path` at line 1 column 2"
+                .to_owned())
+        );
+        assert_eq!(umoci("[]"), Err("reading BUNDLE/umoci.json: it is not a JSON object".to_owned()));
+    }
+}

@@ -1,0 +1,133 @@
+//! The message that engines show: one write, at most 1 KiB, its first line complete in itself.
+
+use super::Report;
+
+/// The first line has to survive engines that show a line only (`docs/engines.md`).
+const MAX_LINE: usize = 200;
+/// Kubernetes cuts notes of events here.
+const MAX_MESSAGE: usize = 1024;
+/// Podman and Docker keep only the line that holds one of these, and change the exit status (podman
+/// `libpod/define/exec_codes.go`; moby `daemon/start.go`).
+pub(super) const POISON: [&str; 9] = [
+    "permission denied",
+    "operation not permitted",
+    "executable file not found",
+    "no such file or directory",
+    "system cannot find the file",
+    "open executable",
+    "not a directory",
+    "is a directory",
+    "exec format error",
+];
+
+/// What a hook or a wrapper prints on a decision; the same text each time for the same container.
+pub fn message(report: &Report, opening: &str) -> String {
+    let others = report.reasons.iter().skip(1);
+    let others = others.map(|it| line(&format!("  {} [{}]", it.message, it.code)));
+    whole(std::iter::once(first_line(report, opening)).chain(others))
+}
+
+/// A line on something besides the decision.
+pub fn warning(text: &str) -> String {
+    line(&format!("oci-compat: warning: {text}"))
+}
+
+/// As many lines as an engine shows, each with its line feed; the rest is left out.
+pub fn whole(lines: impl IntoIterator<Item = String>) -> String {
+    let mut message = String::new();
+    for line in lines {
+        if message.len() + line.len() + 1 > MAX_MESSAGE {
+            break;
+        }
+        message.push_str(&line);
+        message.push('\n');
+    }
+    message
+}
+
+fn first_line(report: &Report, opening: &str) -> String {
+    let (text, code) = report.reasons.first().map_or(("", ""), |it| (it.message.as_str(), it.code.as_str()));
+    let more = match report.reasons.len() {
+        0 | 1 => String::new(),
+        count => format!(", +{} more", count - 1),
+    };
+    let why = report
+        .subject
+        .container
+        .as_deref()
+        .map_or_else(String::new, |id| format!("; oci-compat why {}", short(id)));
+    let closing = format!(" [{code}{more}{why}]");
+    let opening = format!("oci-compat: {opening}: ");
+    let space = MAX_LINE.saturating_sub(opening.len() + closing.len());
+    line(&format!("{opening}{}{closing}", cut(&ascii(text, MAX_LINE), space)))
+}
+
+/// Engines name containers by 64 hex digits; twelve of them are as good.
+fn short(id: &str) -> &str {
+    let is_plain = id.bytes().all(|it| it.is_ascii_alphanumeric() || b"_+-.:@".contains(&it));
+    match id.len() {
+        64 if id.bytes().all(|it| it.is_ascii_hexdigit()) => id.get(..12).unwrap_or(id),
+        1..=48 if is_plain => id,
+        _ => "CONTAINER-ID",
+    }
+}
+
+/// One line as engines can bear it, at most [`MAX_LINE`] bytes.
+fn line(text: &str) -> String {
+    let mut line = cut(&ascii(text, MAX_LINE), MAX_LINE);
+    for phrase in POISON {
+        while let Some(at) = line.to_ascii_lowercase().find(phrase) {
+            let blank = at + phrase.find(' ').unwrap_or(0);
+            line.replace_range(blank..=blank, "-");
+        }
+    }
+    line
+}
+
+fn cut(text: &str, length: usize) -> String {
+    match text.get(..length) {
+        Some(start) if text.len() > length => {
+            format!("{}...", start.get(..length.saturating_sub(3)).unwrap_or(""))
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// ASCII without control characters. Strangers write long texts: not much more than `length` bytes of it are looked at.
+fn ascii(text: &str, length: usize) -> String {
+    let mut safe = String::new();
+    for it in text.chars() {
+        match it {
+            ' '..='~' => safe.push(it),
+            _ => safe.extend(it.escape_unicode()),
+        }
+        if safe.len() > length {
+            break;
+        }
+    }
+    safe
+}
+
+/// Text that strangers wrote, with everything escaped that a terminal would act on: control characters, and those that
+/// change the direction of text or are invisible.
+pub fn printable(text: &str) -> String {
+    if !text.chars().any(is_acted_on) {
+        return text.to_owned();
+    }
+    let mut safe = String::with_capacity(text.len());
+    for it in text.chars() {
+        if is_acted_on(it) { safe.extend(it.escape_unicode()) } else { safe.push(it) }
+    }
+    safe
+}
+
+/// Controls, separators of lines, and what Unicode calls `Bidi_Control` or `Default_Ignorable_Code_Point`
+/// (`PropList.txt`, `DerivedCoreProperties.txt`).
+fn is_acted_on(it: char) -> bool {
+    it.is_control()
+        || matches!(it, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}')
+        || matches!(it, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(it, '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+        || matches!(it, '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}')
+        || matches!(it, '\u{e0000}'..='\u{e0fff}')
+}

@@ -1,0 +1,262 @@
+//! Makes reports of judgements. Escapes all text that strangers wrote, and never judges.
+
+use crate::eval::{Code, Finding, JudgedRule, JudgedSet, Judgement, Outcome};
+use crate::spec::{Malformed, Place};
+use crate::verdict::Verdict;
+
+use super::printable;
+use super::{
+    FindingReport, ProblemReport, Reason, Report, RuleReport, SCHEMA, SetReport, SpecReport, Subject,
+};
+
+/// A spec, where it comes from, and what came of it.
+#[derive(Debug)]
+pub struct Checked<'a> {
+    /// Where it comes from.
+    pub origin: &'a Origin,
+    /// The judgement, or what is wrong with the spec.
+    pub result: Result<Judgement<'a>, &'a Malformed>,
+}
+
+/// Where a spec comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The annotation `org.oci-compat.spec`.
+    Inline,
+    /// The annotation `org.oci-compat.artifact`, and the digest that it names.
+    Referenced(String),
+    /// The digest of an artifact whose subject is the image.
+    Attached(String),
+    /// A file that was named on the command line.
+    File(String),
+}
+
+impl Origin {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Inline => "inline",
+            Self::Referenced(_) => "referenced",
+            Self::Attached(_) => "attached",
+            Self::File(_) => "file",
+        }
+    }
+
+    /// As messages call it.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Inline => "the spec in annotation org.oci-compat.spec".to_owned(),
+            Self::Referenced(digest) | Self::Attached(digest) => format!("the spec of artifact {digest}"),
+            Self::File(path) => format!("spec {path}"),
+        }
+    }
+}
+
+impl Report {
+    /// Puts together what was judged.
+    pub fn new(subject: Subject, checked: &[Checked<'_>]) -> Self {
+        let outcome = |it: &Checked<'_>| it.result.as_ref().map_or(Outcome::Unknown, |it| it.outcome);
+        let verdict = Verdict::of(checked.iter().map(outcome));
+        Self {
+            schema: SCHEMA.to_owned(),
+            verdict: verdict.name().to_owned(),
+            action: None,
+            subject: subject.escaped(),
+            reasons: reasons(checked),
+            notes: checked.iter().filter_map(preferred).collect(),
+            specs: checked.iter().map(SpecReport::new).collect(),
+        }
+    }
+
+    /// Adds what went wrong besides, and what an operator should know.
+    #[must_use]
+    pub fn with(mut self, troubles: &[String], notes: &[String]) -> Self {
+        if !troubles.is_empty() && self.verdict == Verdict::Compatible.name() {
+            // What could not be read may have demanded anything.
+            self.verdict = Verdict::Undecided.name().to_owned();
+        }
+        let reason = |it: &String| Reason { code: "trouble".to_owned(), message: printable(it) };
+        self.reasons.extend(troubles.iter().map(reason));
+        self.notes.extend(notes.iter().map(|it| printable(it)));
+        self
+    }
+
+    /// A report on a check that could not be made.
+    pub fn trouble(subject: Subject, message: &str) -> Self {
+        let reason = Reason { code: "trouble".to_owned(), message: printable(message) };
+        Self {
+            verdict: Verdict::Undecided.name().to_owned(),
+            reasons: vec![reason],
+            ..Self::new(subject, &[])
+        }
+    }
+}
+
+impl Subject {
+    fn escaped(self) -> Self {
+        let escape = |it: Option<String>| it.map(|it| printable(&it));
+        Self {
+            image: escape(self.image),
+            digest: escape(self.digest),
+            container: escape(self.container),
+            bundle: escape(self.bundle),
+        }
+    }
+}
+
+/// What is missing for certain comes before what is malformed, and that before what is not known.
+fn reasons(checked: &[Checked<'_>]) -> Vec<Reason> {
+    let mut reasons: Vec<_> = checked
+        .iter()
+        .flat_map(|it| {
+            let origin = it.origin;
+            match &it.result {
+                Ok(judgement) => judged_reasons(judgement),
+                Err(malformed) => vec![(1, malformed_reason(origin, malformed))],
+            }
+        })
+        .collect();
+    reasons.sort_by_key(|(rank, _)| *rank);
+    reasons.into_iter().map(|(_, reason)| reason).collect()
+}
+
+fn malformed_reason(origin: &Origin, malformed: &Malformed) -> Reason {
+    let message = format!("{} is malformed, at {malformed}", origin.title());
+    Reason { code: "spec-malformed".to_owned(), message: printable(&message) }
+}
+
+fn judged_reasons(judgement: &Judgement<'_>) -> Vec<(u8, Reason)> {
+    if judgement.outcome == Outcome::Met {
+        return Vec::new();
+    }
+    let rank = if judgement.outcome == Outcome::Unmet { 0 } else { 2 };
+    let Some(set) = judgement.nearest() else {
+        let message = "no compatibility set has one of the tags that were asked for".to_owned();
+        return vec![(rank, Reason { code: Code::NoSetSelected.name().to_owned(), message })];
+    };
+    set_reasons(set).into_iter().map(|it| (rank, it)).collect()
+}
+
+fn set_reasons(set: &JudgedSet<'_>) -> Vec<Reason> {
+    let reason = |(code, message): (Code, String)| Reason {
+        code: code.name().to_owned(),
+        message: printable(&message),
+    };
+    set.reasons().into_iter().map(reason).collect()
+}
+
+/// Heavier sets than the one that fits, and why they do not: in one line.
+fn preferred(checked: &Checked<'_>) -> Option<String> {
+    let judgement = checked.result.as_ref().ok()?;
+    let best = judgement.best()?;
+    let heavier = judgement.sets.iter().filter(|it| it.set.weight > best.set.weight);
+    let missed: Vec<_> = heavier.map(|it| format!("{} not met: {}", title(it), first_reason(it))).collect();
+    let fits = title(best);
+    (!missed.is_empty())
+        .then(|| printable(&format!("fits as {fits}; preferred {}", missed.join("; preferred "))))
+}
+
+fn title(set: &JudgedSet<'_>) -> String {
+    match (set.set.tag.as_str(), set.set.weight) {
+        ("", weight) => format!("the set of weight {weight}"),
+        (tag, weight) => format!("set {tag:?} (weight {weight})"),
+    }
+}
+
+fn first_reason(set: &JudgedSet<'_>) -> String {
+    set_reasons(set).into_iter().next().map_or_else(String::new, |it| format!("{} [{}]", it.message, it.code))
+}
+
+fn outcome_name(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Met => "met",
+        Outcome::Unmet => "unmet",
+        Outcome::Unknown => "unknown",
+    }
+    .to_owned()
+}
+
+impl SpecReport {
+    fn new(checked: &Checked<'_>) -> Self {
+        let (file, artifact) = match checked.origin {
+            Origin::Inline => (None, None),
+            Origin::Referenced(digest) | Origin::Attached(digest) => (None, Some(printable(digest))),
+            Origin::File(path) => (Some(printable(path)), None),
+        };
+        let (outcome, problems, sets) = match &checked.result {
+            Ok(judged) => (judged.outcome, Vec::new(), judged.sets.iter().map(SetReport::new).collect()),
+            Err(malformed) => (Outcome::Unknown, problems(malformed), Vec::new()),
+        };
+        Self {
+            source: checked.origin.name().to_owned(),
+            file,
+            artifact,
+            outcome: outcome_name(outcome),
+            problems,
+            sets,
+        }
+    }
+}
+
+/// All problems of a spec.
+pub fn problems(malformed: &Malformed) -> Vec<ProblemReport> {
+    let problem =
+        |Place { line, column }, message: &str| ProblemReport { line, column, message: printable(message) };
+    malformed.iter().map(|it| problem(it.at, &it.message)).collect()
+}
+
+impl SetReport {
+    fn new(judged: &JudgedSet<'_>) -> Self {
+        Self {
+            tag: printable(&judged.set.tag),
+            weight: judged.set.weight,
+            description: printable(&judged.set.description),
+            outcome: outcome_name(judged.outcome),
+            rules: judged.rules.iter().map(RuleReport::new).collect(),
+        }
+    }
+}
+
+impl RuleReport {
+    fn new(judged: &JudgedRule<'_>) -> Self {
+        let findings =
+            judged.terms.iter().flat_map(|term| term.findings.iter().map(|it| (it, term.alternative)));
+        let mut findings: Vec<_> =
+            findings.map(|(it, alternative)| FindingReport::new(it, alternative)).collect();
+        findings.extend(judged.template_error.as_ref().map(|it| FindingReport::template(judged, it)));
+        Self { name: printable(&judged.rule.name), outcome: outcome_name(judged.outcome), findings }
+    }
+}
+
+impl FindingReport {
+    fn new(finding: &Finding<'_>, alternative: Option<usize>) -> Self {
+        Self {
+            code: finding.code().name().to_owned(),
+            outcome: outcome_name(finding.outcome),
+            feature: printable(finding.feature),
+            name: printable(finding.element),
+            needed: printable(&finding.needed()),
+            found: printable(&finding.found()),
+            read: printable(finding.read()),
+            hint: finding.hint().filter(|_| finding.outcome == Outcome::Unmet).map(|it| printable(&it)),
+            line: finding.at.line,
+            column: finding.at.column,
+            alternative,
+        }
+    }
+
+    fn template(judged: &JudgedRule<'_>, error: &str) -> Self {
+        Self {
+            code: Code::TemplateFailed.name().to_owned(),
+            outcome: outcome_name(Outcome::Unknown),
+            feature: "rule.matched".to_owned(),
+            name: String::new(),
+            needed: "varsTemplate to expand".to_owned(),
+            found: printable(error),
+            read: "what the rule matched".to_owned(),
+            hint: None,
+            line: judged.rule.at.line,
+            column: judged.rule.at.column,
+            alternative: None,
+        }
+    }
+}

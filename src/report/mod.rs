@@ -1,0 +1,150 @@
+//! What a check came to, as plain data: the JSON report, and what the text and the one-line message are made of.
+//! Never works out again what was judged.
+
+mod make;
+mod line;
+mod text;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use line::{message, printable, warning, whole};
+pub use make::{Checked, Origin, problems};
+pub use text::{Style, text};
+
+/// The name and version of the JSON report; fields are only ever added.
+pub const SCHEMA: &str = "oci-compat.report/v1";
+
+/// A report. Text that strangers wrote is escaped already: it can go to a terminal or a log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// `compatible`, `incompatible` or `undecided`.
+    pub verdict: String,
+    /// What was done: `start` or `refuse`; absent where nothing is done, as by `oci-compat check`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// What was checked.
+    pub subject: Subject,
+    /// Why the verdict is not `compatible`, the most important first; empty if it is.
+    pub reasons: Vec<Reason>,
+    /// What an operator should know besides, such as preferred sets that do not fit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The specs, in the order in which they were found; all of them have to hold.
+    pub specs: Vec<SpecReport>,
+}
+
+/// What was checked; what is not known is absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The image's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The digest of the image's manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The container's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The bundle's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
+}
+
+/// One reason, complete in itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// What kind it is; stable.
+    pub code: String,
+    /// One line.
+    pub message: String,
+}
+
+/// One spec.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpecReport {
+    /// `inline`, `referenced`, `attached` or `file`.
+    pub source: String,
+    /// The file's path, for `file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The digest of the artifact's manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
+    /// `met`, `unmet`, or `unknown`, also for a spec that is malformed.
+    pub outcome: String,
+    /// What is wrong with the spec itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<ProblemReport>,
+    /// The alternatives that were judged.
+    pub sets: Vec<SetReport>,
+}
+
+/// One thing that is wrong with a spec.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemReport {
+    /// From one.
+    pub line: usize,
+    /// From one.
+    pub column: usize,
+    /// One sentence.
+    pub message: String,
+}
+
+/// One alternative.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SetReport {
+    /// The author's name for it.
+    pub tag: String,
+    /// The author's preference.
+    pub weight: i64,
+    /// The author's words.
+    pub description: String,
+    /// `met`, `unmet` or `unknown`.
+    pub outcome: String,
+    /// In the order of the spec.
+    pub rules: Vec<RuleReport>,
+}
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuleReport {
+    /// The author's name for it.
+    pub name: String,
+    /// `met`, `unmet` or `unknown`.
+    pub outcome: String,
+    /// In the order of the spec.
+    pub findings: Vec<FindingReport>,
+}
+
+/// One expression, with the evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FindingReport {
+    /// What kind it is; stable.
+    pub code: String,
+    /// `met`, `unmet` or `unknown`.
+    pub outcome: String,
+    /// The feature.
+    pub feature: String,
+    /// The element; empty for `matchName` and for a feature as such.
+    pub name: String,
+    /// What the spec demands.
+    pub needed: String,
+    /// What the host has.
+    pub found: String,
+    /// Where that was read.
+    pub read: String,
+    /// What would mend it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The place in the spec, from one.
+    pub line: usize,
+    /// From one.
+    pub column: usize,
+    /// Which alternative of `matchAny` it belongs to, from zero; absent for `matchFeatures`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alternative: Option<usize>,
+}

@@ -1,0 +1,253 @@
+//! Reports of small specs, and the messages that are made of them.
+
+use super::line::POISON;
+use super::*;
+use crate::eval::evaluate;
+use crate::spec::{Malformed, Spec, parse};
+use crate::testing;
+
+fn read(sets: &str) -> Result<Spec, Malformed> {
+    parse(format!("version: v1alpha1\ncompatibilities: [{sets}]").as_bytes())
+}
+
+fn subject() -> Subject {
+    Subject { container: Some("c1".to_owned()), ..Subject::default() }
+}
+
+/// A report on specs with these sets.
+fn report(specs: &[&str]) -> Report {
+    let specs: Vec<_> = specs.iter().map(|it| read(it)).collect();
+    let facts = testing::facts("x.value", &[("size", "5")]);
+    let origin = Origin::Inline;
+    let checked =
+        |it| Checked { origin: &origin, result: Result::as_ref(it).map(|it| evaluate(it, &[], &facts)) };
+    Report::new(subject(), &specs.iter().map(checked).collect::<Vec<_>>())
+}
+
+fn of_reasons(messages: &[&str]) -> Report {
+    let reason = |it: &&str| Reason { code: "value-differs".to_owned(), message: (*it).to_owned() };
+    Report { reasons: messages.iter().map(reason).collect(), ..Report::new(subject(), &[]) }
+}
+
+/// A set with a rule for each of these tests on `size`, which is 5.
+fn set(head: &str, tests: &[&str]) -> String {
+    let rule = |it: &&str| {
+        format!("{{name: r, matchFeatures: [{{feature: x.value, matchExpressions: {{size: {{{it}}}}}}}]}}")
+    };
+    format!("{{{head}rules: [{}]}}", tests.iter().map(rule).collect::<Vec<_>>().join(", "))
+}
+
+#[test]
+fn the_first_line_says_the_most_important_and_how_much_more_there_is() {
+    let unmet = set("", &["op: In, value: [6]", "op: Gt, value: [7]"]);
+    let unknown = "{rules: [{matchFeatures: [{feature: not.read}]}]}";
+    let all = report(&[unknown, "{rule: []}", &unmet]);
+    assert_eq!(
+        message(&all, "refused"),
+        "oci-compat: refused: x.value size is 5, needs 6 [value-differs, +3 more; oci-compat why c1]\n  \
+         x.value size is 5, needs more than 7 [value-out-of-range]\n  \
+         the spec in annotation org.oci-compat.spec is malformed, at 2:19: a compatibility set needs `rules`, the list of \
+         what has to hold (+1 more) [spec-malformed]\n  \
+         feature not.read is unknown: was not read [fact-unknown]\n"
+    );
+    assert_eq!((all.verdict.as_str(), report(&[unknown]).verdict.as_str()), ("incompatible", "undecided"));
+    assert_eq!(message(&all, "refused"), message(&all, "refused"));
+}
+
+#[test]
+fn a_container_s_id_is_shortened_or_left_out_where_it_is_odd() {
+    let check = |id: &str, expected: &str| {
+        let subject = Subject { container: Some(id.to_owned()), ..Subject::default() };
+        let report = Report { subject, ..of_reasons(&["x"]) };
+        assert_eq!(
+            message(&report, "refused"),
+            format!("oci-compat: refused: x [value-differs; oci-compat why {expected}]\n")
+        );
+    };
+    check("c_1+-.:@", "c_1+-.:@");
+    check(&"0123456789abcdef".repeat(4), "0123456789ab");
+    check(&"x".repeat(48), &"x".repeat(48));
+    for odd in ["", "a b", "\u{e9}", "$(reboot)", &"x".repeat(49), &"x".repeat(64)] {
+        check(odd, "CONTAINER-ID");
+    }
+    let nameless = Report { subject: Subject::default(), ..of_reasons(&["x"]) };
+    assert_eq!(message(&nameless, "refused"), "oci-compat: refused: x [value-differs]\n");
+}
+
+/// Texts of all lengths and of all that strangers may write.
+fn odd_texts() -> Vec<String> {
+    let mut texts: Vec<String> = (0..300).map(|it| "x".repeat(it)).collect();
+    for part in ["\u{e9}", "\u{1f600}", "\n", "\u{1b}[2J", "\u{202e}", "\"", " ", "permission ", "a\u{0}b"] {
+        texts.extend([1, 7, 33, 66, 199, 200, 201, 5000].map(|it| part.repeat(it)));
+    }
+    for phrase in POISON {
+        let mixed: String = phrase
+            .chars()
+            .enumerate()
+            .map(|(at, it)| if at % 2 == 0 { it.to_ascii_uppercase() } else { it })
+            .collect();
+        for text in [
+            phrase.to_owned(),
+            phrase.to_uppercase(),
+            mixed,
+            phrase.repeat(50),
+            format!("{phrase} ").repeat(9),
+        ] {
+            texts.extend((0..5).map(|it| "y".repeat(it * 37) + &text));
+        }
+    }
+    texts
+}
+
+#[test]
+fn whatever_the_text_engines_get_short_lines_of_ascii_without_their_phrases() {
+    for text in odd_texts() {
+        let said = [
+            message(&of_reasons(&[&text]), "refused"),
+            message(&of_reasons(&[text.as_str(); 12]), "warning: would be refused"),
+            whole([warning(&text), warning(&text)]),
+        ];
+        for said in said {
+            assert!(said.len() <= 1024 && said.ends_with('\n'), "{said}");
+            assert!(said.lines().all(|it| it.len() <= 200), "{said}");
+            assert!(said.bytes().all(|it| it == b'\n' || (b' '..=b'~').contains(&it)), "{said}");
+            let lower = said.to_lowercase();
+            assert!(!POISON.iter().any(|it| lower.contains(it)), "{said}");
+        }
+        let first = message(&of_reasons(&[&text, "x"]), "refused");
+        let first = first.lines().next().unwrap_or_default();
+        assert!(first.ends_with(" [value-differs, +1 more; oci-compat why c1]"), "{first}");
+    }
+}
+
+#[test]
+fn a_line_that_is_too_long_says_so() {
+    let long = message(&of_reasons(&[&"x".repeat(201)]), "refused");
+    let room = 200 - "oci-compat: refused:  [value-differs; oci-compat why c1]".len();
+    let expected =
+        format!("oci-compat: refused: {}... [value-differs; oci-compat why c1]\n", "x".repeat(room - 3));
+    assert_eq!(long, expected);
+    assert_eq!(warning("Permission Denied"), "oci-compat: warning: Permission-Denied");
+}
+
+#[test]
+fn text_of_strangers_cannot_act_on_a_terminal() {
+    let check = |text: &str, expected: &str| assert_eq!(printable(text), expected);
+    check("plain \u{e9}\u{4e2d}\u{1f600}", "plain \u{e9}\u{4e2d}\u{1f600}");
+    check("\u{1b}[2J\n\t\r\u{7f}\u{9b}", r"\u{1b}[2J\u{a}\u{9}\u{d}\u{7f}\u{9b}");
+    check("\u{202e}\u{2066}\u{200f}\u{61c}", r"\u{202e}\u{2066}\u{200f}\u{61c}");
+    check(
+        "\u{ad}\u{200b}\u{2060}\u{feff}\u{e0041}\u{fe0f}\u{3164}\u{180e}",
+        r"\u{ad}\u{200b}\u{2060}\u{feff}\u{e0041}\u{fe0f}\u{3164}\u{180e}",
+    );
+    check("\u{2028}\u{2029}", r"\u{2028}\u{2029}");
+}
+
+#[test]
+fn a_report_comes_back_from_json_as_it_was() {
+    let unmet = set("tag: t, weight: 3, description: d, ", &["op: In, value: [6]", "op: Exists"]);
+    let mut report = report(&[&unmet, "{rule: []}"]).with(&["trouble".to_owned()], &["a note".to_owned()]);
+    report.action = Some("refuse".to_owned());
+    let text = serde_json::to_string(&report).expect("JSON");
+    assert_eq!(serde_json::from_str::<Report>(&text).expect("a report"), report);
+}
+
+#[test]
+fn the_json_report_has_the_fields_that_are_promised() {
+    let report = report(&[&set("tag: t, ", &["op: In, value: [6]"])]);
+    let expected = serde_json::json!({
+        "schema": "oci-compat.report/v1",
+        "verdict": "incompatible",
+        "subject": {"container": "c1"},
+        "reasons": [{"code": "value-differs", "message": "x.value size is 5, needs 6"}],
+        "specs": [{"source": "inline", "outcome": "unmet", "sets": [
+            {"tag": "t", "weight": 0, "description": "", "outcome": "unmet", "rules": [
+                {"name": "r", "outcome": "unmet", "findings": [
+                    {"code": "value-differs", "outcome": "unmet", "feature": "x.value", "name": "size", "needed": "6",
+                     "found": "5", "read": "/x.value", "line": 2, "column": 100}]}]}]}],
+    });
+    assert_eq!(serde_json::to_value(&report).expect("JSON"), expected);
+}
+
+#[test]
+fn preferred_sets_that_do_not_fit_are_noted() {
+    let heavy = set("tag: fast, weight: 9, ", &["op: In, value: [6]"]);
+    let middle = set("weight: 5, ", &["op: In, value: [7]"]);
+    let fits = set("tag: slow, weight: 1, ", &["op: In, value: [5]"]);
+    let good = report(&[&[heavy, fits.clone(), middle].join(", ")]);
+    assert_eq!((good.verdict.as_str(), good.reasons.len()), ("compatible", 0));
+    assert_eq!(
+        good.notes,
+        [
+            "fits as set \"slow\" (weight 1); preferred set \"fast\" (weight 9) not met: x.value size is 5, needs 6 \
+             [value-differs]; preferred the set of weight 5 not met: x.value size is 5, needs 7 [value-differs]"
+        ]
+    );
+    assert_eq!(report(&[&fits]).notes, Vec::<String>::new());
+}
+
+#[test]
+fn trouble_leaves_nothing_compatible() {
+    let fits = report(&[&set("", &["op: Exists"])]);
+    assert_eq!(fits.clone().with(&[], &["a note".to_owned()]).verdict, "compatible");
+    let troubled = fits.with(&["the store\u{7}".to_owned()], &[]);
+    assert_eq!(troubled.verdict, "undecided");
+    assert_eq!(
+        message(&troubled, "warning: started unchecked"),
+        "oci-compat: warning: started unchecked: the store\\u{7} [trouble; oci-compat why c1]\n"
+    );
+    let unfit = report(&[&set("", &["op: DoesNotExist"])]).with(&["the store".to_owned()], &[]);
+    assert_eq!(unfit.verdict, "incompatible");
+    assert_eq!(Report::trouble(subject(), "x").verdict, "undecided");
+}
+
+fn page(report: &Report, style: Style) -> String {
+    let mut out = Vec::new();
+    text(report, style, &mut out).expect("a page");
+    String::from_utf8(out).expect("text")
+}
+
+#[test]
+fn the_page_for_people_says_everything() {
+    let any = "{name: any, matchAny: [{matchFeatures: [{feature: x.value}]}, {matchFeatures: [{feature: not.read}]}], \
+               matchFeatures: [{feature: x.value}], varsTemplate: oops}";
+    let rules = format!(
+        "{{description: d, rules: [{any}, {{name: r, matchFeatures: [{{feature: x.value, matchExpressions: \
+                         {{size: {{op: In, value: [6]}}, longer: {{op: \"\"}}}}}}]}}]}}"
+    );
+    let expected = "\
+incompatible: container c1
+  x.value size is 5, needs 6 [value-differs]
+  the template of rule any cannot be expanded: the template's line \"oops\" has no \"=\", expected <name>=<value> [template-failed]
+
+spec inline: unmet
+  set (weight 0): unmet
+    d
+    rule any: unknown
+      met     x.value       there (/x.value), needs any
+      alternative 1
+        met     x.value       there (/x.value), needs any
+      alternative 2
+        unknown not.read      needs any
+                              found unknown: was not read
+                              at 2:123 [fact-unknown]
+      unknown rule.matched  needs varsTemplate to expand
+                            found the template's line \"oops\" has no \"=\", expected <name>=<value> (what the rule matched)
+                            at 2:44 [template-failed]
+    rule r: unmet
+      unmet   x.value size    needs 6
+                              found 5 (/x.value)
+                              at 2:269 [value-differs]
+      met     x.value longer  not present (/x.value), needs any
+";
+    let found = page(&report(&[&rules]), Style::Plain);
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn colour_stands_beside_the_words() {
+    assert_eq!(Style::Colour.paint("unmet   "), "\u{1b}[1;31munmet   \u{1b}[0m");
+    assert_eq!(Style::Colour.paint("other"), "other");
+    assert_eq!(Style::Plain.paint("met"), "met");
+    assert_eq!(page(&report(&[]), Style::Colour), "\u{1b}[32mcompatible\u{1b}[0m: container c1\n");
+}

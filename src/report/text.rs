@@ -1,0 +1,126 @@
+//! The report for people: what is missing first, everything else after it. Readable without colour.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::{FindingReport, Report, RuleReport, SetReport, SpecReport, Subject};
+
+/// Whether to use colour: on a terminal only, and never with `NO_COLOR`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Words only.
+    Plain,
+    /// ANSI colours beside the words.
+    Colour,
+}
+
+impl Style {
+    /// An outcome or verdict in its colour.
+    pub fn paint(self, word: &str) -> String {
+        let colour = match word.trim() {
+            "met" | "compatible" => "32",
+            "unmet" | "incompatible" => "1;31",
+            "unknown" | "undecided" => "33",
+            _ => return word.to_owned(),
+        };
+        match self {
+            Self::Plain => word.to_owned(),
+            Self::Colour => format!("\u{1b}[{colour}m{word}\u{1b}[0m"),
+        }
+    }
+}
+
+/// Writes the report.
+///
+/// # Errors
+///
+/// Only those of writing.
+pub fn text(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let mut page = String::new();
+    let (verdict, action) = (style.paint(&report.verdict), action(report));
+    page.push_str(&format!("{verdict}{action}{}\n", subject(&report.subject)));
+    for reason in &report.reasons {
+        page.push_str(&format!("  {} [{}]\n", reason.message, reason.code));
+    }
+    for note in &report.notes {
+        page.push_str(&format!("  note: {note}\n"));
+    }
+    for spec in &report.specs {
+        spec_page(spec, style, &mut page);
+    }
+    out.write_all(page.as_bytes())
+}
+
+fn action(report: &Report) -> &'static str {
+    match report.action.as_deref() {
+        Some("refuse") => ", refused",
+        Some("start") => ", started",
+        Some(_) | None => "",
+    }
+}
+
+fn subject(subject: &Subject) -> String {
+    let mut words = Vec::new();
+    words.extend(subject.image.as_ref().map(|it| format!("image {it}")));
+    words.extend(subject.digest.clone());
+    words.extend(subject.container.as_ref().map(|it| format!("container {it}")));
+    words.extend(subject.bundle.as_ref().map(|it| format!("bundle {it}")));
+    if words.is_empty() { String::new() } else { format!(": {}", words.join(", ")) }
+}
+
+fn spec_page(spec: &SpecReport, style: Style, page: &mut String) {
+    let name = spec.file.as_ref().or(spec.artifact.as_ref()).map_or_else(String::new, |it| format!(" {it}"));
+    page.push_str(&format!("\nspec {}{name}: {}\n", spec.source, style.paint(&spec.outcome)));
+    for problem in &spec.problems {
+        page.push_str(&format!("  {}:{}: {}\n", problem.line, problem.column, problem.message));
+    }
+    for set in &spec.sets {
+        set_page(set, style, page);
+    }
+}
+
+fn set_page(set: &SetReport, style: Style, page: &mut String) {
+    let tag = if set.tag.is_empty() { String::new() } else { format!(" {}", set.tag) };
+    page.push_str(&format!("  set{tag} (weight {}): {}\n", set.weight, style.paint(&set.outcome)));
+    if !set.description.is_empty() {
+        page.push_str(&format!("    {}\n", set.description));
+    }
+    for rule in &set.rules {
+        rule_page(rule, style, page);
+    }
+}
+
+fn rule_page(rule: &RuleReport, style: Style, page: &mut String) {
+    page.push_str(&format!("    rule {}: {}\n", rule.name, style.paint(&rule.outcome)));
+    let name = |it: &FindingReport| format!("{} {}", it.feature, it.name).trim_end().to_owned();
+    let width = rule.findings.iter().map(|it| name(it).chars().count()).max().unwrap_or(0);
+    let mut alternative = None;
+    for finding in &rule.findings {
+        if finding.alternative != alternative {
+            alternative = finding.alternative;
+            let heading = alternative.map(|it| format!("      alternative {}\n", it + 1));
+            page.push_str(heading.as_deref().unwrap_or_default());
+        }
+        let indent = if finding.alternative.is_some() { "        " } else { "      " };
+        let outcome = style.paint(&format!("{:<8}", finding.outcome));
+        page.push_str(&format!("{indent}{outcome}{:<width$}  ", name(finding)));
+        details(finding, &format!("{indent}          {:width$}", ""), page);
+    }
+}
+
+/// What is met is told in a line; what is not, in full.
+fn details(finding: &FindingReport, indent: &str, page: &mut String) {
+    let FindingReport { needed, found, read, line, column, code, .. } = finding;
+    let read = if read.is_empty() { String::new() } else { format!(" ({read})") };
+    // Writing to a string cannot fail, and there is nothing to do about it if it did.
+    let written = match finding.outcome.as_str() {
+        "met" if needed == found => writeln!(page, "{found}{read}"),
+        "met" => writeln!(page, "{found}{read}, needs {needed}"),
+        _ => {
+            writeln!(page, "needs {needed}\n{indent}found {found}{read}\n{indent}at {line}:{column} [{code}]")
+        }
+    };
+    if let (Ok(()), Some(hint)) = (written, &finding.hint) {
+        page.push_str(&format!("{indent}hint: {hint}\n"));
+    }
+}

@@ -1,0 +1,222 @@
+//! Reports on containers that were refused or started with a doubt, one file each, for `oci-compat why`.
+//! Writing one never changes a decision.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail};
+
+use crate::file;
+use crate::report::Report;
+
+/// Where the reports are: they are of no use after a reboot.
+pub const FOLDER: &str = "/run/oci-compat/reports";
+/// A report on a spec of the largest size.
+const MAX_REPORT: usize = 8 << 20;
+
+/// Writes the report on a container, in place of an older one.
+///
+/// # Errors
+///
+/// If the id is no file name, or the folder cannot be written.
+pub fn write(folder: &Path, id: &str, report: &Report) -> anyhow::Result<()> {
+    let path = path(folder, id)?;
+    let bytes = serde_json::to_vec(report).context("writing a report")?;
+    make(folder).map_err(|err| anyhow!("folder {} {}", folder.display(), file::explain_io(&err)))?;
+    let temporary = folder.join(format!(".{}.{id}", std::process::id()));
+    write_private(&temporary, &bytes).and_then(|()| fs::rename(&temporary, &path)).map_err(|err| {
+        // What is half written is of no use; that it could not be written is the error to tell.
+        let _left_behind = fs::remove_file(&temporary);
+        anyhow!("report {} {}", path.display(), file::explain_io(&err))
+    })
+}
+
+/// Facts may be sensitive (a kernel command line, a serial number): only root reads reports.
+fn make(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file =
+        options.write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)?;
+    file.write_all(bytes)
+}
+
+/// Reads the report on a container whose id starts with `prefix`.
+///
+/// # Errors
+///
+/// If there is none, or more than one, or it cannot be read.
+pub fn read(folder: &Path, prefix: &str) -> anyhow::Result<Report> {
+    path(folder, prefix)?;
+    let mut ids = ids(folder)?;
+    let is_whole = ids.iter().any(|it| it == prefix);
+    ids.retain(|it| if is_whole { it == prefix } else { it.starts_with(prefix) });
+    let id = match ids.as_slice() {
+        [id] => id,
+        [] => bail!(
+            "there is no report on a container {prefix:?} in {}; only containers that were refused, or started with a \
+             doubt, have one, until the next reboot",
+            folder.display()
+        ),
+        several => bail!("{} containers start with {prefix:?}: {}", several.len(), some(several)),
+    };
+    let path = path(folder, id)?;
+    let Some(bytes) = file::read(&path, MAX_REPORT)? else {
+        bail!("{} is not there any more", path.display())
+    };
+    serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))
+}
+
+fn some(ids: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let more = if ids.len() > SHOWN { ", ..." } else { "" };
+    ids.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ") + more
+}
+
+#[expect(clippy::disallowed_methods, reason = "our own folder, not the host's under a root")]
+fn ids(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(err) => bail!("{} {}", folder.display(), file::explain_io(&err)),
+    };
+    let mut ids = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|err| anyhow!("{} {}", folder.display(), file::explain_io(&err)))?;
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|it| it.strip_suffix(".json")).filter(|it| !it.starts_with('.'));
+        ids.extend(id.map(str::to_owned));
+    }
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// runc allows ids of letters, digits and `_+-.` (`libcontainer/factory_linux.go`); no runtime allows a slash.
+fn path(folder: &Path, id: &str) -> anyhow::Result<PathBuf> {
+    let fits = |it: char| it.is_ascii_alphanumeric() || "_+-.:@".contains(it);
+    if id.is_empty() || id.len() > 200 || id.starts_with('.') || !id.chars().all(fits) {
+        bail!("{id:?} is no container id");
+    }
+    Ok(folder.join(format!("{id}.json")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::report::Subject;
+
+    struct Reports(tempfile::TempDir);
+
+    impl Reports {
+        fn new() -> Self {
+            Self(tempfile::tempdir().expect("a temporary folder"))
+        }
+
+        fn folder(&self) -> PathBuf {
+            self.0.path().join("run/reports")
+        }
+
+        fn write(&self, id: &str) -> Result<(), String> {
+            write(&self.folder(), id, &report(id)).map_err(|it| self.said(&it))
+        }
+
+        fn read(&self, prefix: &str) -> Result<String, String> {
+            let found = read(&self.folder(), prefix).map_err(|it| self.said(&it))?;
+            Ok(found.subject.container.expect("a container"))
+        }
+
+        fn said(&self, err: &anyhow::Error) -> String {
+            format!("{err:#}").replace(&self.0.path().display().to_string(), "DIR")
+        }
+    }
+
+    fn report(id: &str) -> Report {
+        let subject = Subject { container: Some(id.to_owned()), ..Subject::default() };
+        Report::trouble(subject, "a test")
+    }
+
+    #[test]
+    fn what_was_written_is_read_back_by_its_id_or_the_start_of_it() {
+        let reports = Reports::new();
+        for id in ["abc", "abcd", "x_+-.:@Y", "abc"] {
+            assert_eq!(reports.write(id), Ok(()));
+        }
+        assert_eq!(read(&reports.folder(), "abcd").expect("a report"), report("abcd"));
+        assert_eq!(reports.read("abc"), Ok("abc".to_owned()));
+        assert_eq!(reports.read("x"), Ok("x_+-.:@Y".to_owned()));
+        assert_eq!(reports.read("ab"), Err("2 containers start with \"ab\": abc, abcd".to_owned()));
+    }
+
+    #[test]
+    fn only_a_few_of_many_containers_are_named() {
+        let reports = Reports::new();
+        for id in ["a1", "a2", "a3", "a4", "a5", "a6"] {
+            assert_eq!(reports.write(id), Ok(()));
+        }
+        assert_eq!(
+            reports.read("a"),
+            Err("6 containers start with \"a\": a1, a2, a3, a4, a5, ...".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_report_that_is_not_there_is_an_error_that_says_why() {
+        let none = "there is no report on a container \"abc\" in DIR/run/reports; only containers that were refused, or \
+                    started with a doubt, have one, until the next reboot";
+        let reports = Reports::new();
+        assert_eq!(reports.read("abc"), Err(none.to_owned()));
+        assert_eq!(reports.write("other"), Ok(()));
+        assert_eq!(reports.read("abc"), Err(none.to_owned()));
+    }
+
+    #[test]
+    fn an_id_that_is_no_file_name_is_refused() {
+        let reports = Reports::new();
+        let long = "x".repeat(201);
+        for id in ["", ".hidden", "..", "a/b", "a b", "a\nb", "\u{e9}", long.as_str()] {
+            let expected = format!("{id:?} is no container id");
+            assert_eq!(reports.write(id), Err(expected.clone()));
+            assert_eq!(reports.read(id), Err(expected));
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_told_in_our_own_words() {
+        let reports = Reports::new();
+        fs::write(reports.0.path().join("run"), "").expect("writing a fixture");
+        assert_eq!(reports.write("a"), Err("folder DIR/run/reports is not a folder".to_owned()));
+        assert_eq!(reports.read("a"), Err("DIR/run/reports is not a folder".to_owned()));
+    }
+
+    #[test]
+    fn a_report_that_cannot_take_its_place_leaves_nothing_behind() {
+        let reports = Reports::new();
+        fs::create_dir_all(reports.folder().join("a.json/x")).expect("making a fixture");
+        assert_eq!(reports.write("a"), Err("report DIR/run/reports/a.json is a folder".to_owned()));
+        assert_eq!(fs::read_dir(reports.folder()).expect("the folder").count(), 1);
+    }
+
+    #[test]
+    fn only_their_owner_may_read_reports() {
+        let reports = Reports::new();
+        assert_eq!(reports.write("a"), Ok(()));
+        let mode = |path: PathBuf| fs::metadata(path).expect("a report").permissions().mode() & 0o777;
+        assert_eq!((mode(reports.folder()), mode(reports.folder().join("a.json"))), (0o700, 0o600));
+    }
+
+    #[test]
+    fn a_damaged_report_is_an_error() {
+        let reports = Reports::new();
+        fs::create_dir_all(reports.folder()).expect("making a fixture");
+        fs::write(reports.folder().join("a.json"), "{").expect("writing a fixture");
+        let expected =
+            "reading DIR/run/reports/a.json: EOF while parsing an object at line 1 column 1".to_owned();
+        assert_eq!(reports.read("a"), Err(expected));
+    }
+}

@@ -1,0 +1,247 @@
+//! Bundles and stores in temporary folders, and the requirements that they come to.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::artifact::{Addition, Compiled, Package, Subject as Image, Writer, pack};
+
+const SPEC: &str = "version: v1alpha1\ncompatibilities: []\n";
+
+/// A folder with a bundle, and a store where a test makes one.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new(annotations: &str) -> Self {
+        let place = Self(tempfile::tempdir().expect("a temporary folder"));
+        fs::create_dir(place.bundle()).expect("making a fixture");
+        let config = format!("{{\"annotations\": {{{annotations}}}}}");
+        fs::write(place.bundle().join("config.json"), config).expect("writing a fixture");
+        place
+    }
+
+    fn bundle(&self) -> PathBuf {
+        self.0.path().join("bundle")
+    }
+
+    fn store(&self) -> PathBuf {
+        self.0.path().join("store")
+    }
+
+    /// An artifact in the store.
+    fn add(&self, image: Digest, package: Package, compiled: Option<Compiled>) -> Digest {
+        let addition = Addition { subject: image, package, compiled };
+        let mut writer = Writer::open(&self.store()).expect("the store");
+        writer.add(&addition).expect("an addition").artifact.manifest
+    }
+
+    /// What umoci leaves beside a bundle of these images.
+    fn umoci(self, digests: &[&str]) -> Self {
+        let walk: Vec<_> = digests.iter().map(|it| format!("{{\"digest\": \"{it}\"}}")).collect();
+        let meta = format!("{{\"from_descriptor_path\": {{\"descriptor_walk\": [{}]}}}}", walk.join(","));
+        fs::write(self.bundle().join("umoci.json"), meta).expect("writing a fixture");
+        self
+    }
+
+    /// Removes the spec with these bytes from the store.
+    fn lose(&self, spec: &str) {
+        let blob = format!("blobs/sha256/{}", Digest::of(spec.as_bytes()).hex());
+        fs::remove_file(self.store().join(blob)).expect("a blob");
+    }
+
+    fn told(&self, policy: &Policy) -> Vec<String> {
+        self.lines(&of_bundle(&self.bundle(), &self.store(), policy))
+    }
+
+    /// A line for each thing that was collected, with the folder taken out.
+    fn lines(&self, collected: &Collected) -> Vec<String> {
+        let requirement = |it: &Requirement| match &it.spec {
+            Ok(spec) => format!("{:?}: {} sets", it.origin, spec.sets.len()),
+            Err(malformed) => format!("{:?}: {malformed}", it.origin),
+        };
+        let mut lines: Vec<_> = collected.requirements.iter().map(requirement).collect();
+        lines.extend(collected.troubles.iter().map(|it| format!("trouble: {it}")));
+        lines.extend(collected.notes.iter().map(|it| format!("note: {it}")));
+        let folder = self.0.path().display().to_string();
+        lines.into_iter().map(|it| it.replace(&folder, "DIR")).collect()
+    }
+}
+
+fn image() -> Digest {
+    Digest::of(b"image")
+}
+
+fn package(spec: &str, image: Digest) -> Package {
+    pack(spec.as_bytes(), &Image::unseen(image), None).expect("a package")
+}
+
+fn policy() -> Policy {
+    Policy::default_policy()
+}
+
+fn heeding() -> Policy {
+    Policy { image_annotation: true, ..policy() }
+}
+
+#[test]
+fn a_bundle_that_says_nothing_demands_nothing_and_needs_no_store() {
+    let place = Place::new("");
+    assert_eq!(place.told(&policy()), Vec::<String>::new());
+    drop(Writer::open(&place.store()).expect("an empty store"));
+    assert_eq!(place.told(&policy()), Vec::<String>::new());
+}
+
+#[test]
+fn an_inline_spec_is_read_and_its_errors_are_kept() {
+    let inline =
+        r#""org.oci-compat.spec": "{\"version\": \"v1alpha1\", \"compatibilities\": [{\"rules\": []}]}""#;
+    assert_eq!(Place::new(inline).told(&policy()), ["Inline: 1 sets"]);
+    assert_eq!(
+        Place::new(r#""org.oci-compat.spec": "[]""#).told(&policy()),
+        ["Inline: 1:1: a spec is a list, but has to be a mapping with `version`, `compatibilities`"]
+    );
+}
+
+#[test]
+fn a_bundle_that_cannot_be_read_is_trouble() {
+    let place = Place::new("\"");
+    assert_eq!(
+        place.told(&policy()),
+        ["trouble: reading DIR/bundle/config.json: EOF while parsing a string at line 1 column 20"]
+    );
+}
+
+#[test]
+fn a_referenced_artifact_has_to_be_in_the_store() {
+    let place = Place::new("");
+    let digest = place.add(image(), package(SPEC, image()), None);
+    let annotation = format!("\"annotations\": {{\"org.oci-compat.artifact\": \"{digest}\"}}");
+    fs::write(place.bundle().join("config.json"), format!("{{{annotation}}}")).expect("writing a fixture");
+    assert_eq!(place.told(&policy()), [format!("Referenced(\"{digest}\"): 0 sets")]);
+    fs::remove_dir_all(place.store()).expect("the store");
+    let missing = format!(
+        "trouble: artifact {digest}, which the bundle refers to, is not in the store DIR/store: add it"
+    );
+    assert_eq!(place.told(&policy()), [missing.as_str()]);
+    drop(Writer::open(&place.store()).expect("an empty store"));
+    assert_eq!(place.told(&policy()), [missing]);
+    assert_eq!(
+        Place::new(r#""org.oci-compat.artifact": "../x""#).told(&policy()),
+        [
+            "trouble: annotation org.oci-compat.artifact: digest \"../x\" does not start with \"sha256:\", the only algorithm \
+          that is supported"
+        ]
+    );
+}
+
+#[test]
+fn artifacts_of_the_image_and_of_its_index_are_found() {
+    let index = Digest::of(b"index");
+    let place = Place::new("").umoci(&[&index.to_string(), &image().to_string()]);
+    let first = place.add(index, package(SPEC, index), None);
+    let body = compiled::encode(&spec::parse(SPEC.as_bytes()).expect("a spec")).expect("its compiled form");
+    let second =
+        place.add(image(), package(SPEC, image()), Some(Compiled { format: compiled::FORMAT, body }));
+    assert_eq!(
+        place.told(&policy()),
+        [format!("Attached(\"{first}\"): 0 sets"), format!("Attached(\"{second}\"): 0 sets")]
+    );
+    let collected = of_bundle(&place.bundle(), &place.store(), &policy());
+    assert_eq!(collected.subject.digest, Some(image().to_string()));
+    let collected = of_image(&image(), &place.store());
+    assert_eq!(place.lines(&collected), [format!("Attached(\"{second}\"): 0 sets")]);
+}
+
+#[test]
+fn an_artifact_that_is_both_referenced_and_attached_counts_once() {
+    let place = Place::new("");
+    let digest = place.add(image(), package(SPEC, image()), None);
+    let config = format!("{{\"annotations\": {{\"org.oci-compat.artifact\": \"{digest}\"}}}}");
+    fs::write(place.bundle().join("config.json"), config).expect("writing a fixture");
+    let place = place.umoci(&[&image().to_string()]);
+    assert_eq!(place.told(&policy()), [format!("Referenced(\"{digest}\"): 0 sets")]);
+}
+
+#[test]
+fn an_annotation_names_the_image_only_where_the_policy_heeds_it() {
+    let place = Place::new(&format!("\"org.oci-compat.image\": \"{}\"", image()));
+    let digest = place.add(image(), package(SPEC, image()), None);
+    assert_eq!(
+        place.told(&policy()),
+        [
+            "note: annotation org.oci-compat.image is not heeded: the configuration does not say image_annotation = true"
+        ]
+    );
+    assert_eq!(place.told(&heeding()), [format!("Attached(\"{digest}\"): 0 sets")]);
+    let other = Place::new("\"org.oci-compat.image\": \"latest\"");
+    other.add(image(), package(SPEC, image()), None);
+    assert_eq!(
+        other.told(&heeding()),
+        [
+            "trouble: annotation org.oci-compat.image: digest \"latest\" does not start with \"sha256:\", the only algorithm \
+          that is supported"
+        ]
+    );
+}
+
+#[test]
+fn trouble_with_one_place_hides_nothing_that_another_says() {
+    let index = Digest::of(b"index");
+    let broken = "version: v1alpha1\ncompatibilities: [{rules: []}]\n";
+    let place =
+        Place::new(r#""org.oci-compat.spec": "{\"version\": \"v1alpha1\", \"compatibilities\": []}""#)
+            .umoci(&["sha256:1", &index.to_string(), &image().to_string()]);
+    let lost = place.add(index, package(broken, index), None);
+    let found = place.add(image(), package(SPEC, image()), None);
+    place.lose(broken);
+    assert_eq!(
+        place.told(&policy()),
+        [
+            "Inline: 0 sets".to_owned(),
+            format!("Attached(\"{found}\"): 0 sets"),
+            "trouble: umoci.json: digest \"sha256:1\" has 1 digits, expected 64".to_owned(),
+            format!(
+                "trouble: DIR/store/blobs/sha256/{} is not there, artifact {lost} needs it: remove it and add the artifact again",
+                Digest::of(broken.as_bytes()).hex()
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_store_that_others_can_write_is_not_read_and_that_is_told_once() {
+    let place = Place::new(&format!("\"org.oci-compat.artifact\": \"{}\"", image()));
+    place.add(image(), package(SPEC, image()), None);
+    fs::set_permissions(place.store(), Permissions::from_mode(0o777)).expect("changing a fixture");
+    assert_eq!(
+        place.told(&policy()),
+        [
+            "trouble: the store cannot be used: DIR/store has mode 0777, only its owner may write to it: chmod go-w DIR/store"
+        ]
+    );
+}
+
+#[test]
+fn a_broken_compiled_form_is_passed_over_with_a_note() {
+    let place = Place::new("").umoci(&[&image().to_string()]);
+    let body = b"{}".to_vec();
+    let digest =
+        place.add(image(), package(SPEC, image()), Some(Compiled { format: compiled::FORMAT, body }));
+    assert_eq!(
+        place.told(&policy()),
+        [format!(
+            "trouble: artifact {digest}: reading a compiled spec: missing field `sets` at line 1 column 2"
+        )]
+    );
+    let path = format!("compiled/{}", Digest::of(SPEC.as_bytes()).hex());
+    fs::write(place.store().join(&path), "x").expect("damaging a fixture");
+    assert_eq!(
+        place.told(&policy()),
+        [
+            format!("Attached(\"{digest}\"): 0 sets"),
+            format!(
+                "note: DIR/store/{path} has no header line; the spec itself was read: add the artifact again"
+            ),
+        ]
+    );
+}
