@@ -9,5 +9,11 @@
     reason = "tests make fixtures, look at them, and end at the first surprise"
 )]
 
+mod command;
+mod schemas;
+mod cases;
+mod cli;
 mod conformance;
 mod hosts;
+mod features;
+mod layers;

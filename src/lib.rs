@@ -20,6 +20,7 @@ pub mod requirements;
 pub mod reports;
 pub mod signals;
 pub mod hook;
+pub mod lint;
 
 #[cfg(test)]
 mod testing;

@@ -1,0 +1,64 @@
+//! `explain`: something is said of every code and of every feature.
+
+use oci_compat::eval::CODES;
+use oci_compat::host::FEATURES;
+use oci_compat::spec;
+
+use super::{fails, folder, prints, run};
+
+#[test]
+fn every_code_is_explained() {
+    let folder = folder();
+    for (_, code, meaning) in &CODES {
+        prints(&folder, &format!("explain {code}"), 0, &format!("{code}\n  {meaning}\n"));
+    }
+    let trouble = "The check itself could not be made or finished. By default the container starts.";
+    prints(&folder, "explain trouble", 0, &format!("trouble\n  {trouble}\n"));
+    assert_eq!(run(&folder, "explain spec-malformed").status, 0);
+}
+
+#[test]
+fn every_feature_is_explained_with_an_example_that_is_a_spec() {
+    let folder = folder();
+    for info in FEATURES {
+        let ran = run(&folder, &format!("explain {}", info.name));
+        assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{}", info.name);
+        for text in [info.meaning, info.read, info.absent, info.since] {
+            assert!(ran.stdout.contains(text), "{text:?} in {}", ran.stdout);
+        }
+        let (_, example) = ran.stdout.split_once("  in a spec:\n").expect("an example");
+        let spec = format!("version: v1alpha1\ncompatibilities:\n- rules:\n  - matchFeatures:\n{example}");
+        let problems = spec::parse(spec.as_bytes()).map_err(|err| format!("{err}: {spec}"));
+        assert_eq!(problems.map(|it| it.sets.len()), Ok(1));
+    }
+}
+
+#[test]
+fn a_feature_is_found_whatever_the_case_of_its_letters() {
+    let expected = "kernel.loadedmodule (flags)
+  the kernel modules that are loaded, without those built in; their names have `_`, never `-`
+  read from: /proc/modules
+  known to Node Feature Discovery
+  not there: not loaded now; the feature itself is absent if the kernel was built without modules
+  since: always
+  in a spec:
+    - feature: kernel.loadedmodule
+      matchExpressions:
+        gtp5g: {op: Exists}
+";
+    prints(&folder(), "explain Kernel.LoadedModule", 0, expected);
+}
+
+#[test]
+fn of_an_unknown_name_the_nearest_is_suggested() {
+    let folder = folder();
+    let nothing = |name: &str| format!("there is no code and no feature {name:?}");
+    let check = |wrong: &str, right: &str| {
+        fails(&folder, &format!("explain {wrong}"), &format!("{}; did you mean {right}?", nothing(wrong)));
+    };
+    check("module-not-loadd", "module-not-loaded");
+    check("kernel.confg", "kernel.config");
+    let ran = run(&folder, "explain zzz");
+    let expected = format!("error: {}; there are met, fact-unknown,", nothing("zzz"));
+    assert!(ran.status == 2 && ran.stderr.starts_with(&expected), "{ran:?}");
+}

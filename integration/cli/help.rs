@@ -1,0 +1,50 @@
+//! The help of every command, held against `integration/help`. `BLESS=1` writes it anew.
+
+use std::path::Path;
+use std::{env, fs};
+
+use super::{folder, run};
+
+const COMMANDS: [&str; 11] = [
+    "",
+    "check",
+    "probe",
+    "lint",
+    "explain",
+    "why",
+    "store",
+    "store add",
+    "store recompile",
+    "completions",
+    "man",
+];
+
+#[test]
+fn the_help_of_every_command_is_as_it_was() {
+    let folder = folder();
+    for command in COMMANDS {
+        let ran = run(&folder, &format!("{command} --help"));
+        assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{command}");
+        let name = format!("oci-compat {command}").trim_end().replace(' ', "-");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("integration/help/{name}.txt"));
+        if env::var_os("BLESS").is_some() {
+            fs::write(&path, &ran.stdout).expect("writing help");
+        }
+        assert_eq!(ran.stdout, fs::read_to_string(&path).expect("help"), "{command}");
+    }
+}
+
+#[test]
+fn no_command_is_without_its_help() {
+    let help = run(&folder(), "--help").stdout;
+    let commands = help.lines().skip_while(|it| *it != "Commands:").skip(1).take_while(|it| !it.is_empty());
+    let names: Vec<_> = commands.filter_map(|it| it.split_whitespace().next()).collect();
+    let missing: Vec<_> = names.iter().filter(|it| **it != "help" && !COMMANDS.contains(it)).collect();
+    assert!(!names.is_empty() && missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn every_command_tells_the_version() {
+    let version = format!("oci-compat {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&folder(), "--version").stdout, version);
+}

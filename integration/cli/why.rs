@@ -1,0 +1,71 @@
+//! `why`: the last decision about a container, found by the start of its id.
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{fails, folder, prints, run, write};
+use crate::schemas::Schema;
+
+fn report(id: &str) -> Value {
+    json!({"schema": "oci-compat.report/v1", "verdict": "incompatible", "action": "refuse",
+        "subject": {"image": "docker.io/acme/upf:1", "container": id},
+        "reasons": [{"code": "module-not-loaded", "message": "kernel module gtp5g is not loaded"}], "specs": []})
+}
+
+fn reports(ids: &[&str]) -> TempDir {
+    let folder = folder();
+    for id in ids {
+        write(&folder, &format!("reports/{id}.json"), &report(id).to_string());
+    }
+    folder
+}
+
+#[test]
+fn a_decision_is_found_by_the_start_of_the_id() {
+    let folder = reports(&["3f2a9c", "3f2b00", "3f2a9c77"]);
+    let page = |id: &str| {
+        format!(
+            "incompatible, refused: image docker.io/acme/upf:1, container {id}\n  \
+             kernel module gtp5g is not loaded [module-not-loaded]\n"
+        )
+    };
+    prints(&folder, "why --reports reports 3f2b", 0, &page("3f2b00"));
+    prints(&folder, "why --reports reports 3f2a9c", 0, &page("3f2a9c"));
+    let several = "3 containers start with \"3f2\": 3f2a9c, 3f2a9c77, 3f2b00";
+    fails(&folder, "why --reports reports 3f2", several);
+}
+
+#[test]
+fn a_decision_comes_as_json_too() {
+    let ran = run(&reports(&["3f2a9c"]), "why --reports reports 3f --format json");
+    let found: Value = serde_json::from_str(&ran.stdout).expect("a report is JSON");
+    assert_eq!(Schema::report().complaint(&found), "");
+    assert_eq!((ran.status, found), (0, report("3f2a9c")));
+}
+
+#[test]
+fn a_container_without_a_report_may_simply_have_fitted() {
+    let hint = "only containers that were refused, or started with a doubt, have one, until the next reboot";
+    let check = |folder: &TempDir| {
+        let message = format!("there is no report on a container \"zzz\" in reports; {hint}");
+        fails(folder, "why --reports reports zzz", &message);
+    };
+    check(&folder());
+    check(&reports(&["3f2a9c"]));
+}
+
+#[test]
+fn what_is_no_id_names_no_file() {
+    let folder = reports(&["3f2a9c"]);
+    for id in ["../x", "a/b", ".hidden", "..", "a\u{1b}"] {
+        fails(&folder, &format!("why --reports reports {id}"), &format!("{id:?} is no container id"));
+    }
+}
+
+#[test]
+fn a_report_that_is_damaged_is_named() {
+    let folder = folder();
+    write(&folder, "reports/a.json", "{");
+    let message = "reading reports/a.json: EOF while parsing an object at line 1 column 1";
+    fails(&folder, "why --reports reports a", message);
+}

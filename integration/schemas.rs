@@ -1,0 +1,184 @@
+//! Holds what the programs print against the schemas that are published for it (`docs/*.schema.json`).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use oci_compat::eval::CODES;
+use serde_json::{Value, json};
+
+/// A schema of `docs`.
+pub(crate) struct Schema {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Schema {
+    pub(crate) fn report() -> Self {
+        Self::of("report.schema.json")
+    }
+
+    pub(crate) fn facts() -> Self {
+        Self::of("facts.schema.json")
+    }
+
+    fn of(name: &str) -> Self {
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        compiler.enable_format_assertions();
+        compiler.add_resource(name, document(name)).expect("a schema");
+        let index = compiler.compile(name, &mut schemas).unwrap_or_else(|err| panic!("{name}: {err:#}"));
+        Self { schemas, index }
+    }
+
+    /// What is wrong with a document; empty if nothing is.
+    pub(crate) fn complaint(&self, document: &Value) -> String {
+        self.schemas.validate(document, self.index).map_or_else(|err| format!("{err:#}"), |()| String::new())
+    }
+}
+
+fn document(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    let text = fs::read(&path).unwrap_or_else(|err| panic!("{}: {err}", path.display()));
+    serde_json::from_slice(&text).unwrap_or_else(|err| panic!("{}: {err}", path.display()))
+}
+
+fn report() -> Value {
+    let finding = json!({"code": "module-not-loaded", "outcome": "unmet", "feature": "kernel.loadedmodule",
+        "name": "gtp5g", "needed": "loaded", "found": "not loaded", "read": "/proc/modules",
+        "hint": "modprobe gtp5g", "line": 7, "column": 9});
+    let rule = json!({"name": "gtp5g", "outcome": "unmet", "findings": [finding]});
+    let set = json!({"tag": "", "weight": 0, "description": "", "outcome": "unmet", "rules": [rule]});
+    let spec = json!({"source": "file", "file": "spec.yaml", "outcome": "unmet", "sets": [set]});
+    let reason = json!({"code": "module-not-loaded", "message": "kernel module gtp5g is not loaded"});
+    json!({"schema": "oci-compat.report/v1", "verdict": "incompatible", "subject": {}, "reasons": [reason],
+        "specs": [spec]})
+}
+
+fn facts() -> Value {
+    json!({"host": {"schema": "oci-compat.facts/v1", "taken": "2026-08-01T00:00:00Z"},
+        "flags": {"kernel.loadedmodule": {"elements": {"gtp5g": {}}}},
+        "attributes": {"kernel.version": {"elements": {"full": "5.4.0"}}},
+        "instances": {"pci.device": {"elements": [{"attributes": {"vendor": "8086"}, "read": "/sys"}]}},
+        "absent": {"kernel.kvm": {"read": "/sys"}},
+        "unknown": {"kernel.config": {"read": "/proc/config.gz", "reason": "is not there"}},
+        "read": {"kernel.version": "/proc/sys/kernel/osrelease"}})
+}
+
+/// The document with another value at `place`, a JSON pointer; without the field if it is null.
+fn with(mut document: Value, place: &str, value: Value) -> Value {
+    let (parent, name) = place.rsplit_once('/').expect("a JSON pointer");
+    let parent = document.pointer_mut(parent).expect("a place that is there");
+    match (parent, value) {
+        (Value::Object(fields), Value::Null) => drop(fields.remove(name)),
+        (parent, value) => parent[name] = value,
+    }
+    document
+}
+
+#[test]
+fn fields_that_a_schema_does_not_name_are_accepted() {
+    let (of_reports, of_facts) = (Schema::report(), Schema::facts());
+    for place in ["/new", "/subject/new", "/specs/0/new", "/specs/0/sets/0/rules/0/findings/0/new"] {
+        assert_eq!(of_reports.complaint(&with(report(), place, json!({"a": 1}))), "", "{place}");
+    }
+    for place in ["/new", "/host/new", "/unknown/kernel.config/new", "/flags/kernel.loadedmodule/new"] {
+        assert_eq!(of_facts.complaint(&with(facts(), place, json!({"a": 1}))), "", "{place}");
+    }
+}
+
+#[test]
+fn a_report_that_is_not_as_its_schema_says_is_refused() {
+    let schema = Schema::report();
+    let finding = "/specs/0/sets/0/rules/0/findings/0";
+    let refuse = |place: &str, value: Value| {
+        let wrong = with(report(), place, value);
+        assert_ne!(schema.complaint(&wrong), "", "{place}");
+    };
+    refuse("/schema", json!("oci-compat.report/v2"));
+    refuse("/verdict", json!("maybe"));
+    refuse("/action", json!("kill"));
+    refuse("/notes", json!([]));
+    refuse("/subject/digest", json!("sha256:1"));
+    refuse("/reasons/0/code", json!("met"));
+    refuse("/specs/0/file", Value::Null);
+    refuse("/specs/0/source", json!("registry"));
+    refuse("/specs/0/problems", json!([{"line": 1, "column": 1, "message": "x"}]));
+    refuse("/specs/0/sets/0/weight", json!(0.5));
+    refuse(&format!("{finding}/code"), json!("no-such-code"));
+    refuse(&format!("{finding}/code"), json!("met"));
+    refuse(&format!("{finding}/outcome"), json!("met"));
+    refuse(&format!("{finding}/line"), json!(0));
+    refuse(&format!("{finding}/alternative"), json!(-1));
+}
+
+#[test]
+fn facts_that_are_not_as_their_schema_says_are_refused() {
+    let schema = Schema::facts();
+    let refuse = |place: &str, value: Value| {
+        let wrong = with(facts(), place, value);
+        assert_ne!(schema.complaint(&wrong), "", "{place}");
+    };
+    refuse("/host/schema", json!("oci-compat.facts/v2"));
+    refuse("/host/taken", json!("2026-13-01T00:00:00Z"));
+    refuse("/flags/kernel.loadedmodule/elements", json!(["gtp5g"]));
+    refuse("/attributes/kernel.version/elements", json!({"major": 5}));
+    refuse("/instances/pci.device/elements", json!([{"vendor": "8086"}]));
+    refuse("/unknown/kernel.config/reason", Value::Null);
+    refuse("/read/kernel.version", json!(1));
+}
+
+#[test]
+fn every_field_that_is_always_there_is_required() {
+    let check = |schema: &Schema, document: &Value, optional: &[&str]| {
+        let mut places = Vec::new();
+        fields(document, "", &mut places);
+        let missed =
+            |place: &&String| schema.complaint(&with(document.clone(), place, Value::Null)).is_empty();
+        assert_eq!(places.iter().filter(missed).collect::<Vec<_>>(), optional);
+    };
+    check(&Schema::report(), &report(), &["/specs/0/sets/0/rules/0/findings/0/hint"]);
+    let by_name = [
+        "/absent/kernel.kvm",
+        "/attributes/kernel.version",
+        "/attributes/kernel.version/elements/full",
+        "/flags/kernel.loadedmodule",
+        "/flags/kernel.loadedmodule/elements/gtp5g",
+        "/host/taken",
+        "/instances/pci.device",
+        "/instances/pci.device/elements/0/attributes/vendor",
+        "/instances/pci.device/elements/0/read",
+        "/read/kernel.version",
+        "/unknown/kernel.config",
+    ];
+    check(&Schema::facts(), &facts(), &by_name);
+}
+
+/// The places of all fields below a place.
+fn fields(value: &Value, place: &str, places: &mut Vec<String>) {
+    if let Value::Object(map) = value {
+        for (name, value) in map {
+            places.push(format!("{place}/{name}"));
+            fields(value, &format!("{place}/{name}"), places);
+        }
+    }
+    for (index, value) in value.as_array().into_iter().flatten().enumerate() {
+        fields(value, &format!("{place}/{index}"), places);
+    }
+}
+
+#[test]
+fn the_schema_lists_every_code() {
+    let schema = document("report.schema.json");
+    let listed = |place: &str| -> BTreeSet<String> {
+        let codes = schema.pointer(place).and_then(Value::as_array).expect("a list of codes");
+        codes.iter().map(|it| it.as_str().expect("text").to_owned()).collect()
+    };
+    let known = |without: &str, more: &[&str]| -> BTreeSet<String> {
+        let codes = CODES.iter().map(|(_, code, _)| *code).filter(|it| *it != without);
+        codes.chain(more.iter().copied()).map(str::to_owned).collect()
+    };
+    let reasons = listed("/$defs/reason/properties/code/enum");
+    assert_eq!(reasons, known("met", &["spec-malformed", "trouble"]));
+    assert_eq!(listed("/$defs/finding/properties/code/enum"), known("no-set-selected", &[]));
+}

@@ -1,0 +1,169 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
+use oci_compat::{policy, reports, requirements};
+
+/// Holds a host against what a container image demands of it, and says what is missing
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Say on stderr what is read (-vv: every file)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of all commands.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Common {
+    /// The local store of compatibility artifacts
+    #[arg(long, global = true, value_name = "DIR", default_value = requirements::STORE)]
+    pub(crate) store: PathBuf,
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE", default_value = policy::FILE)]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Check(Check),
+    Probe(Probe),
+    Lint(Lint),
+    /// Say what a code or a feature means, where it is read, and what mends it
+    Explain {
+        /// A code such as module-not-loaded, or a feature such as kernel.config
+        name: String,
+    },
+    /// Show the last decision about a container
+    Why {
+        /// The container's id, or how it starts
+        #[arg(value_name = "CONTAINER-ID")]
+        container: String,
+        /// Where the reports are
+        #[arg(long, value_name = "DIR", default_value = reports::FOLDER)]
+        reports: PathBuf,
+        /// How to show it
+        #[arg(long, value_enum, default_value_t)]
+        format: ReportFormat,
+    },
+    /// Keep the local store, in which the hook finds specs
+    #[command(subcommand)]
+    Store(Store),
+    /// Print a shell's completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages into a folder
+    Man {
+        /// The folder
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+}
+
+/// Hold a host against the requirements of an image, a bundle or a spec
+///
+/// Exit status: 0 compatible, 1 incompatible, 2 usage or trouble, 3 undecided
+#[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("subject").required(true).args(["image", "bundle", "spec"])))]
+pub(crate) struct Check {
+    /// The digest of an image's manifest or index, whose specs are in the store
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+    /// The folder of an OCI bundle
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bundle: Option<PathBuf>,
+    /// A spec file, - for stdin; several have to hold together
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) spec: Vec<PathBuf>,
+    /// Facts taken elsewhere: what `probe --format json` or `nfd export features` printed
+    #[arg(long, value_name = "FILE", conflicts_with = "root")]
+    pub(crate) facts: Option<PathBuf>,
+    /// The root folder of the host
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub(crate) root: PathBuf,
+    /// Only sets with one of these tags
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub(crate) tags: Vec<String>,
+    /// How to show the report
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+}
+
+/// Print facts of this host, where each was read, and what is unknown and why
+#[derive(Debug, clap::Args)]
+pub(crate) struct Probe {
+    /// Features such as kernel.version; all if none is named
+    #[arg(value_name = "FEATURE")]
+    pub(crate) features: Vec<String>,
+    /// The root folder of the host
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub(crate) root: PathBuf,
+    /// List the features that can be probed, and what each means
+    #[arg(long, conflicts_with_all = ["features", "format"])]
+    pub(crate) list: bool,
+    /// How to show them
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: FactsFormat,
+}
+
+/// Check spec files as strictly as a compiler
+///
+/// Exit status: 0 no errors (there may be warnings), 1 errors, 2 usage or trouble
+#[derive(Debug, clap::Args)]
+pub(crate) struct Lint {
+    /// Spec files, - for stdin
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Take warnings for errors
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+    /// How to show the findings
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Add the artifacts of an OCI layout, or a spec file, for an image
+    Add {
+        /// LAYOUT[:TAG], an OCI image layout that holds artifacts, or a spec file
+        #[arg(value_name = "LAYOUT[:TAG] | SPEC")]
+        source: OsString,
+        /// The digest of the image's manifest or index; artifacts in a layout may name it themselves
+        #[arg(long, value_name = "DIGEST")]
+        subject: Option<String>,
+        /// When the spec was made (RFC 3339); of several artifacts of an image the newest counts
+        #[arg(long, value_name = "TIME")]
+        created: Option<String>,
+    },
+    /// Compile stored specs anew, as after an update of this program
+    Recompile,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs; docs/report.schema.json describes it
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FactsFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs, and for `check --facts`
+    Json,
+    /// What Node Feature Discovery knows, in its own shape
+    Nfd,
+}

@@ -1,0 +1,102 @@
+//! `check` and `why`: reports on hosts and on containers.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use oci_compat::artifact::Digest;
+use oci_compat::check::{self, Requirement};
+use oci_compat::host::{Facts, Root};
+use oci_compat::report::{self, Origin, Report};
+use oci_compat::requirements::{self, Collected};
+use oci_compat::verdict::Verdict;
+use oci_compat::{file, policy, reports, spec};
+
+use crate::TROUBLE;
+use crate::args::{Check, Common, ReportFormat};
+use crate::output::Output;
+
+/// More than any spec, and than the facts of the largest host.
+const MAX_FILE: usize = 32 << 20;
+
+pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+    let mut collected = collect(args, common)?;
+    if collected.requirements.is_empty() && collected.troubles.is_empty() {
+        collected.notes.push(format!(
+            "nothing is demanded: there is no spec for it, in {} or elsewhere",
+            common.store.display()
+        ));
+    }
+    let facts = match &args.facts {
+        Some(path) => Facts::from_json(&read(path)?)
+            .with_context(|| format!("reading facts from {}", path.display()))?,
+        None => check::gather(&collected.requirements, &args.tags, &Root::at(&args.root)?),
+    };
+    let Collected { subject, requirements, troubles, notes } = collected;
+    let checked = check::judge(&requirements, &args.tags, &facts);
+    let is_malformed = checked.iter().any(|it| it.result.is_err());
+    let verdict = Verdict::of(checked.iter().filter_map(|it| it.result.as_ref().ok()).map(|it| it.outcome));
+    let report = Report::new(subject, &checked).with(&troubles, &notes);
+    show(&report, args.format, output)?;
+    match verdict {
+        Verdict::Incompatible => Ok(verdict.status()),
+        Verdict::Compatible | Verdict::Undecided if is_malformed || !troubles.is_empty() => Ok(TROUBLE),
+        Verdict::Compatible | Verdict::Undecided => Ok(verdict.status()),
+    }
+}
+
+fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
+    if let Some(folder) = &args.bundle {
+        let (policy, complaint) = policy::load(&common.config);
+        let mut collected = requirements::of_bundle(folder, &common.store, &policy);
+        collected.notes.extend(complaint);
+        return Ok(collected);
+    }
+    if let Some(image) = &args.image {
+        let digest = image.rsplit('@').next().unwrap_or(image);
+        let digest: Digest = digest.parse().with_context(|| {
+            format!("{image:?} does not end with an image's digest; write that of its manifest, such as sha256:..., or NAME@sha256:...")
+        })?;
+        let mut collected = requirements::of_image(&digest, &common.store);
+        collected.subject.image = Some(image.clone()).filter(|it| it.contains('@'));
+        return Ok(collected);
+    }
+    let mut collected = Collected::default();
+    for path in &args.spec {
+        let origin = Origin::File(path.display().to_string());
+        collected.requirements.push(Requirement { origin, spec: spec::parse(&read(path)?) });
+    }
+    Ok(collected)
+}
+
+/// Reads a file, or stdin for `-`.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path == Path::new("-") {
+        return file::read_all(std::io::stdin().take(u64::MAX), MAX_FILE).context("reading stdin");
+    }
+    match file::read(path, MAX_FILE)? {
+        Some(bytes) => Ok(bytes),
+        None => bail!("{} is not there", path.display()),
+    }
+}
+
+pub(crate) fn why(
+    container: &str,
+    folder: &Path,
+    format: ReportFormat,
+    output: &mut Output,
+) -> anyhow::Result<u8> {
+    show(&reports::read(folder, container)?, format, output)?;
+    Ok(0)
+}
+
+fn show(report: &Report, format: ReportFormat, output: &mut Output) -> anyhow::Result<()> {
+    match format {
+        ReportFormat::Text => {
+            let style = output.style;
+            report::text(report, style, output.writer())?;
+            Ok(output.writer().flush()?)
+        }
+        ReportFormat::Json => output.json(report),
+    }
+}

@@ -1,0 +1,62 @@
+//! `explain`: what a code or a feature means.
+
+use anyhow::bail;
+use oci_compat::eval::CODES;
+use oci_compat::host::{self, FeatureInfo, Kind};
+use oci_compat::spec::nearest;
+
+use crate::output::Output;
+
+/// Codes that are not about a requirement.
+const OTHERS: [(&str, &str); 2] = [
+    (
+        "spec-malformed",
+        "The spec that belongs to the image is wrong, whatever the host. `oci-compat lint` shows every error with its place.",
+    ),
+    ("trouble", "The check itself could not be made or finished. By default the container starts."),
+];
+
+pub(crate) fn run(name: &str, output: &mut Output) -> anyhow::Result<u8> {
+    let codes = CODES.iter().map(|(_, code, meaning)| (*code, *meaning)).chain(OTHERS);
+    if let Some((code, meaning)) = codes.clone().find(|(code, _)| *code == name) {
+        output.print(&format!("{code}\n  {meaning}\n"))?;
+        return Ok(0);
+    }
+    if let Some(info) = host::feature(&name.to_lowercase()) {
+        output.print(&format!("{}{}", feature(info), details(info)))?;
+        return Ok(0);
+    }
+    let known: Vec<_> = codes.map(|(code, _)| code).chain(host::FEATURES.iter().map(|it| it.name)).collect();
+    match nearest(name, known.iter().copied()) {
+        Some(other) => bail!("there is no code and no feature {name:?}; did you mean {other}?"),
+        None => bail!("there is no code and no feature {name:?}; there are {}", known.join(", ")),
+    }
+}
+
+/// A feature's description on a few lines.
+pub(crate) fn feature(info: &FeatureInfo) -> String {
+    let kind = |it: &Kind| match it {
+        Kind::Flags => "flags",
+        Kind::Attributes => "attributes",
+        Kind::Instances => "instances",
+    };
+    let kinds = info.kinds.iter().map(kind).collect::<Vec<_>>().join(" and ");
+    let mut text = format!("{} ({kinds})\n  {}\n  read from: {}\n", info.name, info.meaning, info.read);
+    if let Some(elements) = info.elements {
+        text.push_str(&format!("  elements: {}\n", elements.join(", ")));
+    }
+    let nfd = if info.nfd { "known to" } else { "not known to" };
+    text.push_str(&format!("  {nfd} Node Feature Discovery\n"));
+    text
+}
+
+/// What those need who write a spec.
+fn details(info: &FeatureInfo) -> String {
+    let mut text = String::new();
+    if !info.beyond_nfd.is_empty() {
+        text.push_str(&format!("  but for: {}\n", info.beyond_nfd.join(", ")));
+    }
+    text.push_str(&format!("  not there: {}\n  since: {}\n  in a spec:\n", info.absent, info.since));
+    text.push_str(&format!("    - {}\n", info.example.replace('\n', "\n    ")));
+    text
+}

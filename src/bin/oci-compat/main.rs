@@ -1,0 +1,67 @@
+//! The program for people and CI: checks, probes, lints, and keeps the local store.
+
+mod args;
+mod check;
+mod explain;
+mod lint;
+mod logger;
+mod output;
+mod probe;
+mod store;
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use clap::{CommandFactory, Parser};
+use nix::errno::Errno;
+use oci_compat::file;
+
+use args::{Args, Command};
+use output::Output;
+
+/// For usage errors and for trouble of ours; `clap` uses it too.
+const TROUBLE: u8 = 2;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let mut output = Output::stdout();
+    match logger::init(args.verbose).and_then(|()| run(args, &mut output)) {
+        Ok(status) => ExitCode::from(status),
+        Err(err) if output::is_broken_pipe(&err) => ExitCode::SUCCESS,
+        Err(err) => {
+            let message = oci_compat::report::printable(&format!("{err:#}"));
+            // Nobody is there to hear it: the status says it too.
+            let _unheard = writeln!(std::io::stderr(), "error: {message}");
+            ExitCode::from(TROUBLE)
+        }
+    }
+}
+
+fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
+    match args.command {
+        Command::Check(check) => check::run(&check, &args.common, output),
+        Command::Probe(probe) => probe::run(&probe, output),
+        Command::Lint(lint) => lint::run(&lint, output),
+        Command::Explain { name } => explain::run(&name, output),
+        Command::Why { container, reports, format } => check::why(&container, &reports, format, output),
+        Command::Store(command) => store::run(&command, &args.common, output),
+        Command::Completions { shell } => {
+            // It panics where it cannot write, as to a reader that has seen enough.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "oci-compat", &mut script);
+            output.print(&String::from_utf8(script)?)?;
+            Ok(0)
+        }
+        Command::Man { folder } => {
+            clap_mangen::generate_to(Args::command(), &folder).map_err(|err| unwritten(&folder, &err))?;
+            Ok(0)
+        }
+    }
+}
+
+fn unwritten(folder: &Path, err: &io::Error) -> anyhow::Error {
+    let errno = Errno::from_raw(err.raw_os_error().unwrap_or(0));
+    anyhow!("writing man pages into {}: it {}", folder.display(), file::explain(errno))
+}

@@ -1,0 +1,307 @@
+//! What is allowed in a spec and yet probably not meant. Never repeats what parsing refuses.
+
+use std::collections::BTreeSet;
+
+use crate::host::{self, FeatureInfo, Kind};
+use crate::spec::{Expression, Place, Rule, Set, Spec, Term, Test, nearest};
+
+/// One thing to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// Where it stands.
+    pub at: Place,
+    /// One sentence.
+    pub message: String,
+}
+
+/// Looks through a spec that has been parsed.
+pub fn lint(spec: &Spec) -> Vec<Warning> {
+    let mut lint = Lint::default();
+    if spec.sets.is_empty() {
+        lint.warn(Place { line: 1, column: 1 }, "the spec has no compatibility set, so that every host fits");
+    }
+    for set in &spec.sets {
+        lint.set(set);
+    }
+    lint.warnings.sort_by_key(|it| it.at);
+    lint.warnings
+}
+
+#[derive(Default)]
+struct Lint {
+    warnings: Vec<Warning>,
+    /// What earlier rules may have published; none once a template could have made any name.
+    published: BTreeSet<String>,
+    has_template: bool,
+}
+
+impl Lint {
+    fn warn(&mut self, at: Place, message: impl Into<String>) {
+        self.warnings.push(Warning { at, message: message.into() });
+    }
+
+    fn set(&mut self, set: &Set) {
+        if set.rules.is_empty() {
+            self.warn(set.at, "the compatibility set has no rules, so that every host fits");
+        }
+        for rule in &set.rules {
+            self.rule(rule);
+        }
+    }
+
+    fn rule(&mut self, rule: &Rule) {
+        let demands_nothing = rule.match_features.is_empty() && rule.match_any.is_empty();
+        let name = &rule.name;
+        if demands_nothing && rule.vars.is_empty() {
+            self.warn(rule.at, format!("rule {name:?} demands nothing, so that it always holds"));
+        }
+        if rule.match_any.iter().any(Vec::is_empty) {
+            let message =
+                format!("an alternative of rule {name:?} demands nothing, so that `matchAny` always holds");
+            self.warn(rule.at, message);
+        }
+        if demands_nothing && rule.vars_template.is_some() {
+            let message =
+                format!("the template of rule {name:?} is never expanded: the rule matches nothing");
+            self.warn(rule.at, message);
+        }
+        for term in rule.match_features.iter().chain(rule.match_any.iter().flatten()) {
+            self.term(term);
+        }
+        self.published.extend(rule.vars.keys().cloned());
+        self.has_template |= rule.vars_template.is_some();
+    }
+
+    fn term(&mut self, term: &Term) {
+        if let Some(Expression { test: Test::DoesNotExist, at }) = &term.name {
+            self.warn(
+                *at,
+                "`matchName` with DoesNotExist never holds: it tests names of elements that are there",
+            );
+        }
+        match term.feature.to_lowercase().as_str() {
+            "rule.matched" => self.back_reference(term),
+            // What they hold is up to the site.
+            "local.feature" | "local.label" => {}
+            name => match host::feature(name) {
+                Some(info) => self.known(term, info),
+                None => {
+                    let hint =
+                        host::nearest(name).map_or_else(String::new, |it| format!("; did you mean {it}?"));
+                    self.warn(
+                        term.at,
+                        format!("no probe knows feature {:?}, so that it stays unknown{hint}", term.feature),
+                    );
+                }
+            },
+        }
+    }
+
+    fn back_reference(&mut self, term: &Term) {
+        if self.has_template {
+            return;
+        }
+        for (name, expression) in term.expressions.iter().flatten() {
+            if !self.published.contains(name) && !matches!(expression.test, Test::Any | Test::DoesNotExist) {
+                self.warn(expression.at, format!("no rule before this one publishes variable {name:?}"));
+            }
+        }
+    }
+
+    fn known(&mut self, term: &Term, info: &FeatureInfo) {
+        for (name, expression) in term.expressions.iter().flatten() {
+            if let Some(message) = misnamed(name, info).or_else(|| misused(name, &expression.test, info)) {
+                self.warn(expression.at, message);
+            }
+        }
+        let expressions = term.expressions.as_deref().unwrap_or(&[]);
+        let is_negative = |test: &Test| matches!(test, Test::NotIn(_) | Test::DoesNotExist);
+        if info.kinds == [Kind::Instances]
+            && !expressions.is_empty()
+            && expressions.iter().all(|(_, it)| is_negative(&it.test))
+        {
+            let message = format!(
+                "this holds as soon as one of several is different; no term says that none is ({})",
+                info.name
+            );
+            self.warn(term.at, message);
+        }
+    }
+}
+
+fn misnamed(name: &str, info: &FeatureInfo) -> Option<String> {
+    match (info.name, info.elements) {
+        ("kernel.loadedmodule", _) if name.contains('-') => {
+            let right = name.replace('-', "_");
+            Some(format!(
+                "the kernel lists modules with underscores: {name:?} is never loaded, write {right:?}"
+            ))
+        }
+        ("kernel.config", _) if name.starts_with("CONFIG_") => {
+            let right = name.strip_prefix("CONFIG_").unwrap_or(name);
+            Some(format!("kernel options are named without CONFIG_: write {right:?}"))
+        }
+        (feature, Some(elements)) if !elements.contains(&name) => {
+            let hint = match nearest(name, elements.iter().copied()) {
+                Some(it) => format!("did you mean {it:?}?"),
+                None => format!("it has {}", elements.join(", ")),
+            };
+            Some(format!("{feature} has no element {name:?}; {hint}"))
+        }
+        _ => None,
+    }
+}
+
+fn misused(name: &str, test: &Test, info: &FeatureInfo) -> Option<String> {
+    let asks_for_value = !matches!(test, Test::Any | Test::Exists | Test::DoesNotExist);
+    if info.kinds == [Kind::Flags] && asks_for_value {
+        return Some(format!(
+            "{} holds names without values, so that this never holds; use Exists",
+            info.name
+        ));
+    }
+    match (info.name, name, test) {
+        ("kernel.version", "full", Test::Integer(_)) => Some(
+            "kernel.version full is no integer, so that this stays unknown; add `type: version`".to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::parse;
+
+    fn check_sets(sets: &str, expected: &[&str]) {
+        let text = format!("version: v1alpha1\ncompatibilities:\n{sets}");
+        let spec = parse(text.as_bytes()).unwrap_or_else(|err| panic!("{err}: {text}"));
+        let found: Vec<_> = lint(&spec).into_iter().map(|it| format!("{}: {}", it.at, it.message)).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    /// Rules of one set, each on a line of its own from line 4 on.
+    fn check_rules(rules: &[&str], expected: &[&str]) {
+        let rules: String = rules.iter().map(|it| format!("  - {{{it}}}\n")).collect();
+        check_sets(&format!("- rules:\n{rules}"), expected);
+    }
+
+    /// A term of one rule, from 5:7 on.
+    fn check(term: &str, expected: &[&str]) {
+        check_sets(&format!("- rules:\n  - matchFeatures:\n    - {{{term}}}\n"), expected);
+    }
+
+    #[test]
+    fn a_good_spec_gets_no_warning() {
+        check_rules(
+            &[
+                "name: a, vars: {x: z}, matchFeatures: [{feature: kernel.loadedmodule, matchExpressions: {gtp5g: {op: Exists}}}]",
+                "name: b, matchFeatures: [{feature: rule.matched, matchExpressions: {x: {op: In, value: [z]}}}]",
+                "name: c, matchFeatures: [{feature: Kernel.Version, matchExpressions: {full: {op: Ge, value: [5], type: version}}}]",
+                "name: d, matchAny: [{matchFeatures: [{feature: pci.device, matchExpressions: {vendor: {op: NotIn, value: [10de]}, \
+                 class: {op: Exists}}}]}]",
+                "name: e, matchFeatures: [{feature: kernel.config, matchName: {op: In, value: [NET]}}, {feature: local.feature}]",
+                "name: f, vars: {only: variables}",
+            ],
+            &[],
+        );
+    }
+
+    #[test]
+    fn what_demands_nothing_is_noticed() {
+        check_sets("  []", &["1:1: the spec has no compatibility set, so that every host fits"]);
+        check_sets("- rules: []", &["3:3: the compatibility set has no rules, so that every host fits"]);
+        check_rules(&["name: r"], &["4:5: rule \"r\" demands nothing, so that it always holds"]);
+        check_rules(
+            &["name: r, matchAny: [{}]"],
+            &["4:5: an alternative of rule \"r\" demands nothing, so that `matchAny` always holds"],
+        );
+        check_rules(
+            &["name: r, vars: {a: b}, varsTemplate: a=b"],
+            &["4:5: the template of rule \"r\" is never expanded: the rule matches nothing"],
+        );
+    }
+
+    #[test]
+    fn features_and_elements_that_no_probe_knows_are_noticed() {
+        check(
+            "feature: kernel.conifg",
+            &[
+                "5:7: no probe knows feature \"kernel.conifg\", so that it stays unknown; did you mean kernel.config?",
+            ],
+        );
+        check(
+            "feature: Vendor.thing",
+            &["5:7: no probe knows feature \"Vendor.thing\", so that it stays unknown"],
+        );
+        let check = |expression: &str, expected: &str| {
+            check(
+                &format!("feature: cpu.model, matchExpressions: {{{expression}: {{op: Exists}}}}"),
+                &[expected],
+            );
+        };
+        check("maker", "5:47: cpu.model has no element \"maker\"; it has vendor_id, family, id, hypervisor");
+        check("vendor_ids", "5:47: cpu.model has no element \"vendor_ids\"; did you mean \"vendor_id\"?");
+    }
+
+    #[test]
+    fn names_that_the_kernel_writes_otherwise_are_noticed() {
+        check(
+            "feature: kernel.loadedmodule, matchExpressions: {nvidia-drm: {op: Exists}}",
+            &[
+                "5:57: the kernel lists modules with underscores: \"nvidia-drm\" is never loaded, write \"nvidia_drm\"",
+            ],
+        );
+        check(
+            "feature: kernel.config, matchExpressions: {CONFIG_NET: {op: Exists}}",
+            &["5:51: kernel options are named without CONFIG_: write \"NET\""],
+        );
+    }
+
+    #[test]
+    fn tests_that_cannot_hold_or_say_less_than_they_seem_are_noticed() {
+        check(
+            "feature: kernel.loadedmodule, matchExpressions: {gtp5g: {op: IsTrue}}",
+            &["5:57: kernel.loadedmodule holds names without values, so that this never holds; use Exists"],
+        );
+        check(
+            "feature: kernel.version, matchExpressions: {full: {op: Ge, value: [5]}}",
+            &["5:52: kernel.version full is no integer, so that this stays unknown; add `type: version`"],
+        );
+        check(
+            "feature: pci.device, matchExpressions: {vendor: {op: NotIn, value: [10de]}}",
+            &[
+                "5:7: this holds as soon as one of several is different; no term says that none is (pci.device)",
+            ],
+        );
+        check(
+            "feature: kernel.config, matchName: {op: DoesNotExist}",
+            &["5:43: `matchName` with DoesNotExist never holds: it tests names of elements that are there"],
+        );
+    }
+
+    #[test]
+    fn variables_that_no_earlier_rule_publishes_are_noticed() {
+        let asks = |op: &str| {
+            format!("matchFeatures: [{{feature: rule.matched, matchExpressions: {{a: {{op: {op}}}}}}}]")
+        };
+        let (exists, absent) = (asks("Exists"), asks("DoesNotExist"));
+        let unpublished = "4:65: no rule before this one publishes variable \"a\"";
+        check_rules(&[&exists, "vars: {a: b}"], &[unpublished]);
+        check_rules(&["vars: {a: b}", &exists], &[]);
+        check_rules(&[&absent], &[]);
+        check_rules(&["matchFeatures: [{feature: cpu.model}], varsTemplate: a=b", &exists], &[]);
+    }
+
+    #[test]
+    fn warnings_stand_in_the_order_of_the_document() {
+        check_sets(
+            "- rules:\n  - name: r\n    matchAny:\n    - matchFeatures: [{feature: zzz}]\n    - {}\n- rules: []\n",
+            &[
+                "4:5: an alternative of rule \"r\" demands nothing, so that `matchAny` always holds",
+                "6:23: no probe knows feature \"zzz\", so that it stays unknown",
+                "8:3: the compatibility set has no rules, so that every host fits",
+            ],
+        );
+    }
+}
