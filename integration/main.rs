@@ -17,3 +17,4 @@ mod conformance;
 mod hosts;
 mod features;
 mod layers;
+mod runtimes;

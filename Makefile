@@ -1,0 +1,95 @@
+# Everything that is done to this project. `make help` lists it.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
+BIN := $(CURDIR)/target/$(TARGET)/release
+DENY := target/tools/bin/cargo-deny
+
+DESTDIR ?=
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(PREFIX)/libexec/oci/hooks.d
+DATADIR ?= $(PREFIX)/share
+
+# Where tests and benchmarks find the programs: those that would be installed.
+export OCI_COMPAT_BIN := $(BIN)
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+.PHONY: build
+build: ## Build the programs, statically linked
+	$(CARGO) build --locked --release --bins
+
+.PHONY: demo
+demo: ## Install what it takes, build, and see runc start one container and refuse another
+	integration/setup demo
+	$(MAKE) --no-print-directory build
+	integration/demo
+
+.PHONY: test
+test: ## Install what it takes, and run everything: style, licences, unit tests, real runtimes
+	integration/setup test youki deny
+	$(MAKE) --no-print-directory check deny unit integration
+
+.PHONY: check
+check: ## Formatting, lints and documentation
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --lib
+
+.PHONY: deny
+deny: ## Licences, sources and banned crates, without a network
+	$(DENY) --offline --locked check --hide-inclusion-graph licenses bans sources
+
+.PHONY: audit
+audit: ## Known vulnerabilities of the dependencies; needs a network
+	$(DENY) --locked check advisories
+
+.PHONY: unit
+unit: ## Unit tests: no root, no network, no runtime
+	$(CARGO) test --locked --lib
+
+.PHONY: integration
+integration: build ## Integration tests, with the runtimes that are installed; as root
+	OCI_COMPAT_REQUIRE_RUNTIMES=$${OCI_COMPAT_REQUIRE_RUNTIMES-$$(integration/setup runtimes)} \
+		$(CARGO) test --locked --test integration
+
+.PHONY: bench
+bench: build ## Measure the hook against a program that does nothing
+	$(CARGO) bench --locked --bench hook
+
+.PHONY: order
+order: ## Find anew which functions of the hook to place side by side (x86-64)
+	CARGO_PROFILE_RELEASE_STRIP=false $(CARGO) build --locked --release --bins --target-dir target/order
+	OCI_COMPAT_BIN=$(CURDIR)/target/order/$(TARGET)/release $(CARGO) bench --locked --bench order
+
+.PHONY: install
+install: build ## Install programs, man pages, completions and examples below DESTDIR/PREFIX
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)/oci-compat
+	install -m 0755 $(BIN)/oci-compat $(BIN)/oci-compat-runtime $(DESTDIR)$(BINDIR)
+	install -m 0755 $(BIN)/oci-compat-hook $(DESTDIR)$(LIBEXECDIR)
+	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|' hooks/oci-compat.json.in > $(DESTDIR)$(DATADIR)/oci-compat/oci-compat.json
+	chmod 0644 $(DESTDIR)$(DATADIR)/oci-compat/oci-compat.json
+	install -m 0644 hooks/config.toml docs/report.schema.json docs/facts.schema.json $(DESTDIR)$(DATADIR)/oci-compat
+	install -d $(DESTDIR)$(DATADIR)/man/man1 $(DESTDIR)$(DATADIR)/bash-completion/completions \
+		$(DESTDIR)$(DATADIR)/zsh/site-functions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
+	$(BIN)/oci-compat man $(DESTDIR)$(DATADIR)/man/man1
+	$(BIN)/oci-compat completions bash > $(DESTDIR)$(DATADIR)/bash-completion/completions/oci-compat
+	$(BIN)/oci-compat completions zsh > $(DESTDIR)$(DATADIR)/zsh/site-functions/_oci-compat
+	$(BIN)/oci-compat completions fish > $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/oci-compat.fish
+
+.PHONY: uninstall
+uninstall: ## Remove what `make install` placed
+	rm -f $(DESTDIR)$(BINDIR)/oci-compat $(DESTDIR)$(BINDIR)/oci-compat-runtime
+	rm -f $(DESTDIR)$(LIBEXECDIR)/oci-compat-hook $(DESTDIR)$(DATADIR)/man/man1/oci-compat*.1
+	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/oci-compat
+	rm -f $(DESTDIR)$(DATADIR)/zsh/site-functions/_oci-compat
+	rm -f $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/oci-compat.fish
+	rm -rf $(DESTDIR)$(DATADIR)/oci-compat
+
+.PHONY: clean
+clean: ## Remove what was built, but not the tools
+	rm -rf target/$(TARGET) target/release target/debug target/doc

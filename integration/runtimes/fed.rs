@@ -1,0 +1,205 @@
+//! The hook with a state on its standard input, and no runtime around it.
+
+use std::fs::{self, File};
+use std::io::{Seek, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::unistd::geteuid;
+
+use super::bundle::{Bundle, IMAGE, SPEC};
+use super::hook::{BELIEVING, Hook, INCOMPATIBLE, MALFORMED, STRICT, TROUBLE, UNDECIDED};
+use super::host::{self, Host, MET, UNMET};
+use super::program::{Outcome, stdin};
+use super::runtime::skip;
+
+/// What engines treat specially wherever they find it: podman keeps nothing but the line, docker changes the status.
+const POISON: [&str; 7] = [
+    "permission denied",
+    "operation not permitted",
+    "executable file not found in",
+    "no such file or directory",
+    "open executable",
+    "not a directory",
+    "is a directory",
+];
+
+/// The address space of a hook, in KiB: less than a padded state or bundle has.
+const ROOM: u32 = 32 << 10;
+
+/// As much as somebody may write who wants to see the hook fall.
+const PADDING: usize = 40 << 20;
+
+#[test]
+fn a_host_that_fits_is_told_nothing() {
+    let hook = Hook::on(Host::plain());
+    for bundle in [Bundle::hollow(), Bundle::hollow().annotate(SPEC, MET)] {
+        assert_ended(&hook.feed(&bundle.written().state()), 0, "");
+    }
+}
+
+#[test]
+fn a_refusal_says_why_in_few_words_and_always_the_same() {
+    let plain = Hook::on(Host::plain());
+    let strict = Hook::on(Host::secretive()).configured(STRICT);
+    let cases =
+        [(&plain, UNMET, INCOMPATIBLE), (&plain, host::MALFORMED, MALFORMED), (&strict, UNMET, UNDECIDED)];
+    for (hook, spec, status) in cases {
+        let bundle = Bundle::hollow().annotate(SPEC, spec).written();
+        let said = hook.feed(&bundle.state()).stderr;
+        assert_refused(&hook.feed(&bundle.state()), status);
+        assert_eq!(hook.feed(&bundle.state()).stderr, said);
+    }
+}
+
+#[test]
+fn what_could_not_be_looked_at_is_a_warning() {
+    let hook = Hook::on(Host::secretive());
+    assert_warned(&hook.feed(&Bundle::hollow().annotate(SPEC, UNMET).written().state()));
+}
+
+#[test]
+fn every_runtimes_form_of_the_state_is_understood() {
+    let hook = Hook::on(Host::plain());
+    let bundle = Bundle::hollow().annotate(SPEC, UNMET).written();
+    let (id, path) = (bundle.id(), bundle.path());
+    let states = [
+        format!(
+            r#"{{"ociVersion":"1.0.2-dev","id":"{id}","status":"creating","pid":18993,"bundle":{path:?}}}"#
+        ),
+        format!(
+            r#"{{"ociVersion":"1.0","id":"{id}","pid":0,"root":"rootfs","bundle":{path:?},"status":"created"}}"#
+        ),
+        format!(
+            r#"{{"ociVersion":"9.9","id":"{id}","status":"later","bundle":{path:?},"later":{{"a":[1]}}}}"#
+        ),
+    ];
+    for state in states {
+        assert_refused(&hook.feed(&state), INCOMPATIBLE);
+    }
+}
+
+#[test]
+fn what_cannot_be_checked_is_a_warning_unless_the_policy_refuses() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let gone = format!(r#"{{"ociVersion":"1.0.2","id":"x","bundle":{:?}}}"#, folder.path().join("gone"));
+    let empty = format!(r#"{{"ociVersion":"1.0.2","id":"x","bundle":{:?}}}"#, folder.path());
+    let states = [
+        "",
+        "\n",
+        "{",
+        "[]",
+        "null",
+        r#"{"ociVersion":"1.0.2","id":"x"}"#,
+        r#"{"ociVersion":"1.0.2","id":"x","bundle":5}"#,
+        r#"{"ociVersion":"1.0.2","id":"x","bundle":"relative"}"#,
+        &gone,
+        &empty,
+    ];
+    let (lenient, strict) = (Hook::on(Host::plain()), Hook::on(Host::plain()).configured(STRICT));
+    for state in states {
+        assert_warned(&lenient.feed(state));
+        assert_refused(&strict.feed(state), TROUBLE);
+    }
+}
+
+#[test]
+fn a_bundle_that_is_none_is_a_warning() {
+    let hook = Hook::on(Host::plain());
+    for config in ["", "{", "[]", "{\"annotations\": 5}"] {
+        let bundle = Bundle::hollow().annotate(SPEC, UNMET).written();
+        fs::write(bundle.path().join("config.json"), config).expect("writing config.json");
+        let state = format!(r#"{{"ociVersion":"1.0.2","id":"x","bundle":{:?}}}"#, bundle.path());
+        assert_warned(&hook.feed(&state));
+    }
+}
+
+#[test]
+fn a_huge_bundle_is_a_warning_and_takes_no_room() {
+    let hook = Hook::on(Host::plain());
+    let bundle = Bundle::hollow().annotate(SPEC, UNMET).written();
+    pad(&bundle.path().join("config.json"));
+    let outcome = hook.feed_within(ROOM, &bundle.state());
+    assert_warned(&outcome);
+    assert_soon(&outcome);
+}
+
+#[test]
+fn a_huge_state_is_a_warning_and_is_read_to_its_end() {
+    let hook = Hook::on(Host::plain());
+    let bundle = Bundle::hollow().annotate(SPEC, UNMET).written();
+    let file = bundle.path().join("state.json");
+    fs::write(&file, bundle.state()).expect("writing a state");
+    pad(&file);
+    let mut state = File::open(&file).expect("opening a state");
+    let outcome = hook.feed_from(state.try_clone().expect("a second handle"));
+    assert_warned(&outcome);
+    assert_soon(&outcome);
+    assert_eq!(unread(&mut state), 0, "crun fails if nobody reads what it writes");
+}
+
+#[test]
+fn a_state_that_never_ends_is_a_warning_after_the_deadline() {
+    let hook = Hook::on(Host::plain()).giving_up_after(200);
+    for begun in ["", "{", r#"{"ociVersion":"1.0.2","id":"#] {
+        let (reader, mut writer) = stdin(begun);
+        let outcome = hook.feed_from(reader);
+        writer.flush().expect("the writer stays open until here");
+        assert_warned(&outcome);
+        assert_soon(&outcome);
+    }
+}
+
+#[test]
+fn an_annotation_names_the_image_only_where_it_is_believed() {
+    if !geteuid().is_root() {
+        return skip("store", "only root may write to a store that the hook reads");
+    }
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let hook = Hook::on(Host::plain());
+    hook.store_spec(UNMET, &digest);
+    let bundle = Bundle::hollow().annotate(IMAGE, &digest).written();
+    assert_eq!(hook.feed(&bundle.state()).status.code(), Some(0));
+    assert_refused(&hook.configured(BELIEVING).feed(&bundle.state()), INCOMPATIBLE);
+}
+
+fn assert_ended(outcome: &Outcome, status: i32, stderr: &str) {
+    assert_eq!(outcome.status.code(), Some(status), "{outcome:?}");
+    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", stderr));
+}
+
+/// The container may start, and a log says what to mend.
+fn assert_warned(outcome: &Outcome) {
+    assert_ended(outcome, 0, &outcome.stderr);
+    assert_plain(&outcome.stderr, "oci-compat: warning: ");
+}
+
+fn assert_refused(outcome: &Outcome, status: i32) {
+    assert_ended(outcome, status, &outcome.stderr);
+    assert_plain(&outcome.stderr, "oci-compat: refused: ");
+}
+
+/// What every engine passes on unchanged.
+fn assert_plain(text: &str, start: &str) {
+    let first = text.lines().next().unwrap_or_default();
+    assert!(first.starts_with(start) && first.len() <= 200, "{text:?}");
+    assert!(text.is_ascii() && text.len() <= 1024 && text.ends_with('\n'), "{text:?}");
+    let lower = text.to_lowercase();
+    assert!(!POISON.iter().any(|phrase| lower.contains(phrase)), "{text:?}");
+}
+
+fn assert_soon(outcome: &Outcome) {
+    assert!(outcome.took < Duration::from_secs(2), "{outcome:?}");
+}
+
+/// JSON may end in as many blanks as it likes.
+fn pad(file: &Path) {
+    let mut file = File::options().append(true).open(file).expect("opening a file");
+    file.write_all(&vec![b' '; PADDING]).expect("padding a file");
+}
+
+/// How much of a shared file handle is still to be read.
+fn unread(file: &mut File) -> u64 {
+    let length = file.metadata().expect("a length").len();
+    length - file.stream_position().expect("a position")
+}

@@ -1,0 +1,16 @@
+//! The hook as real low-level runtimes call it, and as a mere program with a state on its standard input:
+//! what starts, what is refused, what the user reads, and what is left behind.
+//!
+//! Facts come from a host made of files, so no outcome depends on the machine. What is not installed is skipped
+//! aloud; `OCI_COMPAT_REQUIRE_RUNTIMES=runc,crun,youki` turns the skips of those named into failures.
+
+mod program;
+mod host;
+mod hook;
+mod bundle;
+mod leftovers;
+mod runtime;
+mod image;
+mod fed;
+mod traced;
+mod started;

@@ -1,0 +1,185 @@
+//! Containers started by each runtime, with the hook in their bundle.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::bundle::{Bundle, SPEC};
+use super::hook::{Hook, INCOMPATIBLE, MALFORMED, STRICT, UNDECIDED};
+use super::host::{self, Host, MET, UNMET};
+use super::image::Image;
+use super::leftovers::leftovers;
+use super::program::{Outcome, ours};
+use super::runtime::{Runtime, skip};
+
+/// More than a pipe holds, so that a runtime cannot hand over the state in one go.
+const LONG: usize = 1 << 20;
+
+/// Keeps the state away from the hook, and kills it while it waits.
+const KILLED: &str = r#"#!/bin/sh
+mkfifo "$0.empty"
+exec 3<&0 0<>"$0.empty"
+hook=$$
+(sleep 0.1; kill -KILL "$hook") >/dev/null 2>&1 &
+exec "@HOOK@" "$@"
+"#;
+
+/// One test for each case and runtime, so that a failure names both.
+macro_rules! under_each_runtime {
+    ($($case:ident,)+) => { $(
+        mod $case {
+            use super::{Runtime, under};
+
+            #[test]
+            fn runc() {
+                under(Runtime::Runc, super::$case);
+            }
+
+            #[test]
+            fn crun() {
+                under(Runtime::Crun, super::$case);
+            }
+
+            #[test]
+            fn youki() {
+                under(Runtime::Youki, super::$case);
+            }
+        }
+    )+ };
+}
+
+under_each_runtime! {
+    a_container_starts_where_its_requirements_are_met,
+    a_container_without_requirements_starts,
+    a_container_whose_requirements_are_unmet_is_refused,
+    an_undecided_container_starts,
+    an_undecided_container_is_refused_where_the_policy_says_so,
+    a_malformed_spec_is_refused,
+    fields_of_a_later_specification_change_nothing,
+    a_state_longer_than_a_pipe_holds_up_nothing,
+    a_killed_hook_starts_nothing,
+    an_unpacked_image_is_held_to_the_specs_in_the_store,
+}
+
+fn a_container_starts_where_its_requirements_are_met(runtime: Runtime) {
+    let hook = Hook::on(Host::plain());
+    starts(runtime, &hook, Bundle::with_a_shell().annotate(SPEC, MET));
+}
+
+fn a_container_without_requirements_starts(runtime: Runtime) {
+    let hook = Hook::on(Host::plain());
+    starts(runtime, &hook, Bundle::with_a_shell());
+}
+
+fn a_container_whose_requirements_are_unmet_is_refused(runtime: Runtime) {
+    let hook = Hook::on(Host::plain());
+    is_refused(runtime, &hook, INCOMPATIBLE, Bundle::with_a_shell().annotate(SPEC, UNMET));
+}
+
+fn an_undecided_container_starts(runtime: Runtime) {
+    let hook = Hook::on(Host::secretive());
+    starts(runtime, &hook, Bundle::with_a_shell().annotate(SPEC, UNMET));
+}
+
+fn an_undecided_container_is_refused_where_the_policy_says_so(runtime: Runtime) {
+    let hook = Hook::on(Host::secretive()).configured(STRICT);
+    is_refused(runtime, &hook, UNDECIDED, Bundle::with_a_shell().annotate(SPEC, UNMET));
+}
+
+fn a_malformed_spec_is_refused(runtime: Runtime) {
+    let hook = Hook::on(Host::plain());
+    is_refused(runtime, &hook, MALFORMED, Bundle::with_a_shell().annotate(SPEC, host::MALFORMED));
+}
+
+fn fields_of_a_later_specification_change_nothing(runtime: Runtime) {
+    let hook = Hook::on(Host::plain());
+    let later = |bundle: Bundle| {
+        bundle
+            .set("/later", json!({"deep": [null]}))
+            .set("/process/later", json!(1))
+            .set("/linux/later", json!("x"))
+    };
+    starts(runtime, &hook, later(Bundle::with_a_shell().annotate(SPEC, MET)));
+    is_refused(runtime, &hook, INCOMPATIBLE, later(Bundle::with_a_shell().annotate(SPEC, UNMET)));
+}
+
+fn a_state_longer_than_a_pipe_holds_up_nothing(runtime: Runtime) {
+    let hook = Hook::on(Host::plain());
+    let bundle = Bundle::with_a_shell().annotate("org.example.long", &"x".repeat(LONG)).hook(&hook).written();
+    let outcome = runtime.run(&bundle);
+    assert_started(&outcome, &bundle);
+}
+
+/// As the kernel does when memory runs out: the check has no answer, and every runtime takes that for a refusal.
+fn a_killed_hook_starts_nothing(runtime: Runtime) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let killed = folder.path().join("killed");
+    write_script(&killed, &KILLED.replace("@HOOK@", &ours("oci-compat-hook").display().to_string()));
+    let hook = Hook::on(Host::plain()).through(killed).killed_after(2);
+    let bundle = Bundle::with_a_shell().annotate(SPEC, MET).hook(&hook).written();
+    let outcome = runtime.run(&bundle);
+    assert_refused(&outcome, &bundle, &runtime.refusals_of_killed(&hook.program));
+}
+
+fn an_unpacked_image_is_held_to_the_specs_in_the_store(runtime: Runtime) {
+    let Some(image) = Image::with_a_shell() else {
+        return skip("umoci", "not installed (run integration/setup test)");
+    };
+    let (met, unmet) = (image.unpacked(), image.unpacked());
+    let hook = Hook::on(Host::plain());
+    hook.store_spec(MET, &Image::digest(&met));
+    starts(runtime, &hook, met);
+    let hook = Hook::on(Host::plain());
+    hook.store_spec(UNMET, &Image::digest(&unmet));
+    is_refused(runtime, &hook, INCOMPATIBLE, unmet);
+}
+
+fn under(runtime: Runtime, case: impl FnOnce(Runtime)) {
+    if runtime.works() {
+        case(runtime);
+    }
+}
+
+/// The container runs, and the user sees no more of the hook than the runtime passes on.
+fn starts(runtime: Runtime, hook: &Hook, bundle: Bundle) {
+    let bundle = bundle.hook(hook).written();
+    let said = hook.feed(&bundle.state()).stderr;
+    let outcome = runtime.run(&bundle);
+    assert_started(&outcome, &bundle);
+    let passed_on = if runtime == Runtime::Youki { said } else { String::new() };
+    assert_eq!(outcome.stderr, passed_on);
+}
+
+/// The container's process never runs, and the user sees all that the runtime passes on.
+fn is_refused(runtime: Runtime, hook: &Hook, status: i32, bundle: Bundle) {
+    let bundle = bundle.hook(hook).written();
+    let said = hook.feed(&bundle.state()).stderr;
+    let outcome = runtime.run(&bundle);
+    assert_refused(&outcome, &bundle, &runtime.refusals(&hook.program, status, &said));
+}
+
+fn assert_started(outcome: &Outcome, bundle: &Bundle) {
+    assert_eq!(outcome.stdout, "ran\n", "{outcome:?}");
+    assert!(outcome.status.success() && bundle.ran(), "{outcome:?}");
+    assert_eq!(leftovers(bundle), Vec::<String>::new());
+}
+
+fn assert_refused(outcome: &Outcome, bundle: &Bundle, wordings: &[String]) {
+    assert!(!outcome.status.success() && !bundle.ran(), "{outcome:?}");
+    assert_eq!(outcome.stdout, "");
+    let text = without_time(&outcome.stderr);
+    assert!(wordings.iter().any(|wording| wording == text), "{text:?} is none of {wordings:#?}");
+    assert_eq!(leftovers(bundle), Vec::<String>::new());
+}
+
+/// runc's log lines begin with the time.
+fn without_time(line: &str) -> &str {
+    line.strip_prefix("time=\"").and_then(|rest| rest.split_once("\" ")).map_or(line, |(_, rest)| rest)
+}
+
+fn write_script(path: &Path, text: &str) {
+    fs::write(path, text).expect("writing a script");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("making it executable");
+}

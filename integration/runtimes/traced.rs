@@ -1,0 +1,118 @@
+//! What the hook asks of the kernel, and what it is: one process without threads, sockets or children, in one file.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::bundle::Bundle;
+use super::hook::Hook;
+use super::host::Host;
+use super::program::ours;
+
+const IMAGE: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+const ONE_RULE: &str = "version: v1alpha1
+compatibilities:
+- rules:
+  - name: kernel
+    matchFeatures:
+    - feature: kernel.version
+      matchExpressions:
+        major: {op: Ge, value: [\"3\"]}
+";
+const TWELVE_RULES: &str = include_str!("../bench/twelve.yaml");
+/// Threads, children, other programs, sockets, and all that writes.
+const FORBIDDEN: [&str; 21] = [
+    "write",
+    "clone",
+    "clone3",
+    "fork",
+    "vfork",
+    "execve",
+    "execveat",
+    "socket",
+    "connect",
+    "sendto",
+    "sendmsg",
+    "mkdir",
+    "mkdirat",
+    "unlink",
+    "unlinkat",
+    "rename",
+    "renameat2",
+    "link",
+    "symlink",
+    "chmod",
+    "ptrace",
+];
+
+#[test]
+fn a_start_without_requirements_reads_its_input_and_nothing_else() {
+    let hook = Hook::on(Host::plain());
+    let bundle = Bundle::hollow().written();
+    let Some(calls) = trace(&hook, &bundle) else { return };
+    let opened: Vec<_> = calls.iter().filter(|it| it.starts_with("open")).map(|it| path_of(it)).collect();
+    let config = bundle.path().join("config.json").display().to_string();
+    let expected = ["config.toml.d", "config.toml", &config, "store"];
+    assert_eq!(opened.len(), expected.len(), "{opened:?}");
+    assert!(opened.iter().zip(expected).all(|(opened, expected)| opened.ends_with(expected)), "{opened:?}");
+}
+
+#[test]
+fn a_check_from_the_store_is_one_process_that_only_reads() {
+    // Whatever processor the machine has: the flags are looked at, and demanded of none.
+    let twelve = ["AVX2", "FMA3", "X86_64_V2"].iter().fold(TWELVE_RULES.to_owned(), |spec, flag| {
+        spec.replace(&format!("{flag}: {{op: Exists}}"), &format!("{flag}: {{op: \"\"}}"))
+    });
+    for spec in [ONE_RULE, &twelve] {
+        let hook = Hook::on(Host::capable());
+        hook.store_spec(spec, IMAGE);
+        let bundle = Bundle::hollow().written();
+        let walk = json!({"from_descriptor_path": {"descriptor_walk": [{"digest": IMAGE}]}});
+        fs::write(bundle.path().join("umoci.json"), walk.to_string()).expect("writing umoci.json");
+        let Some(calls) = trace(&hook, &bundle) else { return };
+        assert!(calls.iter().any(|it| it.contains("/compiled/") || it.contains("\"compiled/")), "{calls:#?}");
+    }
+}
+
+#[test]
+fn the_hook_is_a_small_static_program() {
+    let program = fs::read(ours("oci-compat-hook")).expect("reading the hook");
+    if cfg!(debug_assertions) && std::env::var_os("OCI_COMPAT_BIN").is_none() {
+        eprintln!("SKIPPED: the size of the hook: this is a debug build (set OCI_COMPAT_BIN, as make does)");
+        return;
+    }
+    assert!(program.len() <= 2_500_000, "the hook has {} bytes", program.len());
+    // ELF-64 (elf(5)): e_phoff at 32, e_phentsize and e_phnum at 54; a program header starts with its type.
+    let number = |at: usize, size: usize| {
+        program[at..at + size].iter().rev().fold(0_usize, |number, byte| number << 8 | usize::from(*byte))
+    };
+    let headers = (0..number(56, 2)).map(|it| number(number(32, 8) + it * number(54, 2), 4));
+    let interpreter = 3;
+    assert!(!headers.into_iter().any(|it| it == interpreter), "the hook asks for a dynamic loader");
+}
+
+/// The system calls from its first line to its last, each checked; `None`, said aloud, without strace.
+fn trace(hook: &Hook, bundle: &Bundle) -> Option<Vec<String>> {
+    let state =
+        json!({"ociVersion": "1.0.2", "id": bundle.id(), "status": "creating", "bundle": bundle.path()});
+    let Some((outcome, log)) = hook.traced(&state.to_string()) else {
+        eprintln!("SKIPPED: system calls of the hook: strace is not installed (run integration/setup test)");
+        return None;
+    };
+    assert_eq!((outcome.status.code(), outcome.stderr.as_str()), (Some(0), ""), "{log}");
+    // Each line starts with the process; the first call is the execve by which strace started it.
+    let calls: Vec<_> =
+        log.lines().filter_map(|it| Some(it.split_once(' ')?.1.trim_start().to_owned())).collect();
+    let processes: std::collections::BTreeSet<_> =
+        log.lines().filter_map(|it| it.split(' ').next()).collect();
+    assert_eq!(processes.len(), 1, "{log}");
+    for call in calls.iter().skip(1) {
+        let name = call.split('(').next().unwrap_or("");
+        assert!(!FORBIDDEN.contains(&name), "{call}");
+    }
+    Some(calls)
+}
+
+fn path_of(call: &str) -> &str {
+    call.split('"').nth(1).unwrap_or("")
+}
