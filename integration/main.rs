@@ -17,4 +17,5 @@ mod conformance;
 mod hosts;
 mod features;
 mod layers;
+mod documents;
 mod runtimes;
