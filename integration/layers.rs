@@ -6,14 +6,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module and all that it may name.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("version", &[]),
+    ("moment", &[]),
     ("file", &[]),
     ("signals", &[]),
     ("input", &["file"]),
-    ("artifact", &[]),
+    ("artifact", &["moment"]),
     ("spec", &["version"]),
-    ("host", &["version"]),
+    ("host", &["version", "moment"]),
     ("eval", &["version", "spec", "host"]),
     ("verdict", &["eval"]),
     ("policy", &["file", "verdict"]),

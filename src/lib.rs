@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make fixtures and look at them"))]
 
 pub mod version;
+pub mod moment;
 pub mod file;
 pub mod input;
 pub mod artifact;

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use anyhow::{Context, bail, ensure};
 use oci_spec::image::{Descriptor, ImageManifestBuilder, MediaType, SCHEMA_VERSION};
 
-use super::created::moment;
+use crate::moment::moment;
+
 use super::manifest::{CREATED, IMAGE_MANIFEST, Manifest};
 use super::{Artifact, Digest, MAX_MANIFEST, MAX_SPEC, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, blob};
 

@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-use super::created::moment;
+use crate::moment::moment;
+
 use super::manifest::json_reason;
 use super::{Artifact, Digest, MAX_SPEC, SpecBlob};
 

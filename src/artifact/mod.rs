@@ -21,7 +21,6 @@ pub use write::{Added, Addition, Compiled, Recompiled, Writer};
 
 mod digest;
 mod trouble;
-mod created;
 mod manifest;
 mod listing;
 mod compiled;

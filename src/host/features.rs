@@ -1,7 +1,7 @@
 //! The table of all features that can be read, each described once: for probing, linting and the documentation alike.
 
 use super::{Fact, Probing, Wanted};
-use super::{cpu, kernel, pci, system};
+use super::{cpu, kernel, local, memory, network, pci, storage, system, usb};
 
 /// No closer name is suggested: below this (Jaro–Winkler) the two have little more in common than a domain.
 const SIMILAR: f64 = 0.9;
@@ -30,9 +30,20 @@ pub struct FeatureInfo {
     /// The attribute that names an instance, where instances are read one by one: only those are read whose names the
     /// rules give with `In` (see [`Wanted::keys`]).
     pub key: Option<&'static str>,
-    /// Elements (of instances: attributes) of ours in a feature of NFD's.
+    /// Elements (of instances: attributes) of ours in a feature of NFD's; one that ends in `*` stands for all that begin
+    /// so.
     pub beyond_nfd: &'static [&'static str],
     pub(super) probe: fn(&Probing<'_>, &Wanted) -> Fact,
+}
+
+impl FeatureInfo {
+    /// Whether an element (of instances: an attribute) of this name is ours, in a feature that NFD has too.
+    pub fn is_beyond_nfd(&self, element: &str) -> bool {
+        self.beyond_nfd.iter().any(|it| match it.strip_suffix('*') {
+            Some(start) => element.starts_with(start),
+            None => *it == element,
+        })
+    }
 }
 
 /// The kinds of elements in NFD's data model.
@@ -48,17 +59,39 @@ pub enum Kind {
 
 /// Every feature that has a probe, by name.
 pub static FEATURES: &[FeatureInfo] = &[
+    cpu::coprocessor::FEATURE,
     CPU_CPUID,
+    cpu::cstate::FEATURE,
+    cpu::flag::FEATURE,
     CPU_MODEL,
+    cpu::pstate::FEATURE,
+    cpu::rdt::FEATURE,
+    cpu::security::FEATURE,
+    cpu::sst::FEATURE,
+    cpu::topology::FEATURE,
     kernel::config::FEATURE,
     kernel::modules::ENABLED,
     kernel::kvm::FEATURE,
     kernel::modules::LOADED,
     kernel::selinux::FEATURE,
     kernel::version::FEATURE,
+    local::FEATURE,
+    local::LABEL,
+    memory::hugepages::FEATURE,
+    memory::numa::FEATURE,
+    memory::nv::FEATURE,
+    memory::swap::FEATURE,
+    memory::total::FEATURE,
+    network::DEVICE,
+    network::VIRTUAL,
     pci::FEATURE,
+    storage::BLOCK,
+    system::dmiid::FEATURE,
+    system::limit::FEATURE,
+    system::mount::FEATURE,
     system::name::FEATURE,
     system::osrelease::FEATURE,
+    usb::FEATURE,
 ];
 
 const CPU_CPUID: FeatureInfo = FeatureInfo {
@@ -80,7 +113,7 @@ const CPU_MODEL: FeatureInfo = FeatureInfo {
     name: "cpu.model",
     kinds: &[Kind::Attributes],
     meaning: "who made the processor, its family and model, and the hypervisor that runs it",
-    read: "the CPUID instruction",
+    read: "the CPUID instruction; the file midr_el1 of sysfs on arm64; /proc/cpuinfo and /proc/sysinfo on s390x",
     nfd: true,
     elements: Some(&["vendor_id", "family", "id", "hypervisor"]),
     absent: "never absent",
@@ -135,6 +168,23 @@ mod tests {
             assert_eq!(feature(info.name).map(|it| it.name), Some(info.name));
         }
         assert!(feature("kernel.Version").is_none());
+    }
+
+    #[test]
+    fn elements_of_ours_are_told_from_those_of_nfd() {
+        let check = |name, element, expected| {
+            let info = feature(name).expect("a feature");
+            assert_eq!(info.is_beyond_nfd(element), expected, "{name}: {element}");
+        };
+        check("network.device", "driver", true);
+        check("network.device", "drivers", false);
+        check("network.device", "mtu", false);
+        check("memory.hugepages", "free-2Mi", true);
+        check("memory.hugepages", "node0.hugepages-2Mi", true);
+        check("memory.hugepages", "hugepages-2Mi", false);
+        check("memory.hugepages", "enabled", false);
+        check("memory.hugepages", "", false);
+        check("kernel.version", "full", false);
     }
 
     #[test]

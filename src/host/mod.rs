@@ -9,10 +9,16 @@ mod root;
 mod probing;
 mod features;
 mod document;
+mod values;
 mod cpu;
 mod kernel;
+mod local;
+mod memory;
+mod network;
 mod pci;
+mod storage;
 mod system;
+mod usb;
 #[cfg(test)]
 mod testing;
 

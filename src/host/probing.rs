@@ -1,8 +1,10 @@
 //! One pass over a host's files: what several probes read is read once, and "not there" is told from "hidden".
 
 use std::cell::OnceCell;
+use std::time::SystemTime;
 
 use super::{Fact, Feature, Miss, Root, Unknown};
+use crate::moment::Moment;
 
 /// The kernel's release (`uname -r`); every kernel with a `/proc/sys` has it.
 pub(super) const OSRELEASE: &str = "/proc/sys/kernel/osrelease";
@@ -27,6 +29,7 @@ pub(super) struct Probing<'a> {
     modules: OnceCell<Result<Option<String>, Unknown>>,
     sysfs: OnceCell<Result<bool, Unknown>>,
     procfs: OnceCell<Result<bool, Unknown>>,
+    now: OnceCell<Moment>,
 }
 
 impl<'a> Probing<'a> {
@@ -37,6 +40,7 @@ impl<'a> Probing<'a> {
             modules: OnceCell::new(),
             sysfs: OnceCell::new(),
             procfs: OnceCell::new(),
+            now: OnceCell::new(),
         }
     }
 
@@ -48,6 +52,15 @@ impl<'a> Probing<'a> {
     /// The text of `/proc/modules`; none if this kernel was built without modules.
     pub(super) fn modules(&self) -> Result<Option<&str>, &Unknown> {
         self.modules.get_or_init(|| self.text(MODULES)).as_ref().map(Option::as_deref)
+    }
+
+    /// The time of this look at the host, for facts that expire: one and the same for all of them.
+    pub(super) fn now(&self) -> Moment {
+        *self.now.get_or_init(|| match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => (i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos()),
+            // A clock that nobody has set: then nothing has expired.
+            Err(_) => (0, 0),
+        })
     }
 
     /// The text of a file; none if it is not there, although its file system is.

@@ -3,18 +3,13 @@
 //! The kernel says both: the first in the auxiliary vector (`Documentation/arch/arm64/elf_hwcaps.rst`), the second in sysfs
 //! (`Documentation/arch/arm64/cpu-feature-registers.rst`).
 
-use super::elsewhere;
+use super::hwcap::{self, Tables};
 use crate::host::{Fact, Feature, Root, Unknown, Wanted};
 
-const SOURCE: &str = "AT_HWCAP, AT_HWCAP2";
-/// Of this process: `getauxval` would need unsafe code. All processes have the same capabilities.
-const AUXV: &str = "/proc/self/auxv";
 /// The main identification register of the processor that the system started on.
 const MIDR: &str = "/sys/devices/system/cpu/cpu0/regs/identification/midr_el1";
 
-/// Keys of the auxiliary vector (`include/uapi/linux/auxvec.h`).
-const AT_HWCAP: u64 = 16;
-const AT_HWCAP2: u64 = 26;
+static TABLES: Tables = Tables { hwcap: &[(0, &HWCAP)], hwcap2: &[(0, &HWCAP2)] };
 
 /// The flags of the bits of `AT_HWCAP`, from the lowest, as far as NFD knows them.
 static HWCAP: [&str; 32] = [
@@ -64,14 +59,7 @@ static HWCAP2: [&str; 34] = [
 
 /// `cpu.cpuid`, read from this machine. There are no attributes on arm64.
 pub(super) fn cpuid(root: &Root, _: &Wanted) -> Fact {
-    if !root.is_this_machine() {
-        return elsewhere(SOURCE);
-    }
-    // Not through `root`: a `/proc` of another PID namespace may not show this process.
-    match capabilities(&Root::live()) {
-        Ok((hwcap, hwcap2)) => Fact::Known(Feature::flags(flags(hwcap, hwcap2)), SOURCE.to_owned()),
-        Err(unknown) => Fact::Unknown(unknown),
-    }
+    hwcap::cpuid(root, &TABLES)
 }
 
 /// `cpu.model`, read from sysfs; other than the instruction that NFD uses, that works for a tree of files too.
@@ -82,40 +70,13 @@ pub(super) fn model(root: &Root, wanted: &Wanted) -> Fact {
     }
 }
 
-/// The names of the bits that are set in `AT_HWCAP` and `AT_HWCAP2`.
-fn flags(hwcap: u64, hwcap2: u64) -> impl Iterator<Item = &'static str> {
-    names(&HWCAP, hwcap).chain(names(&HWCAP2, hwcap2))
-}
-
-fn names(table: &'static [&'static str], bits: u64) -> impl Iterator<Item = &'static str> {
-    table.iter().enumerate().filter(move |(bit, _)| bits & 1 << bit != 0).map(|(_, name)| *name)
-}
-
-fn capabilities(live: &Root) -> Result<(u64, u64), Unknown> {
-    let vector = live.read(AUXV).map_err(|miss| miss.unknown(AUXV))?;
-    let hwcap = entry(&vector, AT_HWCAP).ok_or_else(|| malformed(AUXV, "has no AT_HWCAP"))?;
-    // Kernels that know no capability of the second word do not say so: the entry came with the first of them.
-    Ok((hwcap, entry(&vector, AT_HWCAP2).unwrap_or(0)))
-}
-
-/// The value of a key in an auxiliary vector: pairs of native words (`getauxval(3)`).
-fn entry(vector: &[u8], key: u64) -> Option<u64> {
-    let (words, _) = vector.as_chunks::<8>();
-    let (pairs, _) = words.as_chunks::<2>();
-    pairs.iter().find(|[it, _]| u64::from_ne_bytes(*it) == key).map(|[_, value]| u64::from_ne_bytes(*value))
-}
-
 fn midr(root: &Root) -> Result<u64, Unknown> {
     let text = root.read_text(MIDR).map_err(|miss| miss.unknown(MIDR))?;
     let text = text.trim();
     let digits = text.strip_prefix("0x").and_then(|it| u64::from_str_radix(it, 16).ok());
     digits.ok_or_else(|| {
-        malformed(MIDR, &format!("holds {text:?}, not a number such as \"0x00000000410fd0c0\""))
+        Unknown::new(MIDR, format!("holds {text:?}, not a number such as \"0x00000000410fd0c0\""))
     })
-}
-
-fn malformed(read: &str, reason: &str) -> Unknown {
-    Unknown { read: read.to_owned(), reason: reason.to_owned() }
 }
 
 /// Family and model as NFD cuts them: variant and architecture, and part number and revision. It knows no hypervisor of
@@ -153,24 +114,13 @@ fn vendor(implementer: u64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::testing::show;
     use crate::testing::FakeHost;
 
     const MODEL: [&str; 4] = ["family", "hypervisor", "id", "vendor_id"];
 
-    /// The auxiliary vector of a process on a Neoverse N1 (Graviton 2), in part: AT_PAGESZ, AT_HWCAP, AT_HWCAP2, AT_NULL.
-    const NEOVERSE_N1: [(u64, u64); 4] = [(6, 4096), (AT_HWCAP, 0x1011_9fff), (AT_HWCAP2, 0), (0, 0)];
-
-    fn vector(entries: &[(u64, u64)]) -> Vec<u8> {
-        entries.iter().flat_map(|(key, value)| [key.to_ne_bytes(), value.to_ne_bytes()]).flatten().collect()
-    }
-
     fn check_flags(hwcap: u64, hwcap2: u64, expected: &str) {
-        assert_eq!(flags(hwcap, hwcap2).collect::<Vec<_>>().join(" "), expected);
-    }
-
-    fn check_capabilities(host: &FakeHost, expected: Result<(u64, u64), (&str, &str)>) {
-        let expected = expected.map_err(|(read, reason)| malformed(read, reason));
-        assert_eq!(capabilities(&host.root()), expected);
+        assert_eq!(TABLES.names(hwcap, hwcap2).collect::<Vec<_>>().join(" "), expected);
     }
 
     fn check_model(midr: &str, expected: [&str; 4]) {
@@ -180,7 +130,7 @@ mod tests {
     }
 
     fn check_unknown_model(host: &FakeHost, reason: &str) {
-        let expected = Fact::Unknown(malformed(MIDR, reason));
+        let expected = Fact::Unknown(Unknown::new(MIDR, reason));
         assert_eq!(model(&host.root(), &Wanted::All), expected);
     }
 
@@ -200,36 +150,7 @@ mod tests {
     #[test]
     fn bits_that_nfd_does_not_know_have_no_flag() {
         check_flags(1 << 32, 1 << 34, "");
-        assert_eq!(flags(u64::MAX, u64::MAX).count(), 32 + 34);
-    }
-
-    #[test]
-    fn capabilities_stand_in_the_auxiliary_vector() {
-        let host = FakeHost::new().file(AUXV, vector(&NEOVERSE_N1));
-        check_capabilities(&host, Ok((0x1011_9fff, 0)));
-        let host = FakeHost::new().file(AUXV, vector(&[(AT_HWCAP2, 5), (AT_HWCAP, 3), (0, 0)]));
-        check_capabilities(&host, Ok((3, 5)));
-    }
-
-    #[test]
-    fn an_old_kernel_says_nothing_of_the_second_word() {
-        check_capabilities(&FakeHost::new().file(AUXV, vector(&[(AT_HWCAP, 3), (0, 0)])), Ok((3, 0)));
-    }
-
-    #[test]
-    fn a_vector_without_capabilities_is_not_a_processor_without_any() {
-        let reason = "has no AT_HWCAP";
-        for bytes in [vec![], vector(&[(0, 0)]), vector(&[(AT_HWCAP, 3)])[..15].to_vec()] {
-            check_capabilities(&FakeHost::new().file(AUXV, bytes), Err((AUXV, reason)));
-        }
-        check_capabilities(&FakeHost::new(), Err((AUXV, "is not there")));
-    }
-
-    #[test]
-    fn flags_of_another_machine_are_unknown() {
-        let host = FakeHost::new().file(AUXV, vector(&NEOVERSE_N1));
-        let reason = "can only be read on the machine itself, not from a tree of its files";
-        assert_eq!(cpuid(&host.root(), &Wanted::All), Fact::Unknown(malformed(SOURCE, reason)));
+        assert_eq!(TABLES.names(u64::MAX, u64::MAX).count(), 32 + 34);
     }
 
     #[test]
@@ -264,5 +185,13 @@ mod tests {
         let expected =
             "ARM Broadcom Cavium DEC Fujitsu Infineon Motorola NVIDIA AMCC Qualcomm Marvell Intel Ampere";
         assert_eq!(known.join(" "), expected);
+    }
+
+    #[test]
+    fn a_tree_of_files_has_no_flags() {
+        let host = FakeHost::new();
+        let reason = "can only be read on the machine itself, not from a tree of its files";
+        let flags = show(&cpuid(&host.root(), &Wanted::All));
+        assert_eq!(flags, format!("unknown: AT_HWCAP, AT_HWCAP2: {reason}"));
     }
 }

@@ -6,14 +6,14 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::{Form, Host};
-use crate::host::{Fact, Facts, Feature, Instance, feature};
+use crate::host::{Fact, Facts, Feature, FeatureInfo, Instance, feature};
 
 #[derive(Debug, Default, Serialize)]
 struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<Host>,
     flags: ByFeature<'a, BTreeMap<&'a str, Nothing>>,
-    attributes: ByFeature<'a, &'a BTreeMap<String, String>>,
+    attributes: ByFeature<'a, Attributes<'a>>,
     instances: ByFeature<'a, Vec<Element<'a>>>,
     /// What NFD's shape cannot say.
     #[serde(flatten)]
@@ -21,6 +21,7 @@ struct Document<'a> {
 }
 
 type ByFeature<'a, T> = BTreeMap<&'a str, Elements<T>>;
+type Attributes<'a> = BTreeMap<&'a str, &'a str>;
 
 #[derive(Debug, Serialize)]
 struct Elements<T> {
@@ -33,7 +34,7 @@ struct Nothing {}
 
 #[derive(Debug, Serialize)]
 struct Element<'a> {
-    attributes: &'a BTreeMap<String, String>,
+    attributes: Attributes<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     read: Option<&'a str>,
 }
@@ -74,7 +75,7 @@ impl Facts {
         for (name, fact) in self.iter() {
             let unknown = match fact {
                 Fact::Known(feature, read) => {
-                    document.add(name, feature, Form::Full);
+                    document.add(name, feature, &Part::All);
                     ours.read.insert(name, read);
                     feature.incomplete.as_ref()
                 }
@@ -95,37 +96,56 @@ impl Facts {
     fn nfd(&self) -> Document<'_> {
         let mut document = Document::default();
         for (name, fact) in self.iter() {
-            match fact {
-                Fact::Known(known, _) if feature(name).is_some_and(|it| it.nfd) => {
-                    document.add(name, known, Form::Nfd);
-                }
-                Fact::Known(..) | Fact::Absent(_) | Fact::Unknown(_) => {}
+            let info = feature(name).filter(|it| it.nfd);
+            if let (Fact::Known(known, _), Some(info)) = (fact, info) {
+                document.add(name, known, &Part::Nfd(info));
             }
         }
         document
     }
 }
 
-impl<'a> Document<'a> {
-    fn add(&mut self, name: &'a str, feature: &'a Feature, form: Form) {
-        if let Some(flags) = &feature.flags {
-            let elements = flags.iter().map(|it| (it.as_str(), Nothing {})).collect();
-            self.flags.insert(name, Elements { elements });
+/// What of a feature is written.
+enum Part {
+    All,
+    /// What NFD has too.
+    Nfd(&'static FeatureInfo),
+}
+
+impl Part {
+    fn has(&self, element: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Nfd(info) => !info.is_beyond_nfd(element),
         }
-        if let Some(elements) = &feature.attributes {
-            self.attributes.insert(name, Elements { elements });
-        }
-        if let Some(instances) = &feature.instances {
-            let elements = instances.iter().map(|it| element(it, form)).collect();
-            self.instances.insert(name, Elements { elements });
-        }
+    }
+
+    fn of<'a>(&self, attributes: &'a BTreeMap<String, String>) -> Attributes<'a> {
+        let pairs = attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        pairs.filter(|(name, _)| self.has(name)).collect()
+    }
+
+    fn element<'a>(&self, instance: &'a Instance) -> Element<'a> {
+        let read = match self {
+            Self::All => instance.read.as_deref(),
+            Self::Nfd(_) => None,
+        };
+        Element { attributes: self.of(&instance.attributes), read }
     }
 }
 
-fn element(instance: &Instance, form: Form) -> Element<'_> {
-    let read = match form {
-        Form::Full => instance.read.as_deref(),
-        Form::Nfd => None,
-    };
-    Element { attributes: &instance.attributes, read }
+impl<'a> Document<'a> {
+    fn add(&mut self, name: &'a str, feature: &'a Feature, part: &Part) {
+        if let Some(flags) = &feature.flags {
+            let flags = flags.iter().map(String::as_str).filter(|it| part.has(it));
+            self.flags.insert(name, Elements { elements: flags.map(|it| (it, Nothing {})).collect() });
+        }
+        if let Some(attributes) = &feature.attributes {
+            self.attributes.insert(name, Elements { elements: part.of(attributes) });
+        }
+        if let Some(instances) = &feature.instances {
+            let elements = instances.iter().map(|it| part.element(it)).collect();
+            self.instances.insert(name, Elements { elements });
+        }
+    }
 }

@@ -2,3 +2,6 @@
 
 pub(super) mod name;
 pub(super) mod osrelease;
+pub(super) mod dmiid;
+pub(super) mod limit;
+pub(super) mod mount;

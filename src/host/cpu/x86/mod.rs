@@ -3,6 +3,8 @@
 mod flags;
 mod table;
 mod model;
+mod rdt;
+mod sgx;
 #[cfg(test)]
 mod dumps;
 
@@ -11,7 +13,7 @@ use std::collections::BTreeSet;
 use super::cpuid::Cpuid;
 use super::levels::level_flags;
 #[cfg(target_arch = "x86_64")]
-use crate::host::{Fact, Root};
+use crate::host::{Fact, Root, Unknown};
 use crate::host::{Feature, Wanted};
 
 #[cfg(target_arch = "x86_64")]
@@ -20,19 +22,58 @@ const SOURCE: &str = "CPUID";
 /// `cpu.cpuid`, read from this machine.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn cpuid(root: &Root, wanted: &Wanted) -> Fact {
-    if !root.is_this_machine() {
-        return super::elsewhere(SOURCE);
-    }
-    Fact::Known(cpuid_feature(&Cpuid::of_this_machine(), wanted), SOURCE.to_owned())
+    known(ask(root, |it| cpuid_feature(it, wanted)))
 }
 
 /// `cpu.model`, read from this machine.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn model(root: &Root, wanted: &Wanted) -> Fact {
-    if !root.is_this_machine() {
-        return super::elsewhere(SOURCE);
+    known(ask(root, |it| model_feature(it, wanted)))
+}
+
+/// The abilities of resource director technology, under NFD's names.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn rdt(root: &Root) -> Result<Vec<&'static str>, Unknown> {
+    ask(root, |it| rdt::abilities(it).collect())
+}
+
+/// The bytes of memory that firmware set aside for SGX enclaves; zero without SGX.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn sgx_epc(root: &Root) -> Result<u64, Unknown> {
+    ask(root, sgx::epc)
+}
+
+/// Whether this machine is a guest that TDX protects.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn is_tdx_guest(root: &Root) -> Result<bool, Unknown> {
+    ask(root, |it| flags::has(it, "TDX_GUEST"))
+}
+
+/// The base frequency that the processor was sold with, in MHz.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn base_frequency(root: &Root) -> Result<u32, Unknown> {
+    let unknown = || Unknown::new(SOURCE, "does not tell the processor's base frequency (leaf 0x16)");
+    ask(root, nominal_mhz)?.ok_or_else(unknown)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn ask<T>(root: &Root, question: impl FnOnce(&Cpuid) -> T) -> Result<T, Unknown> {
+    match root.is_this_machine() {
+        true => Ok(question(&Cpuid::of_this_machine())),
+        false => Err(super::elsewhere(SOURCE)),
     }
-    Fact::Known(model_feature(&Cpuid::of_this_machine(), wanted), SOURCE.to_owned())
+}
+
+#[cfg(target_arch = "x86_64")]
+fn known(feature: Result<Feature, Unknown>) -> Fact {
+    crate::host::probing::known(feature, SOURCE)
+}
+
+/// The leaf is Intel's alone, and hypervisors mostly leave it empty.
+fn nominal_mhz(cpuid: &Cpuid) -> Option<u32> {
+    const FREQUENCIES: u32 = 0x16;
+    let mhz = || cpuid.leaf(FREQUENCIES, 0).eax;
+    cpuid.reaches(FREQUENCIES).then(mhz).filter(|it| *it > 0)
 }
 
 /// The attributes are there even if empty, as in NFD.
@@ -224,6 +265,16 @@ mod tests {
         assert_eq!(granite_rapids(0x4_0000), Feature { attributes: Some([].into()), ..flags });
     }
 
+    #[test]
+    fn the_base_frequency_is_told_by_a_leaf_that_not_all_processors_have() {
+        let told = |highest, mhz| {
+            nominal_mhz(&Cpuid::table(&[(0, 0, [highest, 0, 0, 0]), (0x16, 0, [mhz, 3700, 100, 0])], 0))
+        };
+        assert_eq!(told(0x16, 2400), Some(2400));
+        assert_eq!(told(0x16, 0), None);
+        assert_eq!(told(0x15, 2400), None);
+    }
+
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn the_processor_that_runs_this_is_of_level_1() {
@@ -236,10 +287,14 @@ mod tests {
     #[test]
     fn a_tree_of_files_has_no_processor() {
         let reason = "can only be read on the machine itself, not from a tree of its files";
-        let expected =
-            Fact::Unknown(crate::host::Unknown { read: "CPUID".to_owned(), reason: reason.to_owned() });
+        let unknown = Unknown::new("CPUID", reason);
         let host = crate::testing::FakeHost::new();
-        assert_eq!(cpuid(&host.root(), &Wanted::All), expected);
-        assert_eq!(model(&host.root(), &Wanted::All), expected);
+        let root = host.root();
+        assert_eq!(cpuid(&root, &Wanted::All), Fact::Unknown(unknown.clone()));
+        assert_eq!(model(&root, &Wanted::All), Fact::Unknown(unknown.clone()));
+        assert_eq!(rdt(&root), Err(unknown.clone()));
+        assert_eq!(sgx_epc(&root), Err(unknown.clone()));
+        assert_eq!(is_tdx_guest(&root), Err(unknown.clone()));
+        assert_eq!(base_frequency(&root), Err(unknown));
     }
 }

@@ -1,6 +1,7 @@
 //! Tells whose processor it is, which model, and under which hypervisor. Never guesses: who is not in the list is unknown.
 
 use crate::host::cpu::cpuid::Cpuid;
+use crate::host::cpu::sanitized;
 
 /// [`vendor`] of Intel's processors.
 pub(super) const INTEL: &str = "Intel";
@@ -70,7 +71,7 @@ pub(super) fn hypervisor(cpuid: &Cpuid) -> String {
     match known_vendor(&name) {
         Some(vendor) => vendor.to_ascii_lowercase(),
         None if name.is_empty() => "unknown".to_owned(),
-        None => plain(&name),
+        None => sanitized(&name),
     }
 }
 
@@ -86,13 +87,6 @@ fn signature(cpuid: &Cpuid) -> u32 {
 
 fn known_vendor(signature: &[u8]) -> Option<&'static str> {
     VENDORS.iter().find(|(it, _)| *it == signature).map(|(_, name)| *name)
-}
-
-/// The text with one underscore in place of each run of characters that no label may have.
-fn plain(text: &[u8]) -> String {
-    let may_stay = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-    let runs = text.chunk_by(|one, other| may_stay(one) == may_stay(other));
-    runs.map(|run| if run.iter().all(may_stay) { String::from_utf8_lossy(run) } else { "_".into() }).collect()
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 /// A moment: seconds since 1970 in UTC, then nanoseconds. Leap seconds count as the next second's start.
-pub(super) type Moment = (i64, u32);
+pub type Moment = (i64, u32);
 
-/// Reads an RFC 3339 `date-time`, the form of `org.opencontainers.image.created` (image-spec 1.1, `annotations.md`).
+/// Reads an RFC 3339 `date-time`, the form of `org.opencontainers.image.created` (image-spec 1.1, `annotations.md`)
+/// and of the `expiry-time` in local feature files.
 ///
 /// `None` for everything else; days are not held against the length of their month.
-pub(super) fn moment(text: &str) -> Option<Moment> {
+pub fn moment(text: &str) -> Option<Moment> {
     let (year, month, day) = (number(text, 0..4)?, number(text, 5..7)?, number(text, 8..10)?);
     let (hour, minute, second) = (number(text, 11..13)?, number(text, 14..16)?, number(text, 17..19)?);
     let marks = [

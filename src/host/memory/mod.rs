@@ -1,0 +1,8 @@
+//! Memory: how much, of which kind, and how it is spread. Allocates none of it.
+
+pub(super) mod hugepages;
+pub(super) mod numa;
+pub(super) mod nv;
+pub(super) mod swap;
+pub(super) mod total;
+mod quantity;

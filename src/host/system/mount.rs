@@ -1,0 +1,182 @@
+//! `system.mount`: what is mounted where. Mounts nothing.
+
+use std::borrow::Cow;
+
+use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, Wanted};
+
+pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
+    name: "system.mount",
+    kinds: &[Kind::Instances],
+    meaning: "what is mounted on the host: the mount point, the file system's type and what is mounted there",
+    read: "/proc/1/mountinfo, else /proc/self/mountinfo",
+    nfd: false,
+    elements: Some(&["target", "fstype", "source"]),
+    absent: "not mounted",
+    since: "Linux 2.6.26",
+    example: "feature: system.mount\n  matchExpressions:\n    target: {op: In, value: [/sys/fs/bpf]}\n    fstype: {op: In, value: [bpf]}",
+    key: None,
+    beyond_nfd: &[],
+    probe,
+};
+
+/// The first process sees the host's mounts. It may be hidden (proc(5), `hidepid`): then what we see ourselves counts.
+const PLACES: [&str; 2] = ["/proc/1/mountinfo", "/proc/self/mountinfo"];
+
+fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
+    for place in PLACES {
+        match probing.text(place) {
+            Ok(Some(text)) => return Fact::Known(parse(&text, place, wanted), place.to_owned()),
+            Ok(None) => {}
+            Err(unknown) => return Fact::Unknown(unknown),
+        }
+    }
+    let [place, other] = PLACES;
+    Fact::Unknown(Unknown::new(place, format!("is not there, and nor is {other}")))
+}
+
+/// `procfs::process::MountInfos` does not serve: one path that is not UTF-8 costs all mounts, and a source called
+/// `none` is lost.
+fn parse(text: &str, place: &str, wanted: &Wanted) -> Feature {
+    let mut feature = Feature::instances(Vec::new());
+    for (index, line) in text.lines().enumerate() {
+        match mount(line, wanted) {
+            Some(mount) => feature.instances.get_or_insert_default().push(mount),
+            None => {
+                let reason = || format!("line {} is no mount as proc(5) describes it", index + 1);
+                feature.incomplete.get_or_insert_with(|| Unknown::new(place, reason()));
+            }
+        }
+    }
+    feature
+}
+
+/// `36 35 98:0 / /mnt/data rw,noatime master:1 - ext4 /dev/sda1 rw`: any number of words may stand before the dash.
+fn mount(line: &str, wanted: &Wanted) -> Option<Instance> {
+    // Not by white space: a source may be empty.
+    let mut words = line.split(' ');
+    let target = words.nth(4)?;
+    let mut words = words.skip_while(|it| *it != "-").skip(1);
+    let parts = [("target", target), ("fstype", words.next()?), ("source", words.next()?)];
+    let wanted = parts.into_iter().filter(|(name, _)| wanted.has(name));
+    let attributes = wanted.map(|(name, text)| (name.to_owned(), unescaped(text).into_owned())).collect();
+    Some(Instance { attributes, read: None })
+}
+
+/// Blanks, line feeds, tabs, `#` and backslashes stand as three octal digits (`mangle` in `fs/proc_namespace.c`).
+fn unescaped(text: &str) -> Cow<'_, str> {
+    let mut parts = text.split('\\');
+    let first = parts.next().unwrap_or_default();
+    let mut plain = Cow::Borrowed(first);
+    for part in parts {
+        match octal(part) {
+            Some((character, rest)) => {
+                plain.to_mut().push(character);
+                plain.to_mut().push_str(rest);
+            }
+            None => {
+                plain.to_mut().push('\\');
+                plain.to_mut().push_str(part);
+            }
+        }
+    }
+    plain
+}
+
+/// The character that three digits stand for, and what follows it.
+fn octal(text: &str) -> Option<(char, &str)> {
+    let (digits, rest) = text.split_at_checked(3)?;
+    if !digits.bytes().all(|it| it.is_ascii_digit()) {
+        return None;
+    }
+    match u8::from_str_radix(digits, 8) {
+        Ok(code) if code.is_ascii() => Some((char::from(code), rest)),
+        // The kernel escapes no other bytes.
+        Ok(_) | Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::testing::{told, told_of, wanted};
+    use crate::testing::FakeHost;
+
+    const LINES: &str = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
+                         23 22 0:21 / /sys/fs/bpf rw - bpf none rw,mode=700\n";
+
+    fn check(host: FakeHost, expected: &str) {
+        assert_eq!(told(&host, FEATURE.name), expected);
+    }
+
+    fn check_line(line: &str, expected: &str) {
+        let host = FakeHost::new().file("/proc/1/mountinfo", line);
+        check(host, &format!("known (/proc/1/mountinfo): {expected}"));
+    }
+
+    #[test]
+    fn mounts_are_told_with_target_type_and_source() {
+        let root = "[?: fstype=ext4 source=/dev/sda1 target=/]";
+        let bpf = "[?: fstype=bpf source=none target=/sys/fs/bpf]";
+        check_line(LINES, &format!("{root} {bpf}"));
+        let host = FakeHost::new().file("/proc/1/mountinfo", LINES);
+        let some = told_of(&host, FEATURE.name, wanted(&["target"]));
+        assert_eq!(some, "known (/proc/1/mountinfo): [?: target=/] [?: target=/sys/fs/bpf]");
+    }
+
+    #[test]
+    fn the_words_before_the_dash_may_be_none_or_many() {
+        let mount = "[?: fstype=tmpfs source= target=/t]";
+        check_line("1 2 0:3 / /t rw - tmpfs  rw\n", mount);
+        check_line("1 2 0:3 / /t rw shared:1 master:2 new:3 - tmpfs  rw\n", mount);
+    }
+
+    #[test]
+    fn escapes_are_undone_each_once() {
+        let check_target = |escaped: &str, expected: &str| {
+            let line = format!("1 2 0:3 / {escaped} rw - tmpfs t rw\n");
+            check_line(&line, &format!("[?: fstype=tmpfs source=t target={expected}]"));
+        };
+        check_target(r"/a\040b\011c\012d\043e", "/a b\tc\nd#e");
+        check_target(r"/a\134040b", r"/a\040b");
+        check_target(r"/\040", "/ ");
+        check_target(r"/a\", r"/a\");
+        check_target(r"/a\04", r"/a\04");
+        check_target(r"/a\048", r"/a\048");
+        check_target(r"/a\+40", r"/a\+40");
+        check_target(r"/a\377", r"/a\377");
+        check_target(r"/a\é\é", r"/a\é\é");
+    }
+
+    #[test]
+    fn where_the_first_process_is_hidden_our_own_view_counts() {
+        let host = FakeHost::new().file("/proc/self/mountinfo", LINES).file("/proc/version", "Linux");
+        let some = told_of(&host, FEATURE.name, wanted(&["fstype"]));
+        assert_eq!(some, "known (/proc/self/mountinfo): [?: fstype=ext4] [?: fstype=bpf]");
+        let neither = FakeHost::new().file("/proc/version", "Linux");
+        check(neither, "unknown: /proc/1/mountinfo: is not there, and nor is /proc/self/mountinfo");
+    }
+
+    #[test]
+    fn a_host_with_nothing_mounted_has_no_mounts() {
+        check_line("", "");
+    }
+
+    #[test]
+    fn mounts_that_cannot_be_read_are_unknown() {
+        let host = FakeHost::new().unreadable("/proc/1/mountinfo").file("/proc/self/mountinfo", LINES);
+        check(host, "unknown: /proc/1/mountinfo: is a loop of symbolic links");
+        let nothing = "is not there, and nor is the rest of its file system";
+        check(FakeHost::new(), &format!("unknown: /proc/1/mountinfo: {nothing}"));
+    }
+
+    #[test]
+    fn a_line_that_is_no_mount_costs_no_other() {
+        for line in ["", "x", "1 2 0:3 / /t rw", "1 2 0:3 / /t rw -", "1 2 0:3 / /t rw - tmpfs"] {
+            let reason = "line 2 is no mount as proc(5) describes it";
+            let more = format!("and maybe more: /proc/1/mountinfo: {reason}");
+            let good = "[?: fstype=tmpfs source=t target=/t]";
+            let lines = format!("1 2 0:3 / /t rw - tmpfs t rw\n{line}\n{line}\n");
+            check_line(&lines, &format!("{good} {more}"));
+        }
+    }
+}
