@@ -2,7 +2,7 @@
 
 use super::Report;
 
-/// The first line has to survive engines that show a line only (`docs/engines.md`).
+/// The first line has to survive engines that show a line only (`docs/hooks.md`).
 const MAX_LINE: usize = 200;
 /// Kubernetes cuts notes of events here.
 const MAX_MESSAGE: usize = 1024;
