@@ -97,7 +97,7 @@ fn nearest_instance<'a>(term: &'a Term, feature: &Feature, read: &str) -> Vec<Fi
     let instances = feature.instances.as_deref().unwrap_or(&[]);
     let nearest = instances
         .iter()
-        .map(|it| named(term).map(|asked| judge_instance(term, asked, it, instances.len(), read)).collect())
+        .map(|it| named(term).map(|asked| judge_instance(term, asked, it, feature, read)).collect())
         .reduce(|best: Vec<Finding<'a>>, it| if rank(&it) > rank(&best) { it } else { best });
     let none = |it: Named<'a>| {
         finding(term, asked(it), Outcome::Unmet, Evidence::NoInstance { read: read.to_owned() })
@@ -190,15 +190,19 @@ fn judge_instance<'a>(
     term: &'a Term,
     named: Named<'a>,
     instance: &Instance,
-    count: usize,
+    feature: &Feature,
     read: &str,
 ) -> Finding<'a> {
     let (name, test, _) = named;
     let value = instance.attributes.get(name);
-    let outcome = element::judge(test, value.map_or(Element::Missing, |it| Element::Value(it)));
+    // Of an incomplete feature, it may be this very attribute that could not be read.
+    let element = value.map_or_else(|| missing(feature), |it| Element::Value(it));
+    let outcome = element::judge(test, element);
     let read = instance.read.clone().unwrap_or_else(|| read.to_owned());
-    let evidence = match (outcome, value) {
-        (Outcome::Unknown, Some(value)) => Evidence::Unfit { value: value.clone(), read },
+    let count = feature.instances.as_ref().map_or(0, Vec::len);
+    let evidence = match (outcome, value, &feature.incomplete) {
+        (Outcome::Unknown, Some(value), _) => Evidence::Unfit { value: value.clone(), read },
+        (Outcome::Unknown, None, Some(unknown)) => Evidence::Unknown(unknown.clone()),
         _ => Evidence::Nearest { value: value.cloned(), read, count },
     };
     finding(term, asked(named), outcome, evidence)
@@ -253,5 +257,45 @@ fn clue(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
                 .then(|| Clue::Missing { flags: missing, virtual_cpu: flags.contains("HYPERVISOR") })
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec;
+
+    /// How the expressions of a term turn out on one device, which tells its vendor alone.
+    fn check(expressions: &str, incomplete: Option<&str>, expected: &[Outcome]) {
+        let document = format!(
+            "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: r\n    matchFeatures:\n    \
+             - {{feature: pci.device, matchExpressions: {{{expressions}}}}}\n"
+        );
+        let spec = spec::parse(document.as_bytes()).unwrap();
+        let term = &spec.sets[0].rules[0].match_features[0];
+        let attributes = [("vendor".to_owned(), "10de".to_owned())].into();
+        let feature = Feature {
+            incomplete: incomplete.map(|it| Unknown::new("/sys", it)),
+            ..Feature::instances(vec![Instance { attributes, read: None }])
+        };
+        let findings = judge(term, &Fact::Known(feature, "/sys".to_owned()), &Facts::default());
+        let outcomes: Vec<_> = findings.iter().map(|it| it.outcome).collect();
+        assert_eq!(outcomes, expected, "{expressions}");
+    }
+
+    #[test]
+    fn an_attribute_that_an_instance_lacks_is_absent() {
+        check("driver: {op: DoesNotExist}", None, &[Outcome::Met]);
+        check("driver: {op: Exists}", None, &[Outcome::Unmet]);
+    }
+
+    #[test]
+    fn an_attribute_that_could_not_be_read_is_not_absent() {
+        let reason = Some("is not a symbolic link");
+        check("driver: {op: DoesNotExist}", reason, &[Outcome::Unknown]);
+        check("driver: {op: Exists}", reason, &[Outcome::Unknown]);
+        check("driver: {op: NotIn, value: [nouveau]}", reason, &[Outcome::Unknown]);
+        check("vendor: {op: In, value: [\"10de\"]}", reason, &[Outcome::Met]);
+        check("vendor: {op: In, value: [\"8086\"]}", reason, &[Outcome::Unknown]);
     }
 }

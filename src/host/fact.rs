@@ -78,7 +78,7 @@ pub enum Wanted {
     /// All of them.
     All,
     /// Elements (of flags and attributes) or attributes (of instances) with these names. Of features whose instances
-    /// are read one by one, also which: `KEY=NAME`.
+    /// are read one by one, also which: `KEY=NAME`, and `KEY` by itself if some rule names none, so that all count.
     Names(BTreeSet<String>),
 }
 
@@ -88,6 +88,14 @@ impl Wanted {
         match self {
             Self::All => true,
             Self::Names(names) => names.contains(name),
+        }
+    }
+
+    /// Whether the rules name all the instances that they are about (see [`Wanted::keys`]): no other has to be read.
+    pub fn is_by_key(&self, key: &str) -> bool {
+        match self {
+            Self::All => false,
+            Self::Names(names) => !names.contains(key),
         }
     }
 

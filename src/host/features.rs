@@ -1,7 +1,7 @@
 //! The table of all features that can be read, each described once: for probing, linting and the documentation alike.
 
 use super::{Fact, Probing, Wanted};
-use super::{cpu, kernel, local, memory, network, pci, storage, system, usb};
+use super::{cpu, device, gpu, iommu, kernel, local, memory, network, pci, rdma, storage, system, usb};
 
 /// No closer name is suggested: below this (Jaro–Winkler) the two have little more in common than a domain.
 const SIMILAR: f64 = 0.9;
@@ -69,11 +69,29 @@ pub static FEATURES: &[FeatureInfo] = &[
     cpu::security::FEATURE,
     cpu::sst::FEATURE,
     cpu::topology::FEATURE,
+    device::FEATURE,
+    gpu::amd::FEATURE,
+    gpu::intel::FEATURE,
+    gpu::nvidia::FEATURE,
+    iommu::FEATURE,
+    kernel::binfmt::FEATURE,
+    kernel::bpf::FEATURE,
+    kernel::capabilities::FEATURE,
+    kernel::cgroup::FEATURE,
+    kernel::cmdline::FEATURE,
     kernel::config::FEATURE,
     kernel::modules::ENABLED,
+    kernel::filesystems::FEATURE,
+    kernel::iouring::FEATURE,
     kernel::kvm::FEATURE,
     kernel::modules::LOADED,
+    kernel::lsm::FEATURE,
+    kernel::inventory::FEATURE,
+    kernel::parameters::FEATURE,
+    kernel::namespaces::FEATURE,
+    kernel::security::FEATURE,
     kernel::selinux::FEATURE,
+    kernel::sysctl::FEATURE,
     kernel::version::FEATURE,
     local::FEATURE,
     local::LABEL,
@@ -85,8 +103,11 @@ pub static FEATURES: &[FeatureInfo] = &[
     network::DEVICE,
     network::VIRTUAL,
     pci::FEATURE,
+    rdma::FEATURE,
     storage::BLOCK,
     system::dmiid::FEATURE,
+    system::libc::FEATURE,
+    system::library::FEATURE,
     system::limit::FEATURE,
     system::mount::FEATURE,
     system::name::FEATURE,
@@ -160,6 +181,16 @@ mod tests {
                 assert!(!text.is_empty() && !text.ends_with('.'), "{}: {text:?}", info.name);
             }
         }
+    }
+
+    #[test]
+    fn elements_beyond_nfd_are_told_by_name_or_by_how_they_start() {
+        let info = FeatureInfo { beyond_nfd: &["driver", "free-*"], ..CPU_MODEL };
+        let ours = ["driver", "drivers", "free-1Gi", "free-", "free", "xfree-1Gi", "*"];
+        let ours = ours.map(|it| info.is_beyond_nfd(it));
+        assert_eq!(ours, [true, false, true, true, false, false, false]);
+        let info = FeatureInfo { beyond_nfd: &[], ..CPU_MODEL };
+        assert!(!info.is_beyond_nfd("driver"));
     }
 
     #[test]

@@ -11,11 +11,15 @@ mod features;
 mod document;
 mod values;
 mod cpu;
+mod device;
+mod gpu;
+mod iommu;
 mod kernel;
 mod local;
 mod memory;
 mod network;
 mod pci;
+mod rdma;
 mod storage;
 mod system;
 mod usb;
@@ -28,7 +32,7 @@ pub use fact::{Demand, Fact, Feature, Instance, Source, Unknown, Wanted};
 pub use facts::{Facts, Origin};
 pub use features::{FEATURES, FeatureInfo, Kind, feature, nearest};
 pub use kernel::available::{builtin_modules, loadable_modules};
-pub use root::{Miss, Root};
+pub use root::{Miss, Root, Status};
 
 use probing::Probing;
 

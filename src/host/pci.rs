@@ -7,7 +7,7 @@ use super::{Fact, Feature, FeatureInfo, Instance, Kind, Miss, Probing, Unknown, 
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "pci.device",
     kinds: &[Kind::Instances],
-    meaning: "the PCI devices; numbers are hexadecimal in lower case, the class has four digits",
+    meaning: "the PCI devices; numbers are hexadecimal in lower case, the class has four digits, numa_node is -1 if the device belongs to none, physfn is the address of a virtual function's physical one",
     read: "/sys/bus/pci/devices/*",
     nfd: true,
     elements: Some(&[
@@ -19,12 +19,18 @@ pub(super) const FEATURE: FeatureInfo = FeatureInfo {
         "sriov_totalvfs",
         "iommu_group/type",
         "iommu/intel-iommu/version",
+        "address",
+        "driver",
+        "iommu_group",
+        "numa_node",
+        "physfn",
+        "sriov_numvfs",
     ]),
-    absent: "no such device; on an instance: the device has no such attribute",
+    absent: "no such device; on an instance: the device has no such attribute, as it has no driver while none is bound to it",
     since: "always",
     example: "feature: pci.device\n  matchExpressions:\n    vendor: {op: In, value: [\"10de\"]}\n    class: {op: In, value: [\"0300\", \"0302\"]}",
     key: None,
-    beyond_nfd: &[],
+    beyond_nfd: &["address", "driver", "iommu_group", "numa_node", "physfn", "sriov_numvfs"],
     probe,
 };
 
@@ -32,7 +38,11 @@ const FOLDER: &str = "/sys/bus/pci/devices";
 /// What identifies a device; NFD leaves out a device that lacks one of these.
 const IDENTITY: [&str; 5] = ["class", "vendor", "device", "subsystem_vendor", "subsystem_device"];
 /// What only some devices have.
-const OPTIONAL: [&str; 3] = ["sriov_totalvfs", "iommu_group/type", "iommu/intel-iommu/version"];
+const OPTIONAL: [&str; 5] =
+    ["sriov_totalvfs", "iommu_group/type", "iommu/intel-iommu/version", "sriov_numvfs", "numa_node"];
+/// Links of which only the last part counts: to the driver that is bound now, to the IOMMU group, and from a virtual
+/// function to its physical one (`Documentation/ABI/testing/sysfs-bus-pci`).
+const LINKS: [&str; 3] = ["driver", "iommu_group", "physfn"];
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     let addresses = match probing.list(FOLDER) {
@@ -43,7 +53,10 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     for address in &addresses {
         let read = format!("{FOLDER}/{address}");
         match device(probing, &read, wanted, &mut feature.incomplete) {
-            Ok(Some(attributes)) => {
+            Ok(Some(mut attributes)) => {
+                if wanted.has("address") {
+                    attributes.insert("address".to_owned(), address.clone());
+                }
                 let instance = Instance { attributes, read: Some(read) };
                 feature.instances.get_or_insert_default().push(instance);
             }
@@ -66,8 +79,10 @@ fn device(
         return Ok(None);
     };
     let mut attributes: BTreeMap<_, _> = IDENTITY.map(str::to_owned).into_iter().zip(identity).collect();
-    for name in OPTIONAL.into_iter().filter(|it| wanted.has(it)) {
-        match attribute(probing, folder, name) {
+    let texts = OPTIONAL.into_iter().map(|it| (it, attribute as Reader));
+    let links = LINKS.into_iter().map(|it| (it, link as Reader));
+    for (name, read) in texts.chain(links).filter(|(name, _)| wanted.has(name)) {
+        match read(probing, folder, name) {
             Ok(Some(value)) => drop(attributes.insert(name.to_owned(), value)),
             Ok(None) => {}
             Err(unknown) => note(incomplete, unknown),
@@ -75,6 +90,9 @@ fn device(
     }
     Ok(Some(attributes))
 }
+
+/// Reads an attribute, given by its folder and its name; none if the device has no such thing.
+type Reader = fn(&Probing<'_>, &str, &str) -> Result<Option<String>, Unknown>;
 
 /// The first trouble is told: later ones are mostly the same.
 fn note(incomplete: &mut Option<Unknown>, unknown: Unknown) {
@@ -132,6 +150,11 @@ fn attribute(probing: &Probing<'_>, folder: &str, name: &str) -> Result<Option<S
     Ok(text.map(|it| it.strip_prefix("0x").unwrap_or(&it).trim().to_owned()))
 }
 
+fn link(probing: &Probing<'_>, folder: &str, name: &str) -> Result<Option<String>, Unknown> {
+    let path = format!("{folder}/{name}");
+    probing.surely(&path, probing.root.link_name(&path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,7 +167,7 @@ mod tests {
                             class=0200 device=1041 subsystem_device=000a subsystem_vendor=1af4 vendor=1af4]";
 
     fn check(host: FakeHost, expected: &str) {
-        assert_eq!(told(&host, FEATURE.name), expected);
+        assert_eq!(told_of(&host, FEATURE.name, wanted(&["vendor"])), expected);
     }
 
     fn known(rest: &str) -> String {
@@ -215,6 +238,52 @@ mod tests {
         assert_eq!(told_of(&host, FEATURE.name, wanted(&["sriov_totalvfs"])), known(&more));
         let place = format!("{NIC}/iommu_group/type");
         let more = format!("{more} and maybe more: {place}: is a loop of symbolic links");
-        assert_eq!(told(&host, FEATURE.name), known(&more));
+        let names = wanted(&["sriov_totalvfs", "iommu_group/type"]);
+        assert_eq!(told_of(&host, FEATURE.name, names), known(&more));
+    }
+
+    fn check_ours(host: FakeHost, expected: &str) {
+        let ours = told_of(&host, FEATURE.name, wanted(FEATURE.beyond_nfd));
+        let identity = " class=0200 device=1041";
+        let ours = ours.replace(" subsystem_device=000a subsystem_vendor=1af4 vendor=1af4", "");
+        assert_eq!(ours.replace(identity, ""), known(expected));
+    }
+
+    fn nic() -> FakeHost {
+        FakeHost::new().file(&format!("{NIC}/modalias"), ALIAS)
+    }
+
+    #[test]
+    fn a_device_tells_its_driver_and_where_it_belongs_if_that_is_wanted() {
+        let host = nic()
+            .link(&format!("{NIC}/driver"), "../../../bus/pci/drivers/vfio-pci")
+            .link(&format!("{NIC}/iommu_group"), "../../../kernel/iommu_groups/17")
+            .link(&format!("{NIC}/physfn"), "../0000:00:00.1")
+            .file(&format!("{NIC}/numa_node"), "-1\n")
+            .file(&format!("{NIC}/sriov_numvfs"), "4\n");
+        assert_eq!(told_of(&host, FEATURE.name, wanted(&["vendor"])), known(NIC_TOLD));
+        let all = told(&host, FEATURE.name);
+        assert_eq!(
+            all,
+            known(
+                "[/sys/bus/pci/devices/0000:00:01.0: address=0000:00:01.0 class=0200 device=1041 driver=vfio-pci \
+                 iommu_group=17 numa_node=-1 physfn=0000:00:00.1 sriov_numvfs=4 subsystem_device=000a \
+                 subsystem_vendor=1af4 vendor=1af4]"
+            )
+        );
+    }
+
+    #[test]
+    fn a_device_without_a_driver_has_none() {
+        check_ours(nic(), "[/sys/bus/pci/devices/0000:00:01.0: address=0000:00:01.0]");
+    }
+
+    #[test]
+    fn a_driver_that_cannot_be_read_is_not_taken_for_none() {
+        check_ours(
+            nic().file(&format!("{NIC}/driver"), ""),
+            "[/sys/bus/pci/devices/0000:00:01.0: address=0000:00:01.0] and maybe more: \
+             /sys/bus/pci/devices/0000:00:01.0/driver: is not a symbolic link",
+        );
     }
 }

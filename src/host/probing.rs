@@ -140,6 +140,17 @@ pub(super) fn known(feature: Result<Feature, Unknown>, read: &str) -> Fact {
     }
 }
 
+/// Things that were looked for one by one: if there are none, the feature is not there, or unknown if not all could be
+/// looked at.
+pub(super) fn found(feature: Feature, read: &str) -> Fact {
+    let is_empty = feature.instances.as_ref().is_none_or(Vec::is_empty);
+    match feature.incomplete {
+        Some(unknown) if is_empty => Fact::Unknown(unknown),
+        None if is_empty => Fact::Absent(read.to_owned()),
+        Some(_) | None => Fact::Known(feature, read.to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,7 @@
 //! The only door to the files of a host. Under another root than `/`, no link leads out of it.
 
+mod careful;
+
 use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -44,6 +46,17 @@ pub enum Miss {
     NotFound,
     /// It may be there: we could not look.
     Unreadable(Unknown),
+}
+
+/// What stands at a path (inode(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// Its sort and its permissions (`st_mode`).
+    pub mode: libc::mode_t,
+    /// The file system that it belongs to (`st_dev`).
+    pub filesystem: libc::dev_t,
+    /// Of a device node: which device it is (`st_rdev`).
+    pub device: libc::dev_t,
 }
 
 impl Miss {
@@ -123,33 +136,7 @@ impl Root {
     /// among them a file that is not a regular one, or larger than any that we know.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, Miss> {
         let (file, size) = self.open_sized(path)?;
-        let too_large = || Miss::unreadable(path, format!("is larger than {MAX_FILE} bytes"));
-        if size > MAX_FILE {
-            return Err(too_large());
-        }
-        // One byte more than there should be: a read that leaves it free was the last.
-        let mut bytes = vec![0; if size == 0 { 2 * MIN_READ } else { size + 1 }];
-        let mut length = 0;
-        loop {
-            let room = bytes.get_mut(length..).unwrap_or_default();
-            let asked = room.len();
-            // No retry after EINTR: the hook's timer ends a read that takes too long.
-            let count = unistd::read(&file, room).map_err(|errno| Miss::of(path, errno))?;
-            length += count;
-            if length > MAX_FILE {
-                return Err(too_large());
-            }
-            // A file with a size (procfs has none) ends where a read comes back short; binary ones in sysfs
-            // (`kernfs_file_read_iter`) hand out a page at a time.
-            let last = size > 0 && count < asked && count % MIN_READ != 0;
-            if count == 0 || last {
-                bytes.truncate(length);
-                return Ok(bytes);
-            }
-            if bytes.len() - length < MIN_READ {
-                bytes.resize(2 * length + MIN_READ, 0);
-            }
-        }
+        read_to_end(path, &file, size)
     }
 
     /// Reads a whole file as text; bytes that are not UTF-8 become U+FFFD.
@@ -158,9 +145,7 @@ impl Root {
     ///
     /// As [`Root::read`].
     pub fn read_text(&self, path: &str) -> Result<String, Miss> {
-        let bytes = self.read(path)?;
-        Ok(String::from_utf8(bytes)
-            .unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned()))
+        self.read(path).map(text)
     }
 
     /// Opens a regular file, for sources that are read piece by piece. The caller bounds what it reads.
@@ -176,11 +161,10 @@ impl Root {
     fn open_sized(&self, path: &str) -> Result<(OwnedFd, usize), Miss> {
         // O_NONBLOCK: opening a FIFO must not wait for a writer.
         let file = self.resolve(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
-        let found = stat::fstat(&file).map_err(|errno| Miss::of(path, errno))?;
-        if SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
-            return Err(Miss::unreadable(path, "is not a regular file"));
+        match look(path, &file)? {
+            (SFlag::S_IFREG, size) => Ok((file, size)),
+            _ => Err(Miss::unreadable(path, "is not a regular file")),
         }
-        Ok((file, usize::try_from(found.st_size).unwrap_or(usize::MAX)))
     }
 
     /// The names in a folder, in byte order, without `.` and `..`; names that are not UTF-8 with U+FFFD.
@@ -237,6 +221,16 @@ impl Root {
     ///
     /// As [`Root::read`]; a path that is no link is unreadable.
     pub fn link_name(&self, path: &str) -> Result<String, Miss> {
+        let target = self.link_target(path)?;
+        Ok(Path::new(&target).file_name().unwrap_or(OsStr::new("")).to_string_lossy().into_owned())
+    }
+
+    /// What is written in a symbolic link; bytes that are not UTF-8 become U+FFFD.
+    ///
+    /// # Errors
+    ///
+    /// As [`Root::read`]; a path that is no link is unreadable.
+    pub fn link_target(&self, path: &str) -> Result<String, Miss> {
         let fd = self.resolve(path, OFlag::O_PATH | OFlag::O_NOFOLLOW)?;
         let target =
             fcntl::readlinkat(fd.as_fd(), OsStr::new("")).map_err(|errno| match Miss::of(path, errno) {
@@ -244,7 +238,22 @@ impl Root {
                 Miss::NotFound => Miss::unreadable(path, "is not a symbolic link"),
                 miss @ Miss::Unreadable(_) => miss,
             })?;
-        Ok(Path::new(&target).file_name().unwrap_or(OsStr::new("")).to_string_lossy().into_owned())
+        Ok(target.to_string_lossy().into_owned())
+    }
+
+    /// What stands at this very path: a link is not followed, and a device not opened.
+    ///
+    /// # Errors
+    ///
+    /// As [`Root::read`].
+    pub fn status(&self, path: &str) -> Result<Status, Miss> {
+        let found = match &self.folder {
+            // One call instead of three.
+            None => self.in_time(path).map(|()| stat::lstat(path))?,
+            Some(_) => stat::fstat(self.resolve(path, OFlag::O_PATH | OFlag::O_NOFOLLOW)?),
+        };
+        let found = found.map_err(|errno| Miss::of(path, errno))?;
+        Ok(Status { mode: found.st_mode, filesystem: found.st_dev, device: found.st_rdev })
     }
 
     fn resolve(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Miss> {
@@ -264,6 +273,48 @@ impl Root {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+fn read_to_end(path: &str, file: &OwnedFd, size: usize) -> Result<Vec<u8>, Miss> {
+    let too_large = || Miss::unreadable(path, format!("is larger than {MAX_FILE} bytes"));
+    if size > MAX_FILE {
+        return Err(too_large());
+    }
+    // One byte more than there should be: a read that leaves it free was the last.
+    let mut bytes = vec![0; if size == 0 { 2 * MIN_READ } else { size + 1 }];
+    let mut length = 0;
+    loop {
+        let room = bytes.get_mut(length..).unwrap_or_default();
+        let asked = room.len();
+        // No retry after EINTR: the hook's timer ends a read that takes too long.
+        let count = unistd::read(file, room).map_err(|errno| Miss::of(path, errno))?;
+        length += count;
+        if length > MAX_FILE {
+            return Err(too_large());
+        }
+        // A file with a size (procfs has none) ends where a read comes back short; binary ones in sysfs
+        // (`kernfs_file_read_iter`) hand out a page at a time.
+        let last = size > 0 && count < asked && count % MIN_READ != 0;
+        if count == 0 || last {
+            bytes.truncate(length);
+            return Ok(bytes);
+        }
+        if bytes.len() - length < MIN_READ {
+            bytes.resize(2 * length + MIN_READ, 0);
+        }
+    }
+}
+
+/// Bytes that are not UTF-8 become U+FFFD.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned())
+}
+
+/// What sort of file it is, and how large it says that it is.
+fn look(path: &str, file: &OwnedFd) -> Result<(SFlag, usize), Miss> {
+    let found = stat::fstat(file).map_err(|errno| Miss::of(path, errno))?;
+    let sort = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT;
+    Ok((sort, usize::try_from(found.st_size).unwrap_or(usize::MAX)))
 }
 
 /// openat2(2), Linux 5.6: a link in the tree, absolute or with `..`, stays in the tree.
@@ -398,6 +449,18 @@ mod tests {
         assert_eq!(root.link_name("/driver"), Ok("vfio-pci".to_owned()));
         assert_eq!(root.link_name("/x"), Err(Miss::NotFound));
         assert_eq!(root.link_name("/a"), Err(Miss::unreadable("/a", "is not a symbolic link")));
+    }
+
+    #[test]
+    fn a_status_is_that_of_a_link_itself() {
+        let host = FakeHost::new().link("/to-a", "/a").file("/a", "").folder("/f");
+        let root = host.root();
+        let sort = |path| root.status(path).map(|it| it.mode & SFlag::S_IFMT.bits());
+        assert_eq!(sort("/to-a"), Ok(SFlag::S_IFLNK.bits()));
+        assert_eq!(sort("/a"), Ok(SFlag::S_IFREG.bits()));
+        assert_eq!(sort("/f"), Ok(SFlag::S_IFDIR.bits()));
+        assert_eq!(sort("/x"), Err(Miss::NotFound));
+        assert_eq!(root.link_target("/to-a"), Ok("/a".to_owned()));
     }
 
     #[test]

@@ -55,8 +55,6 @@ impl TryFrom<Host> for Origin {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::host::{Fact, Facts, Feature, Instance, Origin, Unknown};
 
@@ -78,7 +76,8 @@ mod tests {
         let incomplete = Some(Unknown::new("/lib", "is not there"));
         let enabled = Feature { incomplete, ..Feature::flags(["a"]) };
         add("kernel.enabledmodule", Fact::Known(enabled, "/proc/modules".to_owned()));
-        let attributes = BTreeMap::from([("vendor".to_owned(), "10de".to_owned())]);
+        let pairs = [("driver", "nvidia"), ("vendor", "10de")];
+        let attributes = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let gpu = Instance { attributes, read: Some("/sys/bus/pci/devices/0000:00:01.0".to_owned()) };
         add("pci.device", Fact::Known(Feature::instances(vec![gpu, Instance::default()]), "/sys".to_owned()));
         add(
@@ -159,7 +158,7 @@ mod tests {
                 "system.osrelease": {"elements": {}},
             },
             "instances": {"pci.device": {"elements": [
-                {"attributes": {"vendor": "10de"}, "read": "/sys/bus/pci/devices/0000:00:01.0"},
+                {"attributes": {"driver": "nvidia", "vendor": "10de"}, "read": "/sys/bus/pci/devices/0000:00:01.0"},
                 {"attributes": {}},
             ]}},
             "absent": {"kernel.loadedmodule": {"read": "/proc/modules"}},

@@ -60,7 +60,8 @@ fn parse(text: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
     found.flatten().map(|it| (*it).clone()).collect()
 }
 
-fn module(line: &str) -> Option<&str> {
+/// The module's name in such a line, as its file has it.
+pub(super) fn module(line: &str) -> Option<&str> {
     let (path, _) = line.split_once(':').unwrap_or((line, ""));
     let file = path.trim().rsplit('/').next()?;
     let plain = [".xz", ".zst", ".gz"].iter().find_map(|it| file.strip_suffix(it)).unwrap_or(file);

@@ -31,7 +31,7 @@ const COMPRESSED: &str = "/proc/config.gz";
 const SOURCES: &str = "/usr/src/linux/.config";
 
 /// The first place that can be read is the answer. None is ignorance: every kernel has a configuration.
-fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
+pub(super) fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     let mut trouble = None;
     // The release is read only if the first place is not enough.
     let others = iter::once_with(|| other_places(probing.release())).flatten();

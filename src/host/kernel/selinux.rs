@@ -25,19 +25,24 @@ const MOUNT_POINT: &str = "/sys/fs/selinux";
 const ENFORCE: &str = "/sys/fs/selinux/enforce";
 
 fn probe(probing: &Probing<'_>, _: &Wanted) -> Fact {
-    let feature = |enabled: bool| Feature::attributes([("enabled", enabled.to_string())]);
-    known(enabled(probing).map(feature), ENFORCE)
+    let feature = |it: Option<bool>| Feature::attributes([("enabled", it.unwrap_or(false).to_string())]);
+    known(enforces(probing).map(feature), ENFORCE)
 }
 
-fn enabled(probing: &Probing<'_>) -> Result<bool, Unknown> {
+/// Whether SELinux enforces its policy or only complains; none if the kernel runs without it.
+///
+/// # Errors
+///
+/// If it cannot be told, as in a container on a host with SELinux.
+pub(super) fn enforces(probing: &Probing<'_>) -> Result<Option<bool>, Unknown> {
     match probing.text(ENFORCE)? {
-        Some(text) => parse(&text),
+        Some(text) => parse(&text).map(Some),
         // A container sees the mount point of its host's selinuxfs, and not what is mounted there.
         None if probing.exists(MOUNT_POINT)? => {
             let reason = "is not there: selinuxfs is not mounted here, or SELinux runs without a policy";
             Err(Unknown::new(ENFORCE, reason))
         }
-        None if probing.exists(FOLDER)? => Ok(false),
+        None if probing.exists(FOLDER)? => Ok(None),
         None => Err(Unknown::new(FOLDER, "is not there, as it is on every host")),
     }
 }

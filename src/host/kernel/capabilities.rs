@@ -1,0 +1,166 @@
+//! `kernel.capability`: the capabilities that containers of this process can have at all. Raises and drops none.
+
+use std::collections::BTreeSet;
+
+use caps::{CapSet, Capability};
+
+use super::sysctl;
+use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
+
+pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
+    name: "kernel.capability",
+    kinds: &[Kind::Flags],
+    meaning: "the capabilities that the kernel knows and that are in the bounding set of this process, so that a container \
+              could be given them; which it was given stands in its bundle",
+    read: "/proc/sys/kernel/cap_last_cap and the bounding set of this process",
+    nfd: false,
+    elements: Some(&NAMES),
+    absent: "not available to containers here: the kernel is too old, or whoever runs the engine may not have it",
+    since: "Linux 3.2",
+    example: "feature: kernel.capability\n  matchExpressions:\n    CAP_BPF: {op: Exists}",
+    key: None,
+    beyond_nfd: &[],
+    probe,
+};
+
+/// capabilities(7): the number of the last capability that the running kernel knows.
+const LAST: &str = "/proc/sys/kernel/cap_last_cap";
+
+/// By number, as in `linux/capability.h`.
+const NAMES: [&str; 41] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+];
+
+/// The bounding set tells of the machine that we run on: of another one, or of its files, it says nothing.
+fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
+    let last = match last(probing) {
+        Ok(last) => last,
+        Err(unknown) => return Fact::Unknown(unknown),
+    };
+    if !probing.root.is_this_machine() {
+        let reason = "is that of a process, and cannot be told from the files of another machine";
+        return Fact::Unknown(Unknown::new("the bounding set", reason));
+    }
+    // Its error has nothing but the C library's words.
+    let bounds = |it| caps::has_cap(None, CapSet::Bounding, it).ok();
+    Fact::Known(gather(last, wanted, bounds), LAST.to_owned())
+}
+
+/// `bounds` is none where it cannot be told.
+fn gather(last: u8, wanted: &Wanted, bounds: impl Fn(Capability) -> Option<bool>) -> Feature {
+    let (mut flags, mut incomplete) = (BTreeSet::new(), None);
+    for capability in caps::all().into_iter().filter(|it| it.index() <= last) {
+        let name = capability.to_string();
+        if !wanted.has(&name) {
+            continue;
+        }
+        match bounds(capability) {
+            Some(true) => drop(flags.insert(name)),
+            Some(false) => {}
+            None => incomplete = Some(Unknown::new("the bounding set", "cannot be read (PR_CAPBSET_READ)")),
+        }
+    }
+    if usize::from(last) >= NAMES.len() {
+        let reason = format!("is {last}: the kernel knows capabilities that this program does not");
+        incomplete.get_or_insert(Unknown::new(LAST, reason));
+    }
+    Feature { incomplete, ..Feature::flags(flags) }
+}
+
+fn last(probing: &Probing<'_>) -> Result<u8, Unknown> {
+    let Some(text) = sysctl::setting(probing, LAST)? else {
+        return Err(Unknown::new(LAST, "is not there, as it is since Linux 3.2"));
+    };
+    text.parse().map_err(|_| Unknown::new(LAST, format!("holds {text:.20?}, expected a small number")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::probing::OSRELEASE;
+    use crate::host::testing::{show, told, wanted};
+    use crate::testing::FakeHost;
+
+    fn check(last: u8, names: &[&str], expected: &str) {
+        let bounds = |it| (it != Capability::CAP_SYS_TIME).then_some(it != Capability::CAP_SYS_ADMIN);
+        let feature = gather(last, &wanted(names), bounds);
+        assert_eq!(show(&Fact::Known(feature, String::new())), format!("known (): {expected}"));
+    }
+
+    #[test]
+    fn a_capability_is_there_if_the_kernel_knows_it_and_the_bounding_set_holds_it() {
+        check(40, &["CAP_BPF", "CAP_NET_ADMIN", "CAP_SYS_ADMIN", "NET_ADMIN"], "CAP_BPF CAP_NET_ADMIN");
+        check(38, &["CAP_BPF", "CAP_PERFMON"], "CAP_PERFMON");
+    }
+
+    #[test]
+    fn what_cannot_be_told_makes_the_rest_incomplete() {
+        let doubt = "and maybe more: the bounding set: cannot be read (PR_CAPBSET_READ)";
+        check(40, &["CAP_KILL", "CAP_SYS_TIME"], &format!("CAP_KILL {doubt}"));
+        let doubt = "and maybe more: /proc/sys/kernel/cap_last_cap: \
+                     is 41: the kernel knows capabilities that this program does not";
+        check(41, &["CAP_KILL", "CAP_NEW"], &format!("CAP_KILL {doubt}"));
+    }
+
+    #[test]
+    fn the_names_are_all_that_there_are_by_number() {
+        let mut all: Vec<_> = caps::all().into_iter().map(|it| (it.index(), it.to_string())).collect();
+        all.sort_unstable();
+        let names =
+            NAMES.iter().enumerate().map(|(index, it)| (u8::try_from(index).unwrap(), (*it).to_owned()));
+        assert_eq!(all, names.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn another_machine_or_a_number_that_makes_no_sense_is_unknown() {
+        let host = || FakeHost::new().file(OSRELEASE, "6.1.0\n");
+        let check = |host: FakeHost, reason: &str| {
+            assert_eq!(told(&host, FEATURE.name), format!("unknown: {reason}"));
+        };
+        let other = "is that of a process, and cannot be told from the files of another machine";
+        check(host().file(LAST, "40\n"), &format!("the bounding set: {other}"));
+        check(host(), &format!("{LAST}: is not there, as it is since Linux 3.2"));
+        check(host().file(LAST, "-1\n"), &format!("{LAST}: holds \"-1\", expected a small number"));
+        check(host().unreadable(LAST), &format!("{LAST}: is a loop of symbolic links"));
+    }
+}

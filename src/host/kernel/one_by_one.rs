@@ -1,0 +1,29 @@
+//! Attributes that are read one by one, so that one that cannot be read costs no other.
+
+use std::collections::BTreeMap;
+
+use crate::host::{Fact, Feature, Unknown};
+
+/// What `read` finds under each of these names. What could not be read makes the feature incomplete, and if there is
+/// nothing else unknown.
+pub(super) fn attributes<'a>(
+    place: &str,
+    names: impl IntoIterator<Item = &'a str>,
+    mut read: impl FnMut(&str) -> Result<Option<String>, Unknown>,
+) -> Fact {
+    let (mut attributes, mut trouble) = (BTreeMap::new(), None);
+    for name in names {
+        match read(name) {
+            Ok(Some(value)) => drop(attributes.insert(name.to_owned(), value)),
+            Ok(None) => {}
+            // The first trouble is told: later ones are mostly the same.
+            Err(unknown) => drop(trouble.get_or_insert(unknown)),
+        }
+    }
+    match trouble {
+        Some(unknown) if attributes.is_empty() => Fact::Unknown(unknown),
+        incomplete => {
+            Fact::Known(Feature { incomplete, ..Feature::attributes(attributes) }, place.to_owned())
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! `kernel.sysctl`: settings of the running kernel. Reads below `/proc/sys` only, and only what is asked for by name.
+
+use super::one_by_one;
+use crate::host::probing::OSRELEASE;
+use crate::host::{Fact, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+
+pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
+    name: "kernel.sysctl",
+    kinds: &[Kind::Attributes],
+    meaning: "kernel settings by the names that sysctl(8) reads, with `.` or `/`; parts of a value are separated by one \
+              space; if all are wanted, only some well-known ones are read",
+    read: "/proc/sys, in the network namespace of the host",
+    nfd: false,
+    elements: None,
+    absent: "this kernel has no such setting: it is too old, or the part that has the setting is not built in or not \
+             loaded",
+    since: "always; each setting since a kernel of its own",
+    example: "feature: kernel.sysctl\n  matchExpressions:\n    vm.max_map_count: {op: Ge, value: [\"262144\"]}",
+    key: None,
+    beyond_nfd: &[],
+    probe,
+};
+
+const FOLDER: &str = "/proc/sys";
+/// Registered in the first network namespace alone (`net_core_table` in `net/core/sysctl_net_core.c`): in another one
+/// many settings below `net` are missing, although the kernel has them.
+const HOST_NETWORK: &str = "/proc/sys/net/core/netdev_max_backlog";
+const NETWORK: &str = "/proc/sys/net";
+
+/// Reading it makes every processor sum up its statistics (`vmstat_refresh` in `mm/vmstat.c`), which is no stranger's to
+/// ask for.
+const ACTS: &str = "vm/stat_refresh";
+/// What requirements are known to be about. All would be thousands of files.
+const WELL_KNOWN: [&str; 40] = [
+    "fs.aio-max-nr",
+    "fs.file-max",
+    "fs.inotify.max_user_instances",
+    "fs.inotify.max_user_watches",
+    "fs.nr_open",
+    "fs.pipe-max-size",
+    "fs.suid_dumpable",
+    "kernel.core_pattern",
+    "kernel.io_uring_disabled",
+    "kernel.keys.maxkeys",
+    "kernel.kptr_restrict",
+    "kernel.modules_disabled",
+    "kernel.msgmax",
+    "kernel.numa_balancing",
+    "kernel.panic_on_oops",
+    "kernel.perf_event_paranoid",
+    "kernel.pid_max",
+    "kernel.randomize_va_space",
+    "kernel.sched_rt_runtime_us",
+    "kernel.sem",
+    "kernel.shmall",
+    "kernel.shmmax",
+    "kernel.shmmni",
+    "kernel.threads-max",
+    "kernel.unprivileged_bpf_disabled",
+    "kernel.unprivileged_userns_clone",
+    "kernel.yama.ptrace_scope",
+    "net.bridge.bridge-nf-call-iptables",
+    "net.core.rmem_max",
+    "net.core.somaxconn",
+    "net.core.wmem_max",
+    "net.ipv4.ip_forward",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv6.conf.all.disable_ipv6",
+    "net.ipv6.conf.all.forwarding",
+    "net.netfilter.nf_conntrack_max",
+    "user.max_user_namespaces",
+    "vm.max_map_count",
+    "vm.overcommit_memory",
+    "vm.swappiness",
+];
+
+fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
+    if let Err(unknown) = folder(probing) {
+        return Fact::Unknown(unknown);
+    }
+    let read = |name: &str| named(probing, name);
+    match wanted {
+        Wanted::Names(names) => one_by_one::attributes(FOLDER, names.iter().map(String::as_str), read),
+        Wanted::All => {
+            let mut fact = one_by_one::attributes(FOLDER, WELL_KNOWN, read);
+            if let Fact::Known(feature, _) = &mut fact {
+                let reason = "has more settings, which are read only where a rule names them";
+                feature.incomplete.get_or_insert_with(|| Unknown::new(FOLDER, reason));
+            }
+            fact
+        }
+    }
+}
+
+/// The setting in a file below `/proc/sys`, given by its whole path; none if this kernel does not have it.
+///
+/// # Errors
+///
+/// If it may be there and could not be read.
+pub(super) fn setting(probing: &Probing<'_>, path: &str) -> Result<Option<String>, Unknown> {
+    match probing.text(path)? {
+        Some(text) => Ok(Some(parse(&text))),
+        None => folder(probing).map(|()| None),
+    }
+}
+
+/// Whether `/proc/sys/net` is that of the first network namespace, which alone shows all that the kernel has.
+///
+/// # Errors
+///
+/// If it is another one, where the absence of a setting says nothing.
+pub(super) fn host_network(probing: &Probing<'_>) -> Result<(), Unknown> {
+    match probing.exists(HOST_NETWORK)? {
+        true => Ok(()),
+        false => Err(Unknown::new(NETWORK, "is not that of the host's network namespace, and shows less")),
+    }
+}
+
+/// What is not there is a setting that the kernel lacks only if `/proc/sys` itself is there: sandboxes cover it.
+fn folder(probing: &Probing<'_>) -> Result<(), Unknown> {
+    match probing.exists(OSRELEASE)? {
+        true => Ok(()),
+        false => {
+            Err(Unknown::new(FOLDER, "is covered or empty: osrelease, which every kernel has, is not there"))
+        }
+    }
+}
+
+fn named(probing: &Probing<'_>, name: &str) -> Result<Option<String>, Unknown> {
+    let path = slashed(name);
+    if path == ACTS {
+        return Err(Unknown::new(format!("{FOLDER}/{ACTS}"), "is never read: reading it does something"));
+    }
+    let names: Vec<_> = path.split('/').collect();
+    match probing.root.read_below(FOLDER, &names) {
+        Ok(text) => Ok(Some(parse(&text))),
+        Err(Miss::Unreadable(unknown)) => Err(unknown),
+        Err(Miss::NotFound) if names.first() == Some(&"net") => host_network(probing).map(|()| None),
+        Err(Miss::NotFound) => Ok(None),
+    }
+}
+
+/// sysctl.d(5), "Configuration format": if the first separator is a dot, dots and slashes are interchanged, so that
+/// `net.ipv4.conf.eth0/100.forwarding` is about the device `eth0.100`.
+fn slashed(name: &str) -> String {
+    let swap = |it| match it {
+        '.' => '/',
+        '/' => '.',
+        other => other,
+    };
+    match name.find(['.', '/']).and_then(|it| name.get(it..)) {
+        Some(rest) if rest.starts_with('.') => name.chars().map(swap).collect(),
+        Some(_) | None => name.to_owned(),
+    }
+}
+
+/// The kernel ends lines and separates the parts of a value by tabs (`proc_put_char` in `kernel/sysctl.c`); people write
+/// spaces, as they may when they set it.
+fn parse(text: &str) -> String {
+    text.trim_end().replace('\t', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::testing::{told, told_of, wanted};
+    use crate::testing::FakeHost;
+
+    fn host() -> FakeHost {
+        FakeHost::new()
+            .file(OSRELEASE, "6.1.0\n")
+            .file("/proc/sys/vm/max_map_count", "65530\n")
+            .file("/proc/sys/net/ipv4/tcp_rmem", "4096\t131072\t6291456\n")
+            .file("/proc/sys/net/ipv4/conf/eth0.100/forwarding", "1\n")
+            .file("/proc/cmdline", "secret")
+    }
+
+    fn check(host: FakeHost, names: &[&str], expected: &str) {
+        assert_eq!(told_of(&host, FEATURE.name, wanted(names)), expected, "{names:.40?}");
+    }
+
+    #[test]
+    fn settings_are_found_by_both_kinds_of_names_and_called_as_they_were_asked_for() {
+        check(host(), &["vm.max_map_count"], r#"known (/proc/sys): vm.max_map_count="65530""#);
+        check(host(), &["vm/max_map_count"], r#"known (/proc/sys): vm/max_map_count="65530""#);
+        let dotted = "net.ipv4.conf.eth0/100.forwarding";
+        check(host(), &[dotted], &format!("known (/proc/sys): {dotted}=\"1\""));
+        let slashed = "net/ipv4/conf/eth0.100/forwarding";
+        check(host(), &[slashed], &format!("known (/proc/sys): {slashed}=\"1\""));
+    }
+
+    #[test]
+    fn the_parts_of_a_value_are_separated_by_a_space() {
+        let expected = r#"known (/proc/sys): net.ipv4.tcp_rmem="4096 131072 6291456""#;
+        check(host(), &["net.ipv4.tcp_rmem"], expected);
+        check(
+            host().file("/proc/sys/kernel/empty", "\n"),
+            &["kernel.empty"],
+            "known (/proc/sys): kernel.empty=\"\"",
+        );
+    }
+
+    #[test]
+    fn what_the_kernel_lacks_is_absent() {
+        check(host(), &["kernel.io_uring_disabled", "vm", "max_map_count"], "known (/proc/sys): ");
+        let host = host().file(HOST_NETWORK, "1000\n");
+        check(host, &["net.core.bpf_jit_enable"], "known (/proc/sys): ");
+    }
+
+    #[test]
+    fn another_network_namespace_does_not_tell_what_the_kernel_lacks() {
+        let doubt = "/proc/sys/net: is not that of the host's network namespace, and shows less";
+        let expected = format!("known (/proc/sys): vm.max_map_count=\"65530\" and maybe more: {doubt}");
+        check(host(), &["net.core.bpf_jit_enable", "vm.max_map_count"], &expected);
+    }
+
+    #[test]
+    fn a_folder_that_is_covered_says_nothing() {
+        let reason = "is covered or empty: osrelease, which every kernel has, is not there";
+        let covered = FakeHost::new().file("/proc/version", "Linux").folder(FOLDER);
+        check(covered, &["vm.max_map_count"], &format!("unknown: /proc/sys: {reason}"));
+        let nothing = "is not there, and nor is the rest of its file system";
+        check(FakeHost::new(), &["vm.swappiness"], &format!("unknown: {OSRELEASE}: {nothing}"));
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        let long = format!("vm.{}", "x".repeat(100_000));
+        let names = [
+            "../cmdline",
+            "//cmdline",
+            "vm//////cmdline",
+            "vm/../../cmdline",
+            "/proc/cmdline",
+            "..",
+            ".",
+            "/",
+            "",
+            "vm/max_map_count\0",
+            "vm\0.max_map_count",
+            "kernel/../vm/max_map_count",
+            "vm.",
+            "vm./max_map_count",
+            &long,
+        ];
+        for name in names {
+            check(host(), &[name], "known (/proc/sys): ");
+        }
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let host = host().link("/proc/sys/vm/out", "/proc/cmdline").link("/proc/sys/abi", "..");
+        let reason = "leads over a symbolic link, and none is followed here";
+        check(host, &["vm.out"], &format!("unknown: /proc/sys/vm/out: {reason}"));
+        let host = self::host().link("/proc/sys/abi", "..");
+        check(host, &["abi.cmdline"], &format!("unknown: /proc/sys/abi/cmdline: {reason}"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_costs_nothing_else() {
+        let host = host().unreadable("/proc/sys/vm/stat");
+        let reason = "leads over a symbolic link, and none is followed here";
+        let expected = format!(
+            "known (/proc/sys): vm.max_map_count=\"65530\" and maybe more: /proc/sys/vm/stat: {reason}"
+        );
+        check(host, &["vm.max_map_count", "vm.stat"], &expected);
+        let loops = format!("unknown: {OSRELEASE}: is a loop of symbolic links");
+        check(FakeHost::new().unreadable(OSRELEASE), &["vm.max_map_count"], &loops);
+    }
+
+    #[test]
+    fn what_does_something_when_it_is_read_is_not_read() {
+        let host = host().file("/proc/sys/vm/stat_refresh", "1\n");
+        let expected = "unknown: /proc/sys/vm/stat_refresh: is never read: reading it does something";
+        check(host, &["vm.stat_refresh"], expected);
+    }
+
+    #[test]
+    fn of_all_settings_only_the_well_known_ones_are_read() {
+        let more =
+            "and maybe more: /proc/sys: has more settings, which are read only where a rule names them";
+        let host = host().file(HOST_NETWORK, "1000\n");
+        let expected = format!("known (/proc/sys): vm.max_map_count=\"65530\" {more}");
+        assert_eq!(told(&host, FEATURE.name), expected);
+        assert!(WELL_KNOWN.is_sorted());
+    }
+}

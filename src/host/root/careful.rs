@@ -1,0 +1,132 @@
+//! Looks that take more care than to open a path: for names that strangers spelled, and for folders that are mounted as
+//! soon as they are touched.
+
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+
+use nix::errno::Errno;
+use nix::fcntl::{self, OFlag};
+use nix::sys::stat::{Mode, SFlag};
+use nix::sys::statfs::{self, AUTOFS_SUPER_MAGIC};
+
+use super::{Miss, Root, look, read_to_end, text};
+
+/// No file has a longer name (NAME_MAX in `linux/limits.h`).
+const MAX_NAME: usize = 255;
+
+impl Root {
+    /// Reads a text file below a folder, by the names of the folders on the way and its own.
+    ///
+    /// Strangers may have spelled them: none leads up or through several folders, and no link is followed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Root::read`]. A name that no file can have and a folder in the file's place are not found; a link is
+    /// unreadable.
+    pub fn read_below(&self, folder: &str, names: &[&str]) -> Result<String, Miss> {
+        let Some((name, folders)) = names.split_last().filter(|_| names.iter().all(|it| is_name(it))) else {
+            return Err(Miss::NotFound);
+        };
+        let path = format!("{folder}/{}", names.join("/"));
+        let mut at = self.resolve(folder, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+        for folder in folders {
+            at = step(&path, &at, folder, OFlag::O_PATH)?;
+        }
+        // O_NONBLOCK: opening a FIFO must not wait for a writer.
+        let file = step(&path, &at, name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
+        match look(&path, &file)? {
+            (SFlag::S_IFREG, size) => read_to_end(&path, &file, size).map(text),
+            (SFlag::S_IFDIR, _) => Err(Miss::NotFound),
+            _ => Err(Miss::unreadable(&path, "is not a regular file")),
+        }
+    }
+
+    /// Whether a file system would be mounted on this folder if it were touched (autofs), which asking does not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Root::read`].
+    pub fn is_automount(&self, path: &str) -> Result<bool, Miss> {
+        // open(2): O_PATH mounts nothing, and fstatfs(2) tells. With O_DIRECTORY it would (`follow_automount`).
+        let folder = self.resolve(path, OFlag::O_PATH)?;
+        let found = statfs::fstatfs(&folder).map_err(|errno| Miss::of(path, errno))?;
+        Ok(found.filesystem_type() == AUTOFS_SUPER_MAGIC)
+    }
+}
+
+/// Whether it can be the name of a file in a folder, and nothing beyond it.
+fn is_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(['/', '\0']) && name.len() <= MAX_NAME
+}
+
+fn step(path: &str, folder: &OwnedFd, name: &str, flags: OFlag) -> Result<OwnedFd, Miss> {
+    let link = || Miss::unreadable(path, "leads over a symbolic link, and none is followed here");
+    let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let found = fcntl::openat(folder, OsStr::from_bytes(name.as_bytes()), flags, Mode::empty());
+    let why = |errno| if errno == Errno::ELOOP { link() } else { Miss::of(path, errno) };
+    let file = found.map_err(why)?;
+    // With O_PATH a link is opened itself.
+    if flags.contains(OFlag::O_PATH) && look(path, &file)?.0 == SFlag::S_IFLNK {
+        return Err(link());
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::FakeHost;
+
+    fn check(host: &FakeHost, names: &[&str], expected: Result<&str, Miss>) {
+        assert_eq!(host.root().read_below("/f", names), expected.map(str::to_owned), "{names:?}");
+    }
+
+    #[test]
+    fn files_are_found_by_the_names_on_the_way() {
+        let host = FakeHost::new().file("/f/a", "1").file("/f/b/c", "2");
+        check(&host, &["a"], Ok("1"));
+        check(&host, &["b", "c"], Ok("2"));
+        check(&host, &["x"], Err(Miss::NotFound));
+        check(&host, &["a", "x"], Err(Miss::NotFound));
+        check(&host, &["b"], Err(Miss::NotFound));
+        check(&host, &[], Err(Miss::NotFound));
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        let host = FakeHost::new().file("/secret", "s").file("/f/a", "1").file("/f/b/c", "2");
+        let long = "x".repeat(100_000);
+        for name in ["..", ".", "", "../secret", "b/c", "/secret", "a\0", "a\0/../secret", &long] {
+            check(&host, &[name], Err(Miss::NotFound));
+            check(&host, &[name, "secret"], Err(Miss::NotFound));
+            check(&host, &["b", name], Err(Miss::NotFound));
+        }
+    }
+
+    #[test]
+    fn no_link_is_followed_even_if_it_stays_inside() {
+        let host = FakeHost::new()
+            .file("/secret/s", "s")
+            .file("/f/a", "1")
+            .link("/f/file", "/secret/s")
+            .link("/f/folder", "/secret")
+            .link("/f/near", "a");
+        let reason = "leads over a symbolic link, and none is followed here";
+        for names in [&["file"][..], &["folder", "s"], &["near"]] {
+            let path = format!("/f/{}", names.join("/"));
+            check(&host, names, Err(Miss::unreadable(&path, reason)));
+        }
+    }
+
+    #[test]
+    fn a_folder_is_no_automount_unless_it_waits_for_one() {
+        let host = FakeHost::new().folder("/f").unreadable("/c");
+        assert_eq!(host.root().is_automount("/f"), Ok(false));
+        assert_eq!(host.root().is_automount("/x"), Err(Miss::NotFound));
+        assert_eq!(
+            host.root().is_automount("/c"),
+            Err(Miss::unreadable("/c", "is a loop of symbolic links"))
+        );
+    }
+}
