@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module and all that it may name.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("version", &[]),
     ("moment", &[]),
     ("file", &[]),
@@ -23,21 +23,8 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("requirements", &["input", "artifact", "spec", "policy", "report", "check"]),
     ("reports", &["file", "report"]),
     ("lint", &["spec", "host"]),
-    (
-        "hook",
-        &[
-            "file",
-            "host",
-            "input",
-            "policy",
-            "report",
-            "reports",
-            "requirements",
-            "check",
-            "signals",
-            "verdict",
-        ],
-    ),
+    ("gate", &["host", "input", "policy", "report", "reports", "requirements", "check", "verdict"]),
+    ("hook", &["gate", "input", "policy", "report", "signals", "verdict"]),
 ];
 
 #[test]

@@ -20,6 +20,7 @@ pub mod check;
 pub mod requirements;
 pub mod reports;
 pub mod signals;
+pub mod gate;
 pub mod hook;
 pub mod lint;
 

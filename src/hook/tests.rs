@@ -1,218 +1,12 @@
-//! Decisions on bundles in temporary folders, under every policy.
+//! The hook's arguments and its statuses.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::*;
 
-/// A host on which kernel 6.1 runs, of which the configuration is hidden, and a bundle for it.
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new(spec: Option<&str>) -> Self {
-        let place = Self(tempfile::tempdir().expect("a temporary folder"));
-        let annotations = spec.map(|it| serde_json::json!({"org.oci-compat.spec": it}));
-        place.write("bundle/config.json", &serde_json::json!({"annotations": annotations}).to_string());
-        place.write("host/proc/sys/kernel/osrelease", "6.1.0-13-amd64\n");
-        place
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.0.path().join(path);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("making a fixture");
-        fs::write(path, text).expect("writing a fixture");
-    }
-
-    fn options(&self) -> Options {
-        let place = |it: &str| self.0.path().join(it);
-        Options {
-            store: place("store"),
-            config: place("config.toml"),
-            root: place("host"),
-            reports: place("reports"),
-            deadline: None,
-        }
-    }
-
-    fn decide(&self, policy: &Policy) -> (u8, String) {
-        self.decide_with(&self.options(), policy)
-    }
-
-    fn decide_with(&self, options: &Options, policy: &Policy) -> (u8, String) {
-        let state = State { id: "c1".to_owned(), bundle: self.0.path().join("bundle") };
-        let Decision { status, message } = decide_on(&state, options, policy, Duration::from_secs(60));
-        (status, message.replace(&self.0.path().display().to_string(), "DIR"))
-    }
-
-    fn report(&self) -> Option<Report> {
-        reports::read(&self.0.path().join("reports"), "c1").ok()
-    }
-}
-
-fn spec(element: &str) -> String {
-    format!(
-        "version: v1alpha1\ncompatibilities: [{{rules: [{{name: r, matchFeatures: [{{{element}}}]}}]}}]\n"
-    )
-}
-
-fn met() -> String {
-    spec("feature: kernel.version, matchExpressions: {major: {op: In, value: [6]}}")
-}
-
-fn unmet() -> String {
-    spec("feature: kernel.version, matchExpressions: {full: {op: Ge, value: [\"6.8\"], type: version}}")
-}
-
-fn unknown() -> String {
-    spec("feature: vendor.thing")
-}
-
-fn policy(text: &str) -> Policy {
-    let mut policy = Policy::default_policy();
-    policy.overlay(text).expect("a good configuration");
-    policy
-}
-
-fn check(spec: Option<&str>, config: &str, status: u8, message: &str) {
-    let place = Place::new(spec);
-    assert_eq!(place.decide(&policy(config)), (status, message.to_owned()), "{spec:?} {config:?}");
-    let action = if status == GO_ON { "start" } else { "refuse" };
-    let expected = (!message.is_empty()).then(|| action.to_owned());
-    assert_eq!(place.report().and_then(|it| it.action), expected, "{spec:?} {config:?}");
-}
-
-const TOO_OLD: &str = "kernel is 6.1.0-13-amd64, needs 6.8 or newer [kernel-version; oci-compat why c1]\n";
-const NO_PROBE: &str =
-    "feature vendor.thing is unknown: no probe knows this feature [fact-unknown; oci-compat why c1]\n";
-const MALFORMED: &str = "the spec in annotation org.oci-compat.spec is malformed, at 1:1: a spec is a list, but has to be a \
-                         mapping with `version`, `compatibilities` [spec-malformed; oci-compat why c1]\n";
-
-#[test]
-fn a_container_that_demands_nothing_or_fits_starts_without_a_word() {
-    check(None, "", 0, "");
-    check(Some(&met()), "", 0, "");
-    check(Some(&met()), "action.undecided = \"refuse\"\naction.trouble = \"refuse\"", 0, "");
-}
-
-#[test]
-fn what_does_not_fit_is_refused_unless_policy_says_otherwise() {
-    let unmet = unmet();
-    check(Some(&unmet), "", 78, &format!("oci-compat: refused: {TOO_OLD}"));
-    check(Some(&unmet), "mode = \"audit\"", 0, &format!("oci-compat: warning: would be refused: {TOO_OLD}"));
-    check(
-        Some(&unmet),
-        "action.incompatible = \"start\"",
-        0,
-        &format!("oci-compat: warning: started though incompatible: {TOO_OLD}"),
-    );
-    check(
-        Some(&unmet),
-        "mode = \"audit\"\naction.incompatible = \"start\"",
-        0,
-        &format!("oci-compat: warning: started though incompatible: {TOO_OLD}"),
-    );
-}
-
-#[test]
-fn what_cannot_be_decided_starts_unless_policy_says_otherwise() {
-    let unknown = unknown();
-    check(Some(&unknown), "", 0, &format!("oci-compat: warning: started undecided: {NO_PROBE}"));
-    check(Some(&unknown), "action.undecided = \"refuse\"", 79, &format!("oci-compat: refused: {NO_PROBE}"));
-    check(
-        Some(&unknown),
-        "mode = \"audit\"\naction.undecided = \"refuse\"",
-        0,
-        &format!("oci-compat: warning: would be refused: {NO_PROBE}"),
-    );
-}
-
-#[test]
-fn a_malformed_spec_is_refused_unless_policy_says_otherwise() {
-    check(Some("[]"), "", 80, &format!("oci-compat: refused: {MALFORMED}"));
-    check(
-        Some("[]"),
-        "action.malformed = \"start\"",
-        0,
-        "oci-compat: warning: started unchecked: the spec in annotation org.oci-compat.spec is malformed, at 1:1: a spec is \
-         a list, but has to be a mapping with `version`... [spec-malformed; oci-compat why c1]\n",
-    );
-}
-
-#[test]
-fn trouble_of_ours_starts_unless_policy_says_otherwise() {
-    let place = Place::new(None);
-    place.write("bundle/config.json", "{");
-    let trouble = "reading DIR/bundle/config.json: EOF while parsing an object at line 1 column 1";
-    let closing = "[trouble; oci-compat why c1]\n";
-    // The folder's own name counts against the length of the line; none of these is cut.
-    let line = |opening: &str| format!("oci-compat: {opening}: {trouble} {closing}");
-    assert_eq!(place.decide(&policy("")), (0, line("warning: started unchecked")));
-    assert_eq!(place.report().map(|it| it.verdict), Some("undecided".to_owned()));
-    assert_eq!(place.decide(&policy("action.trouble = \"refuse\"")), (81, line("refused")));
-    let audit = policy("mode = \"audit\"\naction.trouble = \"refuse\"");
-    assert_eq!(place.decide(&audit), (0, line("warning: would be refused")));
-}
-
-#[test]
-fn the_gravest_decides_and_all_are_told() {
-    let place = Place::new(Some(&unmet()));
-    place.write("bundle/umoci.json", "[]");
-    place.write("store", "no folder");
-    let (status, message) = place.decide(&policy("action.trouble = \"refuse\""));
-    assert_eq!(status, 78);
-    assert_eq!(
-        message,
-        "oci-compat: refused: kernel is 6.1.0-13-amd64, needs 6.8 or newer [kernel-version, +1 more; oci-compat why c1]\n  \
-         the store cannot be used: DIR/store is not a folder: name the store's folder with --store [trouble]\n"
-    );
-    let (status, _) = place.decide(&policy("action.incompatible = \"start\"\naction.trouble = \"refuse\""));
-    assert_eq!(status, 81);
-}
-
-#[test]
-fn a_host_root_that_is_not_there_makes_everything_unknown() {
-    let place = Place::new(Some(&unmet()));
-    let options = Options { root: place.0.path().join("gone"), ..place.options() };
-    let (status, message) = place.decide_with(&options, &policy(""));
-    assert_eq!(
-        (status, message.as_str()),
-        (
-            0,
-            "oci-compat: warning: started unchecked: kernel is unknown, needs 6.8 or newer: was not read [fact-unknown, +1 \
-             more; oci-compat why c1]\n  opening host root DIR/gone: is not there [trouble]\n"
-        )
-    );
-}
-
-#[test]
-fn a_report_that_cannot_be_written_changes_no_decision() {
-    let place = Place::new(Some(&unmet()));
-    place.write("reports", "no folder");
-    let said = "oci-compat: refused: kernel is 6.1.0-13-amd64, needs 6.8 or newer [kernel-version; oci-compat why c1]\n\
-                oci-compat: warning: folder DIR/reports is there already\n";
-    assert_eq!(place.decide(&policy("")), (78, said.to_owned()));
-}
-
-#[test]
-fn the_same_container_is_told_the_same_each_time() {
-    let place = Place::new(Some(&unmet()));
-    assert_eq!(place.decide(&policy("")), place.decide(&policy("")));
-}
-
-#[test]
-fn a_state_that_cannot_be_read_is_trouble_without_a_report() {
-    let place = Place::new(None);
-    let report = Report::trouble(Subject::default(), "no state");
-    let decision = conclude(report, &[Situation::Trouble], None, &place.options(), &policy(""));
-    assert_eq!(
-        (decision.status, decision.message.as_str()),
-        (0, "oci-compat: warning: started unchecked: no state [trouble]\n")
-    );
-    assert_eq!(place.report(), None);
-}
-
 fn parsed(args: &[&str]) -> Result<Option<Options>, String> {
-    Options::parse(args.iter().map(Into::into).collect()).map_err(|err| format!("{err:#}"))
+    parse(args.iter().map(Into::into).collect()).map_err(|err| format!("{err:#}"))
 }
 
 #[test]
@@ -246,4 +40,13 @@ fn wrong_options_are_named() {
             &format!("--deadline-ms needs a number of milliseconds, not {text:?}"),
         );
     }
+}
+
+#[test]
+fn each_kind_of_refusal_has_a_status_of_its_own() {
+    let check = |situation, expected| assert_eq!(status(situation), expected, "{situation:?}");
+    check(Situation::Judged(Verdict::Incompatible), 78);
+    check(Situation::Judged(Verdict::Undecided), 79);
+    check(Situation::Malformed, 80);
+    check(Situation::Trouble, 81);
 }

@@ -1,0 +1,175 @@
+//! From a container that is about to be created to a decision, for all that runtimes and engines call. Writes nothing
+//! but the report, and never ends the process.
+
+mod options;
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+use crate::check;
+use crate::host::{Facts, Root};
+use crate::input::State;
+use crate::policy::{Action, Mode, Policy, Situation};
+use crate::report::{self, Report, Subject};
+use crate::reports;
+use crate::requirements::{self, Collected};
+use crate::verdict::Verdict;
+
+pub use options::Options;
+
+/// What a container is decided under.
+#[derive(Debug)]
+pub struct Setting<'a> {
+    /// Who asks.
+    pub caller: Caller,
+    /// Where to look, and where to write.
+    pub options: &'a Options,
+    /// What is wanted.
+    pub policy: &'a Policy,
+    /// What is wrong with the configuration: it is said with every decision.
+    pub complaint: Option<&'a str>,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// A runtime, of its hook.
+    Hook,
+}
+
+/// What is done with a container, and what is said about it.
+#[derive(Debug)]
+pub struct Decision {
+    /// Why its creation is aborted; `None` if it goes on.
+    pub refused: Option<Situation>,
+    /// For whoever wanted the container: at most 1 KiB, the first line complete in itself. Empty if there is nothing to
+    /// say.
+    pub message: String,
+    /// On everything that is not plainly compatible.
+    pub report: Option<Report>,
+}
+
+impl Setting<'_> {
+    /// How long a whole check may take.
+    pub fn deadline(&self) -> Duration {
+        self.options.deadline.unwrap_or(self.policy.deadline)
+    }
+}
+
+/// Decides on a container by what its bundle demands of this host.
+pub fn decide(container: &State, setting: &Setting<'_>) -> Decision {
+    let found = match setting.policy.mode {
+        Mode::Off => None,
+        Mode::Enforce | Mode::Audit => examine(container, setting),
+    };
+    let decision = match found {
+        None => Decision::go_on(),
+        Some((report, situations)) => conclude(report, &situations, Some(&container.id), setting),
+    };
+    decision.complaining(setting)
+}
+
+/// Decides on a container of which nothing can be known: why not, is the trouble.
+pub fn decide_blindly(trouble: &str, setting: &Setting<'_>) -> Decision {
+    let decision = match setting.policy.mode {
+        Mode::Off => Decision::go_on(),
+        Mode::Enforce | Mode::Audit => {
+            let report = Report::trouble(Subject::default(), trouble);
+            conclude(report, &[Situation::Trouble], None, setting)
+        }
+    };
+    decision.complaining(setting)
+}
+
+/// The report, and every situation that the container is in, the gravest first; `None` if nothing is demanded.
+fn examine(container: &State, setting: &Setting<'_>) -> Option<(Report, Vec<Situation>)> {
+    let mut collected = requirements::of_bundle(&container.bundle, &setting.options.store, setting.policy);
+    if collected.requirements.is_empty() && collected.troubles.is_empty() {
+        return None;
+    }
+    collected.subject.container = Some(container.id.clone()).filter(|it| !it.is_empty());
+    Some(judge(collected, setting))
+}
+
+fn judge(collected: Collected, setting: &Setting<'_>) -> (Report, Vec<Situation>) {
+    let Collected { subject, requirements, mut troubles, notes } = collected;
+    let tags = &setting.policy.tags;
+    let facts = match Root::at(&setting.options.root) {
+        Ok(root) => {
+            // What came before is bounded by the timer, and a look at the clock costs a start without requirements two
+            // pages.
+            root.set_deadline(Instant::now() + setting.deadline());
+            check::gather(&requirements, tags, &root)
+        }
+        // Another root's facts would be another host's.
+        Err(err) => {
+            troubles.push(format!("{err:#}"));
+            Facts::default()
+        }
+    };
+    let checked = check::judge(&requirements, tags, &facts);
+    let verdict = Verdict::of(checked.iter().filter_map(|it| it.result.as_ref().ok()).map(|it| it.outcome));
+    let is_malformed = checked.iter().any(|it| it.result.is_err());
+    let situations = [
+        (verdict == Verdict::Incompatible).then_some(Situation::Judged(verdict)),
+        is_malformed.then_some(Situation::Malformed),
+        (!troubles.is_empty()).then_some(Situation::Trouble),
+        (verdict != Verdict::Incompatible).then_some(Situation::Judged(verdict)),
+    ];
+    let is_fine = verdict == Verdict::Compatible && !is_malformed && troubles.is_empty();
+    let report = Report::new(subject, if is_fine { &[] } else { &checked }).with(&troubles, &notes);
+    (report, situations.into_iter().flatten().collect())
+}
+
+/// Applies the policy, and leaves a report on everything that is not plainly compatible: the one place where a decision
+/// is made.
+fn conclude(
+    mut report: Report,
+    situations: &[Situation],
+    id: Option<&str>,
+    setting: &Setting<'_>,
+) -> Decision {
+    let policy = setting.policy;
+    let gravest = situations.first().copied().unwrap_or(Situation::NoRequirements);
+    if matches!(gravest, Situation::NoRequirements | Situation::Judged(Verdict::Compatible)) {
+        return Decision::go_on();
+    }
+    let refused = situations.iter().copied().find(|it| policy.action(*it) == Action::Refuse);
+    report.action = Some(if refused.is_some() { "refuse" } else { "start" }.to_owned());
+    let unwritten = id
+        .filter(|it| !it.is_empty())
+        .and_then(|id| reports::write(&setting.options.reports, id, &report).err());
+    let mut message = report::message(&report, opening(situations, gravest, policy));
+    if let Some(err) = unwritten {
+        let lines = message.lines().map(str::to_owned);
+        message = report::whole(lines.chain([report::warning(&format!("{err:#}"))]));
+    }
+    Decision { refused, message, report: Some(report) }
+}
+
+/// How the message starts.
+fn opening(situations: &[Situation], gravest: Situation, policy: &Policy) -> &'static str {
+    let is_refusal = situations.iter().any(|it| policy.intention(*it) == Action::Refuse);
+    match (is_refusal, policy.mode, gravest) {
+        (true, Mode::Enforce, _) => "refused",
+        (true, Mode::Audit | Mode::Off, _) => "warning: would be refused",
+        (false, _, Situation::Judged(Verdict::Incompatible)) => "warning: started though incompatible",
+        (false, _, Situation::Malformed | Situation::Trouble) => "warning: started unchecked",
+        (false, _, Situation::Judged(_) | Situation::NoRequirements) => "warning: started undecided",
+    }
+}
+
+impl Decision {
+    fn go_on() -> Self {
+        Self { refused: None, message: String::new(), report: None }
+    }
+
+    fn complaining(mut self, setting: &Setting<'_>) -> Self {
+        if let Some(complaint) = setting.complaint {
+            let lines = self.message.lines().map(str::to_owned);
+            self.message = report::whole(std::iter::once(report::warning(complaint)).chain(lines));
+        }
+        self
+    }
+}

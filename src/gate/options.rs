@@ -1,0 +1,66 @@
+//! Where a check looks, where it writes and how long it takes, unless the caller says otherwise.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::{policy, reports, requirements};
+
+/// The places of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The local store.
+    pub store: PathBuf,
+    /// The configuration.
+    pub config: PathBuf,
+    /// The host's root folder.
+    pub root: PathBuf,
+    /// Where reports are written.
+    pub reports: PathBuf,
+    /// How long the check may take, whatever the policy says.
+    pub deadline: Option<Duration>,
+}
+
+impl Options {
+    /// What holds where nothing is said.
+    pub fn standard() -> Self {
+        Self {
+            store: PathBuf::from(requirements::STORE),
+            config: PathBuf::from(policy::FILE),
+            root: PathBuf::from("/"),
+            reports: PathBuf::from(reports::FOLDER),
+            deadline: None,
+        }
+    }
+
+    /// Takes over the option of this name, which stands without its dashes; `false` if there is none. `value` gives what
+    /// comes with it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no value, or a wrong one.
+    pub fn set<T: AsRef<OsStr>>(
+        &mut self,
+        name: &str,
+        value: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<bool> {
+        match name {
+            "store" => self.store = value()?.as_ref().into(),
+            "config" => self.config = value()?.as_ref().into(),
+            "root" => self.root = value()?.as_ref().into(),
+            "reports" => self.reports = value()?.as_ref().into(),
+            "deadline-ms" => self.deadline = Some(milliseconds(value()?.as_ref())?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+fn milliseconds(text: &OsStr) -> anyhow::Result<Duration> {
+    let number = text.to_str().and_then(|it| it.parse().ok()).filter(|it| *it > 0);
+    number
+        .map(Duration::from_millis)
+        .with_context(|| format!("--deadline-ms needs a number of milliseconds, not {text:?}"))
+}

@@ -1,0 +1,257 @@
+//! Decisions on bundles in temporary folders, under every policy.
+
+use std::fs;
+
+use super::*;
+
+/// A host on which kernel 6.1 runs, of which the configuration is hidden, and a bundle for it.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new(spec: Option<&str>) -> Self {
+        let place = Self(tempfile::tempdir().expect("a temporary folder"));
+        let annotations = spec.map(|it| serde_json::json!({"org.oci-compat.spec": it}));
+        place.write("bundle/config.json", &serde_json::json!({"annotations": annotations}).to_string());
+        place.write("host/proc/sys/kernel/osrelease", "6.1.0-13-amd64\n");
+        place
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.0.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("making a fixture");
+        fs::write(path, text).expect("writing a fixture");
+    }
+
+    fn options(&self) -> Options {
+        let place = |it: &str| self.0.path().join(it);
+        Options {
+            store: place("store"),
+            config: place("config.toml"),
+            root: place("host"),
+            reports: place("reports"),
+            deadline: Some(Duration::from_secs(60)),
+        }
+    }
+
+    fn decide(&self, policy: &Policy) -> (Option<Situation>, String) {
+        self.decide_with(&self.options(), policy)
+    }
+
+    fn decide_with(&self, options: &Options, policy: &Policy) -> (Option<Situation>, String) {
+        let state = State { id: "c1".to_owned(), bundle: self.0.path().join("bundle") };
+        let Decision { refused, message, report } = decide(&state, &setting(options, policy));
+        assert!(
+            self.report().is_none_or(|written| report == Some(written)),
+            "the report is the one that is written"
+        );
+        (refused, message.replace(&self.0.path().display().to_string(), "DIR"))
+    }
+
+    fn report(&self) -> Option<Report> {
+        reports::read(&self.0.path().join("reports"), "c1").ok()
+    }
+}
+
+fn setting<'a>(options: &'a Options, policy: &'a Policy) -> Setting<'a> {
+    Setting { caller: Caller::Hook, options, policy, complaint: None }
+}
+
+fn spec(element: &str) -> String {
+    format!(
+        "version: v1alpha1\ncompatibilities: [{{rules: [{{name: r, matchFeatures: [{{{element}}}]}}]}}]\n"
+    )
+}
+
+fn met() -> String {
+    spec("feature: kernel.version, matchExpressions: {major: {op: In, value: [6]}}")
+}
+
+fn unmet() -> String {
+    spec("feature: kernel.version, matchExpressions: {full: {op: Ge, value: [\"6.8\"], type: version}}")
+}
+
+fn unknown() -> String {
+    spec("feature: vendor.thing")
+}
+
+fn policy(text: &str) -> Policy {
+    let mut policy = Policy::default_policy();
+    policy.overlay(text).expect("a good configuration");
+    policy
+}
+
+fn check(spec: Option<&str>, config: &str, refused: Option<Situation>, message: &str) {
+    let place = Place::new(spec);
+    assert_eq!(place.decide(&policy(config)), (refused, message.to_owned()), "{spec:?} {config:?}");
+    let action = if refused.is_none() { "start" } else { "refuse" };
+    let expected = (!message.is_empty()).then(|| action.to_owned());
+    assert_eq!(place.report().and_then(|it| it.action), expected, "{spec:?} {config:?}");
+}
+
+const INCOMPATIBLE: Option<Situation> = Some(Situation::Judged(Verdict::Incompatible));
+const UNDECIDED: Option<Situation> = Some(Situation::Judged(Verdict::Undecided));
+const MALFORMED: Option<Situation> = Some(Situation::Malformed);
+const TROUBLE: Option<Situation> = Some(Situation::Trouble);
+
+const TOO_OLD: &str = "kernel is 6.1.0-13-amd64, needs 6.8 or newer [kernel-version; oci-compat why c1]\n";
+const NO_PROBE: &str =
+    "feature vendor.thing is unknown: no probe knows this feature [fact-unknown; oci-compat why c1]\n";
+const MALFORMED_SPEC: &str = "the spec in annotation org.oci-compat.spec is malformed, at 1:1: a spec is a list, but has to be a \
+                         mapping with `version`, `compatibilities` [spec-malformed; oci-compat why c1]\n";
+
+#[test]
+fn a_container_that_demands_nothing_or_fits_starts_without_a_word() {
+    check(None, "", None, "");
+    check(Some(&met()), "", None, "");
+    check(Some(&met()), "action.undecided = \"refuse\"\naction.trouble = \"refuse\"", None, "");
+}
+
+#[test]
+fn what_does_not_fit_is_refused_unless_policy_says_otherwise() {
+    let unmet = unmet();
+    check(Some(&unmet), "", INCOMPATIBLE, &format!("oci-compat: refused: {TOO_OLD}"));
+    check(
+        Some(&unmet),
+        "mode = \"audit\"",
+        None,
+        &format!("oci-compat: warning: would be refused: {TOO_OLD}"),
+    );
+    check(
+        Some(&unmet),
+        "action.incompatible = \"start\"",
+        None,
+        &format!("oci-compat: warning: started though incompatible: {TOO_OLD}"),
+    );
+    check(
+        Some(&unmet),
+        "mode = \"audit\"\naction.incompatible = \"start\"",
+        None,
+        &format!("oci-compat: warning: started though incompatible: {TOO_OLD}"),
+    );
+}
+
+#[test]
+fn what_cannot_be_decided_starts_unless_policy_says_otherwise() {
+    let unknown = unknown();
+    check(Some(&unknown), "", None, &format!("oci-compat: warning: started undecided: {NO_PROBE}"));
+    check(
+        Some(&unknown),
+        "action.undecided = \"refuse\"",
+        UNDECIDED,
+        &format!("oci-compat: refused: {NO_PROBE}"),
+    );
+    check(
+        Some(&unknown),
+        "mode = \"audit\"\naction.undecided = \"refuse\"",
+        None,
+        &format!("oci-compat: warning: would be refused: {NO_PROBE}"),
+    );
+}
+
+#[test]
+fn a_malformed_spec_is_refused_unless_policy_says_otherwise() {
+    check(Some("[]"), "", MALFORMED, &format!("oci-compat: refused: {MALFORMED_SPEC}"));
+    check(
+        Some("[]"),
+        "action.malformed = \"start\"",
+        None,
+        "oci-compat: warning: started unchecked: the spec in annotation org.oci-compat.spec is malformed, at 1:1: a spec is \
+         a list, but has to be a mapping with `version`... [spec-malformed; oci-compat why c1]\n",
+    );
+}
+
+#[test]
+fn trouble_of_ours_starts_unless_policy_says_otherwise() {
+    let place = Place::new(None);
+    place.write("bundle/config.json", "{");
+    let trouble = "reading DIR/bundle/config.json: EOF while parsing an object at line 1 column 1";
+    let closing = "[trouble; oci-compat why c1]\n";
+    // The folder's own name counts against the length of the line; none of these is cut.
+    let line = |opening: &str| format!("oci-compat: {opening}: {trouble} {closing}");
+    assert_eq!(place.decide(&policy("")), (None, line("warning: started unchecked")));
+    assert_eq!(place.report().map(|it| it.verdict), Some("undecided".to_owned()));
+    assert_eq!(place.decide(&policy("action.trouble = \"refuse\"")), (TROUBLE, line("refused")));
+    let audit = policy("mode = \"audit\"\naction.trouble = \"refuse\"");
+    assert_eq!(place.decide(&audit), (None, line("warning: would be refused")));
+}
+
+#[test]
+fn the_gravest_decides_and_all_are_told() {
+    let place = Place::new(Some(&unmet()));
+    place.write("bundle/umoci.json", "[]");
+    place.write("store", "no folder");
+    let (refused, message) = place.decide(&policy("action.trouble = \"refuse\""));
+    assert_eq!(refused, INCOMPATIBLE);
+    assert_eq!(
+        message,
+        "oci-compat: refused: kernel is 6.1.0-13-amd64, needs 6.8 or newer [kernel-version, +1 more; oci-compat why c1]\n  \
+         the store cannot be used: DIR/store is not a folder: name the store's folder with --store [trouble]\n"
+    );
+    let (refused, _) = place.decide(&policy("action.incompatible = \"start\"\naction.trouble = \"refuse\""));
+    assert_eq!(refused, TROUBLE);
+}
+
+#[test]
+fn a_host_root_that_is_not_there_makes_everything_unknown() {
+    let place = Place::new(Some(&unmet()));
+    let options = Options { root: place.0.path().join("gone"), ..place.options() };
+    let (refused, message) = place.decide_with(&options, &policy(""));
+    assert_eq!(
+        (refused, message.as_str()),
+        (
+            None,
+            "oci-compat: warning: started unchecked: kernel is unknown, needs 6.8 or newer: was not read [fact-unknown, +1 \
+             more; oci-compat why c1]\n  opening host root DIR/gone: is not there [trouble]\n"
+        )
+    );
+}
+
+#[test]
+fn a_report_that_cannot_be_written_changes_no_decision() {
+    let place = Place::new(Some(&unmet()));
+    place.write("reports", "no folder");
+    let said = "oci-compat: refused: kernel is 6.1.0-13-amd64, needs 6.8 or newer [kernel-version; oci-compat why c1]\n\
+                oci-compat: warning: folder DIR/reports is there already\n";
+    assert_eq!(place.decide(&policy("")), (INCOMPATIBLE, said.to_owned()));
+}
+
+#[test]
+fn the_same_container_is_told_the_same_each_time() {
+    let place = Place::new(Some(&unmet()));
+    assert_eq!(place.decide(&policy("")), place.decide(&policy("")));
+}
+
+#[test]
+fn a_state_that_cannot_be_read_is_trouble_without_a_report() {
+    let place = Place::new(None);
+    let decision = decide_blindly("no state", &setting(&place.options(), &policy("")));
+    assert_eq!(
+        (decision.refused, decision.message.as_str()),
+        (None, "oci-compat: warning: started unchecked: no state [trouble]\n")
+    );
+    assert_eq!(place.report(), None);
+}
+
+#[test]
+fn a_broken_configuration_is_told_with_every_decision() {
+    let complaint = Some("the configuration is broken");
+    let told = |place: &Place, policy: &Policy| {
+        let options = place.options();
+        let setting = Setting { complaint, ..setting(&options, policy) };
+        let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle") };
+        (decide(&state, &setting).message, decide_blindly("no state", &setting).message)
+    };
+    let warning = "oci-compat: warning: the configuration is broken\n";
+    let blind = format!("{warning}oci-compat: warning: started unchecked: no state [trouble]\n");
+    assert_eq!(told(&Place::new(None), &policy("")), (warning.to_owned(), blind.clone()));
+    let refused = format!("{warning}oci-compat: refused: {TOO_OLD}");
+    assert_eq!(told(&Place::new(Some(&unmet())), &policy("")), (refused, blind));
+}
+
+#[test]
+fn nothing_is_looked_at_where_the_check_is_off() {
+    let off = policy("mode = \"off\"\naction.trouble = \"refuse\"");
+    let place = Place::new(Some("[]"));
+    assert_eq!(place.decide(&off), (None, String::new()));
+    assert_eq!(decide_blindly("no state", &setting(&place.options(), &off)).message, "");
+}
