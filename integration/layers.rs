@@ -13,6 +13,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("signals", &[]),
     ("input", &["file"]),
     ("artifact", &["moment"]),
+    ("registry", &["file", "artifact"]),
     ("spec", &["version"]),
     ("host", &["version", "moment"]),
     ("eval", &["version", "spec", "host"]),

@@ -10,6 +10,7 @@ pub mod moment;
 pub mod file;
 pub mod input;
 pub mod artifact;
+pub mod registry;
 pub mod spec;
 pub mod host;
 pub mod eval;

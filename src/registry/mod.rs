@@ -1,0 +1,29 @@
+//! A registry as the distribution-spec 1.1 has it: resolves names, transfers manifests and blobs, finds referrers. Blocking,
+//! and for the program `oci-compat` alone: hook and wrapper never name this module. Every byte that it hands out has been
+//! held against the digest and the size that were asked for, and an error is never "there are none".
+//!
+//! A [`Client`] is shared by any number of threads; each call uses one connection at a time.
+
+#![expect(clippy::todo, unused_variables, dead_code, reason = "the bodies follow")]
+
+pub use client::{Client, Found, Pushed, Referrers};
+pub use descriptor::{
+    DOCKER_INDEX, DOCKER_MANIFEST, Descriptor, IMAGE_INDEX, IMAGE_MANIFEST, MANIFEST_TYPES, Manifest,
+    Platform,
+};
+pub use error::{Error, Problem, Said};
+pub use reference::{BadReference, Reference, Repository};
+pub use secret::Secret;
+pub use settings::{Environment, Limits, Settings};
+
+mod reference;
+mod secret;
+mod error;
+mod settings;
+mod descriptor;
+mod client;
+
+/// No manifest or index is larger, in bytes: what registries have to accept (distribution-spec 1.1, "Pushing manifests").
+pub const MAX_MANIFEST: u64 = 4 << 20;
+/// No image has more referrers of one type that we look at.
+pub const MAX_REFERRERS: usize = 500;

@@ -1,0 +1,111 @@
+//! How registries are reached, as the command line, the environment and the administrator say. Only data: the program's
+//! entry point reads the environment.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::Secret;
+
+/// All that a [`super::Client`] is told.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Speak HTTP without TLS to the registries that images name (`--plain-http`).
+    pub plain_http: bool,
+    /// The one file with credentials, instead of all the usual places (`--authfile`).
+    pub auth_file: Option<PathBuf>,
+    /// More certificates of authorities to trust, in PEM, for every registry (`--ca-file`).
+    pub ca_files: Vec<PathBuf>,
+    /// What the environment says.
+    pub environment: Environment,
+    /// How long we wait and how often we try.
+    pub limits: Limits,
+}
+
+/// The variables that say something about registries, and the folders in which files do.
+#[derive(Clone, Default)]
+pub struct Environment {
+    variables: Vec<(OsString, OsString)>,
+    etc: Option<PathBuf>,
+    uid: u32,
+}
+
+/// How long we wait and how often we try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// For a connection, its TLS handshake included.
+    pub connect: Duration,
+    /// For the next bytes of an answer.
+    pub idle: Duration,
+    /// For one whole request, its answer, and everything that it takes in between.
+    pub total: Duration,
+    /// How often a request is sent where trouble looks passing.
+    pub tries: u32,
+    /// How long we wait before the second try; each further wait is twice as long.
+    pub first_pause: Duration,
+    /// No single wait is longer, whatever `Retry-After` says.
+    pub longest_pause: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
+            total: Duration::from_secs(300),
+            tries: 4,
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Environment {
+    /// The environment of a process and the user who runs it. `/etc` is where files of the administrator are.
+    pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>, uid: u32) -> Self {
+        Self { variables: variables.into_iter().collect(), etc: Some(PathBuf::from("/etc")), uid }
+    }
+
+    /// The same with another folder in place of `/etc`.
+    #[must_use]
+    pub fn with_etc(mut self, etc: &Path) -> Self {
+        self.etc = Some(etc.to_owned());
+        self
+    }
+
+    /// A variable that is there and not empty.
+    pub(super) fn variable(&self, name: &str) -> Option<&OsString> {
+        let found = self.variables.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value).filter(|it| !it.is_empty())
+    }
+
+    /// A variable that holds a path.
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
+        self.variable(name).map(PathBuf::from)
+    }
+
+    /// A variable that may hold a password.
+    pub(super) fn secret(&self, name: &str) -> Option<Secret> {
+        Some(Secret::new(self.variable(name)?.to_str()?))
+    }
+
+    /// Where the administrator's files are; `None` if they do not count.
+    pub(super) fn etc(&self) -> Option<&Path> {
+        self.etc.as_deref()
+    }
+
+    pub(super) fn uid(&self) -> u32 {
+        self.uid
+    }
+}
+
+/// Names only: `HTTPS_PROXY` may hold a password.
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.variables.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Environment")
+            .field("variables", &names)
+            .field("etc", &self.etc)
+            .finish_non_exhaustive()
+    }
+}
