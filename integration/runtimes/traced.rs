@@ -81,7 +81,7 @@ fn the_hook_is_a_small_static_program() {
         eprintln!("SKIPPED: the size of the hook: this is a debug build (set OCI_COMPAT_BIN, as make does)");
         return;
     }
-    assert!(program.len() <= 2_500_000, "the hook has {} bytes", program.len());
+    assert!(program.len() <= 2_400_000, "the hook has {} bytes", program.len());
     // ELF-64 (elf(5)): e_phoff at 32, e_phentsize and e_phnum at 54; a program header starts with its type.
     let number = |at: usize, size: usize| {
         program[at..at + size].iter().rev().fold(0_usize, |number, byte| number << 8 | usize::from(*byte))
@@ -89,6 +89,15 @@ fn the_hook_is_a_small_static_program() {
     let headers = (0..number(56, 2)).map(|it| number(number(32, 8) + it * number(54, 2), 4));
     let interpreter = 3;
     assert!(!headers.into_iter().any(|it| it == interpreter), "the hook asks for a dynamic loader");
+}
+
+#[test]
+fn an_error_is_told_where_somebody_wants_backtraces() {
+    let mut hook = std::process::Command::new(ours("oci-compat-hook"));
+    hook.envs([("RUST_BACKTRACE", "full"), ("RUST_LIB_BACKTRACE", "1")]);
+    let ran = hook.arg("--no-such-option").output().expect("running the hook");
+    let expected = "oci-compat: warning: there is no option \"--no-such-option\"; see oci-compat-hook --help\n";
+    assert_eq!((ran.status.code(), String::from_utf8_lossy(&ran.stderr).as_ref()), (Some(0), expected));
 }
 
 /// The system calls from its first line to its last, each checked; `None`, said aloud, without strace.

@@ -21,7 +21,7 @@ pub fn demand(spec: &Spec, tags: &[String]) -> Demand {
 
 fn add(demand: &mut Demand, rule: &Rule, term: &Term) {
     let feature = lower(&term.feature);
-    let info = host::feature(&feature);
+    let info = host::probe(&feature);
     let has_instances = info.is_some_and(|it| it.kinds.contains(&Kind::Instances));
     let entry = demand.entry(feature.into_owned()).or_insert_with(|| Wanted::Names(Default::default()));
     let key = info.and_then(|it| it.key);

@@ -37,6 +37,10 @@ pub struct FeatureInfo {
 }
 
 impl FeatureInfo {
+    const fn without_texts(&self) -> Probe {
+        Probe { name: self.name, kinds: self.kinds, key: self.key, probe: self.probe }
+    }
+
     /// Whether an element (of instances: an attribute) of this name is ours, in a feature that NFD has too.
     pub fn is_beyond_nfd(&self, element: &str) -> bool {
         self.beyond_nfd.iter().any(|it| match it.strip_suffix('*') {
@@ -57,8 +61,36 @@ pub enum Kind {
     Instances,
 }
 
+/// What is needed to read a feature: the hook links this, and none of the texts.
+#[derive(Debug, Clone, Copy)]
+pub struct Probe {
+    /// As [`FeatureInfo::name`].
+    pub name: &'static str,
+    /// As [`FeatureInfo::kinds`].
+    pub kinds: &'static [Kind],
+    /// As [`FeatureInfo::key`].
+    pub key: Option<&'static str>,
+    pub(super) probe: fn(&Probing<'_>, &Wanted) -> Fact,
+}
+
 /// Every feature that has a probe, by name.
-pub static FEATURES: &[FeatureInfo] = &[
+pub static FEATURES: &[FeatureInfo] = TABLE;
+
+/// Made from the same table.
+static PROBES: [Probe; TABLE.len()] = probes();
+
+#[expect(clippy::indexing_slicing, reason = "computed by the compiler, which would not go on")]
+const fn probes() -> [Probe; TABLE.len()] {
+    let mut probes = [TABLE[0].without_texts(); TABLE.len()];
+    let mut at = 0;
+    while at < probes.len() {
+        probes[at] = TABLE[at].without_texts();
+        at += 1;
+    }
+    probes
+}
+
+const TABLE: &[FeatureInfo] = &[
     cpu::coprocessor::FEATURE,
     CPU_CPUID,
     cpu::cstate::FEATURE,
@@ -151,11 +183,16 @@ pub fn feature(name: &str) -> Option<&'static FeatureInfo> {
     FEATURES.get(index)
 }
 
+/// How the feature of this name, given in lower case, is read.
+pub fn probe(name: &str) -> Option<&'static Probe> {
+    let index = PROBES.binary_search_by(|it| it.name.cmp(name)).ok()?;
+    PROBES.get(index)
+}
+
 /// The feature whose name is most like this one, if any is like it.
 pub fn nearest(name: &str) -> Option<&'static str> {
-    let likeness = |it: &FeatureInfo| (strsim::jaro_winkler(it.name, name), it.name);
-    let (likeness, nearest) =
-        FEATURES.iter().map(likeness).max_by(|left, right| left.0.total_cmp(&right.0))?;
+    let likeness = |it: &Probe| (strsim::jaro_winkler(it.name, name), it.name);
+    let (likeness, nearest) = PROBES.iter().map(likeness).max_by(|left, right| left.0.total_cmp(&right.0))?;
     (likeness >= SIMILAR).then_some(nearest)
 }
 
@@ -197,6 +234,7 @@ mod tests {
     fn every_feature_is_found_by_its_name() {
         for info in FEATURES {
             assert_eq!(feature(info.name).map(|it| it.name), Some(info.name));
+            assert_eq!(probe(info.name).map(|it| it.name), Some(info.name));
         }
         assert!(feature("kernel.Version").is_none());
     }

@@ -30,7 +30,7 @@ pub use cpu::level_flags;
 pub use document::{Form, SCHEMA};
 pub use fact::{Demand, Fact, Feature, Instance, Source, Unknown, Wanted};
 pub use facts::{Facts, Origin};
-pub use features::{FEATURES, FeatureInfo, Kind, feature, nearest};
+pub use features::{FEATURES, FeatureInfo, Kind, Probe, feature, nearest, probe};
 pub use kernel::available::{builtin_modules, loadable_modules};
 pub use root::{Miss, Root, Status};
 
@@ -41,8 +41,8 @@ pub fn gather(root: &Root, demand: &Demand) -> Facts {
     let probing = Probing::new(root);
     let mut facts = Facts::default();
     for (name, wanted) in demand {
-        let fact = match feature(name) {
-            Some(info) => (info.probe)(&probing, wanted),
+        let fact = match features::probe(name) {
+            Some(probe) => (probe.probe)(&probing, wanted),
             None => Fact::Unknown(Unknown::new("", no_probe(name))),
         };
         facts.insert(name.as_str(), fact);
