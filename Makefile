@@ -31,7 +31,7 @@ demo: ## Install what it takes, build, and see runc start one container and refu
 
 .PHONY: test
 test: ## Install what it takes, and run everything: style, licences, unit tests, real runtimes
-	integration/setup test youki deny
+	integration/setup engines youki deny
 	$(MAKE) --no-print-directory check deny unit integration
 
 .PHONY: check

@@ -19,3 +19,4 @@ mod features;
 mod layers;
 mod documents;
 mod runtimes;
+mod engines;

@@ -4,12 +4,12 @@
 //! Facts come from a host made of files, so no outcome depends on the machine. What is not installed is skipped
 //! aloud; `OCI_COMPAT_REQUIRE_RUNTIMES=runc,crun,youki` turns the skips of those named into failures.
 
-mod program;
+pub(crate) mod program;
 mod host;
 mod hook;
 mod bundle;
 mod leftovers;
-mod runtime;
+pub(crate) mod runtime;
 mod image;
 mod fed;
 mod traced;

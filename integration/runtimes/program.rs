@@ -12,35 +12,35 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a program did.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) status: ExitStatus,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
-    pub(super) took: Duration,
+pub(crate) struct Outcome {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
 }
 
 /// One of the project's programs: those in the folder `OCI_COMPAT_BIN`, else those built with this test.
-pub(super) fn ours(name: &str) -> PathBuf {
+pub(crate) fn ours(name: &str) -> PathBuf {
     let built = Path::new(env!("CARGO_BIN_EXE_oci-compat-hook")).with_file_name(name);
     let program = env::var_os("OCI_COMPAT_BIN").map_or(built, |folder| Path::new(&folder).join(name));
     absolute(program).expect("an absolute path")
 }
 
 /// Where somebody else's program is, if it is installed. `integration/setup` builds some into `target/tools`.
-pub(super) fn installed(name: &str) -> Option<PathBuf> {
+pub(crate) fn installed(name: &str) -> Option<PathBuf> {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin");
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).chain([tools]).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 /// Runs a command to its end.
-pub(super) fn run(command: &mut Command) -> Outcome {
+pub(crate) fn run(command: &mut Command) -> Outcome {
     run_until(command, |_| ())
 }
 
 /// Runs a command to its end, and then waits for what it has left running to write its last.
 /// Output goes to files: a pipe would be at its end only when everybody has closed it.
-pub(super) fn run_until(command: &mut Command, silent: impl FnOnce(ExitStatus)) -> Outcome {
+pub(crate) fn run_until(command: &mut Command, silent: impl FnOnce(ExitStatus)) -> Outcome {
     let (mut stdout, mut stderr) = (scratch_file(), scratch_file());
     let started = Instant::now();
     let mut child = command
@@ -59,14 +59,14 @@ pub(super) fn run_until(command: &mut Command, silent: impl FnOnce(ExitStatus)) 
 }
 
 /// Runs a command that has to succeed, and returns what it printed.
-pub(super) fn succeed(command: &mut Command) -> String {
+pub(crate) fn succeed(command: &mut Command) -> String {
     let outcome = run(command);
     assert!(outcome.status.success(), "{command:?}: {outcome:?}");
     outcome.stdout
 }
 
 /// A standard input that holds `text` (less than a pipe does: 64 KiB), and ends once the writer is dropped.
-pub(super) fn stdin(text: &str) -> (PipeReader, PipeWriter) {
+pub(crate) fn stdin(text: &str) -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = pipe().expect("a pipe");
     writer.write_all(text.as_bytes()).expect("filling a pipe");
     (reader, writer)

@@ -147,7 +147,7 @@ fn tidied_up(outcome: Outcome, bundle: &Bundle) -> Outcome {
 }
 
 /// Says that something is not tested, and why. It goes past the harness, which would keep it for itself.
-pub(super) fn skip(name: &str, why: &str) {
+pub(crate) fn skip(name: &str, why: &str) {
     let required = env::var(REQUIRED).unwrap_or_default();
     assert!(!required.split(',').any(|it| it == name), "{name} is required ({REQUIRED}): {why}");
     let case = thread::current().name().unwrap_or_default().to_owned();
