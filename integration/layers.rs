@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module and all that it may name.
-const LAYERS: [(&str, &[&str]); 18] = [
+const LAYERS: &[(&str, &[&str])] = &[
     ("version", &[]),
     ("moment", &[]),
     ("file", &[]),
@@ -21,7 +21,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("policy", &["file", "verdict"]),
     ("report", &["spec", "eval", "verdict"]),
     ("check", &["spec", "host", "eval", "report"]),
-    ("requirements", &["input", "artifact", "spec", "policy", "report", "check"]),
+    ("requirements", &["input", "artifact", "spec", "host", "policy", "report", "check"]),
     ("reports", &["file", "report"]),
     ("lint", &["spec", "host"]),
     ("gate", &["host", "input", "policy", "report", "reports", "requirements", "check", "verdict"]),
@@ -32,7 +32,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
 fn every_module_names_only_what_stands_before_it() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut wrong = Vec::new();
-    for (module, allowed) in LAYERS {
+    for (module, allowed) in LAYERS.iter().copied() {
         for path in files(&source, module) {
             let text = fs::read_to_string(&path).expect("a source file");
             for named in names(&text) {

@@ -1,7 +1,7 @@
 //! From specs to judgements: reads the facts that the specs name, judges, and reads once more only to explain a no.
 
 use crate::eval;
-use crate::host::{self, Demand, Facts, Root, Wanted};
+use crate::host::{self, Bundle, Demand, Facts, Root, Wanted};
 use crate::report::{Checked, Origin};
 use crate::spec::{Malformed, Spec};
 
@@ -14,15 +14,14 @@ pub struct Requirement {
     pub spec: Result<Spec, Malformed>,
 }
 
-/// The facts that these requirements need, and what explains those that are not met.
-pub fn gather(requirements: &[Requirement], tags: &[String], root: &Root) -> Facts {
-    let mut demand = Demand::new();
-    for spec in requirements.iter().filter_map(|it| it.spec.as_ref().ok()) {
-        for (feature, wanted) in eval::demand(spec, tags) {
-            add(&mut demand, feature, wanted);
-        }
-    }
+/// The facts that these requirements need, and what explains those that are not met. Without a bundle, what a bundle
+/// gives its container is unknown.
+pub fn gather(requirements: &[Requirement], tags: &[String], root: &Root, bundle: Option<&Bundle>) -> Facts {
+    let demand = demand(requirements, tags);
     let mut facts = host::gather(root, &demand);
+    if let Some(bundle) = bundle {
+        host::add_bundle(&mut facts, bundle, &demand);
+    }
     let missing = judge(requirements, tags, &facts)
         .iter()
         .filter_map(|it| it.result.as_ref().ok())
@@ -30,6 +29,21 @@ pub fn gather(requirements: &[Requirement], tags: &[String], root: &Root) -> Fac
         .collect();
     explain(&mut facts, &missing, root);
     facts
+}
+
+/// Adds what these requirements ask of a bundle to facts of a host that were taken elsewhere.
+pub fn add_bundle(facts: &mut Facts, requirements: &[Requirement], tags: &[String], bundle: &Bundle) {
+    host::add_bundle(facts, bundle, &demand(requirements, tags));
+}
+
+fn demand(requirements: &[Requirement], tags: &[String]) -> Demand {
+    let mut demand = Demand::new();
+    for spec in requirements.iter().filter_map(|it| it.spec.as_ref().ok()) {
+        for (feature, wanted) in eval::demand(spec, tags) {
+            add(&mut demand, feature, wanted);
+        }
+    }
+    demand
 }
 
 fn explain(facts: &mut Facts, missing: &std::collections::BTreeSet<String>, root: &Root) {

@@ -61,6 +61,8 @@ pub struct Bundle {
     pub artifact: Option<String>,
     /// `org.oci-compat.image`: the digest of the image's manifest or index, as the caller of the engine says.
     pub image: Option<String>,
+    /// The whole `config.json`, for what rules may ask of it.
+    pub config: Vec<u8>,
 }
 
 impl Bundle {
@@ -81,7 +83,7 @@ impl Bundle {
         };
         let config: Config = object(&bytes).with_context(|| format!("reading {}", path.display()))?;
         let Annotations { inline, artifact, image } = config.annotations.unwrap_or_default();
-        Ok(Self { inline, artifact, image })
+        Ok(Self { inline, artifact, image, config: bytes })
     }
 }
 
@@ -208,7 +210,9 @@ mod tests {
     fn bundle(text: impl AsRef<[u8]>) -> Result<Bundle, String> {
         let folder = folder("config.json", text);
         let said = |err| format!("{err:#}").replace(&folder.path().display().to_string(), "BUNDLE");
-        Bundle::read(folder.path()).map_err(said)
+        let bundle = Bundle::read(folder.path()).map_err(said)?;
+        assert_eq!(bundle.config, fs::read(folder.path().join("config.json")).expect("the fixture"));
+        Ok(Bundle { config: Vec::new(), ..bundle })
     }
 
     #[test]
@@ -228,6 +232,7 @@ mod tests {
             inline: Some("{}".to_owned()),
             artifact: Some("sha256:1".to_owned()),
             image: Some(String::new()),
+            config: Vec::new(),
         };
         assert_eq!(bundle(text), Ok(expected));
     }

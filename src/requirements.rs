@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::artifact::{Artifact, Digest, Payload, Store, Trouble};
 use crate::check::Requirement;
+use crate::host;
 use crate::input::{self, Bundle};
 use crate::policy::Policy;
 use crate::report::{Origin, Subject};
@@ -23,6 +24,8 @@ pub struct Collected {
     pub subject: Subject,
     /// All of them have to hold.
     pub requirements: Vec<Requirement>,
+    /// The bundle, which rules may ask what it gives the container.
+    pub bundle: Option<host::Bundle>,
     /// What went wrong, each a sentence.
     pub troubles: Vec<String>,
     /// What an operator should know, each a sentence.
@@ -33,7 +36,7 @@ pub struct Collected {
 pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy) -> Collected {
     let mut collected = Collected::default();
     collected.subject.bundle = Some(folder.display().to_string());
-    let bundle = match Bundle::read(folder) {
+    let mut bundle = match Bundle::read(folder) {
         Ok(bundle) => bundle,
         Err(err) => {
             collected.troubles.push(format!("{err:#}"));
@@ -53,6 +56,7 @@ pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy) -> Collected {
     }
     let attached = shelf.attached(folder, &bundle, policy, &mut collected);
     collected.note_trouble(attached);
+    collected.bundle = Some(host::Bundle::new(std::mem::take(&mut bundle.config)));
     collected
 }
 

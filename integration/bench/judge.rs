@@ -14,7 +14,7 @@ use crate::process::median;
 
 pub(crate) fn run(text: &str) -> Result<(), Box<dyn Error>> {
     let requirement = Requirement { origin: Origin::Inline, spec: spec::parse(text.as_bytes()) };
-    let facts = check::gather(std::slice::from_ref(&requirement), &[], &Root::live());
+    let facts = check::gather(std::slice::from_ref(&requirement), &[], &Root::live(), None);
     let spec = requirement.spec?;
     let compiled = spec::compiled::encode(&spec)?;
     println!("\nin process, median of 2,000");

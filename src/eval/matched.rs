@@ -112,8 +112,8 @@ impl RuleMatched {
     /// Whether a term that is met may match more than could be read: other instances, or other names.
     fn is_partial(&self, term: &Term, facts: &Facts) -> bool {
         let may_match_more = |it: &Feature| {
-            it.incomplete.is_some()
-                && (term.name.is_some() || (term.expressions.is_some() && it.instances.is_some()))
+            let may_have_more = term.name.is_some() || (term.expressions.is_some() && it.instances.is_some());
+            (it.incomplete.is_some() && may_have_more) || (!it.doubtful.is_empty() && term.name.is_some())
         };
         self.feature(term, facts).is_some_and(may_match_more)
     }

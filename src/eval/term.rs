@@ -141,7 +141,8 @@ fn judge_element<'a>(term: &'a Term, named: Named<'a>, feature: &Feature, read: 
     let outcomes = [judged_flag, attribute].into_iter().flatten().map(|it| element::judge(test, it));
     let outcome =
         if matches!(test, Test::DoesNotExist) { Outcome::all(outcomes) } else { Outcome::any(outcomes) };
-    finding(term, asked(named), outcome, evidence(flag, attribute, outcome, feature, read))
+    let doubt = doubt_about(feature, name);
+    finding(term, asked(named), outcome, evidence(flag, attribute, outcome, doubt, read))
 }
 
 fn asks_for_value(test: &Test) -> bool {
@@ -151,30 +152,35 @@ fn asks_for_value(test: &Test) -> bool {
 pub(super) fn flag<'a>(feature: &'a Feature, name: &str) -> Element<'a> {
     match feature.flags.as_ref().is_some_and(|it| it.contains(name)) {
         true => Element::Flag,
-        false => missing(feature),
+        false => missing(feature, name),
     }
 }
 
 pub(super) fn attribute<'a>(feature: &'a Feature, name: &str) -> Element<'a> {
     match feature.attributes.as_ref().and_then(|it| it.get(name)) {
         Some(value) => Element::Value(value),
-        None => missing(feature),
+        None => missing(feature, name),
     }
 }
 
-pub(super) fn missing(feature: &Feature) -> Element<'_> {
-    if feature.incomplete.is_some() { Element::Unknown } else { Element::Missing }
+/// Why it cannot be told whether a feature has this element, if it cannot.
+fn doubt_about<'a>(feature: &'a Feature, name: &str) -> Option<&'a Unknown> {
+    feature.doubtful.get(name).or(feature.incomplete.as_ref())
+}
+
+pub(super) fn missing<'a>(feature: &'a Feature, name: &str) -> Element<'a> {
+    if doubt_about(feature, name).is_some() { Element::Unknown } else { Element::Missing }
 }
 
 fn evidence(
     flag: Option<Element<'_>>,
     attribute: Option<Element<'_>>,
     outcome: Outcome,
-    feature: &Feature,
+    doubt: Option<&Unknown>,
     read: &str,
 ) -> Evidence {
     let read = read.to_owned();
-    match (flag, attribute, &feature.incomplete) {
+    match (flag, attribute, doubt) {
         (_, Some(Element::Value(value)), _) if outcome == Outcome::Unknown => {
             Evidence::Unfit { value: value.to_owned(), read }
         }
@@ -196,7 +202,7 @@ fn judge_instance<'a>(
     let (name, test, _) = named;
     let value = instance.attributes.get(name);
     // Of an incomplete feature, it may be this very attribute that could not be read.
-    let element = value.map_or_else(|| missing(feature), |it| Element::Value(it));
+    let element = value.map_or_else(|| missing(feature, name), |it| Element::Value(it));
     let outcome = element::judge(test, element);
     let read = instance.read.clone().unwrap_or_else(|| read.to_owned());
     let count = feature.instances.as_ref().map_or(0, Vec::len);
@@ -220,7 +226,10 @@ fn judge_names<'a>(term: &'a Term, name: &'a Expression, feature: &Feature, read
         count += 1;
     }
     let read = read.to_owned();
-    let (outcome, evidence) = match (fitting, unfit, &feature.incomplete) {
+    let mut doubtful = feature.doubtful.iter();
+    let doubt = doubtful.find(|(it, _)| element::judge(&name.test, Element::Value(it)) != Outcome::Unmet);
+    let doubt = doubt.map(|(_, unknown)| unknown).or(feature.incomplete.as_ref());
+    let (outcome, evidence) = match (fitting, unfit, doubt) {
         (Some(it), ..) => (Outcome::Met, Evidence::Names { count, fitting: Some(it.to_owned()), read }),
         (None, _, Some(unknown)) => (Outcome::Unknown, Evidence::Unknown(unknown.clone())),
         (None, Some(it), None) => (Outcome::Unknown, Evidence::Unfit { value: it.to_owned(), read }),

@@ -93,14 +93,14 @@ fn examine(container: &State, setting: &Setting<'_>) -> Option<(Report, Vec<Situ
 }
 
 fn judge(collected: Collected, setting: &Setting<'_>) -> (Report, Vec<Situation>) {
-    let Collected { subject, requirements, mut troubles, notes } = collected;
+    let Collected { subject, requirements, bundle, mut troubles, notes } = collected;
     let tags = &setting.policy.tags;
     let facts = match Root::at(&setting.options.root) {
         Ok(root) => {
             // What came before is bounded by the timer, and a look at the clock costs a start without requirements two
             // pages.
             root.set_deadline(Instant::now() + setting.deadline());
-            check::gather(&requirements, tags, &root)
+            check::gather(&requirements, tags, &root, bundle.as_ref())
         }
         // Another root's facts would be another host's.
         Err(err) => {

@@ -131,6 +131,21 @@ fn what_does_not_fit_is_refused_unless_policy_says_otherwise() {
 }
 
 #[test]
+fn a_rule_may_ask_what_the_container_is_given() {
+    let place = Place::new(None);
+    let config = serde_json::json!({
+        "annotations": {
+            "org.oci-compat.spec": spec("feature: bundle.capability, matchExpressions: {CAP_NET_ADMIN: {op: Exists}}"),
+        },
+        "process": {"capabilities": {"bounding": ["CAP_CHOWN"]}},
+    });
+    place.write("bundle/config.json", &config.to_string());
+    let message = "oci-compat: refused: capability CAP_NET_ADMIN is not given to the container \
+                   [container-config; oci-compat why c1]\n";
+    assert_eq!(place.decide(&policy("")), (INCOMPATIBLE, message.to_owned()));
+}
+
+#[test]
 fn what_cannot_be_decided_starts_unless_policy_says_otherwise() {
     let unknown = unknown();
     check(Some(&unknown), "", None, &format!("oci-compat: warning: started undecided: {NO_PROBE}"));

@@ -1,7 +1,9 @@
 //! The table of all features that can be read, each described once: for probing, linting and the documentation alike.
 
 use super::{Fact, Probing, Wanted};
-use super::{cpu, device, gpu, iommu, kernel, local, memory, network, pci, rdma, storage, system, usb};
+use super::{
+    bundle, cpu, device, gpu, iommu, kernel, local, memory, network, pci, rdma, storage, system, usb,
+};
 
 /// No closer name is suggested: below this (Jaro–Winkler) the two have little more in common than a domain.
 const SIMILAR: f64 = 0.9;
@@ -91,6 +93,13 @@ const fn probes() -> [Probe; TABLE.len()] {
 }
 
 const TABLE: &[FeatureInfo] = &[
+    bundle::capability::FEATURE,
+    bundle::device::FEATURE,
+    bundle::mount::FEATURE,
+    bundle::namespace::FEATURE,
+    bundle::resource::FEATURE,
+    bundle::rlimit::FEATURE,
+    bundle::seccomp::FEATURE,
     cpu::coprocessor::FEATURE,
     CPU_CPUID,
     cpu::cstate::FEATURE,

@@ -10,6 +10,7 @@ mod probing;
 mod features;
 mod document;
 mod values;
+mod bundle;
 mod cpu;
 mod device;
 mod gpu;
@@ -26,6 +27,7 @@ mod usb;
 #[cfg(test)]
 mod testing;
 
+pub use bundle::{Bundle, add_bundle};
 pub use cpu::level_flags;
 pub use document::{Form, SCHEMA};
 pub use fact::{Demand, Fact, Feature, Instance, Source, Unknown, Wanted};

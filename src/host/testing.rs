@@ -37,6 +37,9 @@ fn elements(feature: &Feature) -> String {
             instance.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
         parts.push(format!("[{}: {}]", instance.read.as_deref().unwrap_or("?"), pairs.join(" ")));
     }
+    for (name, unknown) in &feature.doubtful {
+        parts.push(format!("and perhaps {name}: {}: {}", unknown.read, unknown.reason));
+    }
     if let Some(unknown) = &feature.incomplete {
         parts.push(format!("and maybe more: {}: {}", unknown.read, unknown.reason));
     }

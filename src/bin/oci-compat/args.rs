@@ -72,12 +72,12 @@ pub(crate) enum Command {
 ///
 /// Exit status: 0 compatible, 1 incompatible, 2 usage or trouble, 3 undecided
 #[derive(Debug, clap::Args)]
-#[command(group(ArgGroup::new("subject").required(true).args(["image", "bundle", "spec"])))]
+#[command(group(ArgGroup::new("subject").required(true).multiple(true).args(["image", "bundle", "spec"])))]
 pub(crate) struct Check {
     /// The digest of an image's manifest or index, whose specs are in the store
-    #[arg(value_name = "IMAGE")]
+    #[arg(value_name = "IMAGE", conflicts_with_all = ["bundle", "spec"])]
     pub(crate) image: Option<String>,
-    /// The folder of an OCI bundle
+    /// The folder of an OCI bundle; with --spec, those have to hold as well as its own
     #[arg(long, value_name = "DIR")]
     pub(crate) bundle: Option<PathBuf>,
     /// A spec file, - for stdin; several have to hold together
@@ -106,8 +106,11 @@ pub(crate) struct Probe {
     /// The root folder of the host
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub(crate) root: PathBuf,
+    /// The folder of an OCI bundle, for what it gives its container
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bundle: Option<PathBuf>,
     /// List the features that can be probed, and what each means
-    #[arg(long, conflicts_with_all = ["features", "format"])]
+    #[arg(long, conflicts_with_all = ["features", "bundle", "format"])]
     pub(crate) list: bool,
     /// How to show them
     #[arg(long, value_enum, default_value_t)]

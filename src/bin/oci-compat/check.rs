@@ -27,12 +27,17 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
             common.store.display()
         ));
     }
+    let Collected { subject, requirements, bundle, troubles, notes } = collected;
+    let bundle = bundle.as_ref();
     let facts = match &args.facts {
-        Some(path) => Facts::from_json(&read(path)?)
-            .with_context(|| format!("reading facts from {}", path.display()))?,
-        None => check::gather(&collected.requirements, &args.tags, &Root::at(&args.root)?),
+        Some(path) => {
+            let mut facts = Facts::from_json(&read(path)?)
+                .with_context(|| format!("reading facts from {}", path.display()))?;
+            bundle.into_iter().for_each(|it| check::add_bundle(&mut facts, &requirements, &args.tags, it));
+            facts
+        }
+        None => check::gather(&requirements, &args.tags, &Root::at(&args.root)?, bundle),
     };
-    let Collected { subject, requirements, troubles, notes } = collected;
     let checked = check::judge(&requirements, &args.tags, &facts);
     let is_malformed = checked.iter().any(|it| it.result.is_err());
     let verdict = Verdict::of(checked.iter().filter_map(|it| it.result.as_ref().ok()).map(|it| it.outcome));
@@ -46,12 +51,6 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
 }
 
 fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
-    if let Some(folder) = &args.bundle {
-        let (policy, complaint) = policy::load(&common.config);
-        let mut collected = requirements::of_bundle(folder, &common.store, &policy);
-        collected.notes.extend(complaint);
-        return Ok(collected);
-    }
     if let Some(image) = &args.image {
         let digest = image.rsplit('@').next().unwrap_or(image);
         let digest: Digest = digest.parse().with_context(|| {
@@ -61,7 +60,15 @@ fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
         collected.subject.image = Some(image.clone()).filter(|it| it.contains('@'));
         return Ok(collected);
     }
-    let mut collected = Collected::default();
+    let mut collected = match &args.bundle {
+        Some(folder) => {
+            let (policy, complaint) = policy::load(&common.config);
+            let mut collected = requirements::of_bundle(folder, &common.store, &policy);
+            collected.notes.extend(complaint);
+            collected
+        }
+        None => Collected::default(),
+    };
     for path in &args.spec {
         let origin = Origin::File(path.display().to_string());
         collected.requirements.push(Requirement { origin, spec: spec::parse(&read(path)?) });

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use anyhow::bail;
 use oci_compat::host::{self, Demand, Fact, Facts, Feature, Form, Root, Wanted};
+use oci_compat::input::Bundle;
 use oci_compat::report::printable;
 
 use crate::args::{FactsFormat, Probe};
@@ -17,7 +18,11 @@ pub(crate) fn run(args: &Probe, output: &mut Output) -> anyhow::Result<u8> {
         return Ok(0);
     }
     let root = Root::at(&args.root)?;
-    let mut facts = host::gather(&root, &demand(&args.features)?);
+    let demand = demand(&args.features)?;
+    let mut facts = host::gather(&root, &demand);
+    if let Some(folder) = &args.bundle {
+        host::add_bundle(&mut facts, &host::Bundle::new(Bundle::read(folder)?.config), &demand);
+    }
     facts.origin = Some(host::Origin::of(&root, now()));
     match args.format {
         FactsFormat::Text => output.print(&text(&facts))?,
@@ -114,6 +119,10 @@ fn elements(feature: &Feature, text: &mut String) {
         && is_empty(feature.instances.as_ref().map(Vec::is_empty))
     {
         text.push_str("  (none)\n");
+    }
+    for (name, unknown) in &feature.doubtful {
+        text.push_str(&printable(&format!("  perhaps {name}: {} {}", unknown.read, unknown.reason)));
+        text.push('\n');
     }
     if let Some(unknown) = &feature.incomplete {
         text.push_str(&printable(&format!("  and perhaps more: {} {}", unknown.read, unknown.reason)));

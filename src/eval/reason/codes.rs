@@ -51,10 +51,12 @@ pub enum Code {
     InstanceMissing,
     /// No element has such a name.
     NameMissing,
+    /// The container is not set up as demanded, whatever the host has.
+    ContainerConfig,
 }
 
 /// All codes, with what each means and how to mend it.
-pub const CODES: [(Code, &str, &str); 24] = [
+pub const CODES: [(Code, &str, &str); 25] = [
     (Code::Met, "met", "The expression holds."),
     (
         Code::FactUnknown,
@@ -148,6 +150,12 @@ pub const CODES: [(Code, &str, &str); 24] = [
         "Nothing on this host has all the attributes that are demanded together.",
     ),
     (Code::NameMissing, "name-missing", "No element of the feature has a name that passes the test."),
+    (
+        Code::ContainerConfig,
+        "container-config",
+        "The container is not set up as the image demands: its config.json does not give it the capability, device, limit, \
+         mount, namespace or system call. The host is not to blame: change how the container is run.",
+    ),
 ];
 
 impl Code {
@@ -193,7 +201,8 @@ mod tests {
             Code::ValueDiffers => Some(Code::ValueOutOfRange),
             Code::ValueOutOfRange => Some(Code::InstanceMissing),
             Code::InstanceMissing => Some(Code::NameMissing),
-            Code::NameMissing => None,
+            Code::NameMissing => Some(Code::ContainerConfig),
+            Code::ContainerConfig => None,
         }
     }
 
@@ -227,6 +236,7 @@ mod tests {
                 "value-out-of-range",
                 "instance-missing",
                 "name-missing",
+                "container-config",
             ]
         );
     }

@@ -21,6 +21,7 @@ impl Finding<'_> {
         let feature = &*lower(self.feature);
         let is_unwanted = matches!(self.test, Some(Test::DoesNotExist));
         match (&self.evidence, feature) {
+            _ if feature.starts_with("bundle.") => Code::ContainerConfig,
             (Evidence::NoFeature { .. }, "kernel.loadedmodule") if self.names_a_module() => {
                 Code::ModuleNotLoaded
             }
@@ -118,6 +119,31 @@ impl Finding<'_> {
             ),
             (_, Code::KernelOptionOff | Code::KernelOptionDiffers) => self.option_hint(),
             (_, Code::ModuleUnwanted) => Some(format!("modprobe -r {element}")),
+            (_, Code::ContainerConfig) => self.container_hint(),
+            _ => None,
+        }
+    }
+
+    /// In the words of docker and podman; none where nothing has to be added.
+    fn container_hint(&self) -> Option<String> {
+        if matches!(self.test, Some(Test::DoesNotExist) | None) || self.element.is_empty() {
+            return None;
+        }
+        let element = shown(self.element);
+        match &*lower(self.feature) {
+            "bundle.capability" => Some(format!(
+                "run it with --cap-add={element}; in Kubernetes, add it to securityContext.capabilities"
+            )),
+            "bundle.device" => Some(format!(
+                "run it with --device={element}; in Kubernetes, a device plugin or a resource claim gives it"
+            )),
+            "bundle.seccomp" if self.element != "default_action" => Some(format!(
+                "run it with a seccomp profile that allows {element} (--security-opt seccomp=FILE)"
+            )),
+            "bundle.rlimit" => {
+                let limit = self.element.strip_prefix("RLIMIT_")?.split('.').next()?.to_lowercase();
+                Some(format!("run it with --ulimit {}=SOFT:HARD", shown(&limit)))
+            }
             _ => None,
         }
     }

@@ -102,8 +102,9 @@ impl JudgedTerm<'_> {
         if let Evidence::Nearest { read, .. } = &first.evidence {
             let missing: Vec<_> = named().filter(|it| it.outcome == Outcome::Unmet).map(difference).collect();
             // A facts document does not say where an instance was read.
-            let nearest = match read.rsplit_once('/') {
-                Some((_, name)) => format!("nearest is {}: ", shown(name)),
+            let name = read.strip_prefix("config.json ").or_else(|| Some(read.rsplit_once('/')?.1));
+            let nearest = match name {
+                Some(name) => format!("nearest is {}: ", shown(name)),
                 None => "of the nearest ".to_owned(),
             };
             return format!("{line}; {nearest}{}", missing.join(", "));

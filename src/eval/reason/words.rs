@@ -11,6 +11,11 @@ impl Finding<'_> {
             "kernel.loadedmodule" => ("loaded", "not loaded"),
             "kernel.enabledmodule" => ("loaded or built in", "neither loaded nor built in"),
             "kernel.config" => ("set", "not set"),
+            "bundle.capability" | "bundle.device" => ("given to the container", "not given to the container"),
+            "bundle.namespace" => ("its own, or a joined one", "that of the runtime"),
+            "bundle.seccomp" if self.element != "default_action" => {
+                ("allowed by the container's seccomp filter", "refused by the container's seccomp filter")
+            }
             _ => ("present", "not present"),
         }
     }
@@ -22,6 +27,7 @@ impl Finding<'_> {
             "usb.device" => "USB device",
             "network.device" => "network device",
             "storage.block" => "block device",
+            "bundle.mount" => "mount in the container",
             _ => "instance",
         }
     }
@@ -41,6 +47,11 @@ impl Finding<'_> {
             "cpu.cpuid" => format!("CPU flag {element}"),
             "cpu.model" => format!("CPU {element}"),
             "system.osrelease" => format!("os-release {element}"),
+            "bundle.capability" => format!("capability {element}"),
+            "bundle.device" => format!("device {element}"),
+            "bundle.namespace" => format!("the container's {element} namespace"),
+            "bundle.seccomp" if self.element != "default_action" => format!("system call {element}"),
+            "bundle.seccomp" | "bundle.rlimit" | "bundle.resource" => format!("the container's {element}"),
             feature => format!("{} {element}", shown(feature)),
         }
     }

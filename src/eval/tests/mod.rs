@@ -1,5 +1,6 @@
 //! Rules against facts, and what comes of them.
 
+mod bundle;
 mod demand;
 
 use std::collections::BTreeSet;

@@ -74,7 +74,8 @@ mod tests {
         add("kernel.loadedmodule", Fact::Absent("/proc/modules".to_owned()));
         add("kernel.config", Fact::Unknown(Unknown::new("/proc/config.gz", "is not there")));
         let incomplete = Some(Unknown::new("/lib", "is not there"));
-        let enabled = Feature { incomplete, ..Feature::flags(["a"]) };
+        let doubtful = [("b".to_owned(), Unknown::new("/b", "is hidden"))].into();
+        let enabled = Feature { incomplete, doubtful, ..Feature::flags(["a"]) };
         add("kernel.enabledmodule", Fact::Known(enabled, "/proc/modules".to_owned()));
         let pairs = [("driver", "nvidia"), ("vendor", "10de")];
         let attributes = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
@@ -166,6 +167,7 @@ mod tests {
                 "kernel.config": {"read": "/proc/config.gz", "reason": "is not there"},
                 "kernel.enabledmodule": {"read": "/lib", "reason": "is not there"},
             },
+            "doubtful": {"kernel.enabledmodule": {"b": {"read": "/b", "reason": "is hidden"}}},
             "read": {
                 "cpu.cpuid": "CPUID",
                 "kernel.enabledmodule": "/proc/modules",

@@ -26,6 +26,7 @@ struct Document {
     instances: Option<ByFeature<Vec<Element>>>,
     absent: Option<BTreeMap<String, Place>>,
     unknown: Option<BTreeMap<String, Doubt>>,
+    doubtful: Option<BTreeMap<String, BTreeMap<String, Doubt>>>,
     read: Option<BTreeMap<String, String>>,
 }
 
@@ -69,6 +70,12 @@ struct Doubt {
     reason: String,
 }
 
+impl From<Doubt> for Unknown {
+    fn from(doubt: Doubt) -> Self {
+        Self::new(doubt.read, doubt.reason)
+    }
+}
+
 impl Facts {
     /// Reads our own document, what `nfd export features` writes, or a `NodeFeature` object.
     ///
@@ -95,10 +102,15 @@ impl Document {
         let sets = self.sets()?;
         let mut known = sets.features();
         for (name, doubt) in self.unknown.into_iter().flatten() {
-            let unknown = Unknown::new(doubt.read, doubt.reason);
+            let unknown = Unknown::from(doubt);
             match known.get_mut(&name) {
                 Some(feature) => feature.incomplete = Some(unknown),
                 None => facts.insert(name, Fact::Unknown(unknown)),
+            }
+        }
+        for (name, doubtful) in self.doubtful.into_iter().flatten() {
+            if let Some(feature) = known.get_mut(&name) {
+                feature.doubtful = doubtful.into_iter().map(|(name, it)| (name, it.into())).collect();
             }
         }
         let mut read = self.read.unwrap_or_default();

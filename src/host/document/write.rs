@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::{Form, Host};
-use crate::host::{Fact, Facts, Feature, FeatureInfo, Instance, feature};
+use crate::host::{Fact, Facts, Feature, FeatureInfo, Instance, Unknown, feature};
 
 #[derive(Debug, Default, Serialize)]
 struct Document<'a> {
@@ -43,6 +43,8 @@ struct Element<'a> {
 struct Ours<'a> {
     absent: BTreeMap<&'a str, Place<'a>>,
     unknown: BTreeMap<&'a str, Place<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    doubtful: BTreeMap<&'a str, BTreeMap<&'a str, Place<'a>>>,
     read: BTreeMap<&'a str, &'a str>,
 }
 
@@ -51,6 +53,12 @@ struct Place<'a> {
     read: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+}
+
+impl<'a> Place<'a> {
+    fn of(unknown: &'a Unknown) -> Self {
+        Self { read: &unknown.read, reason: Some(&unknown.reason) }
+    }
 }
 
 impl Facts {
@@ -77,6 +85,10 @@ impl Facts {
                 Fact::Known(feature, read) => {
                     document.add(name, feature, &Part::All);
                     ours.read.insert(name, read);
+                    let doubtful = feature.doubtful.iter().map(|(name, it)| (name.as_str(), Place::of(it)));
+                    if !feature.doubtful.is_empty() {
+                        ours.doubtful.insert(name, doubtful.collect());
+                    }
                     feature.incomplete.as_ref()
                 }
                 Fact::Absent(read) => {
@@ -86,7 +98,7 @@ impl Facts {
                 Fact::Unknown(unknown) => Some(unknown),
             };
             if let Some(unknown) = unknown {
-                ours.unknown.insert(name, Place { read: &unknown.read, reason: Some(&unknown.reason) });
+                ours.unknown.insert(name, Place::of(unknown));
             }
         }
         document.ours = Some(ours);

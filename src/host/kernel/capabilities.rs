@@ -27,7 +27,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
 const LAST: &str = "/proc/sys/kernel/cap_last_cap";
 
 /// By number, as in `linux/capability.h`.
-const NAMES: [&str; 41] = [
+pub(in crate::host) const NAMES: [&str; 41] = [
     "CAP_CHOWN",
     "CAP_DAC_OVERRIDE",
     "CAP_DAC_READ_SEARCH",

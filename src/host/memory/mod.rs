@@ -5,4 +5,4 @@ pub(super) mod numa;
 pub(super) mod nv;
 pub(super) mod swap;
 pub(super) mod total;
-mod quantity;
+pub(super) mod quantity;

@@ -4,7 +4,7 @@
 const LARGER: [&str; 5] = ["Mi", "Gi", "Ti", "Pi", "Ei"];
 
 /// A number of KiB with the largest suffix that leaves a whole number: `2Mi` for 2048, `1536Ki` for 1536.
-pub(super) fn canonical(kib: u64) -> String {
+pub(in crate::host) fn canonical(kib: u64) -> String {
     let (mut number, mut suffix) = (kib, if kib == 0 { "" } else { "Ki" });
     for larger in LARGER {
         if number == 0 || number % 1024 != 0 {

@@ -1,0 +1,138 @@
+//! `bundle.*`: what the container is given, from its `config.json` (runtime-spec, `config.md` and `config-linux.md`).
+//! Says nothing of the host or of this process, and a rule that names none of these features costs nothing.
+
+pub(super) mod capability;
+mod config;
+pub(super) mod device;
+pub(super) mod mount;
+pub(super) mod namespace;
+pub(super) mod resource;
+pub(super) mod rlimit;
+pub(super) mod seccomp;
+#[cfg(test)]
+mod testing;
+
+use super::{Demand, Fact, Facts, Probing, Unknown, Wanted};
+use config::Part;
+
+/// How many the kernel and NFD's integers can count: stands for "no limit".
+const UNLIMITED: &str = "9223372036854775807";
+
+/// A bundle's `config.json` as it was read; it is parsed when a rule names a feature of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bundle {
+    config: Vec<u8>,
+}
+
+impl Bundle {
+    /// The content of a bundle's `config.json`. The caller bounds its size.
+    pub fn new(config: Vec<u8>) -> Self {
+        Self { config }
+    }
+}
+
+/// Reads one feature. An error leaves all of it unknown.
+type Reader = fn(&Part<'_>, &Wanted) -> Result<Fact, Unknown>;
+
+/// By name.
+const READERS: [(&str, Reader); 7] = [
+    ("bundle.capability", capability::read),
+    ("bundle.device", device::read),
+    ("bundle.mount", mount::read),
+    ("bundle.namespace", namespace::read),
+    ("bundle.resource", resource::read),
+    ("bundle.rlimit", rlimit::read),
+    ("bundle.seccomp", seccomp::read),
+];
+
+/// Says what a bundle says of the features that are demanded of it, in place of "no bundle was given".
+pub fn add_bundle(facts: &mut Facts, bundle: &Bundle, demand: &Demand) {
+    let mut demanded = READERS.iter().filter_map(|(name, read)| Some((name, read, demand.get(*name)?)));
+    let Some(first) = demanded.next() else { return };
+    let parsed = serde_json::from_slice(&bundle.config);
+    for (name, read, wanted) in std::iter::once(first).chain(demanded) {
+        let fact = match &parsed {
+            Ok(value) => read(&Part::whole(value), wanted).unwrap_or_else(Fact::Unknown),
+            Err(err) => Fact::Unknown(Unknown::new(config::FILE, format!("is not JSON: {err}"))),
+        };
+        facts.insert(*name, fact);
+    }
+}
+
+/// What is said where there is a host and no bundle.
+fn not_given(_: &Probing<'_>, _: &Wanted) -> Fact {
+    let reason = "was not given: only a container's bundle tells it, as in the hook and `check --bundle`";
+    Fact::Unknown(Unknown::new(config::FILE, reason))
+}
+
+/// A path as the runtimes read it (Go's `filepath.Join("/", path)`): absolute, each name once, nothing but names.
+fn clean(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            name => parts.push(name),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::told_of;
+    use super::*;
+    use crate::host::FEATURES;
+    use crate::host::testing::show;
+
+    #[test]
+    fn every_feature_of_bundles_has_a_reader_and_every_reader_a_feature() {
+        let features: Vec<_> =
+            FEATURES.iter().map(|it| it.name).filter(|it| it.starts_with("bundle.")).collect();
+        let readers: Vec<_> = READERS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(features, readers);
+    }
+
+    #[test]
+    fn without_a_bundle_every_feature_of_bundles_is_unknown() {
+        let host = crate::testing::FakeHost::new().file("/config.json", "{}");
+        for (name, _) in READERS {
+            let expected = "unknown: config.json: was not given: only a container's bundle tells it, as in the hook and \
+                            `check --bundle`";
+            assert_eq!(crate::host::testing::told(&host, name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_at_all_leaves_every_feature_unknown() {
+        for (name, _) in READERS {
+            let expected =
+                "unknown: config.json: is not JSON: EOF while parsing an object at line 1 column 1";
+            assert_eq!(told_of(b"{", name, Wanted::All), expected);
+            let list = "unknown: config.json: is a list, expected an object";
+            assert_eq!(told_of(b"[]", name, Wanted::All), list);
+        }
+    }
+
+    #[test]
+    fn only_what_is_demanded_is_said() {
+        let mut facts = Facts::default();
+        let demand = Demand::from([("bundle.namespace".to_owned(), Wanted::All)]);
+        add_bundle(&mut facts, &Bundle::new(b"{}".to_vec()), &demand);
+        let names: Vec<_> = facts.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["bundle.namespace"]);
+        add_bundle(&mut facts, &Bundle::new(b"oops".to_vec()), &Demand::new());
+        assert_eq!(show(facts.get("bundle.device")), "unknown: : was not read");
+    }
+
+    #[test]
+    fn paths_are_cleaned_as_the_runtimes_do() {
+        let check = |path, expected| assert_eq!(clean(path), expected, "{path:?}");
+        check("/dev/shm", "/dev/shm");
+        check("/dev//shm/.", "/dev/shm");
+        check("dev/shm/", "/dev/shm");
+        check("/dev/../../etc/x", "/etc/x");
+        check("", "/");
+        check("/", "/");
+    }
+}
