@@ -82,11 +82,12 @@ fn the_example_configuration_has_every_key_with_its_default() {
         image_annotation: true,
         tags: vec!["another".to_owned()],
         deadline: std::time::Duration::ZERO,
+        runtimes: Vec::new(),
         ..Policy::default_policy()
     };
     assert_eq!(policy.overlay(&keys.join("\n")), Ok(()));
     assert_eq!(policy, Policy::default_policy());
-    assert_eq!(keys.len(), 8, "{keys:?}");
+    assert_eq!(keys.len(), 9, "{keys:?}");
 }
 
 #[test]

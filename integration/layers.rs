@@ -25,6 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("reports", &["file", "report"]),
     ("lint", &["spec", "host"]),
     ("gate", &["host", "input", "policy", "report", "reports", "requirements", "check", "verdict"]),
+    ("wrapper", &["moment", "file", "gate", "input", "policy", "signals"]),
     ("hook", &["gate", "input", "policy", "report", "signals", "verdict"]),
 ];
 

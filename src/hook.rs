@@ -64,9 +64,7 @@ fn say(message: &str) {
 #[expect(clippy::exit, reason = "a panic must not become the signal by which a runtime stops the container")]
 fn guard_against_panics(status: u8) {
     std::panic::set_hook(Box::new(move |panic| {
-        let place =
-            panic.location().map_or_else(String::new, |it| format!(" at {}:{}", it.file(), it.line()));
-        say(&format!("oci-compat: warning: a defect{place}; please report it [trouble]\n"));
+        say(&gate::defect(panic));
         std::process::exit(i32::from(status));
     }));
 }
@@ -88,7 +86,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Option<Decision>> {
     // The state is read whatever the policy: a runtime may take a broken pipe for a failure.
     Ok(Some(match stdin().and_then(State::read) {
         Ok(state) => gate::decide(&state, &setting),
-        Err(err) => gate::decide_blindly(&format!("{err:#}"), &setting),
+        Err(err) => gate::decide_blindly("", &format!("{err:#}"), &setting),
     }))
 }
 

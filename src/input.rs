@@ -63,6 +63,8 @@ pub struct Bundle {
     pub image: Option<String>,
     /// The whole `config.json`, for what rules may ask of it.
     pub config: Vec<u8>,
+    /// The sandbox that the container says it is: the pause container of a pod, which holds nothing but namespaces.
+    pub sandbox: Option<String>,
 }
 
 impl Bundle {
@@ -82,8 +84,18 @@ impl Bundle {
             bail!("{} is not there; a bundle is a folder with a config.json", path.display());
         };
         let config: Config = object(&bytes).with_context(|| format!("reading {}", path.display()))?;
-        let Annotations { inline, artifact, image } = config.annotations.unwrap_or_default();
-        Ok(Self { inline, artifact, image, config: bytes })
+        let annotations = config.annotations.unwrap_or_default();
+        let sandbox = annotations.sandbox().cloned();
+        let Annotations { inline, artifact, image, .. } = annotations;
+        Ok(Self { inline, artifact, image, config: bytes, sandbox })
+    }
+
+    /// Whether it is a sandbox for sure. Anybody may write annotations, but its id, by which containerd and CRI-O name its
+    /// folder too, is not known before the engine has made it up.
+    pub fn is_sandbox(&self, folder: &Path) -> bool {
+        let is_made_up = |it: &&String| it.len() == 64 && it.bytes().all(|it| it.is_ascii_hexdigit());
+        let sandbox = self.sandbox.as_ref().filter(is_made_up);
+        sandbox.is_some_and(|id| folder.iter().any(|it| it == id.as_str()))
     }
 }
 
@@ -103,6 +115,23 @@ struct Annotations {
     artifact: Option<String>,
     #[serde(rename = "org.oci-compat.image")]
     image: Option<String>,
+    #[serde(rename = "io.kubernetes.cri.container-type")]
+    cri_type: Option<String>,
+    #[serde(rename = "io.kubernetes.cri.sandbox-id")]
+    cri_sandbox: Option<String>,
+    #[serde(rename = "io.kubernetes.cri-o.ContainerType")]
+    crio_type: Option<String>,
+    #[serde(rename = "io.kubernetes.cri-o.SandboxID")]
+    crio_sandbox: Option<String>,
+}
+
+impl Annotations {
+    /// containerd `pkg/cri/annotations`, CRI-O `pkg/annotations`; CRI-O's containers have containerd's annotations as well.
+    fn sandbox(&self) -> Option<&String> {
+        let is = |it: &Option<String>| it.as_deref() == Some("sandbox");
+        let crio = self.crio_sandbox.as_ref().filter(|_| is(&self.crio_type));
+        crio.or(self.cri_sandbox.as_ref().filter(|_| is(&self.cri_type)))
+    }
 }
 
 /// The digests by which the image of an unpacked bundle is known: its manifest's, and those of the indexes on the way
@@ -233,8 +262,36 @@ mod tests {
             artifact: Some("sha256:1".to_owned()),
             image: Some(String::new()),
             config: Vec::new(),
+            sandbox: None,
         };
         assert_eq!(bundle(text), Ok(expected));
+    }
+
+    #[test]
+    fn a_sandbox_is_one_if_its_engine_made_up_its_id() {
+        let id = "5e".repeat(32);
+        let check = |annotations: serde_json::Value, folder: &str, expected: bool| {
+            let bundle =
+                bundle(serde_json::json!({"annotations": annotations}).to_string()).expect("a bundle");
+            assert_eq!(
+                bundle.is_sandbox(Path::new(&folder.replace("ID", &id))),
+                expected,
+                "{annotations} {folder}"
+            );
+        };
+        let cri = serde_json::json!({"io.kubernetes.cri.container-type": "sandbox", "io.kubernetes.cri.sandbox-id": id});
+        let crio = serde_json::json!(
+            {"io.kubernetes.cri-o.ContainerType": "sandbox", "io.kubernetes.cri-o.SandboxID": id});
+        let container = serde_json::json!({"io.kubernetes.cri.container-type": "container", "io.kubernetes.cri.sandbox-id": id});
+        let claims = serde_json::json!({"io.kubernetes.cri.container-type": "sandbox"});
+        let short = serde_json::json!({"io.kubernetes.cri.container-type": "sandbox", "io.kubernetes.cri.sandbox-id": "run"});
+        check(cri.clone(), "/run/containerd/io.containerd.runtime.v2.task/k8s.io/ID", true);
+        check(crio.clone(), "/run/containers/storage/overlay-containers/ID/userdata", true);
+        check(cri, "/run/containerd/io.containerd.runtime.v2.task/k8s.io/other", false);
+        check(crio, "/run/containers/storage/overlay-containers/other/userdata", false);
+        check(container, "/run/containerd/io.containerd.runtime.v2.task/k8s.io/ID", false);
+        check(claims, "/run/containerd/io.containerd.runtime.v2.task/k8s.io/ID", false);
+        check(short, "/run/containerd/io.containerd.runtime.v2.task/moby/ID", false);
     }
 
     #[test]

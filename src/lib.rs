@@ -23,6 +23,7 @@ pub mod reports;
 pub mod signals;
 pub mod gate;
 pub mod hook;
+pub mod wrapper;
 pub mod lint;
 
 #[cfg(test)]

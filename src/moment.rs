@@ -32,6 +32,17 @@ pub fn moment(text: &str) -> Option<Moment> {
     Some((seconds, nanoseconds))
 }
 
+/// The moment as RFC 3339 writes it, in UTC, with microseconds: of texts of the same length, the later one sorts behind.
+///
+/// A year of more than four digits is written as it is.
+pub fn text((seconds, nanoseconds): Moment) -> String {
+    let (year, month, day) = date(seconds.div_euclid(86_400));
+    let second = seconds.rem_euclid(86_400);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    let micros = nanoseconds / 1_000;
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+}
+
 fn number(text: &str, range: Range<usize>) -> Option<i64> {
     let digits = text.get(range)?;
     if digits.bytes().all(|it| it.is_ascii_digit()) { digits.parse().ok() } else { None }
@@ -75,6 +86,18 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
+/// The reverse of [`days`].
+fn date(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (year_of_era + era * 400 + next, month, day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +116,28 @@ mod tests {
         check("2025-05-31T19:30:00-04:30", Some((1_748_736_000, 0)));
         check("2025-06-01T00:00:00.5Z", Some((1_748_736_000, 500_000_000)));
         check("2025-06-01T00:00:00.0000000019Z", Some((1_748_736_000, 1)));
+    }
+
+    #[test]
+    fn moments_are_written_as_they_are_read() {
+        let check = |it: Moment, expected: &str| {
+            assert_eq!(text(it), expected);
+            assert_eq!(moment(expected), Some((it.0, it.1 / 1_000 * 1_000)));
+        };
+        check((0, 0), "1970-01-01T00:00:00.000000Z");
+        check((-1, 999_999_999), "1969-12-31T23:59:59.999999Z");
+        check((1_709_209_845, 1_999), "2024-02-29T12:30:45.000001Z");
+        check((951_868_800, 0), "2000-03-01T00:00:00.000000Z");
+        check((4_107_542_399, 0), "2100-02-28T23:59:59.000000Z");
+        check((4_107_542_400, 0), "2100-03-01T00:00:00.000000Z");
+    }
+
+    #[test]
+    fn every_day_of_a_cycle_of_the_calendar_is_read_back() {
+        for day in -146_097..146_097 {
+            let (year, month, date) = date(day);
+            assert_eq!(days(year, month, date), day);
+        }
     }
 
     #[test]

@@ -71,6 +71,9 @@ pub struct Policy {
     pub tags: Vec<String>,
     /// How long a whole check may take.
     pub deadline: Duration,
+    /// The low-level runtimes that the wrapper may become, the first that is there: names, looked for in `PATH`, or
+    /// absolute paths.
+    pub runtimes: Vec<PathBuf>,
 }
 
 impl Policy {
@@ -85,6 +88,7 @@ impl Policy {
             image_annotation: false,
             tags: Vec::new(),
             deadline: Duration::from_secs(2),
+            runtimes: ["runc", "crun"].map(PathBuf::from).to_vec(),
         }
     }
 
@@ -119,6 +123,7 @@ impl Policy {
         set(&mut self.image_annotation, file.image_annotation);
         set(&mut self.tags, file.tags);
         set(&mut self.deadline, file.deadline_ms.map(|it| Duration::from_millis(it.get())));
+        set(&mut self.runtimes, file.runtimes);
         set(&mut self.incompatible, action.incompatible);
         set(&mut self.undecided, action.undecided);
         set(&mut self.malformed, action.malformed);
@@ -197,6 +202,7 @@ struct File {
     tags: Option<Vec<String>>,
     /// Zero would leave no time to look at anything.
     deadline_ms: Option<NonZeroU64>,
+    runtimes: Option<Vec<PathBuf>>,
     #[serde(default)]
     action: Actions,
 }
@@ -256,7 +262,7 @@ mod tests {
         );
         assert_eq!(
             wrong("\nmod = \"audit\""),
-            "2:1: unknown field `mod`, expected one of `mode`, `image_annotation`, `tags`, `deadline_ms`, `action`"
+            "2:1: unknown field `mod`, expected one of `mode`, `image_annotation`, `tags`, `deadline_ms`, `runtimes`, `action`"
         );
         assert_eq!(
             wrong("deadline_ms = \"2s\""),
@@ -311,8 +317,7 @@ mod tests {
             let opening = "the configuration is broken, so that nothing is refused (audit mode): ";
             assert_eq!(complaint, Some(format!("{opening}{expected}")));
         };
-        let unknown =
-            "unknown field `a`, expected one of `mode`, `image_annotation`, `tags`, `deadline_ms`, `action`";
+        let unknown = "unknown field `a`, expected one of `mode`, `image_annotation`, `tags`, `deadline_ms`, `runtimes`, `action`";
         check(&[("config.toml", b"a = 1")], &format!("ETC/config.toml:1:1: {unknown}"));
         check(
             &[("config.toml", b"action.trouble = \"refuse\""), ("config.toml.d/1.toml", b"\n a = 1")],

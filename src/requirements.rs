@@ -43,6 +43,9 @@ pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy) -> Collected {
             return collected;
         }
     };
+    if bundle.is_sandbox(folder) {
+        return collected;
+    }
     if let Some(text) = &bundle.inline {
         collected
             .requirements

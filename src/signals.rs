@@ -1,7 +1,7 @@
 //! The process's signals: a mask without leftovers, and a timer that ends reads which would block. The only place that
 //! tells the kernel about signals.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal};
 
@@ -40,10 +40,118 @@ pub fn interrupt_after(after: Duration) -> nix::Result<()> {
     nix::errno::Errno::result(status).map(|_| ())
 }
 
+/// What a caller had set of all that a check changes: a program that follows in this process has to find it as it was.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    mask: SigSet,
+    pipe: SigAction,
+    alarm: SigAction,
+    timer: libc::itimerval,
+    since: Instant,
+}
+
+impl Kept {
+    /// Sets it aside: the deadline's signal gets through, and a broken pipe is an error to be handled. Signals that the
+    /// caller has blocked stay so: the program that follows is the one that they are meant for.
+    ///
+    /// # Errors
+    ///
+    /// None that are known: the arguments are valid.
+    #[expect(unsafe_code, reason = "neither sigaction(2) nor getitimer(2) has a safe wrapper")]
+    pub fn aside() -> nix::Result<Self> {
+        let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+        let mut timer = libc::itimerval { it_value: NEVER, it_interval: NEVER };
+        // SAFETY: the pointer is to a live value.
+        nix::errno::Errno::result(unsafe { libc::getitimer(libc::ITIMER_REAL, &raw mut timer) })?;
+        // SAFETY: no handler is installed, so nothing can run in the context of a signal.
+        let pipe = unsafe { signal::sigaction(Signal::SIGPIPE, &ignore) }?;
+        // SAFETY: as above.
+        let alarm = unsafe { signal::sigaction(Signal::SIGALRM, &ignore) }?;
+        let mut mask = SigSet::empty();
+        signal::sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&SigSet::from(Signal::SIGALRM)), Some(&mut mask))?;
+        Ok(Self { mask, pipe, alarm, timer, since: Instant::now() })
+    }
+
+    /// Puts everything back, the timer first: what it has sent by then is still for us.
+    ///
+    /// # Errors
+    ///
+    /// None that are known: the arguments are those that the kernel gave.
+    #[expect(unsafe_code, reason = "neither sigaction(2) nor setitimer(2) has a safe wrapper")]
+    pub fn restore(&self) -> nix::Result<()> {
+        let timer = libc::itimerval { it_value: self.left(), ..self.timer };
+        // SAFETY: the first pointer is to a live value, and the second may be null (setitimer(2)).
+        let status = unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
+        nix::errno::Errno::result(status)?;
+        // SAFETY: no handler of ours is installed; what the caller had is none either, or exec(2) would have reset it.
+        unsafe { signal::sigaction(Signal::SIGALRM, &self.alarm) }?;
+        // SAFETY: as above.
+        unsafe { signal::sigaction(Signal::SIGPIPE, &self.pipe) }?;
+        signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask), None)
+    }
+
+    /// What is left of the caller's own timer.
+    fn left(&self) -> libc::timeval {
+        let libc::timeval { tv_sec, tv_usec } = self.timer.it_value;
+        if (tv_sec, tv_usec) == (0, 0) {
+            return NEVER;
+        }
+        let whole =
+            Duration::from_secs(tv_sec.unsigned_abs()) + Duration::from_micros(tv_usec.unsigned_abs());
+        timeval(whole.saturating_sub(self.since.elapsed()))
+    }
+}
+
+/// A timer with this value is not set.
+const NEVER: libc::timeval = libc::timeval { tv_sec: 0, tv_usec: 0 };
+
 extern "C" fn nothing(_: libc::c_int) {}
 
 /// At least a microsecond: zero would disarm the timer.
 fn timeval(time: Duration) -> libc::timeval {
     let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
     libc::timeval { tv_sec: seconds, tv_usec: libc::suseconds_t::from(time.subsec_micros().max(1)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The only test that touches the process's signals.
+    #[test]
+    fn what_is_set_aside_is_put_back() {
+        let mut before = SigSet::empty();
+        signal::sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::from(Signal::SIGUSR2)), Some(&mut before))
+            .expect("a mask");
+        let kept = Kept::aside().expect("signals");
+        interrupt_after(Duration::from_secs(60)).expect("a timer");
+        kept.restore().expect("signals");
+        let mut after = SigSet::empty();
+        signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), Some(&mut after)).expect("a mask");
+        before.add(Signal::SIGUSR2);
+        assert_eq!(after, before);
+        let again = Kept::aside().expect("signals");
+        assert_eq!((again.timer.it_value.tv_sec, again.timer.it_value.tv_usec), (0, 0));
+        let handlers = |it: &Kept| format!("{:?} {:?}", it.alarm.handler(), it.pipe.handler());
+        assert_eq!(handlers(&again), handlers(&kept));
+        again.restore().expect("signals");
+    }
+
+    #[test]
+    fn a_timer_of_the_caller_goes_on() {
+        let left = |seconds, since| {
+            let timer = libc::itimerval {
+                it_value: libc::timeval { tv_sec: seconds, tv_usec: 5 },
+                it_interval: NEVER,
+            };
+            let action = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+            let it = Kept { mask: SigSet::empty(), pipe: action, alarm: action, timer, since }.left();
+            (it.tv_sec, it.tv_usec)
+        };
+        let now = Instant::now();
+        assert_eq!(left(0, now + Duration::from_secs(60)), (0, 5));
+        let past = now.checked_sub(Duration::from_secs(2)).expect("a clock that has run for a while");
+        assert_eq!(left(1, past), (0, 1), "it has gone off meanwhile: it does so at once");
+        assert!((50..=58).contains(&left(60, past).0));
+    }
 }

@@ -1,25 +1,13 @@
-//! The runtime wrapper: becomes the low-level runtime. It checks nothing yet; use the hook.
+//! The runtime wrapper. Starts without Rust's runtime, like the hook: it would change how signals are handled, and the
+//! low-level runtime that follows in this process has to find them as the caller has left them.
 
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode};
+#![no_main]
 
-/// The first of these in `PATH` is the runtime.
-const RUNTIMES: [&str; 2] = ["runc", "crun"];
+use std::ffi::{c_char, c_int};
 
-/// The same process, file descriptors and arguments: whoever started the wrapper deals with the runtime from then on.
-#[expect(clippy::disallowed_methods, reason = "the low-level runtime is what a wrapper executes")]
-#[expect(clippy::print_stderr, reason = "an entry point reports its failure")]
-fn main() -> ExitCode {
-    for runtime in RUNTIMES {
-        let err = Command::new(runtime).args(std::env::args_os().skip(1)).exec();
-        if err.kind() != std::io::ErrorKind::NotFound {
-            eprintln!("oci-compat-runtime: starting {runtime}: {err}");
-            return ExitCode::FAILURE;
-        }
-    }
-    eprintln!(
-        "oci-compat-runtime: there is no low-level runtime in PATH; install one of {}",
-        RUNTIMES.join(", ")
-    );
-    ExitCode::FAILURE
+/// Called by the C library.
+#[expect(unsafe_code, reason = "the C library knows this function by its name")]
+#[unsafe(no_mangle)]
+pub extern "C" fn main(_argc: c_int, _argv: *const *const c_char) -> c_int {
+    c_int::from(oci_compat::wrapper::main())
 }

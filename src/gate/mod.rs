@@ -5,6 +5,7 @@ mod options;
 #[cfg(test)]
 mod tests;
 
+use std::panic::PanicHookInfo;
 use std::time::{Duration, Instant};
 
 use crate::check;
@@ -36,6 +37,8 @@ pub struct Setting<'a> {
 pub enum Caller {
     /// A runtime, of its hook.
     Hook,
+    /// An engine, of what it takes for its runtime.
+    Wrapper,
 }
 
 /// What is done with a container, and what is said about it.
@@ -65,21 +68,27 @@ pub fn decide(container: &State, setting: &Setting<'_>) -> Decision {
     };
     let decision = match found {
         None => Decision::go_on(),
-        Some((report, situations)) => conclude(report, &situations, Some(&container.id), setting),
+        Some((report, situations)) => conclude(report, &situations, setting),
     };
     decision.complaining(setting)
 }
 
-/// Decides on a container of which nothing can be known: why not, is the trouble.
-pub fn decide_blindly(trouble: &str, setting: &Setting<'_>) -> Decision {
+/// Decides on a container of which nothing can be known but perhaps its id: why not, is the trouble.
+pub fn decide_blindly(id: &str, trouble: &str, setting: &Setting<'_>) -> Decision {
     let decision = match setting.policy.mode {
         Mode::Off => Decision::go_on(),
         Mode::Enforce | Mode::Audit => {
-            let report = Report::trouble(Subject::default(), trouble);
-            conclude(report, &[Situation::Trouble], None, setting)
+            let subject = Subject { container: some(id), ..Subject::default() };
+            conclude(Report::trouble(subject, trouble), &[Situation::Trouble], setting)
         }
     };
     decision.complaining(setting)
+}
+
+/// What is said of a defect of ours.
+pub fn defect(panic: &PanicHookInfo<'_>) -> String {
+    let place = panic.location().map_or_else(String::new, |it| format!(" at {}:{}", it.file(), it.line()));
+    format!("oci-compat: warning: a defect{place}; please report it [trouble]\n")
 }
 
 /// The report, and every situation that the container is in, the gravest first; `None` if nothing is demanded.
@@ -88,8 +97,12 @@ fn examine(container: &State, setting: &Setting<'_>) -> Option<(Report, Vec<Situ
     if collected.requirements.is_empty() && collected.troubles.is_empty() {
         return None;
     }
-    collected.subject.container = Some(container.id.clone()).filter(|it| !it.is_empty());
+    collected.subject.container = some(&container.id);
     Some(judge(collected, setting))
+}
+
+fn some(id: &str) -> Option<String> {
+    Some(id).filter(|it| !it.is_empty()).map(str::to_owned)
 }
 
 fn judge(collected: Collected, setting: &Setting<'_>) -> (Report, Vec<Situation>) {
@@ -124,12 +137,7 @@ fn judge(collected: Collected, setting: &Setting<'_>) -> (Report, Vec<Situation>
 
 /// Applies the policy, and leaves a report on everything that is not plainly compatible: the one place where a decision
 /// is made.
-fn conclude(
-    mut report: Report,
-    situations: &[Situation],
-    id: Option<&str>,
-    setting: &Setting<'_>,
-) -> Decision {
+fn conclude(mut report: Report, situations: &[Situation], setting: &Setting<'_>) -> Decision {
     let policy = setting.policy;
     let gravest = situations.first().copied().unwrap_or(Situation::NoRequirements);
     if matches!(gravest, Situation::NoRequirements | Situation::Judged(Verdict::Compatible)) {
@@ -137,9 +145,8 @@ fn conclude(
     }
     let refused = situations.iter().copied().find(|it| policy.action(*it) == Action::Refuse);
     report.action = Some(if refused.is_some() { "refuse" } else { "start" }.to_owned());
-    let unwritten = id
-        .filter(|it| !it.is_empty())
-        .and_then(|id| reports::write(&setting.options.reports, id, &report).err());
+    let id = report.subject.container.as_deref();
+    let unwritten = id.and_then(|id| reports::write(&setting.options.reports, id, &report).err());
     let mut message = report::message(&report, opening(situations, gravest, policy));
     if let Some(err) = unwritten {
         let lines = message.lines().map(str::to_owned);

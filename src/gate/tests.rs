@@ -239,7 +239,7 @@ fn the_same_container_is_told_the_same_each_time() {
 #[test]
 fn a_state_that_cannot_be_read_is_trouble_without_a_report() {
     let place = Place::new(None);
-    let decision = decide_blindly("no state", &setting(&place.options(), &policy("")));
+    let decision = decide_blindly("", "no state", &setting(&place.options(), &policy("")));
     assert_eq!(
         (decision.refused, decision.message.as_str()),
         (None, "oci-compat: warning: started unchecked: no state [trouble]\n")
@@ -254,7 +254,7 @@ fn a_broken_configuration_is_told_with_every_decision() {
         let options = place.options();
         let setting = Setting { complaint, ..setting(&options, policy) };
         let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle") };
-        (decide(&state, &setting).message, decide_blindly("no state", &setting).message)
+        (decide(&state, &setting).message, decide_blindly("", "no state", &setting).message)
     };
     let warning = "oci-compat: warning: the configuration is broken\n";
     let blind = format!("{warning}oci-compat: warning: started unchecked: no state [trouble]\n");
@@ -268,5 +268,5 @@ fn nothing_is_looked_at_where_the_check_is_off() {
     let off = policy("mode = \"off\"\naction.trouble = \"refuse\"");
     let place = Place::new(Some("[]"));
     assert_eq!(place.decide(&off), (None, String::new()));
-    assert_eq!(decide_blindly("no state", &setting(&place.options(), &off)).message, "");
+    assert_eq!(decide_blindly("", "no state", &setting(&place.options(), &off)).message, "");
 }

@@ -1,0 +1,137 @@
+//! The runtime wrapper: checks a container that is to be made, and becomes the low-level runtime, which makes it. For
+//! every other command it becomes the runtime at once. Never starts a process, and nothing of ours stops a container but
+//! a refusal.
+
+mod words;
+mod call;
+mod runtime;
+mod log;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::file;
+use crate::gate::{self, Caller, Decision, Setting};
+use crate::input::State;
+use crate::moment;
+use crate::policy::{self, Action, Situation};
+use crate::signals::{self, Kept};
+
+use call::{Call, Command, Creation};
+use runtime::Choice;
+
+/// Engines tell refusals apart by their text only.
+const REFUSED: u8 = 1;
+
+/// Runs the wrapper of this process. Returns only if no runtime follows: with the exit status.
+pub fn main() -> u8 {
+    let mut words = std::env::args_os();
+    let called = words.next().unwrap_or_default();
+    let call = Call::parse(words.collect());
+    let choice = Choice::new(&called, path().as_deref(), call.link.as_deref());
+    if let Some(creation) = &call.creation
+        && let Err(refusal) = check(creation, &call, &choice)
+    {
+        log::tell(&call.log, &refusal, &now());
+        return REFUSED;
+    }
+    follow(&call, &choice)
+}
+
+#[expect(clippy::disallowed_methods, reason = "an entry point has to know where programs are")]
+fn path() -> Option<OsString> {
+    std::env::var_os("PATH")
+}
+
+fn now() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    moment::text((i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos()))
+}
+
+/// Becomes the runtime, or says why that is not possible.
+fn follow(call: &Call, choice: &Choice) -> u8 {
+    let err = choice.become_runtime(&call.args);
+    log::tell(&call.log, &format!("oci-compat-runtime: {err:#}\n"), &now());
+    REFUSED
+}
+
+/// Checks the container: an error is what to say about its refusal. Else the process is as its caller has made it, so that
+/// the runtime can follow.
+fn check(creation: &Creation, call: &Call, choice: &Choice) -> Result<(), String> {
+    // None of this is known to fail. Without signals there would be no deadline, and then rather no check.
+    let Ok(kept) = Kept::aside() else { return Ok(()) };
+    let decision = decide(creation, call, choice, &kept);
+    // A started container's stderr is its own as soon as an engine is in between: it is told what people ought to see.
+    if decision.refused.is_none() && creation.command == Command::Run {
+        log::say(&decision.message);
+    }
+    match decision.refused {
+        Some(_) => Err(decision.message),
+        None => {
+            // As above.
+            let _never_fails = kept.restore();
+            Ok(())
+        }
+    }
+}
+
+fn decide(creation: &Creation, call: &Call, choice: &Choice, kept: &Kept) -> Decision {
+    survive_panics(Action::Start, call, choice, kept);
+    let (policy, broken) = policy::load(&call.options.config);
+    survive_panics(policy.action(Situation::Trouble), call, choice, kept);
+    let unsettled = match broken {
+        // What a broken configuration would have said is not known: the runtime remains the one that it was.
+        Some(_) => None,
+        None => choice.settle(&policy.runtimes).err().map(|err| format!("{err:#}")),
+    };
+    let complaint = broken.or_else(|| call.complaint.clone()).or(unsettled);
+    let setting = Setting {
+        caller: Caller::Wrapper,
+        options: &call.options,
+        policy: &policy,
+        complaint: complaint.as_deref(),
+    };
+    // As in `check`.
+    let _never_fails = signals::interrupt_after(setting.deadline());
+    decide_under(creation, &setting)
+}
+
+fn decide_under(creation: &Creation, setting: &Setting<'_>) -> Decision {
+    let id = creation.id.to_string_lossy().into_owned();
+    if creation.is_configured_elsewhere {
+        let trouble =
+            "option --config names another file than the bundle's config.json: it was not looked at";
+        return gate::decide_blindly(&id, trouble, setting);
+    }
+    let bundle = creation.bundle.as_deref().unwrap_or(Path::new("."));
+    match std::path::absolute(bundle) {
+        Ok(bundle) => gate::decide(&State { id, bundle }, setting),
+        Err(err) => {
+            let trouble = format!("the working directory {}", file::explain_io(&err));
+            gate::decide_blindly(&id, &trouble, setting)
+        }
+    }
+}
+
+/// A defect of ours must not stop a container, unless policy wants trouble to do so.
+#[expect(clippy::exit, reason = "there is nothing to go back to after a panic")]
+fn survive_panics(trouble: Action, call: &Call, choice: &Choice, kept: &Kept) {
+    let (call, choice, kept) = (call.clone(), choice.clone(), kept.clone());
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = gate::defect(panic);
+        let status = match trouble {
+            Action::Refuse => {
+                log::tell(&call.log, &message, &now());
+                REFUSED
+            }
+            Action::Start => {
+                log::say(&message);
+                // As in `check`.
+                let _never_fails = kept.restore();
+                follow(&call, &choice)
+            }
+        };
+        std::process::exit(i32::from(status));
+    }));
+}
