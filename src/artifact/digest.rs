@@ -26,6 +26,11 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The digest of which these are the hexadecimal digits, as in a file's name.
+    pub fn from_hex(hex: &str) -> Option<Self> {
+        format!("{PREFIX}{hex}").parse().ok()
+    }
+
     /// The 64 hexadecimal digits without the algorithm: a name for a file.
     pub fn hex(&self) -> String {
         self.to_string().split_off(PREFIX.len())

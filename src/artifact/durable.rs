@@ -7,8 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
-use nix::dir::Dir;
+use anyhow::{Context, anyhow, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
 use nix::sys::stat::{self, Mode};
@@ -19,7 +18,11 @@ use super::trouble::{io_reason, reason};
 use super::{BLOBS, COMPILED, SUBJECTS};
 
 /// How every unfinished file's name starts: nothing that a reader would look up.
-const TEMPORARY: &str = ".tmp-";
+pub(super) const TEMPORARY: &str = ".tmp-";
+/// Every folder that has files of ours.
+const FOLDERS: [&str; 4] = [".", BLOBS, SUBJECTS, COMPILED];
+/// Beyond so many files at once, one call for the whole file system is faster than one for each.
+const FEW: usize = 8;
 /// Hooks of rootless containers read the store as ordinary users, whatever umask the writer had.
 const FILE_MODE: Mode = Mode::from_bits_truncate(0o644);
 const FOLDER_MODE: Mode = Mode::from_bits_truncate(0o755);
@@ -41,44 +44,95 @@ impl Put {
             folder => format!("{folder}/{}", self.name),
         }
     }
+
+    /// What could not be read back is not written.
+    pub(super) fn fits(&self, most: u64) -> anyhow::Result<()> {
+        let size = self.bytes.len();
+        ensure!(
+            u64::try_from(size)? <= most,
+            "{} would have {size} bytes, at most {most} are read",
+            self.path()
+        );
+        Ok(())
+    }
 }
 
-/// Puts a file in its place; `serial` tells this writer's temporary files apart. Returns when it is on the disk.
-pub(super) fn put(store: &Folder, put: &Put, serial: u32) -> anyhow::Result<()> {
-    let folder = make_folders(store, put.folder)?;
-    let temporary = format!("{TEMPORARY}{}-{serial}", std::process::id());
-    let written = write(&folder, &temporary, &put.bytes).and_then(|()| {
-        fcntl::renameat(&folder, temporary.as_str(), &folder, put.name.as_str()).map_err(reason)?;
-        fsync(&folder).map_err(reason)
-    });
-    if written.is_err() {
-        // The write's own failure is what gets reported; if this fails too, the next writer sweeps the file away.
-        let _swept = unlinkat(&folder, temporary.as_str(), UnlinkatFlags::NoRemoveDir);
+/// Puts files in their places; `serial` tells this writer's temporary files apart. Returns when all are on the disk: before
+/// that, a power cut leaves each of them old or new.
+pub(super) fn put_all(store: &Folder, puts: &[Put], serial: &mut u32) -> anyhow::Result<()> {
+    for folder in FOLDERS {
+        let puts: Vec<&Put> = puts.iter().filter(|it| it.folder == folder).collect();
+        if !puts.is_empty() {
+            put_into(store, folder, &puts, serial).context("writing to the store")?;
+        }
     }
-    written
-        .map_err(|it| anyhow!("{} {it}", store.full(&put.path()).display()))
-        .context("writing to the store")
+    Ok(())
+}
+
+fn put_into(store: &Folder, name: &str, puts: &[&Put], serial: &mut u32) -> anyhow::Result<()> {
+    let folder = make_folders(store, name)?;
+    let temporaries: Vec<(String, &Put)> = puts
+        .iter()
+        .map(|put| {
+            *serial += 1;
+            (format!("{TEMPORARY}{}-{serial}", std::process::id()), *put)
+        })
+        .collect();
+    let done = place(store, &folder, &temporaries);
+    if done.is_err() {
+        for (temporary, _) in &temporaries {
+            // The first failure is what gets reported; if this fails too, the next writer sweeps the file away.
+            let _swept = unlinkat(&folder, temporary.as_str(), UnlinkatFlags::NoRemoveDir);
+        }
+    }
+    done
+}
+
+fn place(store: &Folder, folder: &OwnedFd, temporaries: &[(String, &Put)]) -> anyhow::Result<()> {
+    let wrong = |put: &Put, it: String| anyhow!("{} {it}", store.full(&put.path()).display());
+    let is_many = temporaries.len() > FEW;
+    for (temporary, put) in temporaries {
+        write(folder, temporary, &put.bytes, !is_many).map_err(|it| wrong(put, it))?;
+    }
+    let whole = |errno| anyhow!("{} {}", store.path().display(), reason(errno));
+    if is_many {
+        syncfs(folder).map_err(whole)?;
+    }
+    for (temporary, put) in temporaries {
+        fcntl::renameat(folder, temporary.as_str(), folder, put.name.as_str())
+            .map_err(|errno| wrong(put, reason(errno)))?;
+    }
+    fsync(folder).map_err(whole)
+}
+
+/// Removes files of one folder, which need not be there. Returns when they are gone from the disk.
+pub(super) fn remove(store: &Folder, name: &str, files: &[String]) -> anyhow::Result<()> {
+    let wrong = |file: &str, errno| anyhow!("{} {}", store.full(name).join(file).display(), reason(errno));
+    let folder = match open_folder(store, name) {
+        Err(Errno::ENOENT) => return Ok(()),
+        found => found.map_err(|errno| wrong("", errno)).context("removing from the store")?,
+    };
+    for file in files {
+        match unlinkat(&folder, file.as_str(), UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(wrong(file, errno)).context("removing from the store"),
+        }
+    }
+    fsync(&folder).map_err(|errno| wrong("", errno)).context("removing from the store")
 }
 
 /// Removes what writers left behind that were killed. Only for the holder of the lock.
 pub(super) fn sweep(store: &Folder) -> anyhow::Result<()> {
-    for name in [".", BLOBS, SUBJECTS, COMPILED] {
-        let wrong = |errno| anyhow!("{} {}", store.full(name).display(), reason(errno));
-        let mut folder = match store.resolve(name, OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
-            Ok(fd) => Dir::from_fd(fd).map_err(wrong)?,
-            Err(Errno::ENOENT) => continue,
-            Err(errno) => return Err(wrong(errno)).context("looking for unfinished files"),
-        };
-        let mut leftovers = Vec::new();
-        for entry in folder.iter() {
-            let name = entry.map_err(wrong)?.file_name().to_owned();
-            if name.to_bytes().starts_with(TEMPORARY.as_bytes()) {
-                leftovers.push(name);
-            }
-        }
-        for leftover in leftovers {
-            log::debug!("removing {leftover:?}, which a killed writer left in {name} of the store");
-            unlinkat(&folder, leftover.as_c_str(), UnlinkatFlags::NoRemoveDir).map_err(wrong)?;
+    for folder in FOLDERS {
+        let names = store.names(folder).context("looking for unfinished files")?;
+        let leftovers: Vec<_> = names
+            .iter()
+            .filter(|it| it.to_bytes().starts_with(TEMPORARY.as_bytes()))
+            .map(|it| it.to_string_lossy().into_owned())
+            .collect();
+        if !leftovers.is_empty() {
+            log::debug!("removing {leftovers:?}, which a killed writer left in {folder} of the store");
+            remove(store, folder, &leftovers)?;
         }
     }
     Ok(())
@@ -100,13 +154,13 @@ pub(super) fn make_store(path: &Path) -> anyhow::Result<()> {
     made.map_err(|err| anyhow!("{} {}", path.display(), io_reason(&err))).context("making a store")
 }
 
-fn write(folder: &OwnedFd, name: &str, bytes: &[u8]) -> Result<(), String> {
+fn write(folder: &OwnedFd, name: &str, bytes: &[u8], is_synced: bool) -> Result<(), String> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let mut file =
         File::from(fcntl::openat(folder, name, flags, Mode::S_IRUSR | Mode::S_IWUSR).map_err(reason)?);
     file.write_all(bytes).map_err(|err| io_reason(&err))?;
     stat::fchmod(&file, FILE_MODE).map_err(reason)?;
-    fsync(&file).map_err(reason)
+    if is_synced { fsync(&file).map_err(reason) } else { Ok(()) }
 }
 
 /// Opens a folder in the store; it and those above it are made where they are missing.
@@ -147,6 +201,10 @@ mod tests {
         (dir, store)
     }
 
+    fn put(store: &Folder, put: Put) -> anyhow::Result<()> {
+        put_all(store, &[put], &mut 0)
+    }
+
     fn file(name: &str, bytes: &[u8]) -> Put {
         Put { folder: SUBJECTS, name: name.to_owned(), bytes: bytes.to_owned() }
     }
@@ -155,7 +213,7 @@ mod tests {
     fn a_file_is_replaced_as_a_whole_and_nothing_else_is_left() {
         let (dir, store) = empty();
         for content in ["old", "new, and longer", ""] {
-            put(&store, &file("it", content.as_bytes()), 1).unwrap();
+            put(&store, file("it", content.as_bytes())).unwrap();
             assert_eq!(fs::read_to_string(dir.path().join("subjects/it")).unwrap(), content);
             assert_eq!(fs::read_dir(dir.path().join("subjects")).unwrap().count(), 1);
         }
@@ -167,7 +225,7 @@ mod tests {
         fs::write(dir.path().join("victim"), "untouched").unwrap();
         make_folders(&store, SUBJECTS).unwrap();
         std::os::unix::fs::symlink("../victim", dir.path().join("subjects/it")).unwrap();
-        put(&store, &file("it", b"new"), 1).unwrap();
+        put(&store, file("it", b"new")).unwrap();
         assert_eq!(fs::read_to_string(dir.path().join("victim")).unwrap(), "untouched");
         assert_eq!(fs::read_to_string(dir.path().join("subjects/it")).unwrap(), "new");
     }
@@ -177,7 +235,7 @@ mod tests {
         let (dir, store) = empty();
         make_folders(&store, SUBJECTS).unwrap();
         fs::create_dir_all(dir.path().join("subjects/it/full")).unwrap();
-        let err = put(&store, &file("it", b"new"), 1).unwrap_err();
+        let err = put(&store, file("it", b"new")).unwrap_err();
         let path = dir.path().join("subjects/it");
         assert_eq!(
             format!("{err:#}"),

@@ -1,11 +1,13 @@
 //! The door to the store's files for those who read. Never follows a link, leaves the store's folder, or reads what
 //! anybody but root and this user could have written.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{self, AtFlags, OFlag, OpenHow, ResolveFlag};
 use nix::sys::stat::{self, FileStat, Mode, SFlag};
@@ -82,6 +84,30 @@ impl Folder {
             }
             _ => Err(self.damaged(relative, format!("has {} bytes, expected at most {most}", found.st_size))),
         }
+    }
+
+    /// The names in a folder, sorted; none if it is not there.
+    pub(super) fn names(&self, relative: &str) -> Result<Vec<CString>, Trouble> {
+        let wrong = |errno| unreadable(&self.full(relative), errno);
+        let mut folder = match self.resolve(relative, OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
+            Ok(fd) => Dir::from_fd(fd).map_err(wrong)?,
+            Err(Errno::ENOENT) => return Ok(Vec::new()),
+            Err(errno) => return Err(wrong(errno)),
+        };
+        let mut names = Vec::new();
+        for entry in folder.iter() {
+            names.push(entry.map_err(wrong)?.file_name().to_owned());
+        }
+        names.retain(|it| !matches!(it.to_bytes(), b"." | b".."));
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// The number of bytes of a file.
+    pub(super) fn size(&self, relative: &str) -> Result<u64, Trouble> {
+        let found = stat::fstatat(&self.fd, relative, AtFlags::AT_SYMLINK_NOFOLLOW)
+            .map_err(|errno| unreadable(&self.full(relative), errno))?;
+        Ok(u64::try_from(found.st_size).unwrap_or(0))
     }
 
     /// A file that is not what was stored.

@@ -1,5 +1,5 @@
-//! Finds compatibility artifacts in an OCI image layout that somebody else made: a folder from `skopeo`, `oras`, `podman
-//! artifact`. Verifies every blob before anything reads it, and never writes.
+//! Finds compatibility artifacts in an OCI image layout that somebody else made: a folder or a tar file from `skopeo`,
+//! `oras`, `podman artifact`. Verifies every blob before anything reads it, and never writes.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail, ensure};
 use oci_spec::image::{ANNOTATION_REF_NAME, Descriptor, ImageIndex, MediaType};
 
+use super::archive::Archive;
 use super::build::{EMPTY, descriptor};
 use super::digest::shorten;
 use super::manifest::{self, ARTIFACT_TYPES, Manifest, json_reason};
@@ -38,11 +39,56 @@ pub struct Found {
 /// If there is none, if one is damaged or breaks the rules, if one says to be about another image than `subject`, or if
 /// neither it nor the caller says what it is about.
 pub fn find(reference: &OsStr, subject: Option<&Digest>) -> anyhow::Result<Vec<Found>> {
-    let (folder, tag) = split(reference);
-    let layout = Layout { folder };
-    layout
-        .find(tag.as_deref(), subject)
-        .with_context(|| format!("reading layout {}", layout.folder.display()))
+    let (path, tag) = split(reference);
+    Source::open(&path)
+        .and_then(|source| Layout { source: &source }.find(tag.as_deref(), subject))
+        .with_context(|| format!("reading layout {}", path.display()))
+}
+
+/// Whether a layout's files lie in a folder or in one tar file.
+#[derive(Debug)]
+pub enum Source {
+    /// A folder.
+    Folder(PathBuf),
+    /// A tar file, as `skopeo copy ... oci-archive:FILE` writes it.
+    Archive(Archive),
+}
+
+impl Source {
+    /// Opens the layout at this path; one that is no folder is taken for an archive.
+    ///
+    /// # Errors
+    ///
+    /// If it is an archive that has anything but plain files and folders in it, or cannot be read.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a path that a person named; a wrong guess is an error below"
+    )]
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        match path.is_file() {
+            true => Ok(Self::Archive(Archive::open(path)?)),
+            false => Ok(Self::Folder(path.to_owned())),
+        }
+    }
+
+    /// Reads a whole file of at most `most` bytes that need not be trusted; `None` if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If it is there, and is larger or cannot be read.
+    pub fn read(&self, relative: &str, most: u64) -> anyhow::Result<Option<Vec<u8>>> {
+        match self {
+            Self::Folder(folder) => blob::read(&folder.join(relative), most),
+            Self::Archive(archive) => archive.read(relative, most),
+        }
+    }
+
+    fn full(&self, relative: &str) -> PathBuf {
+        match self {
+            Self::Folder(folder) => folder.join(relative),
+            Self::Archive(archive) => archive.path().join(relative),
+        }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a path that a person named; a wrong guess is an error below")]
@@ -52,7 +98,7 @@ fn split(reference: &OsStr) -> (PathBuf, Option<String>) {
     let parts =
         colon.and_then(|at| Some((bytes.get(..at)?, std::str::from_utf8(bytes.get(at + 1..)?).ok()?)));
     match parts {
-        Some((folder, tag)) if !tag.contains('/') && !Path::new(reference).is_dir() => {
+        Some((folder, tag)) if !tag.contains('/') && !Path::new(reference).exists() => {
             (PathBuf::from(OsStr::from_bytes(folder)), Some(tag.to_owned()))
         }
         Some(_) | None => (PathBuf::from(reference), None),
@@ -60,8 +106,8 @@ fn split(reference: &OsStr) -> (PathBuf, Option<String>) {
 }
 
 /// Somebody else's layout.
-struct Layout {
-    folder: PathBuf,
+pub(super) struct Layout<'a> {
+    pub(super) source: &'a Source,
 }
 
 /// What a descriptor turned out to lead to.
@@ -72,7 +118,7 @@ enum Opened {
     Other(String),
 }
 
-impl Layout {
+impl Layout<'_> {
     fn find(&self, tag: Option<&str>, subject: Option<&Digest>) -> anyhow::Result<Vec<Found>> {
         let (mut found, mut seen, mut others) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         for candidate in self.candidates(tag)? {
@@ -171,10 +217,10 @@ impl Layout {
 
     fn index(&self) -> anyhow::Result<ImageIndex> {
         ensure!(
-            blob::read(&self.folder.join("oci-layout"), 1 << 10)?.is_some(),
+            self.source.read("oci-layout", 1 << 10)?.is_some(),
             "it is no OCI image layout: it has no file \"oci-layout\""
         );
-        let bytes = blob::read(&self.folder.join("index.json"), MAX_INDEX)?;
+        let bytes = self.source.read("index.json", MAX_INDEX)?;
         let bytes = bytes.context("it is no OCI image layout: it has no file \"index.json\"")?;
         serde_json::from_slice(&bytes).map_err(|err| anyhow!("index.json {}", no_index(&err)))
     }
@@ -182,10 +228,11 @@ impl Layout {
     /// Reads what a descriptor names, verified; `None` if the layout does not have it.
     fn blob(&self, descriptor: &Descriptor, most: u64) -> anyhow::Result<Option<Vec<u8>>> {
         let digest: Digest = descriptor.digest().as_ref().parse()?;
-        let path = self.folder.join(blob_path(&digest));
-        let Some(bytes) = blob::read(&path, most)? else { return Ok(None) };
-        blob::verify(&bytes, &digest, descriptor.size())
-            .map_err(|reason| anyhow!("{} {reason}: copy the artifact anew", path.display()))?;
+        let path = blob_path(&digest);
+        let Some(bytes) = self.source.read(&path, most)? else { return Ok(None) };
+        blob::verify(&bytes, &digest, descriptor.size()).map_err(|reason| {
+            anyhow!("{} {reason}: copy the artifact anew", self.source.full(&path).display())
+        })?;
         Ok(Some(bytes))
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::moment::moment;
 
 use super::manifest::json_reason;
-use super::{Artifact, Digest, MAX_SPEC, SpecBlob};
+use super::{Artifact, Digest, Kept, MAX_SPEC, Origin, SpecBlob};
 
 /// The file. Fields are only ever added, so unknown ones are skipped.
 #[derive(Serialize, Deserialize)]
@@ -26,6 +26,21 @@ struct Entry {
     spec: Spec,
 }
 
+/// As [`Listing`], with what look-ups have no use for.
+#[derive(Serialize, Deserialize)]
+struct WholeListing {
+    subject: Digest,
+    artifacts: Vec<WholeEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WholeEntry {
+    #[serde(flatten)]
+    entry: Entry,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Spec {
@@ -36,35 +51,52 @@ struct Spec {
 
 /// Reads the list of this subject; fails with the rest of a sentence that starts with the file.
 pub(super) fn parse(bytes: &[u8], subject: &Digest) -> Result<Vec<Artifact>, String> {
-    let listing: Listing = serde_json::from_slice(bytes)
-        .map_err(|err| format!("is not a list of artifacts ({})", json_reason(&err)))?;
-    if listing.subject != *subject {
-        return Err(format!("lists the artifacts of {}, expected those of {subject}", listing.subject));
-    }
-    match listing.artifacts.iter().find(|it| it.spec.size > MAX_SPEC) {
-        Some(entry) => Err(format!("lists a spec of {} bytes, at most {MAX_SPEC} are read", entry.spec.size)),
-        None => Ok(listing.artifacts.into_iter().map(|it| artifact(it, *subject)).collect()),
+    let listing: Listing = json(bytes)?;
+    is_of(listing.subject, subject)?;
+    listing.artifacts.into_iter().map(|it| artifact(it, subject)).collect()
+}
+
+/// As [`parse`], with where each artifact came from.
+pub(super) fn parse_whole(bytes: &[u8], subject: &Digest) -> Result<Vec<Kept>, String> {
+    let listing: WholeListing = json(bytes)?;
+    is_of(listing.subject, subject)?;
+    let kept = |WholeEntry { entry, origin }| Ok(Kept { artifact: artifact(entry, subject)?, origin });
+    listing.artifacts.into_iter().map(kept).collect()
+}
+
+fn json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
+    serde_json::from_slice(bytes).map_err(|err| format!("is not a list of artifacts ({})", json_reason(&err)))
+}
+
+fn is_of(found: Digest, subject: &Digest) -> Result<(), String> {
+    match found == *subject {
+        true => Ok(()),
+        false => Err(format!("lists the artifacts of {found}, expected those of {subject}")),
     }
 }
 
-fn artifact(entry: Entry, subject: Digest) -> Artifact {
+fn artifact(entry: Entry, subject: &Digest) -> Result<Artifact, String> {
     let Entry { manifest, artifact_type, created, spec: Spec { media_type, digest, size } } = entry;
+    if size > MAX_SPEC {
+        return Err(format!("lists a spec of {size} bytes, at most {MAX_SPEC} are read"));
+    }
     let spec = SpecBlob { media_type, digest, size };
-    Artifact { manifest, subject: Some(subject), artifact_type, created, spec }
+    Ok(Artifact { manifest, subject: Some(*subject), artifact_type, created, spec })
 }
 
 /// Writes the list of this subject.
-pub(super) fn compose(subject: &Digest, artifacts: Vec<Artifact>) -> serde_json::Result<Vec<u8>> {
-    let artifacts = artifacts.into_iter().map(entry).collect();
-    let mut bytes = serde_json::to_vec(&Listing { subject: *subject, artifacts })?;
+pub(super) fn compose(subject: &Digest, kept: &[Kept]) -> serde_json::Result<Vec<u8>> {
+    let artifacts = kept.iter().map(entry).collect();
+    let mut bytes = serde_json::to_vec(&WholeListing { subject: *subject, artifacts })?;
     bytes.push(b'\n');
     Ok(bytes)
 }
 
-fn entry(artifact: Artifact) -> Entry {
-    let Artifact { manifest, subject: _, artifact_type, created, spec } = artifact;
+fn entry(kept: &Kept) -> WholeEntry {
+    let Artifact { manifest, subject: _, artifact_type, created, spec } = kept.artifact.clone();
     let SpecBlob { media_type, digest, size } = spec;
-    Entry { manifest, artifact_type, created, spec: Spec { media_type, digest, size } }
+    let entry = Entry { manifest, artifact_type, created, spec: Spec { media_type, digest, size } };
+    WholeEntry { entry, origin: kept.origin.clone() }
 }
 
 /// Of each type the newest; one without a readable date is older than all others, and of equals the one with the lowest
@@ -89,6 +121,7 @@ fn age(artifact: &Artifact) -> impl Ord + use<> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::artifact::Signature;
 
     fn made(name: &str, artifact_type: &str, created: &str) -> Artifact {
         Artifact {
@@ -133,12 +166,17 @@ mod tests {
         check(&[("a", "t", "2025-01-01T00:00:00Z"), ("b", "t", "2025-01-01T01:00:00+01:00")], &[lowest]);
     }
 
+    fn kept(artifact: Artifact) -> Kept {
+        Kept { artifact, origin: None }
+    }
+
     #[test]
     fn a_list_is_read_as_it_was_written() {
         let subject = Digest::of(b"image");
-        let artifacts = vec![made("a", "t", "then"), made("b", "u", "")];
-        let bytes = compose(&subject, artifacts.clone()).unwrap();
-        assert_eq!(parse(&bytes, &subject), Ok(artifacts));
+        let artifacts = [made("a", "t", "then"), made("b", "u", "")];
+        let bytes = compose(&subject, &artifacts.clone().map(kept)).unwrap();
+        assert_eq!(parse(&bytes, &subject), Ok(artifacts.to_vec()));
+        assert_eq!(parse_whole(&bytes, &subject), Ok(artifacts.map(kept).to_vec()));
         assert_eq!(
             String::from_utf8(bytes).unwrap(),
             format!(
@@ -155,17 +193,44 @@ mod tests {
     }
 
     #[test]
+    fn where_an_artifact_came_from_is_kept_beside_it() {
+        let subject = Digest::of(b"image");
+        let signature = Signature { key: Digest::of(b"key"), evidence: Digest::of(b"evidence") };
+        let origin = Origin {
+            image: Some("r/a:1".to_owned()),
+            fetched: Some("then".to_owned()),
+            signature: Some(signature),
+        };
+        let all = [Kept { artifact: made("a", "t", ""), origin: Some(origin) }];
+        let bytes = compose(&subject, &all).unwrap();
+        assert_eq!(parse_whole(&bytes, &subject), Ok(all.to_vec()));
+        assert_eq!(parse(&bytes, &subject), Ok(vec![made("a", "t", "")]));
+        assert_eq!(
+            String::from_utf8(bytes).unwrap(),
+            format!(
+                "{{\"subject\":\"{subject}\",\"artifacts\":[{{\"manifest\":\"{a}\",\"artifactType\":\"t\",\"spec\":\
+                 {{\"mediaType\":\"text\",\"digest\":\"{spec}\",\"size\":4}},\"origin\":{{\"image\":\"r/a:1\",\
+                 \"fetched\":\"then\",\"signature\":{{\"key\":\"{key}\",\"evidence\":\"{evidence}\"}}}}}}]}}\n",
+                a = Digest::of(b"a"),
+                spec = Digest::of(b"spec"),
+                key = Digest::of(b"key"),
+                evidence = Digest::of(b"evidence"),
+            )
+        );
+    }
+
+    #[test]
     fn a_list_that_cannot_be_this_subjects_is_refused() {
         let subject = Digest::of(b"image");
         let other = Digest::of(b"other");
-        let bytes = compose(&other, Vec::new()).unwrap();
+        let bytes = compose(&other, &[]).unwrap();
         assert_eq!(
             parse(&bytes, &subject),
             Err(format!("lists the artifacts of {other}, expected those of {subject}"))
         );
         let mut huge = made("a", "t", "");
         huge.spec.size = MAX_SPEC + 1;
-        let bytes = compose(&subject, vec![huge]).unwrap();
+        let bytes = compose(&subject, &[kept(huge)]).unwrap();
         assert_eq!(
             parse(&bytes, &subject),
             Err("lists a spec of 1048577 bytes, at most 1048576 are read".to_owned())

@@ -11,26 +11,37 @@
 //! .lock                                  held by the one writer; readers never lock
 //! ```
 
+pub use archive::Archive;
 pub use build::{Package, Subject, pack};
 pub use digest::{BadDigest, Digest};
 pub use layout::Found;
 pub use manifest::{ARTIFACT_TYPES, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, SPEC_TYPES};
+pub use origin::{Kept, Origin, Signature};
 pub use store::{Payload, Store};
+pub use tidy::Swept;
+pub use transfer::Incoming;
 pub use trouble::{Exposure, Trouble};
+pub use verify::Verified;
 pub use write::{Added, Addition, Compiled, Recompiled, Writer};
 
 mod digest;
 mod trouble;
 mod manifest;
+mod origin;
 mod listing;
 mod compiled;
 mod folder;
 mod store;
 mod blob;
 mod build;
+mod archive;
 pub mod layout;
 mod durable;
+mod index;
 mod write;
+mod tidy;
+mod verify;
+mod transfer;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +51,8 @@ pub const MAX_MANIFEST: u64 = 1 << 20;
 pub const MAX_SPEC: u64 = 1 << 20;
 /// No list of the artifacts of one image is larger, in bytes: room for some 3,000.
 const MAX_LISTING: u64 = 1 << 20;
+/// No evidence of a signature is larger, in bytes: payload, signature and key need some 2 KiB.
+pub const MAX_EVIDENCE: u64 = 256 << 10;
 /// No compiled form is larger, in bytes, its header line included.
 const MAX_COMPILED: u64 = 8 << 20;
 

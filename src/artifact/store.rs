@@ -6,13 +6,15 @@ use std::path::Path;
 use super::compiled::{self, Form};
 use super::folder::Folder;
 use super::manifest::Manifest;
-use super::{Artifact, BLOBS, COMPILED, Digest, MAX_COMPILED, MAX_LISTING, MAX_MANIFEST, MAX_SPEC, SUBJECTS};
+use super::{
+    Artifact, BLOBS, COMPILED, Digest, Kept, MAX_COMPILED, MAX_LISTING, MAX_MANIFEST, MAX_SPEC, SUBJECTS,
+};
 use super::{Trouble, blob, blob_path, listing};
 
 /// A store that is there and that only its trusted owner can write to.
 #[derive(Debug)]
 pub struct Store {
-    folder: Folder,
+    pub(super) folder: Folder,
     has_subjects: bool,
 }
 
@@ -58,18 +60,59 @@ impl Store {
         Ok(listing::newest(self.all_artifacts(subject)?))
     }
 
-    /// All artifacts of this subject, in the order in which they were added.
-    pub(super) fn all_artifacts(&self, subject: &Digest) -> Result<Vec<Artifact>, Trouble> {
+    fn all_artifacts(&self, subject: &Digest) -> Result<Vec<Artifact>, Trouble> {
+        self.listing(subject, listing::parse)
+    }
+
+    /// All artifacts of this subject, in the order in which they were added, with where they came from.
+    ///
+    /// # Errors
+    ///
+    /// If there may be some, and they cannot be told.
+    pub fn kept(&self, subject: &Digest) -> Result<Vec<Kept>, Trouble> {
+        self.listing(subject, listing::parse_whole)
+    }
+
+    fn listing<T>(
+        &self,
+        subject: &Digest,
+        parse: impl Fn(&[u8], &Digest) -> Result<Vec<T>, String>,
+    ) -> Result<Vec<T>, Trouble> {
         if !self.has_subjects {
             return Ok(Vec::new());
         }
         let path = format!("{SUBJECTS}/{}", subject.hex());
         match self.folder.read(&path, MAX_LISTING)? {
             None => Ok(Vec::new()),
-            Some(bytes) => {
-                listing::parse(&bytes, subject).map_err(|reason| self.folder.damaged(&path, reason))
-            }
+            Some(bytes) => parse(&bytes, subject).map_err(|reason| self.folder.damaged(&path, reason)),
         }
+    }
+
+    /// The images that have artifacts here, by digest, in order.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be told.
+    pub fn subjects(&self) -> Result<Vec<Digest>, Trouble> {
+        let names = self.folder.names(SUBJECTS)?;
+        // Whatever else lies there no look-up finds; `verify` tells of it.
+        Ok(names.iter().filter_map(|it| Digest::from_hex(it.to_str().ok()?)).collect())
+    }
+
+    /// A blob of at most `most` bytes, verified.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there, cannot be read, or is not what its digest says.
+    pub fn blob(&self, digest: &Digest, most: u64) -> Result<Vec<u8>, Trouble> {
+        let path = blob_path(digest);
+        let bytes = match self.folder.holds(BLOBS)? {
+            true => self.folder.read(&path, most)?,
+            false => None,
+        };
+        let bytes = bytes.ok_or_else(|| self.folder.damaged(&path, "is not there".to_owned()))?;
+        blob::verify_digest(&bytes, digest).map_err(|reason| self.folder.damaged(&path, reason))?;
+        Ok(bytes)
     }
 
     /// The artifact with this manifest; `None` if the store does not have it.

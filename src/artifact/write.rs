@@ -1,7 +1,7 @@
 //! Adds artifacts to the store, one writer at a time. Never changes what a reader is reading: every file appears whole, and
 //! the list by which a look-up finds an artifact appears last.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
 
@@ -9,30 +9,27 @@ use anyhow::{Context, anyhow, bail, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{self, Flock, FlockArg, OFlag};
 use nix::sys::stat::Mode;
-use oci_spec::image::{ImageIndex, ImageIndexBuilder, MediaType, OciLayout, SCHEMA_VERSION};
+use oci_spec::image::OciLayout;
 
-use super::build::descriptor;
 use super::compiled::{self, Form, MAX_BODY};
 use super::durable::{self, Put};
 use super::folder::Folder;
-use super::manifest::{CREATED, IMAGE_MANIFEST};
+use super::index::{INDEX_FILE, Index};
 use super::store::compiled_path;
 use super::trouble::reason;
 use super::{
-    Artifact, BLOBS, COMPILED, Digest, MAX_COMPILED, MAX_LISTING, Package, SUBJECTS, Store, listing,
+    Artifact, BLOBS, COMPILED, Digest, Kept, MAX_COMPILED, MAX_EVIDENCE, MAX_LISTING, Origin, Package,
+    SUBJECTS, Store, listing,
 };
 
-const LAYOUT_FILE: &str = "oci-layout";
-const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
-const INDEX_FILE: &str = "index.json";
-/// No `index.json` of a store is larger, in bytes: room for some 40,000 artifacts.
-const MAX_INDEX: u64 = 16 << 20;
-const LOCK_FILE: &str = ".lock";
+pub(super) const LAYOUT_FILE: &str = "oci-layout";
+pub(super) const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+pub(super) const LOCK_FILE: &str = ".lock";
 
 /// The store with its lock held: no other writer is at work until this is dropped.
 #[derive(Debug)]
 pub struct Writer {
-    folder: Folder,
+    pub(super) folder: Folder,
     serial: u32,
     _lock: Flock<File>,
 }
@@ -46,6 +43,17 @@ pub struct Addition {
     pub package: Package,
     /// The spec in a form that loads faster, if the caller has one.
     pub compiled: Option<Compiled>,
+    /// Where it came from, if it was fetched.
+    pub origin: Option<Origin>,
+    /// What the signature of `origin` was verified with.
+    pub evidence: Option<Vec<u8>>,
+}
+
+impl Addition {
+    /// An addition of an artifact that did not come from a registry.
+    pub fn of_file(subject: Digest, package: Package, compiled: Option<Compiled>) -> Self {
+        Self { subject, package, compiled, origin: None, evidence: None }
+    }
 }
 
 /// The compiled form of a spec.
@@ -100,12 +108,21 @@ impl Writer {
     ///
     /// If the blobs do not belong together, or cannot be written. Look-ups then find what they found before.
     pub fn add(&mut self, addition: &Addition) -> anyhow::Result<Added> {
-        let artifact = addition.package.artifact(&addition.subject)?;
-        let puts = self.plan(addition, &artifact)?;
-        for put in &puts {
-            self.put(put)?;
+        let mut added = self.add_all(std::slice::from_ref(addition))?;
+        added.pop().context("nothing was added")
+    }
+
+    /// As [`Writer::add`], for many at once: all the files of one kind are synced together.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::add`]; some of them may be stored then, each of them whole.
+    pub fn add_all(&mut self, additions: &[Addition]) -> anyhow::Result<Vec<Added>> {
+        let Plan { stages, added } = self.plan(additions)?;
+        for puts in &stages {
+            self.put_all(puts)?;
         }
-        Ok(Added { artifact, changed: !puts.is_empty() })
+        Ok(added)
     }
 
     /// Compiles every spec of the store whose compiled form is missing, broken, or not in this format. `compile` gets
@@ -121,8 +138,8 @@ impl Writer {
     ) -> anyhow::Result<Recompiled> {
         let store = self.reader()?;
         let mut result = Recompiled { written: 0, failed: Vec::new() };
-        for entry in self.index()?.manifests() {
-            let manifest: Digest = entry.digest().as_ref().parse()?;
+        for manifest in self.index()?.digests() {
+            let manifest: Digest = manifest.parse()?;
             let put = store
                 .by_manifest(&manifest)
                 .map_err(anyhow::Error::from)
@@ -143,16 +160,29 @@ impl Writer {
     }
 
     /// The files that have to be written, in an order in which any first few of them leave every look-up as it was.
-    pub(super) fn plan(&self, addition: &Addition, artifact: &Artifact) -> anyhow::Result<Vec<Put>> {
-        let Package { manifest, config, spec, created: _ } = &addition.package;
-        let mut puts: Vec<Put> = [config, spec, manifest].map(|it| blob(it)).into();
-        if let Some(compiled) = &addition.compiled {
-            puts.push(compiled_put(&artifact.spec.digest, compiled)?);
+    pub(super) fn plan(&self, additions: &[Addition]) -> anyhow::Result<Plan> {
+        let (mut blobs, mut seen, mut added) = (Vec::new(), BTreeSet::new(), Vec::new());
+        let mut lists = BTreeMap::<_, Vec<_>>::new();
+        for addition in additions {
+            let artifact = addition.package.artifact(&addition.subject)?;
+            let mut puts = parts(addition, &artifact)?;
+            puts.retain(|it| !self.is_there(it));
+            added.push(Added { artifact: artifact.clone(), changed: !puts.is_empty() });
+            blobs.extend(puts.into_iter().filter(|it| seen.insert(it.path())));
+            lists
+                .entry(addition.subject)
+                .or_default()
+                .push(Kept { artifact, origin: addition.origin.clone() });
         }
-        puts.retain(|it| !self.is_there(it));
-        puts.extend(self.indexed(artifact, manifest)?);
-        puts.extend(self.listed(artifact)?);
-        Ok(puts)
+        let (index, mut fresh) = self.indexed(additions, &added)?;
+        let mut listings = Vec::new();
+        for (subject, kept) in lists {
+            listings.extend(self.listed(&subject, kept, &mut fresh)?);
+        }
+        for it in &mut added {
+            it.changed |= fresh.contains(&it.artifact.manifest);
+        }
+        Ok(Plan { stages: [blobs, index.into_iter().collect(), listings], added })
     }
 
     /// Whether a reader would find just this content; what is damaged or exposed is not there.
@@ -167,36 +197,48 @@ impl Writer {
         }
     }
 
-    /// `index.json` with this artifact, unless it is in there.
-    fn indexed(&self, artifact: &Artifact, manifest: &[u8]) -> anyhow::Result<Option<Put>> {
+    /// `index.json` with these artifacts, unless all are in there, and those that were not.
+    fn indexed(
+        &self,
+        additions: &[Addition],
+        added: &[Added],
+    ) -> anyhow::Result<(Option<Put>, BTreeSet<Digest>)> {
         let mut index = self.index()?;
-        let mut entry = descriptor(IMAGE_MANIFEST, &artifact.manifest, u64::try_from(manifest.len())?)?;
-        if index.manifests().iter().any(|it| it.digest() == entry.digest()) {
-            return Ok(None);
+        let mut fresh = BTreeSet::new();
+        for (Addition { package, .. }, Added { artifact, .. }) in additions.iter().zip(added) {
+            if index.add(artifact, u64::try_from(package.manifest.len())?)? {
+                fresh.insert(artifact.manifest);
+            }
         }
-        entry.set_artifact_type(Some(MediaType::from(artifact.artifact_type.as_str())));
-        let created = artifact.created.clone().map(|it| HashMap::from([(CREATED.to_owned(), it)]));
-        entry.set_annotations(created);
-        let mut manifests = index.manifests().clone();
-        manifests.push(entry);
-        index.set_manifests(manifests);
-        index_put(&index).map(Some)
+        let put = if fresh.is_empty() { None } else { Some(index.put()?) };
+        Ok((put, fresh))
     }
 
-    /// The list of the artifact's subject with this artifact, unless it is in there just so.
-    fn listed(&self, artifact: &Artifact) -> anyhow::Result<Option<Put>> {
-        let subject =
-            artifact.subject.with_context(|| format!("artifact {} has no subject", artifact.manifest))?;
-        let mut artifacts = self.reader()?.all_artifacts(&subject)?;
-        match artifacts.iter_mut().find(|it| it.manifest == artifact.manifest) {
-            Some(found) if found == artifact => return Ok(None),
-            Some(found) => artifact.clone_into(found),
-            None => artifacts.push(artifact.clone()),
+    /// The list of a subject with these artifacts, unless they are in there just so; `fresh` gets those that were not.
+    fn listed(
+        &self,
+        subject: &Digest,
+        additions: Vec<Kept>,
+        fresh: &mut BTreeSet<Digest>,
+    ) -> anyhow::Result<Option<Put>> {
+        let mut listed = self.reader()?.kept(subject)?;
+        let before = listed.clone();
+        for addition in additions {
+            let manifest = addition.artifact.manifest;
+            match listed.iter_mut().find(|it| it.artifact.manifest == manifest) {
+                None => listed.push(addition),
+                Some(found) => found.update(addition),
+            }
+            if before.iter().find(|it| it.artifact.manifest == manifest)
+                != listed.iter().find(|it| it.artifact.manifest == manifest)
+            {
+                fresh.insert(manifest);
+            }
         }
-        let put =
-            Put { folder: SUBJECTS, name: subject.hex(), bytes: listing::compose(&subject, artifacts)? };
-        fits(&put, MAX_LISTING)?;
-        Ok(Some(put))
+        if listed == before {
+            return Ok(None);
+        }
+        listing_put(subject, &listed).map(Some)
     }
 
     fn compiled_anew(
@@ -216,18 +258,15 @@ impl Writer {
         compiled_put(spec, &Compiled { format, body }).map(Some)
     }
 
-    fn reader(&self) -> anyhow::Result<Store> {
+    pub(super) fn reader(&self) -> anyhow::Result<Store> {
         let path = self.folder.path();
         Store::open(path)?.with_context(|| format!("{} is gone: add the artifact again", path.display()))
     }
 
-    fn index(&self) -> anyhow::Result<ImageIndex> {
-        let path = self.folder.full(INDEX_FILE);
-        let bytes = self.folder.read(INDEX_FILE, MAX_INDEX)?;
-        let bytes =
-            bytes.with_context(|| format!("{} is not there: add the artifact again", path.display()))?;
-        serde_json::from_slice(&bytes)
-            .map_err(|err| anyhow!("{} is not an OCI index ({err})", path.display()))
+    pub(super) fn index(&self) -> anyhow::Result<Index> {
+        Index::read(&self.folder)?.with_context(|| {
+            format!("{} is not there: add the artifact again", self.folder.full(INDEX_FILE).display())
+        })
     }
 
     /// The two files that make a folder an OCI image layout.
@@ -238,22 +277,52 @@ impl Writer {
                 self.put(&Put { folder: ".", name: LAYOUT_FILE.to_owned(), bytes: LAYOUT.to_vec() })?;
             }
         }
-        if self.folder.read(INDEX_FILE, MAX_INDEX)?.is_none() {
-            let empty = ImageIndexBuilder::default()
-                .schema_version(SCHEMA_VERSION)
-                .media_type(MediaType::ImageIndex)
-                .manifests([])
-                .build()
-                .context("making an index")?;
-            self.put(&index_put(&empty)?)?;
+        if Index::read(&self.folder)?.is_none() {
+            self.put(&Index::empty()?.put()?)?;
         }
         Ok(())
     }
 
-    pub(super) fn put(&mut self, put: &Put) -> anyhow::Result<()> {
-        self.serial += 1;
-        durable::put(&self.folder, put, self.serial)
+    pub(super) fn put_all(&mut self, puts: &[Put]) -> anyhow::Result<()> {
+        durable::put_all(&self.folder, puts, &mut self.serial)
     }
+
+    pub(super) fn put(&mut self, put: &Put) -> anyhow::Result<()> {
+        self.put_all(std::slice::from_ref(put))
+    }
+}
+
+/// What an addition comes to.
+pub(super) struct Plan {
+    /// Blobs, then the index, then the lists: each needs only what comes before.
+    pub(super) stages: [Vec<Put>; 3],
+    added: Vec<Added>,
+}
+
+/// Everything of an addition that lies under its own digest.
+fn parts(addition: &Addition, artifact: &Artifact) -> anyhow::Result<Vec<Put>> {
+    let Package { manifest, config, spec, created: _ } = &addition.package;
+    let mut puts: Vec<Put> = [config, spec, manifest].map(|it| blob(it)).into();
+    if let Some(compiled) = &addition.compiled {
+        puts.push(compiled_put(&artifact.spec.digest, compiled)?);
+    }
+    let signature = addition.origin.as_ref().and_then(|it| it.signature.as_ref());
+    match (signature, &addition.evidence) {
+        (None, None) => {}
+        (Some(signature), Some(evidence)) if signature.evidence == Digest::of(evidence) => {
+            let put = blob(evidence);
+            put.fits(MAX_EVIDENCE)?;
+            puts.push(put);
+        }
+        _ => bail!("the signature of artifact {} came without what it was verified with", artifact.manifest),
+    }
+    Ok(puts)
+}
+
+pub(super) fn listing_put(subject: &Digest, kept: &[Kept]) -> anyhow::Result<Put> {
+    let put = Put { folder: SUBJECTS, name: subject.hex(), bytes: listing::compose(subject, kept)? };
+    put.fits(MAX_LISTING)?;
+    Ok(put)
 }
 
 fn blob(bytes: &[u8]) -> Put {
@@ -267,21 +336,6 @@ fn compiled_put(spec: &Digest, compiled: &Compiled) -> anyhow::Result<Put> {
     }
     let bytes = compiled::compose(spec, compiled.format, &compiled.body)?;
     Ok(Put { folder: COMPILED, name: spec.hex(), bytes })
-}
-
-fn index_put(index: &ImageIndex) -> anyhow::Result<Put> {
-    let mut bytes = serde_json::to_vec(index)?;
-    bytes.push(b'\n');
-    let put = Put { folder: ".", name: INDEX_FILE.to_owned(), bytes };
-    fits(&put, MAX_INDEX)?;
-    Ok(put)
-}
-
-/// What could not be read back is not written.
-fn fits(put: &Put, most: u64) -> anyhow::Result<()> {
-    let size = put.bytes.len();
-    ensure!(u64::try_from(size)? <= most, "{} would have {size} bytes, at most {most} are read", put.path());
-    Ok(())
 }
 
 fn check_version(bytes: &[u8], path: &Path) -> anyhow::Result<()> {

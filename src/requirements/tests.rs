@@ -30,7 +30,7 @@ impl Place {
 
     /// An artifact in the store.
     fn add(&self, image: Digest, package: Package, compiled: Option<Compiled>) -> Digest {
-        let addition = Addition { subject: image, package, compiled };
+        let addition = Addition::of_file(image, package, compiled);
         let mut writer = Writer::open(&self.store()).expect("the store");
         writer.add(&addition).expect("an addition").artifact.manifest
     }

@@ -9,6 +9,8 @@ use super::*;
 mod reading;
 mod writing;
 mod foreign;
+mod tidying;
+mod carrying;
 
 const SPEC: &[u8] = b"version: v1alpha1\n";
 /// The format in which the tests compile.
@@ -109,5 +111,5 @@ fn image() -> Digest {
 fn addition(spec: &[u8], created: Option<&str>) -> Addition {
     let package = pack(spec, &Subject::unseen(image()), created).unwrap();
     let compiled = Compiled { format: FORMAT, body: b"body".to_vec() };
-    Addition { subject: image(), package, compiled: Some(compiled) }
+    Addition::of_file(image(), package, Some(compiled))
 }

@@ -166,8 +166,7 @@ fn one_writer_keeps_another_out() {
 /// A writer that is killed after its first `steps` files, in the middle of the next one.
 fn killed(store: &FakeStore, addition: &Addition, steps: usize) -> bool {
     let mut writer = Writer::open(&store.path()).unwrap();
-    let artifact = addition.package.artifact(&addition.subject).unwrap();
-    let puts = writer.plan(addition, &artifact).unwrap();
+    let puts = writer.plan(from_ref(addition)).unwrap().stages.into_iter().flatten().collect::<Vec<_>>();
     puts.iter().take(steps).for_each(|it| writer.put(it).unwrap());
     match puts.get(steps) {
         None => false,

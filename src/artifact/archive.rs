@@ -1,0 +1,128 @@
+//! The files in a tar archive, found by name and read where they lie. Never unpacks anything, so no name in it can become
+//! a path.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail, ensure};
+use nix::fcntl::OFlag;
+use tar::EntryType;
+
+use super::trouble::io_reason;
+
+/// No archive has more entries: room for a store of some 250,000 artifacts.
+const MAX_ENTRIES: usize = 1 << 20;
+
+/// An archive of plain files and folders.
+#[derive(Debug)]
+pub struct Archive {
+    path: PathBuf,
+    file: File,
+    files: BTreeMap<String, Place>,
+}
+
+/// Where a file's bytes lie in the archive.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    offset: u64,
+    size: u64,
+}
+
+impl Archive {
+    /// Reads the names in an archive.
+    ///
+    /// # Errors
+    ///
+    /// If it is no tar archive, or has links, devices, or names that lead out of it.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let wrong = |err: std::io::Error| anyhow!("{} {}", path.display(), io_reason(&err));
+        // O_NONBLOCK: opening a FIFO must not wait for a writer.
+        let file =
+            File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).map_err(wrong)?;
+        refuse_compressed(&file, path)?;
+        let no_tar = |err: std::io::Error| anyhow!("{} is no whole tar archive ({err})", path.display());
+        let mut files = BTreeMap::new();
+        let mut archive = tar::Archive::new(&file);
+        for entry in archive.entries_with_seek().map_err(no_tar)? {
+            let entry = entry.map_err(no_tar)?;
+            let name = name(&entry).with_context(|| format!("archive {}", path.display()))?;
+            let kind = entry.header().entry_type();
+            if kind == EntryType::Directory {
+                continue;
+            }
+            ensure!(
+                kind == EntryType::Regular,
+                "archive {}: {name:?} is a {kind:?}, expected only files and folders: it was not made by a tool for images",
+                path.display()
+            );
+            let place = Place { offset: entry.raw_file_position(), size: entry.size() };
+            let twice = files.insert(name.clone(), place).is_some();
+            ensure!(!twice, "archive {} has {name:?} twice", path.display());
+            ensure!(
+                files.len() <= MAX_ENTRIES,
+                "archive {} has more than {MAX_ENTRIES} files",
+                path.display()
+            );
+        }
+        Ok(Self { path: path.to_owned(), file, files })
+    }
+
+    /// The archive's own path, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The names of the files in a folder, in order, without the folder.
+    pub fn names<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = &'a str> {
+        self.files.keys().filter_map(move |it| it.strip_prefix(folder)?.strip_prefix('/'))
+    }
+
+    /// Reads a whole file of at most `most` bytes; `None` if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If it is larger, or the archive ends in it.
+    pub fn read(&self, name: &str, most: u64) -> anyhow::Result<Option<Vec<u8>>> {
+        let Some(Place { offset, size }) = self.files.get(name).copied() else { return Ok(None) };
+        let path = self.path.join(name);
+        ensure!(size <= most, "{} has {size} bytes, at most {most} are read", path.display());
+        let mut bytes = vec![0; usize::try_from(size)?];
+        self.file.read_exact_at(&mut bytes, offset).map_err(|err| {
+            anyhow!("{} cannot be read ({:?}): the archive was cut short", path.display(), err.kind())
+        })?;
+        Ok(Some(bytes))
+    }
+}
+
+/// A name of plain parts; whatever else it is could lead elsewhere when somebody unpacks it.
+fn name(entry: &tar::Entry<'_, impl Read>) -> anyhow::Result<String> {
+    let bytes = entry.path_bytes();
+    let Ok(text) = std::str::from_utf8(&bytes) else {
+        bail!("{:?} is no UTF-8 text", String::from_utf8_lossy(&bytes));
+    };
+    let mut parts = Vec::new();
+    for part in Path::new(text).components() {
+        match part {
+            Component::Normal(part) => parts.extend(part.to_str()),
+            Component::CurDir => {}
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
+                bail!("{text:?} leads out of the archive: it was not made by a tool for images")
+            }
+        }
+    }
+    Ok(parts.join("/"))
+}
+
+fn refuse_compressed(file: &File, path: &Path) -> anyhow::Result<()> {
+    let mut start = [0; 4];
+    // Too short for a tar archive, which is found out next.
+    let read = file.read_at(&mut start, 0).unwrap_or(0);
+    match start.get(..read) {
+        Some([0x1f, 0x8b, ..]) => bail!("{} is compressed: gunzip it first", path.display()),
+        Some([0x28, 0xb5, 0x2f, 0xfd]) => bail!("{} is compressed: unzstd it first", path.display()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,87 @@
+//! `index.json` of the store: every artifact manifest that it holds, which is what makes it an OCI image layout for other
+//! tools. No look-up of a starting container reads it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use anyhow::{Context, anyhow};
+use oci_spec::image::{Descriptor, ImageIndex, ImageIndexBuilder, MediaType, SCHEMA_VERSION};
+
+use super::build::descriptor;
+use super::durable::Put;
+use super::folder::Folder;
+use super::manifest::{CREATED, IMAGE_MANIFEST};
+use super::{Artifact, Digest};
+
+pub(super) const INDEX_FILE: &str = "index.json";
+/// No `index.json` of a store is larger, in bytes: room for some 300,000 artifacts.
+pub(super) const MAX_INDEX: u64 = 128 << 20;
+
+/// The index, and the digests in it.
+pub(super) struct Index {
+    index: ImageIndex,
+    manifests: Vec<Descriptor>,
+    known: BTreeSet<String>,
+}
+
+impl Index {
+    /// One without artifacts.
+    pub(super) fn empty() -> anyhow::Result<Self> {
+        let index = ImageIndexBuilder::default()
+            .schema_version(SCHEMA_VERSION)
+            .media_type(MediaType::ImageIndex)
+            .manifests([])
+            .build()
+            .context("making an index")?;
+        Ok(Self { index, manifests: Vec::new(), known: BTreeSet::new() })
+    }
+
+    /// Reads a store's; `None` if it has none.
+    pub(super) fn read(store: &Folder) -> anyhow::Result<Option<Self>> {
+        let Some(bytes) = store.read(INDEX_FILE, MAX_INDEX)? else { return Ok(None) };
+        let index: ImageIndex = serde_json::from_slice(&bytes).map_err(|err| {
+            let path = store.full(INDEX_FILE);
+            anyhow!("{} is not an OCI index ({err}): remove it, then run oci-compat store gc", path.display())
+        })?;
+        let manifests = index.manifests().clone();
+        let known = manifests.iter().map(|it| it.digest().to_string()).collect();
+        Ok(Some(Self { index, manifests, known }))
+    }
+
+    /// Adds a manifest of so many bytes; returns whether it was new.
+    pub(super) fn add(&mut self, artifact: &Artifact, size: u64) -> anyhow::Result<bool> {
+        if !self.known.insert(artifact.manifest.to_string()) {
+            return Ok(false);
+        }
+        let mut entry = descriptor(IMAGE_MANIFEST, &artifact.manifest, size)?;
+        entry.set_artifact_type(Some(MediaType::from(artifact.artifact_type.as_str())));
+        let created = artifact.created.clone().map(|it| HashMap::from([(CREATED.to_owned(), it)]));
+        entry.set_annotations(created);
+        self.manifests.push(entry);
+        Ok(true)
+    }
+
+    /// Leaves only these manifests; returns whether there were others.
+    pub(super) fn retain(&mut self, manifests: &BTreeSet<Digest>) -> bool {
+        let before = self.manifests.len();
+        let is_kept =
+            |it: &Descriptor| it.digest().as_ref().parse().is_ok_and(|it: Digest| manifests.contains(&it));
+        self.manifests.retain(is_kept);
+        self.manifests.len() < before
+    }
+
+    /// The digests of all manifests, as they are written.
+    pub(super) fn digests(&self) -> impl Iterator<Item = &str> {
+        self.manifests.iter().map(|it| it.digest().as_ref())
+    }
+
+    /// The file.
+    pub(super) fn put(&self) -> anyhow::Result<Put> {
+        let mut index = self.index.clone();
+        index.set_manifests(self.manifests.clone());
+        let mut bytes = serde_json::to_vec(&index)?;
+        bytes.push(b'\n');
+        let put = Put { folder: ".", name: INDEX_FILE.to_owned(), bytes };
+        put.fits(MAX_INDEX)?;
+        Ok(put)
+    }
+}

@@ -1,0 +1,141 @@
+//! Takes artifacts out of the store, and whatever nothing in it needs any more. Never touches what a look-up could find
+//! otherwise: the list that leads to a file goes before the file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::durable;
+use super::manifest::Manifest;
+use super::write::listing_put;
+use super::{
+    Artifact, BLOBS, COMPILED, Digest, Kept, MAX_MANIFEST, SUBJECTS, Store, Trouble, Writer, listing,
+};
+
+/// What was taken out as nothing needs it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// How many artifacts were listed and are not any more.
+    pub artifacts: usize,
+    /// How many files are gone.
+    pub files: usize,
+    /// How many bytes they had.
+    pub bytes: u64,
+}
+
+impl Writer {
+    /// Takes out the artifacts of an image, or just one of them; their files go with [`Writer::sweep`]. The result says
+    /// which there were.
+    ///
+    /// # Errors
+    ///
+    /// If the image's list cannot be read, or the store cannot be written.
+    pub fn remove(&mut self, subject: &Digest, only: Option<&Digest>) -> anyhow::Result<Vec<Kept>> {
+        let (gone, left): (Vec<_>, Vec<_>) = self
+            .reader()?
+            .kept(subject)?
+            .into_iter()
+            .partition(|it| only.is_none_or(|only| *only == it.artifact.manifest));
+        if !gone.is_empty() {
+            self.list(subject, &left)?;
+        }
+        Ok(gone)
+    }
+
+    /// Removes every file that no list needs; `is_superseded_too` also takes out artifacts than which there is a newer
+    /// one of the same image and type.
+    ///
+    /// # Errors
+    ///
+    /// If a list or the index cannot be read, or the store cannot be written. Look-ups find what they found before.
+    pub fn sweep(&mut self, is_superseded_too: bool) -> anyhow::Result<Swept> {
+        let store = self.reader()?;
+        let mut swept = Swept::default();
+        let mut needed = Needed::default();
+        for subject in store.subjects()? {
+            let mut kept = store.kept(&subject)?;
+            if is_superseded_too {
+                let before = kept.len();
+                retain_newest(&mut kept);
+                if kept.len() < before {
+                    self.list(&subject, &kept)?;
+                    swept.artifacts += before - kept.len();
+                }
+            }
+            kept.into_iter().for_each(|it| needed.note(&store, it));
+        }
+        self.reindex(&needed)?;
+        self.sweep_folder(BLOBS, &needed.blobs, &mut swept)?;
+        self.sweep_folder(COMPILED, &needed.specs, &mut swept)?;
+        Ok(swept)
+    }
+
+    /// Replaces a subject's list; an empty one is no file.
+    fn list(&mut self, subject: &Digest, kept: &[Kept]) -> anyhow::Result<()> {
+        match kept {
+            [] => durable::remove(&self.folder, SUBJECTS, &[subject.hex()]),
+            kept => self.put(&listing_put(subject, kept)?),
+        }
+    }
+
+    /// `index.json` with what the lists have, and nothing else.
+    fn reindex(&mut self, needed: &Needed) -> anyhow::Result<()> {
+        let mut index = self.index()?;
+        let mut has_changed = index.retain(&needed.artifacts.keys().copied().collect());
+        for (artifact, size) in needed.artifacts.values() {
+            has_changed |= index.add(artifact, *size)?;
+        }
+        if has_changed { self.put(&index.put()?) } else { Ok(()) }
+    }
+
+    fn sweep_folder(&self, name: &str, needed: &BTreeSet<Digest>, swept: &mut Swept) -> anyhow::Result<()> {
+        let mut needless = Vec::new();
+        for file in self.folder.names(name)? {
+            // Other names are nothing of ours; `verify` tells of them.
+            let Some(digest) = file.to_str().ok().and_then(Digest::from_hex) else { continue };
+            if !needed.contains(&digest) {
+                swept.bytes += self.folder.size(&format!("{name}/{}", digest.hex()))?;
+                swept.files += 1;
+                needless.push(digest.hex());
+            }
+        }
+        if needless.is_empty() { Ok(()) } else { durable::remove(&self.folder, name, &needless) }
+    }
+}
+
+fn retain_newest(kept: &mut Vec<Kept>) {
+    let artifacts = kept.iter().map(|it| it.artifact.clone()).collect();
+    let newest: BTreeSet<_> = listing::newest(artifacts).into_iter().map(|it| it.manifest).collect();
+    kept.retain(|it| newest.contains(&it.artifact.manifest));
+}
+
+/// Everything that some list leads to.
+#[derive(Default)]
+struct Needed {
+    /// By manifest: what is listed, and the number of the manifest's bytes.
+    artifacts: BTreeMap<Digest, (Artifact, u64)>,
+    specs: BTreeSet<Digest>,
+    blobs: BTreeSet<Digest>,
+}
+
+impl Needed {
+    fn note(&mut self, store: &Store, kept: Kept) {
+        let Kept { artifact, origin } = kept;
+        self.specs.insert(artifact.spec.digest);
+        self.blobs.extend([artifact.manifest, artifact.spec.digest]);
+        self.blobs.extend(origin.and_then(|it| it.signature).map(|it| it.evidence));
+        match manifest(store, &artifact.manifest) {
+            Ok((document, size)) => {
+                // Digests of other algorithms name no file here.
+                self.blobs.extend(document.config.digest.parse::<Digest>());
+                self.artifacts.insert(artifact.manifest, (artifact, size));
+            }
+            // Whoever adds the artifact again brings its configuration along.
+            Err(trouble) => log::warn!("{trouble}"),
+        }
+    }
+}
+
+fn manifest(store: &Store, digest: &Digest) -> Result<(Manifest, u64), Trouble> {
+    let bytes = store.blob(digest, MAX_MANIFEST)?;
+    let document = Manifest::parse(&bytes).map_err(|reason| Trouble::Unfit { artifact: *digest, reason })?;
+    Ok((document, u64::try_from(bytes.len()).unwrap_or(u64::MAX)))
+}
