@@ -5,16 +5,22 @@ use std::{env, fs};
 
 use super::{folder, run};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: &[&str] = &[
     "",
     "check",
     "probe",
     "lint",
     "explain",
     "why",
+    "list",
+    "remove",
     "store",
     "store add",
     "store recompile",
+    "store gc",
+    "store verify",
+    "store export",
+    "store import",
     "completions",
     "man",
 ];

@@ -7,6 +7,7 @@ mod explain;
 mod probe;
 mod why;
 mod store;
+mod keeping;
 mod terminal;
 
 use std::fs;

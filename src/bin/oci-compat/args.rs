@@ -52,6 +52,8 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: ReportFormat,
     },
+    List(List),
+    Remove(Remove),
     /// Keep the local store, in which the hook finds specs
     #[command(subcommand)]
     Store(Store),
@@ -149,6 +151,50 @@ pub(crate) enum Store {
     },
     /// Compile stored specs anew, as after an update of this program
     Recompile,
+    /// Remove every file that belongs to no image, and make the index anew if it is lost
+    Gc {
+        /// Also remove artifacts than which the same image has a newer one of the same type
+        #[arg(long)]
+        superseded: bool,
+    },
+    /// Look for every file that is damaged, missing, foreign, or open to others
+    ///
+    /// Exit status: 0 the store is whole, 1 it is not, 2 usage or trouble
+    Verify,
+    /// Write the whole store into a tar file, which is an OCI archive too
+    Export {
+        /// The file, - for stdout
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Take over the artifacts of a store that was exported elsewhere; nothing if any of it is damaged
+    Import {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+/// List the artifacts in the local store
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    /// Only those of this image: its digest, or the name under which it was pulled
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+    /// How to show them
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+}
+
+/// Remove the artifacts of an image from the local store
+#[derive(Debug, clap::Args)]
+pub(crate) struct Remove {
+    /// The image's digest, or the name under which it was pulled
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+    /// Only the artifact with this digest
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) artifact: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -46,6 +46,8 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Lint(lint) => lint::run(&lint, output),
         Command::Explain { name } => explain::run(&name, output),
         Command::Why { container, reports, format } => check::why(&container, &reports, format, output),
+        Command::List(list) => store::list::list(&list, &args.common.store, output),
+        Command::Remove(remove) => store::list::remove(&remove, &args.common.store, output),
         Command::Store(command) => store::run(&command, &args.common, output),
         Command::Completions { shell } => {
             // It panics where it cannot write, as to a reader that has seen enough.

@@ -1,4 +1,8 @@
-//! `store`: fills the local store from files.
+//! `store`: fills the local store from files, and keeps it whole.
+
+mod carry;
+mod keep;
+pub(crate) mod list;
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -18,27 +22,38 @@ pub(crate) fn run(command: &Store, common: &Common, output: &mut Output) -> anyh
                 .as_deref()
                 .map(|it| it.parse::<Digest>().with_context(|| format!("--subject {it:?}")));
             let additions = additions(source, subject.transpose()?, created.as_deref())?;
-            let mut writer = Writer::open(&common.store)?;
-            for addition in &additions {
-                let Added { artifact, changed } = writer.add(addition)?;
-                let verb = if changed { "added" } else { "already there:" };
-                output.print(&format!(
-                    "{verb} artifact {} for image {}\n",
-                    artifact.manifest, addition.subject
-                ))?;
-            }
+            add(&additions, &common.store, output)
         }
-        Store::Recompile => {
-            let recompiled =
-                Writer::open(&common.store)?.recompile(compiled::FORMAT, |_, bytes| compile(bytes))?;
-            let plural = if recompiled.written == 1 { "" } else { "s" };
-            output.print(&format!("{} spec{plural} compiled\n", recompiled.written))?;
-            for (digest, err) in recompiled.failed {
-                log::warn!("spec {digest} is read as it is: {err:#}");
-            }
-        }
+        Store::Recompile => recompile(&common.store, output),
+        Store::Gc { superseded } => keep::gc(*superseded, &common.store, output),
+        Store::Verify => keep::verify(&common.store, output),
+        Store::Export { file } => carry::export(file, &common.store, output),
+        Store::Import { file } => carry::import(file, &common.store, output),
+    }
+}
+
+fn add(additions: &[Addition], store: &Path, output: &mut Output) -> anyhow::Result<u8> {
+    let mut writer = Writer::open(store)?;
+    for addition in additions {
+        let Added { artifact, changed } = writer.add(addition)?;
+        let verb = if changed { "added" } else { "already there:" };
+        output.print(&format!("{verb} artifact {} for image {}\n", artifact.manifest, addition.subject))?;
     }
     Ok(0)
+}
+
+fn recompile(store: &Path, output: &mut Output) -> anyhow::Result<u8> {
+    let recompiled = Writer::open(store)?.recompile(compiled::FORMAT, |_, bytes| compile(bytes))?;
+    output.print(&format!("{} compiled\n", counted(recompiled.written, "spec")))?;
+    for (digest, err) in recompiled.failed {
+        log::warn!("spec {digest} is read as it is: {err:#}");
+    }
+    Ok(0)
+}
+
+/// `1 artifact`, `2 artifacts`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[expect(clippy::disallowed_methods, reason = "a path that a person named; a wrong guess is an error below")]
@@ -66,7 +81,7 @@ fn additions(
 fn addition(subject: Digest, package: Package, name: &str) -> anyhow::Result<Addition> {
     let body = compile(&package.spec)
         .with_context(|| format!("the spec of {name} is malformed; `oci-compat lint` shows all errors"))?;
-    Ok(Addition { subject, package, compiled: Some(Compiled { format: compiled::FORMAT, body }) })
+    Ok(Addition::of_file(subject, package, Some(Compiled { format: compiled::FORMAT, body })))
 }
 
 fn compile(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {

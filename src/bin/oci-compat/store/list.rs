@@ -1,0 +1,160 @@
+//! `list` and `remove`: what the store has for which image.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use oci_compat::artifact::{Digest, Kept, Store, Writer};
+use oci_compat::report::printable;
+use serde::Serialize;
+
+use crate::args::{List, Remove, ReportFormat};
+use crate::output::Output;
+
+/// What `list --format json` prints; docs/store.md describes it. Fields are only ever added.
+#[derive(Debug, Serialize)]
+struct Document {
+    schema: &'static str,
+    images: Vec<Image>,
+}
+
+#[derive(Debug, Serialize)]
+struct Image {
+    digest: String,
+    names: Vec<String>,
+    artifacts: Vec<Artifact>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+struct Artifact {
+    digest: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fetched: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_by: Option<String>,
+    /// Whether a look-up takes it: of each type only the newest counts.
+    counts: bool,
+}
+
+/// Prints what the store has, for all images or for one.
+pub(crate) fn list(command: &List, store: &Path, output: &mut Output) -> anyhow::Result<u8> {
+    let images = match Store::open(store)? {
+        None => Vec::new(),
+        Some(store) => images(&store, command.image.as_deref())?,
+    };
+    if command.format == ReportFormat::Json {
+        output.json(&Document { schema: "oci-compat.list/v1", images })?;
+        return Ok(0);
+    }
+    for image in &images {
+        output.print(&text(image))?;
+    }
+    if images.is_empty() {
+        let whose = command.image.as_ref().map_or("any image".to_owned(), |it| format!("image {it:?}"));
+        log::info!("the store {} has no artifact for {whose}", store.display());
+    }
+    Ok(0)
+}
+
+/// Takes the artifacts of an image out of the store, and the files that nothing needs then.
+pub(crate) fn remove(command: &Remove, store: &Path, output: &mut Output) -> anyhow::Result<u8> {
+    let only = command
+        .artifact
+        .as_deref()
+        .map(|it| it.parse::<Digest>().with_context(|| format!("--artifact {it:?}")))
+        .transpose()?;
+    let subjects = match Store::open(store)? {
+        None => Vec::new(),
+        Some(store) => subjects(&store, &command.image)?,
+    };
+    let mut count = 0;
+    if !subjects.is_empty() {
+        let mut writer = Writer::open(store)?;
+        for subject in &subjects {
+            for gone in writer.remove(subject, only.as_ref())? {
+                count += 1;
+                output.print(&format!("removed artifact {} of image {subject}\n", gone.artifact.manifest))?;
+            }
+        }
+        writer.sweep(false)?;
+    }
+    if count == 0 {
+        let which = only.map_or("no artifact".to_owned(), |it| format!("no artifact {it}"));
+        bail!(
+            "the store {} has {which} for image {:?}: oci-compat list shows what there is",
+            store.display(),
+            command.image
+        );
+    }
+    Ok(0)
+}
+
+/// The images that a person means: by digest, or all that were fetched under a name.
+pub(crate) fn subjects(store: &Store, image: &str) -> anyhow::Result<Vec<Digest>> {
+    if image.starts_with("sha256:") {
+        let subject: Digest = image.parse()?;
+        return Ok(if store.kept(&subject)?.is_empty() { Vec::new() } else { vec![subject] });
+    }
+    let mut found = Vec::new();
+    for subject in store.subjects()? {
+        if names(&store.kept(&subject)?).iter().any(|it| it == image) {
+            found.push(subject);
+        }
+    }
+    Ok(found)
+}
+
+fn images(store: &Store, only: Option<&str>) -> anyhow::Result<Vec<Image>> {
+    let wanted = match only {
+        Some(image) => subjects(store, image)?,
+        None => store.subjects()?,
+    };
+    wanted.iter().map(|it| image(store, it)).collect()
+}
+
+fn image(store: &Store, subject: &Digest) -> anyhow::Result<Image> {
+    let counting: Vec<_> = store.artifacts(subject)?.into_iter().map(|it| it.manifest).collect();
+    let kept = store.kept(subject)?;
+    let names = names(&kept);
+    let artifacts = kept.into_iter().map(|it| artifact(it, &counting)).collect();
+    Ok(Image { digest: subject.to_string(), names, artifacts })
+}
+
+fn artifact(kept: Kept, counting: &[Digest]) -> Artifact {
+    let Kept { artifact, origin } = kept;
+    let origin = origin.unwrap_or_default();
+    Artifact {
+        digest: artifact.manifest.to_string(),
+        kind: artifact.artifact_type,
+        created: artifact.created,
+        fetched: origin.fetched,
+        signed_by: origin.signature.map(|it| it.key.to_string()),
+        counts: counting.contains(&artifact.manifest),
+    }
+}
+
+fn names(kept: &[Kept]) -> Vec<String> {
+    let mut names: Vec<_> = kept.iter().filter_map(|it| it.origin.as_ref()?.image.clone()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn text(image: &Image) -> String {
+    let names: String = image.names.iter().map(|it| format!(" {}", printable(it))).collect();
+    let mut text = format!("{}{names}\n", image.digest);
+    for it in &image.artifacts {
+        let created = it.created.as_deref().map_or("no date".into(), printable);
+        let signed = match &it.signed_by {
+            Some(key) => format!("signed by key {key}"),
+            None => "not signed".to_owned(),
+        };
+        let superseded = if it.counts { "" } else { ", superseded" };
+        text.push_str(&format!("  {}  {created}  {signed}{superseded}\n", it.digest));
+    }
+    text
+}
