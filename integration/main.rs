@@ -18,5 +18,6 @@ mod hosts;
 mod features;
 mod layers;
 mod documents;
+mod power;
 mod runtimes;
 mod engines;

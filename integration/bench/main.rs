@@ -7,6 +7,7 @@
 
 mod judge;
 mod process;
+mod stores;
 
 use std::error::Error;
 use std::fs;
@@ -51,6 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("    this machine does not meet the rules: a refusal was measured, with its report");
         }
     }
+    stores::run(&hook, scratch.path(), ONE_RULE, rounds)?;
     println!("\nhook: {} bytes", fs::metadata(programs.join("oci-compat-hook"))?.len());
     judge::run(TWELVE_RULES)
 }

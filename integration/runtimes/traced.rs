@@ -96,7 +96,8 @@ fn an_error_is_told_where_somebody_wants_backtraces() {
     let mut hook = std::process::Command::new(ours("oci-compat-hook"));
     hook.envs([("RUST_BACKTRACE", "full"), ("RUST_LIB_BACKTRACE", "1")]);
     let ran = hook.arg("--no-such-option").output().expect("running the hook");
-    let expected = "oci-compat: warning: there is no option \"--no-such-option\"; see oci-compat-hook --help\n";
+    let expected =
+        "oci-compat: warning: there is no option \"--no-such-option\"; see oci-compat-hook --help\n";
     assert_eq!((ran.status.code(), String::from_utf8_lossy(&ran.stderr).as_ref()), (Some(0), expected));
 }
 
