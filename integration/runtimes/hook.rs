@@ -123,22 +123,35 @@ impl Hook {
     }
 
     fn args(&self) -> Vec<String> {
-        let config = self.folder.path().join("config.toml");
+        self.options("--")
+    }
+
+    /// Its options, whatever they begin with.
+    pub(super) fn options(&self, dashes: &str) -> Vec<String> {
+        let config = self.config();
         let mut args = Vec::new();
-        let reports = self.folder.path().join("reports");
+        let reports = self.reports();
         let places = [
-            ("--root", self.host.path()),
-            ("--store", &self.store()),
-            ("--config", &config),
-            ("--reports", &reports),
+            ("root", self.host.path()),
+            ("store", &self.store()),
+            ("config", &config),
+            ("reports", &reports),
         ];
-        for (flag, path) in places {
-            args.extend([String::from(flag), text(path)]);
+        for (name, path) in places {
+            args.extend([format!("{dashes}{name}"), text(path)]);
         }
         if let Some(deadline) = self.deadline {
-            args.extend([String::from("--deadline-ms"), deadline.to_string()]);
+            args.extend([format!("{dashes}deadline-ms"), deadline.to_string()]);
         }
         args
+    }
+
+    pub(super) fn config(&self) -> PathBuf {
+        self.folder.path().join("config.toml")
+    }
+
+    pub(super) fn reports(&self) -> PathBuf {
+        self.folder.path().join("reports")
     }
 }
 

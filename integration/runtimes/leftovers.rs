@@ -10,8 +10,9 @@ use super::bundle::Bundle;
 /// Where systemd, and whoever follows it, mounts the control groups.
 const CGROUPS: &str = "/sys/fs/cgroup";
 
-/// What ends by itself within this time is on its way out, and not left behind.
-const SETTLING: Duration = Duration::from_secs(1);
+/// What ends by itself within this time is on its way out, and not left behind: some machines' first process takes its time
+/// to reap what is handed to it.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// Each thing that still has the container's name: state, control groups, mounts, processes.
 pub(super) fn leftovers(bundle: &Bundle) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! The low-level runtimes: how each is called, whether it can run here, and how it words a hook's refusal.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -40,11 +40,16 @@ impl Runtime {
 
     /// Runs the bundle's container to its end, and removes it.
     pub(super) fn run(self, bundle: &Bundle) -> Outcome {
+        self.run_by(bundle, &|| self.command(bundle))
+    }
+
+    /// The same by whatever begins with these words in the runtime's place.
+    pub(super) fn run_by(self, bundle: &Bundle, command: &dyn Fn() -> Command) -> Outcome {
         match self {
             Self::Runc | Self::Crun => {
-                run(self.command(bundle).args(["run", "--bundle"]).arg(bundle.path()).arg(bundle.id()))
+                run(command().args(["run", "--bundle"]).arg(bundle.path()).arg(bundle.id()))
             }
-            Self::Youki => self.run_detached(bundle),
+            Self::Youki => run_detached(bundle, command),
         }
     }
 
@@ -79,7 +84,7 @@ impl Runtime {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Runc => "runc",
             Self::Crun => "crun",
@@ -102,33 +107,42 @@ impl Runtime {
     }
 
     /// The program and its global options, without anything of our environment: youki would add a backtrace.
-    fn command(self, bundle: &Bundle) -> Command {
-        let program = installed(self.name()).expect("tried before");
-        let mut command = if self == Self::Crun { crun(&program) } else { Command::new(program) };
+    pub(super) fn command(self, bundle: &Bundle) -> Command {
+        self.command_of(&self.program(), &[], bundle)
+    }
+
+    /// The same of another program that takes its place, with options of its own.
+    pub(super) fn command_of(self, program: &Path, options: &[String], bundle: &Bundle) -> Command {
+        let mut command = if self == Self::Crun { crun(program) } else { Command::new(program) };
         command.env_clear().envs(PATH.split_once('=')).stdin(Stdio::null());
-        command.arg("--root").arg(bundle.state_folder());
+        command.args(options).arg("--root").arg(bundle.state_folder());
         command
     }
 
-    /// In the foreground, youki 0.7 waits for ever for a process that ends before youki begins to wait.
-    fn run_detached(self, bundle: &Bundle) -> Outcome {
-        let mut command = self.command(bundle);
-        command.args(["run", "--detach", "--bundle"]).arg(bundle.path()).arg(bundle.id());
-        let outcome = run_until(&mut command, |status| {
-            if status.success() {
-                self.await_end(bundle);
-                succeed(self.command(bundle).args(["delete", bundle.id()]));
-            }
-        });
-        tidied_up(outcome, bundle)
+    pub(super) fn program(self) -> PathBuf {
+        installed(self.name()).expect("tried before")
     }
+}
 
-    fn await_end(self, bundle: &Bundle) {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !succeed(self.command(bundle).args(["state", bundle.id()])).contains("\"stopped\"") {
-            assert!(Instant::now() < deadline, "{} does not stop", bundle.id());
-            thread::sleep(Duration::from_millis(5));
+/// In the foreground, youki 0.7 waits for ever for a process that ends before youki begins to wait.
+fn run_detached(bundle: &Bundle, command: &dyn Fn() -> Command) -> Outcome {
+    let mut detached = command();
+    detached.args(["run", "--detach", "--bundle"]).arg(bundle.path()).arg(bundle.id());
+    let outcome = run_until(&mut detached, |status| {
+        if status.success() {
+            await_status(bundle, "stopped", command);
+            succeed(command().args(["delete", bundle.id()]));
         }
+    });
+    tidied_up(outcome, bundle)
+}
+
+/// Waits until the runtime says that of the container.
+pub(super) fn await_status(bundle: &Bundle, status: &str, command: &dyn Fn() -> Command) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !succeed(command().args(["state", bundle.id()])).contains(&format!("\"{status}\"")) {
+        assert!(Instant::now() < deadline, "{} is not {status}", bundle.id());
+        thread::sleep(Duration::from_millis(5));
     }
 }
 

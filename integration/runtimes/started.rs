@@ -50,6 +50,8 @@ macro_rules! under_each_runtime {
     )+ };
 }
 
+pub(super) use under_each_runtime;
+
 under_each_runtime! {
     a_container_starts_where_its_requirements_are_met,
     a_container_without_requirements_starts,
@@ -136,7 +138,7 @@ fn an_unpacked_image_is_held_to_the_specs_in_the_store(runtime: Runtime) {
     is_refused(runtime, &hook, INCOMPATIBLE, unmet);
 }
 
-fn under(runtime: Runtime, case: impl FnOnce(Runtime)) {
+pub(super) fn under(runtime: Runtime, case: impl FnOnce(Runtime)) {
     if runtime.works() {
         case(runtime);
     }
@@ -160,7 +162,7 @@ fn is_refused(runtime: Runtime, hook: &Hook, status: i32, bundle: Bundle) {
     assert_refused(&outcome, &bundle, &runtime.refusals(&hook.program, status, &said));
 }
 
-fn assert_started(outcome: &Outcome, bundle: &Bundle) {
+pub(super) fn assert_started(outcome: &Outcome, bundle: &Bundle) {
     assert_eq!(outcome.stdout, "ran\n", "{outcome:?}");
     assert!(outcome.status.success() && bundle.ran(), "{outcome:?}");
     assert_eq!(leftovers(bundle), Vec::<String>::new());
