@@ -17,6 +17,7 @@ mod conformance;
 mod hosts;
 mod features;
 mod layers;
+mod unicode;
 mod documents;
 mod power;
 mod runtimes;

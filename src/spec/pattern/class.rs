@@ -166,7 +166,7 @@ fn member(cursor: &mut Cursor) -> Result<u32, PatternError> {
 }
 
 /// Go's range of numbers without the surrogates, which no text holds.
-fn scalars(low: u32, high: u32) -> Option<ClassUnicodeRange> {
+pub(super) fn scalars(low: u32, high: u32) -> Option<ClassUnicodeRange> {
     let low = char::from_u32(low).unwrap_or('\u{E000}');
     let high = char::from_u32(high).unwrap_or('\u{D7FF}');
     (low <= high).then(|| ClassUnicodeRange::new(low, high))

@@ -1,27 +1,65 @@
-//! Which names `\p{…}` knows, and which characters differ by case alone. The tables themselves are `regex_syntax`'s.
+//! Which names `\p{…}` knows and which characters they stand for, and which characters differ by case alone.
+//!
+//! `regex_syntax` has all of this too, but hands it out only together with the tables of every other property, which are
+//! a tenth of the hook.
 
-use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, HirKind};
+use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
-/// General categories as Go spells them once case, spaces, hyphens and underscores are gone: `unicode.Categories`,
-/// `unicode.CategoryAliases`, and the three names of UTS #18.
-const CATEGORIES: &str = "Any Ascii Assigned C Cc Cf Cn Co Cs L Lc Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf \
-    Pi Po Ps S Sc Sk Sm So Z Zl Zp Zs Casedletter Closepunctuation Cntrl Combiningmark Connectorpunctuation Control \
-    Currencysymbol Dashpunctuation Decimalnumber Digit Enclosingmark Finalpunctuation Format Initialpunctuation Letter \
-    Letternumber Lineseparator Lowercaseletter Mark Mathsymbol Modifierletter Modifiersymbol Nonspacingmark Number \
-    Openpunctuation Other Otherletter Othernumber Otherpunctuation Othersymbol Paragraphseparator Privateuse Punct \
-    Punctuation Separator Spaceseparator Spacingmark Surrogate Symbol Titlecaseletter Unassigned Uppercaseletter";
+use super::class;
 
-/// Scripts of Unicode 15.0 that have one word, the only ones that Go 1.25 and 1.26 find: they remove the underscore of
-/// `Old_Italic` from the name they are asked for, but not from the one in `unicode.Scripts`.
-const SCRIPTS: &str = "Adlam Ahom Arabic Armenian Avestan Balinese Bamum Batak Bengali Bhaiksuki Bopomofo Brahmi \
-    Braille Buginese Buhid Carian Chakma Cham Cherokee Chorasmian Common Coptic Cuneiform Cypriot Cyrillic Deseret \
-    Devanagari Dogra Duployan Elbasan Elymaic Ethiopic Georgian Glagolitic Gothic Grantha Greek Gujarati Gurmukhi Han \
-    Hangul Hanunoo Hatran Hebrew Hiragana Inherited Javanese Kaithi Kannada Katakana Kawi Kharoshthi Khmer Khojki \
-    Khudawadi Lao Latin Lepcha Limbu Lisu Lycian Lydian Mahajani Makasar Malayalam Mandaic Manichaean Marchen \
-    Medefaidrin Miao Modi Mongolian Mro Multani Myanmar Nabataean Nandinagari Newa Nko Nushu Ogham Oriya Osage Osmanya \
-    Palmyrene Phoenician Rejang Runic Samaritan Saurashtra Sharada Shavian Siddham Sinhala Sogdian Soyombo Sundanese \
-    Syriac Tagalog Tagbanwa Takri Tamil Tangsa Tangut Telugu Thaana Thai Tibetan Tifinagh Tirhuta Toto Ugaritic Vai \
-    Vithkuqi Wancho Yezidi Yi";
+/// Runs of characters of one general category each, from U+0000 on: `Cc32` are 32 control characters, `Zs` is one space.
+/// Made from the tables of `regex_syntax` by `integration/unicode.rs`.
+const CATEGORIES: &str = include_str!("categories.txt");
+/// Likewise by script; `-` where characters have none whose name has one word.
+///
+/// Those are the only ones that Go 1.25 and 1.26 find: they remove the underscore of `Old_Italic` from the name they are
+/// asked for, but not from the one in `unicode.Scripts`.
+const SCRIPTS: &str = include_str!("scripts.txt");
+
+/// General categories as Go spells them once case, spaces, hyphens and underscores are gone (`unicode.CategoryAliases`).
+const ALIASES: [(&str, &str); 41] = [
+    ("Closepunctuation", "Pe"),
+    ("Cntrl", "Cc"),
+    ("Combiningmark", "M"),
+    ("Connectorpunctuation", "Pc"),
+    ("Control", "Cc"),
+    ("Currencysymbol", "Sc"),
+    ("Dashpunctuation", "Pd"),
+    ("Decimalnumber", "Nd"),
+    ("Digit", "Nd"),
+    ("Enclosingmark", "Me"),
+    ("Finalpunctuation", "Pf"),
+    ("Format", "Cf"),
+    ("Initialpunctuation", "Pi"),
+    ("Letter", "L"),
+    ("Letternumber", "Nl"),
+    ("Lineseparator", "Zl"),
+    ("Lowercaseletter", "Ll"),
+    ("Mark", "M"),
+    ("Mathsymbol", "Sm"),
+    ("Modifierletter", "Lm"),
+    ("Modifiersymbol", "Sk"),
+    ("Nonspacingmark", "Mn"),
+    ("Number", "N"),
+    ("Openpunctuation", "Ps"),
+    ("Other", "C"),
+    ("Otherletter", "Lo"),
+    ("Othernumber", "No"),
+    ("Otherpunctuation", "Po"),
+    ("Othersymbol", "So"),
+    ("Paragraphseparator", "Zp"),
+    ("Privateuse", "Co"),
+    ("Punct", "P"),
+    ("Punctuation", "P"),
+    ("Separator", "Z"),
+    ("Spaceseparator", "Zs"),
+    ("Spacingmark", "Mc"),
+    ("Surrogate", "Cs"),
+    ("Symbol", "S"),
+    ("Titlecaseletter", "Lt"),
+    ("Unassigned", "Cn"),
+    ("Uppercaseletter", "Lu"),
+];
 
 /// Where characters that have case live: folding looks at each character of a range, and ranges can be wide.
 const CASED: [(char, char); 22] = [
@@ -52,12 +90,33 @@ const CASED: [(char, char); 22] = [
 /// The class that Go finds under a name; `None` if it finds none.
 pub(super) fn named(name: &str) -> Option<ClassUnicode> {
     let name = canonical(name);
-    let known = [CATEGORIES, SCRIPTS].iter().flat_map(|it| it.split(' ')).any(|it| it == name);
-    match name.as_str() {
-        _ if !known => None,
-        "Cs" | "Surrogate" => Some(ClassUnicode::empty()),
-        _ => look_up(&name),
+    let short = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name.as_str(), |(_, it)| it);
+    match short {
+        "" => None,
+        // Three names of UTS #18.
+        "Any" => Some(from_pairs(&[(char::MIN, char::MAX)])),
+        "Ascii" => Some(from_pairs(&[('\0', '\x7F')])),
+        "Assigned" => runs(CATEGORIES, |it| it != "Cn"),
+        "Lc" | "Casedletter" => runs(CATEGORIES, |it| matches!(it, "Lu" | "Ll" | "Lt")),
+        // `L` has all of `Lu`, `Ll` and so on.
+        _ => runs(CATEGORIES, |it| it.starts_with(short)).or_else(|| runs(SCRIPTS, |it| it == short)),
     }
+}
+
+/// The characters of the runs with these names; `None` if no run has such a name.
+fn runs(table: &str, is_meant: impl Fn(&str) -> bool) -> Option<ClassUnicode> {
+    let (mut next, mut is_known, mut ranges) = (0, false, Vec::new());
+    for run in table.split_ascii_whitespace() {
+        let name = run.trim_end_matches(|it: char| it.is_ascii_digit());
+        let length: u32 = run.strip_prefix(name).and_then(|it| it.parse().ok()).unwrap_or(1);
+        let first = next;
+        next += length;
+        if is_meant(name) {
+            is_known = true;
+            ranges.extend(class::scalars(first, next - 1));
+        }
+    }
+    is_known.then(|| ClassUnicode::new(ranges))
 }
 
 /// Adds what differs from a character of the class by case alone (Unicode simple folding).
@@ -79,31 +138,37 @@ fn canonical(name: &str) -> String {
     first.into_iter().chain(letters.map(|it| it.to_ascii_lowercase())).collect()
 }
 
-fn look_up(name: &str) -> Option<ClassUnicode> {
-    // A name that is in the lists above is in the tables too: a test asks for each of them.
-    let hir = regex_syntax::parse(&format!("\\p{{{name}}}")).ok()?;
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "a class is only ever read as a class or as its character"
-    )]
-    match hir.into_kind() {
-        HirKind::Class(Class::Unicode(class)) => Some(class),
-        HirKind::Literal(it) => {
-            let only = std::str::from_utf8(&it.0).ok()?.chars().next()?;
-            Some(from_pairs(&[(only, only)]))
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn check(name: &str, expected: Option<(usize, &str)>) {
+        let class = named(name);
+        let count = |it: &ClassUnicode| it.iter().map(ClassUnicodeRange::len).sum();
+        let first = |it: &ClassUnicode| it.iter().take(3).map(ClassUnicodeRange::start).collect::<String>();
+        let found = class.map(|it| (count(&it), first(&it)));
+        assert_eq!(found.as_ref().map(|(count, first)| (*count, first.as_str())), expected, "{name}");
+    }
+
     #[test]
-    fn every_name_that_is_known_has_a_class() {
-        for name in CATEGORIES.split(' ').chain(SCRIPTS.split(' ')) {
-            assert!(named(name).is_some(), "{name}");
+    fn names_have_the_characters_of_unicode_16() {
+        check("Lu", Some((1858, "AÀØ")));
+        check("Uppercase_Letter", Some((1858, "AÀØ")));
+        check("L", Some((141_028, "Aaª")));
+        check("LC", Some((4147, "Aaµ")));
+        check("zs", Some((17, " \u{a0}\u{1680}")));
+        check("Greek", Some((518, "Ͱ͵ͺ")));
+        check("Yi", Some((1220, "ꀀ꒐")));
+        check("any", Some((1_114_112, "\0")));
+        check("ASCII", Some((128, "\0")));
+        check("Cs", Some((0, "")));
+    }
+
+    #[test]
+    fn what_go_does_not_know_has_none() {
+        for name in ["", "-", "_", "Old_Italic", "Lx", "Q", "Gre", "Greekk", "Lu1", "1", "Cc32", "Alphabetic"]
+        {
+            check(name, None);
         }
     }
 
