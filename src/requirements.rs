@@ -12,7 +12,7 @@ use crate::host;
 use crate::input::{self, Bundle};
 use crate::policy::Policy;
 use crate::report::{Origin, Subject};
-use crate::spec::{self, compiled};
+use crate::spec::{self, Malformed, Spec, compiled};
 
 /// Where the store is unless another folder is named.
 pub const STORE: &str = "/var/lib/oci-compat/store";
@@ -181,16 +181,22 @@ fn add(store: &Store, artifact: &Artifact, origin: Origin, collected: &mut Colle
     if collected.has(&artifact.manifest.to_string()) {
         return Ok(());
     }
-    let payload = store.spec(artifact, compiled::FORMAT).map_err(|err: Trouble| err.to_string())?;
-    let spec = match payload {
-        Payload::Compiled(bytes) => {
-            Ok(compiled::decode(&bytes).map_err(|err| format!("artifact {}: {err:#}", artifact.manifest))?)
-        }
-        Payload::Source { bytes, note, .. } => {
-            collected.notes.extend(note);
-            spec::parse(&bytes)
-        }
-    };
+    let (spec, note) = read(store, artifact).map_err(|err| err.to_string())?;
+    collected.notes.extend(note);
     collected.requirements.push(Requirement { origin, spec });
     Ok(())
+}
+
+/// A spec that the store has, and a note if its compiled form is of no use.
+fn read(store: &Store, artifact: &Artifact) -> Result<(Result<Spec, Malformed>, Option<String>), Trouble> {
+    match store.spec(artifact, compiled::FORMAT)? {
+        Payload::Source { bytes, note, .. } => Ok((spec::parse(&bytes), note)),
+        Payload::Compiled(body) => match compiled::decode(&body) {
+            Ok(spec) => Ok((Ok(spec), None)),
+            Err(err) => {
+                let (bytes, note) = store.source_instead(artifact, &format!("is of no use: {err:#}"))?;
+                Ok((spec::parse(&bytes), Some(note)))
+            }
+        },
+    }
 }

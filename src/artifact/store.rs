@@ -29,7 +29,7 @@ pub enum Payload {
         media_type: String,
         /// The text; size and digest are verified.
         bytes: Vec<u8>,
-        /// Why the compiled form was passed over, if it is there and not whole: a warning for the administrator.
+        /// Why the compiled form was passed over, if it is there and of no use: a warning for the administrator.
         note: Option<String>,
     },
 }
@@ -136,20 +136,38 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If the source is needed and is missing, unreadable, or not what its descriptor says. A compiled form that others
-    /// could have written is an error too; one that is merely broken is passed over with a note.
+    /// If the source is needed and is missing, unreadable, or not what its descriptor says. A compiled form that is
+    /// broken, or that others could have written, is passed over with a note.
     pub fn spec(&self, artifact: &Artifact, format: u32) -> Result<Payload, Trouble> {
-        let note = match self.compiled(&artifact.spec.digest, format)? {
-            None => None,
-            Some(Form::Body(body)) => return Ok(Payload::Compiled(body)),
-            Some(Form::OtherFormat(other)) => {
-                log::debug!("spec {} is compiled in format {other}, not {format}", artifact.spec.digest);
-                None
+        match self.compiled(&artifact.spec.digest, format) {
+            Ok(Some(Form::Body(body))) => Ok(Payload::Compiled(body)),
+            Ok(Some(Form::Torn(reason))) => {
+                let (bytes, note) = self.source_instead(artifact, &reason)?;
+                Ok(payload(artifact, bytes, Some(note)))
             }
-            Some(Form::Torn(reason)) => Some(self.note(&artifact.spec.digest, &reason)),
-        };
-        let bytes = self.source(artifact)?;
-        Ok(Payload::Source { media_type: artifact.spec.media_type.clone(), bytes, note })
+            Ok(Some(Form::OtherFormat(other))) => {
+                log::debug!("spec {} is compiled in format {other}, not {format}", artifact.spec.digest);
+                Ok(payload(artifact, self.source(artifact)?, None))
+            }
+            Ok(None) => Ok(payload(artifact, self.source(artifact)?, None)),
+            // The source cannot be forged: its digest is verified.
+            Err(trouble) => {
+                let note = format!("{trouble}; the spec itself was read");
+                Ok(payload(artifact, self.source(artifact)?, Some(note)))
+            }
+        }
+    }
+
+    /// The source of an artifact's spec in place of its compiled form, with a note that says why: `reason` is the rest of
+    /// a sentence that starts with the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::spec`].
+    pub fn source_instead(&self, artifact: &Artifact, reason: &str) -> Result<(Vec<u8>, String), Trouble> {
+        let path = self.folder.full(&compiled_path(&artifact.spec.digest));
+        let note = format!("{} {reason}; the spec itself was read: add the artifact again", path.display());
+        Ok((self.source(artifact)?, note))
     }
 
     fn compiled(&self, spec: &Digest, format: u32) -> Result<Option<Form>, Trouble> {
@@ -180,11 +198,10 @@ impl Store {
         blob::verify(&bytes, &spec.digest, spec.size).map_err(|reason| self.folder.damaged(&path, reason))?;
         Ok(bytes)
     }
+}
 
-    fn note(&self, spec: &Digest, reason: &str) -> String {
-        let path = self.folder.full(&compiled_path(spec));
-        format!("{} {reason}; the spec itself was read: add the artifact again", path.display())
-    }
+fn payload(artifact: &Artifact, bytes: Vec<u8>, note: Option<String>) -> Payload {
+    Payload::Source { media_type: artifact.spec.media_type.clone(), bytes, note }
 }
 
 /// Where a spec's compiled form lies.

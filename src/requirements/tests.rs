@@ -222,26 +222,27 @@ fn a_store_that_others_can_write_is_not_read_and_that_is_told_once() {
 }
 
 #[test]
-fn a_broken_compiled_form_is_passed_over_with_a_note() {
+fn a_compiled_form_that_is_of_no_use_is_passed_over_with_a_note() {
     let place = Place::new("").umoci(&[&image().to_string()]);
     let body = b"{}".to_vec();
     let digest =
         place.add(image(), package(SPEC, image()), Some(Compiled { format: compiled::FORMAT, body }));
-    assert_eq!(
-        place.told(&policy()),
-        [format!(
-            "trouble: artifact {digest}: reading a compiled spec: missing field `sets` at line 1 column 2"
-        )]
-    );
     let path = format!("compiled/{}", Digest::of(SPEC.as_bytes()).hex());
+    let check = |reason: &str| {
+        let found = format!("Attached(\"{digest}\"): 0 sets");
+        let note = format!("note: DIR/store/{path} {reason}");
+        assert_eq!(place.told(&policy()), [found, note]);
+    };
+    let mend = "the spec itself was read: add the artifact again";
+    check(&format!("is of no use: reading a compiled spec: missing field `sets` at line 1 column 2; {mend}"));
+    fs::set_permissions(place.store().join(&path), Permissions::from_mode(0o666))
+        .expect("changing a fixture");
+    check(&format!(
+        "has mode 0666, only its owner may write to it: chmod go-w {}/{path}; the spec itself was read",
+        "DIR/store"
+    ));
+    fs::set_permissions(place.store().join(&path), Permissions::from_mode(0o644))
+        .expect("changing a fixture");
     fs::write(place.store().join(&path), "x").expect("damaging a fixture");
-    assert_eq!(
-        place.told(&policy()),
-        [
-            format!("Attached(\"{digest}\"): 0 sets"),
-            format!(
-                "note: DIR/store/{path} has no header line; the spec itself was read: add the artifact again"
-            ),
-        ]
-    );
+    check(&format!("has no header line; {mend}"));
 }

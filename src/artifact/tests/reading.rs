@@ -78,11 +78,9 @@ fn what_others_can_write_is_not_read() {
     };
     check(|store, _| store.set_mode("", 0o777), &says("", "0777"));
     check(|store, _| store.set_mode("subjects", 0o1777), &says("/subjects", "1777"));
-    check(|store, _| store.set_mode("compiled", 0o775), &says("/compiled", "0775"));
     check(uncompiled(|store| store.set_mode("blobs/sha256", 0o757)), &says("/blobs/sha256", "0757"));
-    for file in [subject_file(), compiled_file()] {
-        check(|store, _| store.set_mode(&file, 0o664), &says(&format!("/{file}"), "0664"));
-    }
+    let file = subject_file();
+    check(|store, _| store.set_mode(&file, 0o664), &says(&format!("/{file}"), "0664"));
     let file = spec_file();
     check(uncompiled(|store| store.set_mode(&file, 0o646)), &says(&format!("/{file}"), "0646"));
 }
@@ -93,9 +91,7 @@ fn what_belongs_to_somebody_else_is_not_read() {
         skip("giving files away takes root");
         return;
     }
-    for path in
-        ["", "/subjects", "/compiled", &format!("/{}", subject_file()), &format!("/{}", compiled_file())]
-    {
+    for path in ["", "/subjects", &format!("/{}", subject_file())] {
         check(
             |store, _| {
                 chown(&store.place(&path[path.len().min(1)..]), Some(Uid::from_raw(12_345)), None).unwrap()
@@ -119,7 +115,6 @@ fn links_are_not_followed() {
     };
     check(|store, _| relink(store, "subjects"), &format!("STORE/subjects {SAYS}"));
     check(|store, _| relink(store, &subject_file()), &format!("STORE/{} {SAYS}", subject_file()));
-    check(|store, _| relink(store, "compiled"), &format!("STORE/compiled {SAYS}"));
     check(uncompiled(|store| relink(store, "blobs")), &format!("STORE/{} {SAYS}", spec_file()));
     check(uncompiled(|store| relink(store, "blobs/sha256")), &format!("STORE/blobs/sha256 {SAYS}"));
     check(uncompiled(|store| relink(store, &spec_file())), &format!("STORE/{} {SAYS}", spec_file()));
@@ -234,6 +229,40 @@ fn a_compiled_form_that_is_not_whole_is_passed_over_with_a_note() {
         look(&compiled::compose(&other, FORMAT, b"body").unwrap()),
         note(&format!("was made from {other}, expected {}", Digest::of(SPEC)))
     );
+}
+
+#[test]
+fn a_compiled_form_that_others_can_write_is_not_read_and_the_spec_itself_is() {
+    let check = |path: &str, damage: &dyn Fn(&FakeStore), reason: &str| {
+        let (store, artifact) = FakeStore::with_spec();
+        damage(&store);
+        let Payload::Source { bytes, note, .. } = store.open().spec(&artifact, FORMAT).unwrap() else {
+            panic!("{path}: the compiled form was read");
+        };
+        let expected = format!("STORE/{path} {reason}; the spec itself was read");
+        assert_eq!((bytes.as_slice(), note.map(|it| store.said(&it))), (SPEC, Some(expected)));
+    };
+    let mode = |path: &str, mode: &str| {
+        format!("has mode {mode}, only its owner may write to it: chmod go-w STORE/{path}")
+    };
+    let file = compiled_file();
+    check("compiled", &|store| store.set_mode("compiled", 0o775), &mode("compiled", "0775"));
+    check(&file, &|store| store.set_mode(&file, 0o664), &mode(&file, "0664"));
+    let relinked = |store: &FakeStore| {
+        let (place, aside) = (store.place("compiled"), store.dir.path().join("aside"));
+        fs::rename(&place, &aside).unwrap();
+        symlink(&aside, &place).unwrap();
+    };
+    let link = "is a symbolic link or behind one, which a store never has: remove the link and add the artifact again";
+    check("compiled", &relinked, link);
+    if !geteuid().is_root() {
+        skip("giving files away takes root");
+        return;
+    }
+    for path in ["compiled", &file] {
+        let give = |store: &FakeStore| chown(&store.place(path), Some(Uid::from_raw(12_345)), None).unwrap();
+        check(path, &give, &format!("belongs to user 12345, must belong to root: chown root STORE/{path}"));
+    }
 }
 
 #[test]
