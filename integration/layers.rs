@@ -14,6 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("input", &["file"]),
     ("artifact", &["moment"]),
     ("registry", &["file", "artifact"]),
+    ("trust", &["artifact"]),
     ("spec", &["version"]),
     ("host", &["version", "moment"]),
     ("eval", &["version", "spec", "host"]),

@@ -11,6 +11,7 @@ pub mod file;
 pub mod input;
 pub mod artifact;
 pub mod registry;
+pub mod trust;
 pub mod spec;
 pub mod host;
 pub mod eval;

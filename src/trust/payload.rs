@@ -1,0 +1,39 @@
+//! The payload of simple signing: which manifest it is about. Trusts that its signature was verified.
+
+use serde::Deserialize;
+
+use crate::artifact::Digest;
+
+/// What cosign writes; other simple signers write "atomic container signature", over images in their own transport.
+const KIND: &str = "cosign container image signature";
+
+#[derive(Deserialize)]
+struct Payload {
+    critical: Critical,
+}
+
+#[derive(Deserialize)]
+struct Critical {
+    image: Image,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct Image {
+    #[serde(rename = "docker-manifest-digest")]
+    digest: String,
+}
+
+/// Whether the payload says that this manifest was signed.
+pub(super) fn names(payload: &[u8], manifest: &Digest) -> Result<(), String> {
+    let Payload { critical: Critical { image, kind } } = serde_json::from_slice(payload)
+        .map_err(|err| format!("a signature of something that is no payload of cosign ({err})"))?;
+    if kind != KIND {
+        return Err(format!("a signature of type {kind:?}, expected {KIND:?}"));
+    }
+    if image.digest != manifest.to_string() {
+        return Err(format!("a signature of another artifact, {:?}", image.digest));
+    }
+    Ok(())
+}
