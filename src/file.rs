@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use nix::errno::Errno;
@@ -27,6 +27,12 @@ pub fn read(path: &Path, limit: usize) -> anyhow::Result<Option<Vec<u8>>> {
         bail!("{} is not a regular file", path.display());
     }
     read_all(file, limit).with_context(|| format!("reading {}", path.display())).map(Some)
+}
+
+/// Where a symbolic link leads, as it is written; `None` if there is no such link, or it cannot be read.
+pub fn target(link: &Path) -> Option<PathBuf> {
+    // Whoever asks has other places to look at, or says what it was needed for.
+    fcntl::readlink(link).ok().map(PathBuf::from)
 }
 
 /// Reads a stream to its end, but no more than `limit` bytes.
@@ -94,6 +100,8 @@ pub fn explain(errno: Errno) -> String {
         Errno::ELOOP => "is a symbolic link, or a loop of them".to_owned(),
         Errno::EROFS => "is on a read-only file system".to_owned(),
         Errno::ENOSPC => "is on a full file system".to_owned(),
+        Errno::ECONNREFUSED => "does not run: nobody listens on its socket".to_owned(),
+        Errno::ENAMETOOLONG => "has too long a path".to_owned(),
         Errno::EINTR => "was not read to its end: the deadline has passed".to_owned(),
         Errno::ENOSYS => "needs openat2, which this kernel lacks (Linux 5.6)".to_owned(),
         other => format!("cannot be accessed ({other:?})"),

@@ -1,5 +1,5 @@
-//! What a runtime or a person hands us: the OCI state, the bundle, its image. Only what is needed is read, so that a
-//! newer runtime-spec never breaks it.
+//! What a runtime or a person hands us: the OCI state and the bundle. Only what is needed is read, so that a newer
+//! runtime-spec never breaks it.
 
 use std::path::{Path, PathBuf};
 
@@ -65,6 +65,17 @@ pub struct Bundle {
     pub config: Vec<u8>,
     /// The sandbox that the container says it is: the pause container of a pod, which holds nothing but namespaces.
     pub sandbox: Option<String>,
+    /// `root.path`: where the container's root file system is; relative to the bundle, or absolute.
+    pub root: Option<String>,
+    /// `io.kubernetes.cri.image-name`: the image's name, from containerd's CRI plugin.
+    pub cri_image: Option<String>,
+    /// `io.kubernetes.cri-o.Image`: the image's name as the pod says it, from CRI-O.
+    pub crio_image: Option<String>,
+    /// `io.kubernetes.cri-o.ImageName`: the image's name as CRI-O knows it.
+    pub crio_image_name: Option<String>,
+    /// `io.kubernetes.cri-o.ImageRepoDigests`: names with digests, with commas between them. A CRI-O that does not know
+    /// this annotation hands on a pod's own.
+    pub crio_digests: Option<String>,
 }
 
 impl Bundle {
@@ -78,6 +89,13 @@ impl Bundle {
         struct Config {
             #[serde(default)]
             annotations: Option<Annotations>,
+            #[serde(default)]
+            root: Option<Root>,
+        }
+        #[derive(Deserialize)]
+        struct Root {
+            #[serde(default)]
+            path: Option<String>,
         }
         let path = folder.join("config.json");
         let Some(bytes) = file::read(&path, MAX_CONFIG)? else {
@@ -86,8 +104,18 @@ impl Bundle {
         let config: Config = object(&bytes).with_context(|| format!("reading {}", path.display()))?;
         let annotations = config.annotations.unwrap_or_default();
         let sandbox = annotations.sandbox().cloned();
-        let Annotations { inline, artifact, image, .. } = annotations;
-        Ok(Self { inline, artifact, image, config: bytes, sandbox })
+        Ok(Self {
+            inline: annotations.inline,
+            artifact: annotations.artifact,
+            image: annotations.image,
+            root: config.root.and_then(|it| it.path),
+            cri_image: annotations.cri_image,
+            crio_image: annotations.crio_image,
+            crio_image_name: annotations.crio_image_name,
+            crio_digests: annotations.crio_digests,
+            sandbox,
+            config: bytes,
+        })
     }
 
     /// Whether it is a sandbox for sure. Anybody may write annotations, but its id, by which containerd and CRI-O name its
@@ -100,7 +128,11 @@ impl Bundle {
 }
 
 /// A JSON object: serde would also take an array for a structure, and an empty one for an object without fields.
-fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> anyhow::Result<T> {
+///
+/// # Errors
+///
+/// If the text is something else.
+pub fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> anyhow::Result<T> {
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         bail!("it is not a JSON object");
     }
@@ -123,6 +155,14 @@ struct Annotations {
     crio_type: Option<String>,
     #[serde(rename = "io.kubernetes.cri-o.SandboxID")]
     crio_sandbox: Option<String>,
+    #[serde(rename = "io.kubernetes.cri.image-name")]
+    cri_image: Option<String>,
+    #[serde(rename = "io.kubernetes.cri-o.Image")]
+    crio_image: Option<String>,
+    #[serde(rename = "io.kubernetes.cri-o.ImageName")]
+    crio_image_name: Option<String>,
+    #[serde(rename = "io.kubernetes.cri-o.ImageRepoDigests")]
+    crio_digests: Option<String>,
 }
 
 impl Annotations {
@@ -132,33 +172,6 @@ impl Annotations {
         let crio = self.crio_sandbox.as_ref().filter(|_| is(&self.crio_type));
         crio.or(self.cri_sandbox.as_ref().filter(|_| is(&self.cri_type)))
     }
-}
-
-/// The digests by which the image of an unpacked bundle is known: its manifest's, and those of the indexes on the way
-/// to it. Empty if umoci did not make the bundle.
-///
-/// umoci writes them to `umoci.json` beside the `config.json` (umoci, `bundle.go`, `Meta.From`).
-///
-/// # Errors
-///
-/// If the file is there and cannot be read.
-pub fn umoci_digests(folder: &Path) -> anyhow::Result<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Meta {
-        from_descriptor_path: DescriptorPath,
-    }
-    #[derive(Deserialize)]
-    struct DescriptorPath {
-        descriptor_walk: Vec<Descriptor>,
-    }
-    #[derive(Deserialize)]
-    struct Descriptor {
-        digest: String,
-    }
-    let path = folder.join("umoci.json");
-    let Some(bytes) = file::read(&path, MAX_STATE)? else { return Ok(Vec::new()) };
-    let meta: Meta = object(&bytes).with_context(|| format!("reading {}", path.display()))?;
-    Ok(meta.from_descriptor_path.descriptor_walk.into_iter().map(|it| it.digest).collect())
 }
 
 #[cfg(test)]
@@ -261,8 +274,7 @@ mod tests {
             inline: Some("{}".to_owned()),
             artifact: Some("sha256:1".to_owned()),
             image: Some(String::new()),
-            config: Vec::new(),
-            sandbox: None,
+            ..Bundle::default()
         };
         assert_eq!(bundle(text), Ok(expected));
     }
@@ -318,28 +330,5 @@ mod tests {
             format!("{err:#}"),
             format!("{} is not there; a bundle is a folder with a config.json", path.display())
         );
-    }
-
-    fn umoci(text: impl AsRef<[u8]>) -> Result<Vec<String>, String> {
-        let folder = folder("umoci.json", text);
-        let said = |err| format!("{err:#}").replace(&folder.path().display().to_string(), "BUNDLE");
-        umoci_digests(folder.path()).map_err(said)
-    }
-
-    #[test]
-    fn umoci_tells_the_digests_on_the_way_to_the_manifest() {
-        let none = tempfile::tempdir().expect("a temporary folder");
-        assert_eq!(umoci_digests(none.path()).expect("no umoci.json"), Vec::<String>::new());
-        // The fields that umoci's `bundle.go` has, written by hand.
-        let text = r#"{"umoci_version":"2","from_descriptor_path":{"descriptor_walk":[
-            {"mediaType":"application/vnd.oci.image.index.v1+json","digest":"sha256:a","size":1},
-            {"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:b","size":2}]},"map_options":{}}"#;
-        assert_eq!(umoci(text), Ok(vec!["sha256:a".to_owned(), "sha256:b".to_owned()]));
-        assert_eq!(
-            umoci("{}"),
-            Err("reading BUNDLE/umoci.json: missing field `from_descriptor_path` at line 1 column 2"
-                .to_owned())
-        );
-        assert_eq!(umoci("[]"), Err("reading BUNDLE/umoci.json: it is not a JSON object".to_owned()));
     }
 }

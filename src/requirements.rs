@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use crate::artifact::{Artifact, Digest, Payload, Store, Trouble};
 use crate::check::Requirement;
 use crate::host;
-use crate::input::{self, Bundle};
+use crate::identity::{self, Need, Places, Unknown};
+use crate::input::Bundle;
 use crate::policy::Policy;
 use crate::report::{Origin, Subject};
 use crate::spec::{self, Malformed, Spec, compiled};
@@ -148,18 +149,11 @@ impl Shelf {
     }
 }
 
-/// The image's digests, its manifest's last.
+/// The image's digests, its manifest's last; what else is known of it goes into the subject.
 fn images(folder: &Path, bundle: &Bundle, policy: &Policy, collected: &mut Collected) -> Vec<Digest> {
-    let mut digests = Vec::new();
-    match input::umoci_digests(folder) {
-        Ok(known) => {
-            for text in &known {
-                let known = digest("umoci.json", text).map(|it| digests.push(it));
-                collected.note_trouble(known);
-            }
-        }
-        Err(err) => collected.note_trouble(Err(format!("{err:#}"))),
-    }
+    let identity = identity::resolve(folder, bundle, Need::Digests, &Places::live());
+    let mut digests = identity.digests.clone();
+    collected.subject.image = identity.names.first().cloned();
     match &bundle.image {
         Some(text) if policy.image_annotation => {
             let said = digest("annotation org.oci-compat.image", text).map(|it| {
@@ -173,6 +167,12 @@ fn images(folder: &Path, bundle: &Bundle, policy: &Policy, collected: &mut Colle
             "annotation org.oci-compat.image is not heeded: the configuration does not say image_annotation = true".to_owned(),
         ),
         None => {}
+    }
+    match (identity.gap(), &identity.unknown) {
+        (Some(gap), Some(Unknown::Unanswered(_))) => collected.note_trouble(Err(gap)),
+        // Nobody knows, and that is how it is: unless an annotation tells.
+        (gap, _) if digests == identity.digests => collected.notes.extend(gap),
+        _ => {}
     }
     digests
 }

@@ -53,7 +53,8 @@ impl FakeHost {
         Root::at(self.folder.path()).expect("opening the fixture")
     }
 
-    fn place(&self, path: &str) -> PathBuf {
+    /// Where a path of this host lies on this machine; its folders are made.
+    pub(crate) fn place(&self, path: &str) -> PathBuf {
         let place = self.folder.path().join(path.trim_start_matches('/'));
         fs::create_dir_all(place.parent().expect("a parent")).expect("making a fixture's folder");
         place

@@ -1,0 +1,190 @@
+//! The images of containers that containerd runs: its CRI plugin's, `ctr`'s, nerdctl's. Asks the daemon three short
+//! questions, and takes no answer on trust that the content store can prove.
+
+mod wire;
+mod headers;
+mod frame;
+mod grpc;
+mod shim;
+#[cfg(test)]
+mod tests;
+
+use serde::Deserialize;
+
+use super::content::{Content, Manifest};
+use super::{Asked, Identity, Need, Task, Unknown};
+use crate::artifact::Digest;
+use grpc::{Connection, Fault};
+
+/// Where the CRI plugin keeps its own record of a container (containerd, `internal/cri/store/container`).
+const CRI_RECORD: &str = "io.cri-containerd.container.metadata";
+
+/// What containerd notes about a container (`api/services/containers/v1/containers.proto`).
+struct Container {
+    image: String,
+    snapshotter: String,
+    snapshot: String,
+    /// The digest of the image's configuration, if the CRI plugin made the container.
+    config: Option<Digest>,
+}
+
+/// Finds out which image a task runs.
+pub(super) fn resolve(task: &Task, asked: &Asked<'_>, identity: &mut Identity) -> Result<(), Unknown> {
+    identity.add_name(asked.bundle.cri_image.as_deref());
+    if asked.need == Need::Name && !identity.names.is_empty() {
+        return Ok(());
+    }
+    let socket = shim::socket(&task.state, asked.places);
+    let connection = Connection::open(&socket, asked.places.patience).map_err(unanswered)?;
+    let mut daemon = Daemon { connection, namespace: &task.namespace };
+    let none = || format!("containerd has no container {:?}", task.id);
+    let container = daemon.container(&task.id).map_err(|fault| gone_or(fault, none))?;
+    if container.image.is_empty() {
+        return Err(Unknown::Untold("the container was made from no image of containerd's".to_owned()));
+    }
+    identity.add_name(Some(&container.image));
+    if asked.need == Need::Name {
+        return Ok(());
+    }
+    let none = || format!("containerd has no image {:?} any more", container.image);
+    let target = daemon.image(&container.image).map_err(|fault| gone_or(fault, none))?;
+    let target = target.parse().map_err(|err| Unknown::Untold(format!("containerd's image has {err}")))?;
+    let Some(content) = Content::of_task(asked.folder) else {
+        identity.digests.push(target);
+        return Err(Unknown::Untold("the bundle has no link to containerd's content".to_owned()));
+    };
+    settle(target, &container, &content, &mut daemon, identity)
+}
+
+fn unanswered(fault: Fault) -> Unknown {
+    Unknown::Unanswered(fault.to_string())
+}
+
+/// That something is not there is an answer.
+fn gone_or(fault: Fault, gone: impl FnOnce() -> String) -> Unknown {
+    match fault {
+        Fault::NotFound => Unknown::Untold(gone()),
+        Fault::Other(_) => unanswered(fault),
+    }
+}
+
+/// Which of the manifests behind the name it is. The name may stand for another image by now: a container that starts
+/// anew keeps the one that it was made from.
+fn settle(
+    target: Digest,
+    container: &Container,
+    content: &Content,
+    daemon: &mut Daemon<'_>,
+    identity: &mut Identity,
+) -> Result<(), Unknown> {
+    let found = match content.manifests(target) {
+        Ok(found) => found,
+        Err(why) => {
+            identity.digests.push(target);
+            return Err(Unknown::Unanswered(why));
+        }
+    };
+    let fitting = match container.config {
+        Some(config) => found.into_iter().filter(|it| it.config == config).collect(),
+        None => {
+            let parent = daemon.parent(&container.snapshotter, &container.snapshot).map_err(|fault| {
+                Unknown::Unanswered(format!("snapshot {:?}: {fault}", container.snapshot))
+            })?;
+            unpacked_at(&parent, found, content)?
+        }
+    };
+    match <[Manifest; 1]>::try_from(fitting) {
+        Ok([manifest]) => identity.digests = manifest.path,
+        Err(none) if none.is_empty() => {
+            return Err(Unknown::Untold(format!(
+                "the name {:?} stands for another image than the one that the container was made from",
+                container.image
+            )));
+        }
+        Err(several) => {
+            identity.digests.push(target);
+            let count = several.len();
+            return Err(Unknown::Untold(format!("{count} manifests of index {target} fit the container")));
+        }
+    }
+    Ok(())
+}
+
+/// The manifests whose layers were unpacked to this snapshot. With user namespaces, the owners' numbers follow its name.
+fn unpacked_at(parent: &str, found: Vec<Manifest>, content: &Content) -> Result<Vec<Manifest>, Unknown> {
+    let mut fitting = Vec::new();
+    for manifest in found {
+        let chain = content.chain_id(&manifest.config).map_err(Unknown::Unanswered)?;
+        if parent == chain || (!chain.is_empty() && parent.starts_with(&chain)) {
+            fitting.push(manifest);
+        }
+    }
+    Ok(fitting)
+}
+
+/// A containerd, and the namespace in it that is asked about.
+struct Daemon<'a> {
+    connection: Connection,
+    namespace: &'a str,
+}
+
+impl Daemon<'_> {
+    fn container(&mut self, id: &str) -> Result<Container, Fault> {
+        let answer = self.ask("containers.v1.Containers/Get", &[id])?;
+        let container = || {
+            let record = wire::bytes(&answer, 1)?;
+            Some(Container {
+                image: wire::text(record, 3)?.to_owned(),
+                snapshotter: wire::text(record, 6)?.to_owned(),
+                snapshot: wire::text(record, 7)?.to_owned(),
+                config: cri_config(record),
+            })
+        };
+        container().ok_or_else(|| unreadable("container"))
+    }
+
+    /// The digest of the manifest or index that a name stands for.
+    fn image(&mut self, name: &str) -> Result<String, Fault> {
+        let answer = self.ask("images.v1.Images/Get", &[name])?;
+        let digest = || Some(wire::text(wire::bytes(wire::bytes(&answer, 1)?, 3)?, 2)?.to_owned());
+        digest().ok_or_else(|| unreadable("image"))
+    }
+
+    /// The snapshot that another one was made from.
+    fn parent(&mut self, snapshotter: &str, snapshot: &str) -> Result<String, Fault> {
+        let answer = self.ask("snapshots.v1.Snapshots/Stat", &[snapshotter, snapshot])?;
+        let parent = || Some(wire::text(wire::bytes(&answer, 1)?, 2)?.to_owned());
+        parent().ok_or_else(|| unreadable("snapshot"))
+    }
+
+    /// All requests are messages of a few texts, numbered from one.
+    fn ask(&mut self, method: &str, texts: &[&str]) -> Result<Vec<u8>, Fault> {
+        let mut message = Vec::new();
+        for (field, text) in (1..).zip(texts) {
+            wire::put(&mut message, field, text);
+        }
+        self.connection.call(&format!("/containerd.services.{method}"), self.namespace, &message)
+    }
+}
+
+fn unreadable(what: &str) -> Fault {
+    Fault::Other(format!("containerd's record of the {what} cannot be read"))
+}
+
+/// `None` also if the record is of a form that is not known: the snapshot tells as well.
+fn cri_config(record: &[u8]) -> Option<Digest> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Record {
+        metadata: Metadata,
+    }
+    #[derive(Deserialize)]
+    struct Metadata {
+        #[serde(rename = "ImageRef")]
+        image_ref: String,
+    }
+    let extensions = wire::all(record, 10)?;
+    let entry = extensions.into_iter().find(|it| wire::text(it, 1) == Some(CRI_RECORD))?;
+    let record: Record = serde_json::from_slice(wire::bytes(wire::bytes(entry, 2)?, 2)?).ok()?;
+    record.metadata.image_ref.parse().ok()
+}

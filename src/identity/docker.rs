@@ -1,0 +1,188 @@
+//! The images of containers that dockerd runs, from its own files: a container's `config.v2.json`, and for images in
+//! one of its graph drivers the names and digests in `repositories.json`. Asks no daemon: it waits for this container.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::content::{Content, root_of_task};
+use super::{Asked, Identity, Places, Task, Unknown};
+use crate::artifact::Digest;
+use crate::{file, input};
+
+/// Labels and environment are the users': some KiB, and rarely more.
+const MAX_CONTAINER: usize = 8 << 20;
+/// Some 300 bytes for each name of each image.
+const MAX_REPOSITORIES: usize = 32 << 20;
+/// Written by hand.
+const MAX_DAEMON: usize = 1 << 20;
+
+/// What dockerd notes about a container (moby, `daemon/container/container.go`).
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Container {
+    #[serde(rename = "ID")]
+    id: String,
+    /// With a graph driver the digest of the image's configuration, else of its manifest or index.
+    #[serde(default)]
+    image: String,
+    #[serde(default)]
+    driver: String,
+    #[serde(default)]
+    config: Option<Config>,
+    /// Written by dockerd where containerd keeps its images.
+    #[serde(default)]
+    image_manifest: Option<Descriptor>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Config {
+    /// As the user said it: a name, or the start of an id.
+    #[serde(default)]
+    image: String,
+}
+
+#[derive(Deserialize)]
+struct Descriptor {
+    digest: String,
+}
+
+/// Names, with tag or digest, of image ids (moby, `reference/store.go`).
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Repositories {
+    #[serde(default)]
+    repositories: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// Finds out which image a container of dockerd's runs.
+pub(super) fn resolve(task: &Task, asked: &Asked<'_>, identity: &mut Identity) -> Result<(), Unknown> {
+    let unread = |err: anyhow::Error| Unknown::Unanswered(format!("{err:#}"));
+    if task.id.len() != 64 || !task.id.bytes().all(|it| it.is_ascii_hexdigit()) {
+        return Err(Unknown::Untold(format!("{:?} is no container id of dockerd's", task.id)));
+    }
+    let Some((root, container)) = container(&task.id, asked).map_err(unread)? else {
+        let why = format!("dockerd's data folder with containers/{}/config.v2.json was not found", task.id);
+        return Err(Unknown::Unanswered(why));
+    };
+    identity.add_name(container.config.as_ref().map(|it| it.image.as_str()));
+    if let Some(manifest) = &container.image_manifest {
+        return of_containerd(&container, manifest, identity);
+    }
+    let path = root.join("image").join(&container.driver).join("repositories.json");
+    if let Some(repositories) = read::<Repositories>(&path, MAX_REPOSITORIES).map_err(unread)? {
+        repositories.find(&container.image, identity);
+    }
+    if identity.digests.is_empty() {
+        let why = "it was built or loaded here, and has no digest in any registry";
+        return Err(Unknown::Untold(why.to_owned()));
+    }
+    complete(&container.image, asked.folder, identity)
+}
+
+/// The folder with all of dockerd's data, and what it notes about this container.
+fn container(id: &str, asked: &Asked<'_>) -> anyhow::Result<Option<(PathBuf, Container)>> {
+    for root in roots(asked)? {
+        let path = root.join("containers").join(id).join("config.v2.json");
+        let found: Option<Container> = read(&path, MAX_CONTAINER)?;
+        if let Some(container) = found.filter(|it| it.id == id) {
+            return Ok(Some((root, container)));
+        }
+    }
+    Ok(None)
+}
+
+/// Where the data may be, the likeliest first: by the containerd that dockerd started, above the container's root file
+/// system, where the daemon's configuration says, and where it is by default.
+fn roots(asked: &Asked<'_>) -> anyhow::Result<Vec<PathBuf>> {
+    let own = root_of_task(asked.folder);
+    let mut roots: Vec<_> = own.iter().filter_map(|it| above(it, Path::new("containerd/daemon"))).collect();
+    let root = asked.bundle.root.as_deref().map(Path::new).filter(|it| it.is_absolute());
+    // `<data>/overlay2/<id>/merged`, `<data>/vfs/dir/<id>`, `<data>/rootfs/overlayfs/<id>`.
+    roots.extend(root.into_iter().flat_map(|it| it.ancestors().skip(2).take(3)).map(Path::to_owned));
+    roots.extend(configured(asked.places)?);
+    roots.push(asked.places.at("var/lib/docker"));
+    Ok(roots)
+}
+
+fn above(path: &Path, below: &Path) -> Option<PathBuf> {
+    let root = path.ancestors().nth(below.iter().count())?;
+    path.ends_with(below).then(|| root.to_owned())
+}
+
+fn configured(places: &Places) -> anyhow::Result<Option<PathBuf>> {
+    #[derive(Deserialize)]
+    struct Daemon {
+        #[serde(default, rename = "data-root")]
+        data_root: Option<PathBuf>,
+    }
+    let daemon: Option<Daemon> = read(&places.at("etc/docker/daemon.json"), MAX_DAEMON)?;
+    Ok(daemon.and_then(|it| it.data_root))
+}
+
+fn read<T: DeserializeOwned>(path: &Path, limit: usize) -> anyhow::Result<Option<T>> {
+    let Some(bytes) = file::read(path, limit)? else { return Ok(None) };
+    input::object(&bytes).map(Some).with_context(|| format!("reading {}", path.display()))
+}
+
+/// With containerd's image store, dockerd notes both the manifest and what the name stood for.
+fn of_containerd(
+    container: &Container,
+    manifest: &Descriptor,
+    identity: &mut Identity,
+) -> Result<(), Unknown> {
+    for text in [&container.image, &manifest.digest] {
+        let digest = text.parse().map_err(|err| Unknown::Untold(format!("dockerd notes {err}")))?;
+        identity.add_digest(digest);
+    }
+    Ok(())
+}
+
+impl Repositories {
+    /// The names and digests of the image with this id.
+    fn find(&self, id: &str, identity: &mut Identity) {
+        let names = self.repositories.values().flatten().filter(|(_, image)| image.as_str() == id);
+        for (name, _) in names {
+            match name.split_once('@') {
+                Some((_, digest)) => {
+                    // Another algorithm's digest is none that an artifact's subject could have in our store.
+                    if let Ok(digest) = digest.parse() {
+                        identity.add_digest(digest);
+                    }
+                }
+                None => identity.add_name(Some(name)),
+            }
+        }
+    }
+}
+
+/// A digest in a name is that of the index, if there is one: dockerd keeps the manifests that it pulled in containerd's
+/// content store, and the image's id tells which of them it is.
+fn complete(id: &str, bundle: &Path, identity: &mut Identity) -> Result<(), Unknown> {
+    let part =
+        |why: String| Unknown::Untold(format!("only the digest by which it was pulled is known: {why}"));
+    let content = Content::of_task(bundle)
+        .ok_or_else(|| part("the bundle has no link to containerd's content".to_owned()))?;
+    let id: Digest = id.parse().map_err(|err| part(format!("its {err}")))?;
+    let mut manifests = Vec::new();
+    let mut why = None;
+    for named in identity.digests.clone() {
+        match content.manifests(named) {
+            Ok(found) => manifests.extend(found.into_iter().filter(|it| it.config == id)),
+            Err(err) => why = Some(err),
+        }
+    }
+    let Some(manifest) = manifests.iter().find_map(|it| it.path.last().copied()) else {
+        return Err(part(why.unwrap_or_else(|| "no manifest behind it has its configuration".to_owned())));
+    };
+    for digest in manifests.into_iter().flat_map(|it| it.path) {
+        identity.add_digest(digest);
+    }
+    identity.digests.retain(|it| *it != manifest);
+    identity.digests.push(manifest);
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! The images of containers that Podman and CRI-O run, from the files of containers-storage: `containers.json` leads to
+//! an image, and `images.json` to its names and digests. Takes no lock: both files are replaced as a whole.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use super::{Asked, Identity, Unknown};
+use crate::artifact::Digest;
+use crate::file;
+
+/// About 1 KiB for each container.
+const MAX_CONTAINERS: usize = 32 << 20;
+/// Some KiB for each image.
+const MAX_IMAGES: usize = 64 << 20;
+/// Written by hand.
+const MAX_CONFIG: usize = 1 << 20;
+/// Where containers-storage is configured, first wins (containers-storage.conf(5)).
+const CONFIGS: [&str; 2] = ["etc/containers/storage.conf", "usr/share/containers/storage.conf"];
+
+/// Where a bundle lies: `<root>/<driver>-containers/<id>/userdata`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) root: PathBuf,
+    pub(super) driver: String,
+    pub(super) id: String,
+}
+
+/// An entry of `containers.json` (containers/storage, `containers.go`).
+#[derive(Deserialize)]
+struct Container {
+    id: String,
+    #[serde(default)]
+    image: String,
+    /// JSON in a text, of the engine that made the container.
+    #[serde(default)]
+    metadata: String,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(default, rename = "image-name")]
+    image_name: String,
+}
+
+/// An entry of `images.json` (containers/storage, `images.go`).
+#[derive(Deserialize)]
+struct Image {
+    id: String,
+    /// Of the index by which it was pulled, or else of the manifest.
+    #[serde(default)]
+    digest: String,
+    #[serde(default)]
+    names: Option<Vec<String>>,
+    /// `manifest` is the manifest, `manifest-<digest>` each one on the way to it.
+    #[serde(default, rename = "big-data-digests")]
+    data: Option<BTreeMap<String, String>>,
+}
+
+/// Finds out which image a container runs.
+pub(super) fn resolve(place: &Place, asked: &Asked<'_>, identity: &mut Identity) -> Result<(), Unknown> {
+    let bundle = asked.bundle;
+    for name in [&bundle.crio_image, &bundle.crio_image_name] {
+        identity.add_name(name.as_deref());
+    }
+    // The engine's own record tells; what a pod says can only add to it.
+    let said = bundle.crio_digests.as_deref().unwrap_or_default();
+    let said: Vec<Digest> =
+        said.split(',').filter_map(|it| it.trim().split_once('@')?.1.parse().ok()).collect();
+    identity.digests.extend(said);
+    let unread = |err: anyhow::Error| Unknown::Unanswered(format!("{err:#}"));
+    let roots = roots(place, asked);
+    let container = find(&roots, place).map_err(unread)?;
+    let Some(container) = container else {
+        let why =
+            format!("container {:?} is not in containers-storage below {}", place.id, place.root.display());
+        return Err(Unknown::Unanswered(why));
+    };
+    if container.image.is_empty() {
+        return Err(Unknown::Untold("the container was made from a folder, not from an image".to_owned()));
+    }
+    // Metadata of another engine has another form; the image's own names follow.
+    if let Ok(metadata) = serde_json::from_str::<Metadata>(&container.metadata) {
+        identity.add_name(Some(&metadata.image_name));
+    }
+    let Some(image) = image(&container.image, &roots, &place.driver, asked).map_err(unread)? else {
+        return Err(Unknown::Untold(format!(
+            "image {:?} is not in containers-storage any more",
+            container.image
+        )));
+    };
+    image.tell(identity)
+}
+
+/// Where containers and images may be: where the bundle is, above the container's root file system, and by default. The
+/// bundles of CRI-O, and of Podman with `--transient-store`, lie below the folder for what a reboot may lose.
+fn roots(place: &Place, asked: &Asked<'_>) -> Vec<PathBuf> {
+    let mut roots = vec![place.root.clone()];
+    let root = asked.bundle.root.as_deref().map(Path::new).filter(|it| it.is_absolute());
+    // `<root>/overlay/<id>/merged`, `<root>/vfs/dir/<id>`.
+    let above = root.and_then(|it| it.ancestors().nth(3)).map(Path::to_owned);
+    for root in above.into_iter().chain([asked.places.at("var/lib/containers/storage")]) {
+        if !roots.contains(&root) {
+            roots.push(root);
+        }
+    }
+    roots
+}
+
+/// A container that is removed when it ends stands in the second file (containers/storage, `containers.go`).
+fn find(roots: &[PathBuf], place: &Place) -> anyhow::Result<Option<Container>> {
+    for root in roots {
+        let folder = root.join(format!("{}-containers", place.driver));
+        for name in ["containers.json", "volatile-containers.json"] {
+            let containers: Vec<Container> = list(&folder.join(name), MAX_CONTAINERS)?;
+            let found = containers.into_iter().find(|it| it.id == place.id);
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn image(id: &str, roots: &[PathBuf], driver: &str, asked: &Asked<'_>) -> anyhow::Result<Option<Image>> {
+    let among = |root: &PathBuf| -> anyhow::Result<Option<Image>> {
+        let path = root.join(format!("{driver}-images/images.json"));
+        Ok(list::<Image>(&path, MAX_IMAGES)?.into_iter().find(|it| it.id == id))
+    };
+    for root in roots {
+        if let Some(image) = among(root)? {
+            return Ok(Some(image));
+        }
+    }
+    for root in further_stores(asked)? {
+        if let Some(image) = among(&root)? {
+            return Ok(Some(image));
+        }
+    }
+    Ok(None)
+}
+
+/// Stores that the administrator shares among users or machines.
+fn further_stores(asked: &Asked<'_>) -> anyhow::Result<Vec<PathBuf>> {
+    #[derive(Default, Deserialize)]
+    struct Config {
+        #[serde(default)]
+        storage: Storage,
+    }
+    #[derive(Default, Deserialize)]
+    struct Storage {
+        #[serde(default)]
+        graphroot: Option<PathBuf>,
+        #[serde(default)]
+        imagestore: Option<PathBuf>,
+        #[serde(default)]
+        options: Options,
+    }
+    #[derive(Default, Deserialize)]
+    struct Options {
+        #[serde(default)]
+        additionalimagestores: Vec<PathBuf>,
+    }
+    for path in CONFIGS.map(|it| asked.places.at(it)) {
+        let Some(bytes) = file::read(&path, MAX_CONFIG)? else { continue };
+        let text = str::from_utf8(&bytes).with_context(|| format!("reading {}", path.display()))?;
+        let config: Config = toml::from_str(text).with_context(|| format!("reading {}", path.display()))?;
+        let Storage { graphroot, imagestore, options } = config.storage;
+        return Ok(imagestore.into_iter().chain(graphroot).chain(options.additionalimagestores).collect());
+    }
+    Ok(Vec::new())
+}
+
+/// A list in a file; one that is not there is empty.
+fn list<T: for<'a> Deserialize<'a>>(path: &Path, limit: usize) -> anyhow::Result<Vec<T>> {
+    let Some(bytes) = file::read(path, limit)? else { return Ok(Vec::new()) };
+    serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))
+}
+
+impl Image {
+    fn tell(self, identity: &mut Identity) -> Result<(), Unknown> {
+        for name in self.names.iter().flatten() {
+            identity.add_name(Some(name));
+        }
+        let data = self.data.unwrap_or_default();
+        let ways = data.iter().filter(|(name, _)| name.starts_with("manifest-")).map(|(_, digest)| digest);
+        let manifest = data.get("manifest").and_then(|it| it.parse::<Digest>().ok());
+        // Another algorithm's digest is none that an artifact's subject could have in our store.
+        for digest in ways.chain([&self.digest]).filter_map(|it| it.parse().ok()) {
+            identity.add_digest(digest);
+        }
+        if let Some(manifest) = manifest {
+            identity.digests.retain(|it| *it != manifest);
+            identity.digests.push(manifest);
+        }
+        match identity.digests.is_empty() {
+            true => {
+                Err(Unknown::Untold(format!("image {:?} has no manifest with a SHA-256 digest", self.id)))
+            }
+            false => Ok(()),
+        }
+    }
+}
