@@ -1,43 +1,60 @@
-//! What can be done with a registry.
+//! The client itself: which place is asked, with which proof of who we are, and what its status means.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ureq::http::{Method, header};
 
 use crate::artifact::Digest;
 
-use super::descriptor::{Descriptor, Manifest};
-use super::{Error, Reference, Repository, Settings};
+use super::auth::Auth;
+use super::endpoint::{Access, By, Endpoint};
+use super::error::{Error, Problem};
+use super::reach::Reach;
+use super::reference::Repository;
+use super::rewrites::Rewrites;
+use super::settings::{Limits, Settings};
+use super::transport::{Answer, Ask, Transport, step};
+use super::url::{Origin, Url};
+use super::{names, trouble};
 
 /// Speaks to registries. Keeps connections and tokens between calls.
 #[derive(Debug)]
 pub struct Client {
     settings: Settings,
+    rewrites: Rewrites,
+    transport: Transport,
+    auth: Auth,
+    writing: Mutex<()>,
 }
 
-/// What a registry said when it took a manifest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pushed {
-    /// The digest of the bytes that were sent.
-    pub digest: Digest,
-    /// Whether the registry itself lists the manifest among its subject's referrers: it answered with `OCI-Subject`.
-    /// If not, and there is a subject, [`Client::add_to_fallback`] is next.
-    pub lists_referrers: bool,
+/// One request to a place.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) access: Access,
+    pub(super) headers: Vec<(header::HeaderName, String)>,
+    pub(super) body: Option<&'a [u8]>,
+    pub(super) limit: u64,
 }
 
-/// The referrers of an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Referrers {
-    /// In the order of the registry, without duplicates. One without `artifact_type` is of a type that its list did not
-    /// say: its manifest does.
-    pub descriptors: Vec<Descriptor>,
-    /// Where they were found.
-    pub found: Found,
-}
+impl<'a> Wanted<'a> {
+    /// A request to read something, such as `manifests/latest`.
+    pub(super) fn get(endpoint: &Endpoint, rest: &str, limit: u64) -> Self {
+        let url = endpoint.address(rest);
+        Self { method: Method::GET, url, access: Access::Pull, headers: Vec::new(), body: None, limit }
+    }
 
-/// How a registry keeps referrers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    /// Through the referrers API.
-    Api,
-    /// In the index under the tag `sha256-<hex>`.
-    Fallback,
+    pub(super) fn with(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same as another request, to change something.
+    pub(super) fn sending(mut self, method: Method, access: Access, body: Option<&'a [u8]>) -> Self {
+        (self.method, self.access, self.body) = (method, access, body);
+        self
+    }
 }
 
 impl Client {
@@ -45,136 +62,94 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`super::Problem::Settings`] for a file that cannot be read or understood.
+    /// [`Problem::Settings`] for a file that cannot be read or understood.
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        Ok(Self { settings })
+        names::restrict();
+        let auth = Auth::new(&settings).map_err(Error::of_settings)?;
+        let rewrites = Rewrites::read(&settings.environment).map_err(Error::of_settings)?;
+        Ok(Self {
+            rewrites,
+            transport: Transport::new(settings.clone()),
+            auth,
+            settings,
+            writing: Mutex::new(()),
+        })
     }
 
-    /// What an image's name stands for now: the manifest or index under its digest or tag, verified.
-    ///
-    /// # Errors
-    ///
-    /// [`super::Problem::Absent`] if there is none.
-    pub fn resolve(&self, image: &Reference) -> Result<Manifest, Error> {
-        todo!()
-    }
-
-    /// As [`Client::resolve`], but only what the registry says that it would send. Nothing is verified: good for finding
-    /// out cheaply that nothing has changed.
-    ///
-    /// # Errors
-    ///
-    /// [`super::Problem::Absent`] if there is none.
-    pub fn look(&self, image: &Reference) -> Result<Digest, Error> {
-        todo!()
-    }
-
-    /// A manifest or index by its digest, verified.
-    ///
-    /// # Errors
-    ///
-    /// [`super::Problem::Absent`] if there is none.
-    pub fn manifest(&self, repository: &Repository, digest: &Digest) -> Result<Manifest, Error> {
-        todo!()
-    }
-
-    /// The bytes that a descriptor is about, held against its size and digest. At most `limit` bytes are read.
-    ///
-    /// # Errors
-    ///
-    /// [`super::Problem::TooLarge`], [`super::Problem::TooSmall`] and [`super::Problem::OtherDigest`] tell apart how the
-    /// bytes differ from their descriptor.
-    pub fn blob(
+    /// Reads from the mirrors and then from the registry itself, which has the last word.
+    pub(super) fn pull<T>(
         &self,
         repository: &Repository,
-        descriptor: &Descriptor,
-        limit: u64,
-    ) -> Result<Vec<u8>, Error> {
-        todo!()
+        by: By,
+        read: impl Fn(&Endpoint) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let mut last = Problem::Blocked;
+        for endpoint in Endpoint::to_pull(repository, by, &self.rewrites, &self.settings)? {
+            match read(&endpoint) {
+                Ok(found) => return Ok(found),
+                Err(problem) if endpoint.is_mirror => {
+                    log::warn!("mirror {}: {problem}", endpoint.url.shown())
+                }
+                Err(problem) => last = problem,
+            }
+        }
+        Err(last)
     }
 
-    /// Whether a blob is there already.
-    ///
-    /// # Errors
-    ///
-    /// If the registry says neither yes nor no.
-    pub fn has_blob(&self, repository: &Repository, digest: &Digest) -> Result<bool, Error> {
-        todo!()
+    /// All places to pull from, mirrors first.
+    pub(super) fn places(&self, repository: &Repository, by: By) -> Result<Vec<Endpoint>, Problem> {
+        Endpoint::to_pull(repository, by, &self.rewrites, &self.settings)
     }
 
-    /// Pushes a blob, unless it is there already.
-    ///
-    /// # Errors
-    ///
-    /// If the registry did not take it.
-    pub fn push_blob(&self, repository: &Repository, bytes: &[u8]) -> Result<Digest, Error> {
-        todo!()
+    /// The one place where a repository is changed.
+    pub(super) fn home(&self, repository: &Repository) -> Result<Endpoint, Problem> {
+        Endpoint::to_push(repository, &self.rewrites, &self.settings)
     }
 
-    /// Pushes a manifest under its digest or, if `tag` names one, under a tag.
-    ///
-    /// # Errors
-    ///
-    /// If the registry did not take it.
-    pub fn push_manifest(
-        &self,
-        repository: &Repository,
-        tag: Option<&str>,
-        media_type: &str,
-        bytes: &[u8],
-    ) -> Result<Pushed, Error> {
-        todo!()
+    /// Held by the one thread of this process that changes lists of referrers.
+    pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Deletes a manifest.
-    ///
-    /// # Errors
-    ///
-    /// [`super::Problem::Absent`] if it is not there, [`super::Problem::Refused`] if this registry deletes nothing.
-    pub fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<(), Error> {
-        todo!()
+    /// Lets others finish what they are doing: longer with each round, and for each artifact a little longer than for
+    /// another, so that two writers do not keep in step.
+    pub(super) fn pause(&self, round: u32, artifact: &Digest) {
+        let Limits { first_pause, longest_pause, .. } = self.settings.limits;
+        let spread = u32::from_str_radix(artifact.hex().get(..2).unwrap_or_default(), 16).unwrap_or(0);
+        let pause = first_pause * (round + 1) * (256 + spread) / 256;
+        std::thread::sleep(pause.min(longest_pause));
     }
 
-    /// What refers to an image. `artifact_type` restricts it to one type, here even if the registry does not.
-    ///
-    /// # Errors
-    ///
-    /// Whatever keeps us from knowing: an empty list means that there are none.
-    pub fn referrers(
-        &self,
-        repository: &Repository,
-        subject: &Digest,
-        artifact_type: Option<&str>,
-    ) -> Result<Referrers, Error> {
-        todo!()
+    /// Asks, logs in where that is wanted, and hands out answers that say yes.
+    pub(super) fn ask(&self, endpoint: &Endpoint, wanted: Wanted<'_>) -> Result<Answer, Problem> {
+        let Wanted { method, url, access, headers, body, limit } = wanted;
+        let registry = &endpoint.url.origin;
+        let at_home = url.origin == *registry;
+        let reach = step(&endpoint.url, &url, Reach::Any, registry)?;
+        let mut ask = Ask { method, url, headers, authorization: None, body, limit, reach, registry };
+        if at_home {
+            let proof = self.auth.ready(&self.transport, endpoint, access)?;
+            ask.authorization = proof.map(|it| it.header);
+        }
+        let answer = self.transport.exchange(&ask)?;
+        if answer.status != 401 || answer.url.origin != *registry {
+            return judged(answer, None, registry);
+        }
+        let proof = self.auth.renew(&self.transport, endpoint, access, &answer)?;
+        ask.authorization = Some(proof.header);
+        judged(self.transport.exchange(&ask)?, proof.from, registry)
     }
+}
 
-    /// Lists a manifest in the fallback index of its subject, where the registry does not list referrers itself
-    /// (distribution-spec 1.1, "Pushing manifests with subject").
-    ///
-    /// # Errors
-    ///
-    /// [`super::Problem::Contended`] if others kept changing the index.
-    pub fn add_to_fallback(
-        &self,
-        repository: &Repository,
-        subject: &Digest,
-        referrer: &Descriptor,
-    ) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Takes a manifest off the fallback index of its subject. An index that is not there has nothing to take off.
-    ///
-    /// # Errors
-    ///
-    /// [`super::Problem::Contended`] if others kept changing the index.
-    pub fn remove_from_fallback(
-        &self,
-        repository: &Repository,
-        subject: &Digest,
-        referrer: &Digest,
-    ) -> Result<(), Error> {
-        todo!()
+/// What an answer comes to. A 401 from another place than the registry is not about our login: nothing that proves who we
+/// are was sent there.
+fn judged(answer: Answer, tried: Option<String>, registry: &Origin) -> Result<Answer, Problem> {
+    match answer.status {
+        200..=299 => Ok(answer),
+        401 if answer.url.origin == *registry => {
+            Err(Problem::Login { tried, said: trouble::said(&answer.body) })
+        }
+        401 => Err(Problem::Refused { status: 401, said: trouble::said(&answer.body) }),
+        _ => Err(trouble::of_status(&answer)),
     }
 }

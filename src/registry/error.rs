@@ -36,6 +36,13 @@ pub enum Problem {
         /// What it added.
         said: Said,
     },
+    /// The service that hands out its tokens failed. Nothing is known of what was asked.
+    Token {
+        /// Its address.
+        service: String,
+        /// How it failed.
+        problem: Box<Problem>,
+    },
     /// It knows who asks and does not allow it (403).
     Denied {
         /// What it added.
@@ -135,6 +142,11 @@ impl Error {
         Self(Box::new(Failure { registry: registry.to_owned(), doing: doing.into(), problem }))
     }
 
+    /// Of what is wrong before any registry is asked.
+    pub(super) fn of_settings(problem: Problem) -> Self {
+        Self::new("", "", problem)
+    }
+
     pub(super) fn at(repository: &Repository, doing: impl Into<String>, problem: Problem) -> Self {
         Self::new(repository.registry(), doing, problem)
     }
@@ -156,32 +168,32 @@ impl Error {
 
     /// Whether it may well work in a while, without anybody changing anything.
     pub fn is_passing(&self) -> bool {
+        self.0.problem.is_passing()
+    }
+}
+
+impl Problem {
+    pub(super) fn is_passing(&self) -> bool {
+        if let Self::Token { problem, .. } = self {
+            return problem.is_passing();
+        }
         matches!(
-            self.0.problem,
-            Problem::Busy { .. }
-                | Problem::Broken { .. }
-                | Problem::Unreachable(_)
-                | Problem::Slow { .. }
-                | Problem::Contended { .. }
+            self,
+            Self::Busy { .. }
+                | Self::Broken { .. }
+                | Self::Unreachable(_)
+                | Self::Slow { .. }
+                | Self::Contended { .. }
         )
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "registry {}: {}: ", self.0.registry, self.0.doing)?;
-        match &self.0.problem {
-            Problem::Login { tried: None, said } => {
-                write!(
-                    f,
-                    "it wants a login{said}: log in with docker login or podman login, or name a file with --authfile"
-                )
-            }
-            Problem::Login { tried: Some(from), said } => {
-                write!(f, "it does not take the credentials from {from}{said}: log in to it again")
-            }
-            problem => problem.fmt(f),
+        if !self.0.registry.is_empty() {
+            write!(f, "registry {}: {}: ", self.0.registry, self.0.doing)?;
         }
+        self.0.problem.fmt(f)
     }
 }
 
@@ -189,7 +201,14 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent { said } => write!(f, "it is not there{said}"),
-            Self::Login { said, .. } => write!(f, "it wants a login{said}"),
+            Self::Login { tried: None, said } => write!(
+                f,
+                "it wants a login{said}: log in with docker login or podman login, or name a file with --authfile"
+            ),
+            Self::Login { tried: Some(from), said } => {
+                write!(f, "it does not take the credentials from {from}{said}: log in to it again")
+            }
+            Self::Token { service, problem } => write!(f, "asking {service} for a token: {problem}"),
             Self::Denied { said } => {
                 write!(f, "it is not allowed{said}: have whoever owns the repository grant it")
             }
@@ -205,7 +224,9 @@ impl fmt::Display for Problem {
                 write!(f, "{phase} took longer than {} s: try again later", limit.as_secs_f32())
             }
             Self::Misdirected { to, why } => write!(f, "it sends us to {to}, which {why}"),
-            Self::TooLarge { limit } => write!(f, "it is larger than {limit} bytes"),
+            Self::TooLarge { limit } => {
+                write!(f, "it is larger than {limit} bytes, the most that was expected")
+            }
             Self::TooSmall { expected, found } => {
                 write!(f, "it has {found} bytes, {expected} were announced")
             }

@@ -4,15 +4,15 @@
 //!
 //! A [`Client`] is shared by any number of threads; each call uses one connection at a time.
 
-#![expect(clippy::todo, unused_variables, dead_code, reason = "the bodies follow")]
-
-pub use client::{Client, Found, Pushed, Referrers};
+pub use client::Client;
 pub use descriptor::{
     DOCKER_INDEX, DOCKER_MANIFEST, Descriptor, IMAGE_INDEX, IMAGE_MANIFEST, MANIFEST_TYPES, Manifest,
     Platform,
 };
 pub use error::{Error, Problem, Said};
+pub use manifests::Pushed;
 pub use reference::{BadReference, Reference, Repository};
+pub use referrers::{Found, Referrers};
 pub use secret::Secret;
 pub use settings::{Environment, Limits, Settings};
 
@@ -21,7 +21,24 @@ mod secret;
 mod error;
 mod settings;
 mod descriptor;
+mod url;
+mod names;
+mod reach;
+mod proxy;
+mod tls;
+mod trouble;
+mod transport;
+mod rewrites;
+mod endpoint;
+mod helper;
+mod credentials;
+mod challenge;
+mod auth;
 mod client;
+mod manifests;
+mod blobs;
+mod referrers;
+mod fallback;
 
 /// No manifest or index is larger, in bytes: what registries have to accept (distribution-spec 1.1, "Pushing manifests").
 pub const MAX_MANIFEST: u64 = 4 << 20;

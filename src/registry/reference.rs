@@ -46,6 +46,13 @@ impl Repository {
         &self.path
     }
 
+    /// A host and a path as a configuration writes them: without Docker's short forms.
+    pub(super) fn written(text: &str) -> Result<Self, BadReference> {
+        let (host, path) = text.split_once('/').ok_or_else(|| bad(text, "names no repository"))?;
+        check_path(path)?;
+        Ok(Self { registry: check_host(host)?, path: path.to_owned() })
+    }
+
     /// What this tag in the repository stands for.
     ///
     /// # Errors
@@ -231,8 +238,7 @@ fn is_component(text: &str) -> bool {
     let is_run = |it: &u8| it.is_ascii_lowercase() || it.is_ascii_digit();
     let separators = text.as_bytes().split(is_run).filter(|it| !it.is_empty());
     let known = |it: &[u8]| matches!(it, b"." | b"_" | b"__") || it.iter().all(|byte| *byte == b'-');
-    let edges = text.as_bytes().first().is_some_and(|it| is_run(it))
-        && text.as_bytes().last().is_some_and(|it| is_run(it));
+    let edges = text.as_bytes().first().is_some_and(is_run) && text.as_bytes().last().is_some_and(is_run);
     edges && separators.into_iter().all(known)
 }
 

@@ -18,11 +18,15 @@ pub(crate) fn init(verbose: u8) -> anyhow::Result<()> {
 }
 
 impl Log for Logger {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+    /// Our own words only: what the crates that speak to registries log may hold signed addresses.
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("oci_compat")
     }
 
     fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
         let message = oci_compat::report::printable(&record.args().to_string());
         // Nobody is there to hear it.
         let _unheard = writeln!(std::io::stderr(), "{}: {message}", record.level().as_str().to_lowercase());

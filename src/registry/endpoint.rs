@@ -1,0 +1,86 @@
+//! Where a repository really is: the registry that an image names, its mirrors, or what registries.conf puts in its place.
+
+use super::Problem;
+use super::reference::Repository;
+use super::rewrites::{Place, Rewrites};
+use super::settings::Settings;
+use super::url::Url;
+
+/// The Hub's registry has another name than its images.
+const HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
+
+/// What is wanted of a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Pull,
+    Push,
+    Delete,
+}
+
+/// How content is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    Tag,
+    Digest,
+}
+
+/// A repository at one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    /// As files of credentials name it.
+    pub(super) registry: String,
+    pub(super) path: String,
+    /// `https://HOST/v2/PATH/`
+    pub(super) url: Url,
+    pub(super) is_mirror: bool,
+}
+
+impl Access {
+    /// As a token's scope has it (distribution, "Token Scope Documentation").
+    pub(super) fn actions(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "pull,push",
+            Self::Delete => "pull,push,delete",
+        }
+    }
+}
+
+impl Endpoint {
+    /// All places to pull from, mirrors first; never none.
+    pub(super) fn to_pull(
+        repository: &Repository,
+        by: By,
+        rewrites: &Rewrites,
+        settings: &Settings,
+    ) -> Result<Vec<Self>, Problem> {
+        rewrites.places(repository, Some(by))?.iter().map(|it| Self::at(it, settings)).collect()
+    }
+
+    /// The one place to push to.
+    pub(super) fn to_push(
+        repository: &Repository,
+        rewrites: &Rewrites,
+        settings: &Settings,
+    ) -> Result<Self, Problem> {
+        let places = rewrites.places(repository, None)?;
+        let place = places.last().ok_or(Problem::Blocked)?;
+        Self::at(place, settings)
+    }
+
+    fn at(place: &Place, settings: &Settings) -> Result<Self, Problem> {
+        let registry = place.repository.registry().to_owned();
+        let path = place.repository.path().to_owned();
+        let plain = place.is_insecure || (settings.plain_http && !place.is_mirror);
+        let scheme = if plain { "http" } else { "https" };
+        let host = if registry == HUB.0 { HUB.1 } else { &registry };
+        let url = Url::parse(&format!("{scheme}://{host}/v2/{path}/"))
+            .map_err(|why| Problem::Settings(format!("the registry {host} {why}")))?;
+        Ok(Self { registry, path, url, is_mirror: place.is_mirror })
+    }
+
+    /// The address of something in the repository, such as `manifests/latest`.
+    pub(super) fn address(&self, rest: &str) -> Url {
+        Url { origin: self.url.origin.clone(), rest: format!("{}{rest}", self.url.rest) }
+    }
+}

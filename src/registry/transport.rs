@@ -1,0 +1,245 @@
+//! One request to a registry and its whole answer: connections, time limits, redirects, retries. Knows nothing of what is
+//! asked; credentials go only to the origin that they were given for.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use ureq::http::request::Builder;
+use ureq::http::{HeaderMap, Method, Request, header};
+use ureq::unversioned::transport::DefaultConnector;
+use ureq::{Agent, Body};
+
+use super::proxy::Proxies;
+use super::reach::{Bounded, Reach};
+use super::settings::Settings;
+use super::url::{Origin, Scheme, Url, shown};
+use super::{Problem, Secret, tls, trouble};
+
+/// More would be a loop.
+const MAX_REDIRECTS: u32 = 5;
+/// No head of an answer is larger, in bytes.
+const MAX_HEAD: usize = 64 << 10;
+/// What is read of the answer where something went wrong: room for the registry's own words.
+const MAX_COMPLAINT: u64 = 16 << 10;
+const ELSEWHERE: &str = "is another place for what is sent: name the registry as it names itself";
+/// Connections that wait for the next request, to one host.
+const IDLE_CONNECTIONS: usize = 32;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub(super) struct Ask<'a> {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    /// Names and values, none of them secret.
+    pub(super) headers: Vec<(header::HeaderName, String)>,
+    /// For the origin of `url` alone.
+    pub(super) authorization: Option<Secret>,
+    pub(super) body: Option<&'a [u8]>,
+    /// The most that is read of an answer that says yes.
+    pub(super) limit: u64,
+    /// How far the host of `url` may be.
+    pub(super) reach: Reach,
+    /// The registry on whose word we go where it redirects to.
+    pub(super) registry: &'a Origin,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+    /// Where it came from, redirects followed.
+    pub(super) url: Url,
+}
+
+impl Answer {
+    /// A header that is there and is text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// Connections to all hosts, shared by all threads.
+pub(super) struct Transport {
+    settings: Settings,
+    proxies: Proxies,
+    agents: Mutex<HashMap<(Origin, Reach), Agent>>,
+}
+
+impl Transport {
+    pub(super) fn new(settings: Settings) -> Self {
+        let proxies = Proxies::of(&settings.environment);
+        Self { settings, proxies, agents: Mutex::default() }
+    }
+
+    /// Sends a request, again where trouble looks passing, and reads the answer. Any status is an answer; 429 and 5xx are
+    /// only after the last try.
+    pub(super) fn exchange(&self, ask: &Ask<'_>) -> Result<Answer, Problem> {
+        let limits = &self.settings.limits;
+        let deadline = Instant::now() + limits.total;
+        let mut tries = 1;
+        let mut pause = limits.first_pause;
+        loop {
+            let outcome = self.follow(ask, deadline);
+            let Some(wait) = trouble::wait(&outcome, pause) else { return outcome };
+            let too_long = wait > limits.longest_pause || Instant::now() + wait >= deadline;
+            if tries >= limits.tries || too_long {
+                return outcome;
+            }
+            log::debug!("{} {}: trying again in {} ms", ask.method, ask.url.shown(), wait.as_millis());
+            std::thread::sleep(wait);
+            pause = (pause * 2).min(limits.longest_pause);
+            tries += 1;
+        }
+    }
+
+    fn follow(&self, ask: &Ask<'_>, deadline: Instant) -> Result<Answer, Problem> {
+        let mut ask = ask.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let answer = self.once(&ask, deadline)?;
+            let Some(location) = redirection(&answer) else { return Ok(answer) };
+            let next = ask.url.join(location).map_err(|why| misdirected(location, &why))?;
+            if !matches!(ask.method, Method::GET | Method::HEAD) {
+                return Err(misdirected(location, ELSEWHERE));
+            }
+            ask.authorization = ask.authorization.filter(|_| next.origin == ask.url.origin);
+            ask.reach = step(&ask.url, &next, ask.reach, ask.registry)?;
+            ask.url = next;
+            log::debug!("redirected to {}", ask.url.shown());
+        }
+        Err(misdirected(
+            &ask.url.to_string(),
+            &format!("is redirect number {}: they never end", MAX_REDIRECTS + 1),
+        ))
+    }
+
+    fn once(&self, ask: &Ask<'_>, deadline: Instant) -> Result<Answer, Problem> {
+        let limits = &self.settings.limits;
+        if Instant::now() >= deadline {
+            return Err(Problem::Slow { phase: "the whole request", limit: limits.total });
+        }
+        let agent = self.agent(&ask.url.origin, ask.reach)?;
+        log::debug!("{} {}", ask.method, ask.url.shown());
+        let known = |err: ureq::Error| trouble::of(&err, &ask.url, limits);
+        let request = ask.request();
+        let response = match ask.body {
+            Some(body) => request.body(body).map_err(ureq::Error::from).and_then(|it| agent.run(it)),
+            None => request.body(()).map_err(ureq::Error::from).and_then(|it| agent.run(it)),
+        };
+        let (head, body) = response.map_err(known)?.into_parts();
+        let body = match (&ask.method, head.status.is_success()) {
+            (&Method::HEAD, _) => Vec::new(),
+            (_, true) => read(body, ask.limit, known)?,
+            // Of a complaint the start is enough, and one that breaks off is still a complaint.
+            (_, false) => start(body),
+        };
+        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body, url: ask.url.clone() })
+    }
+
+    fn agent(&self, origin: &Origin, reach: Reach) -> Result<Agent, Problem> {
+        let key = (origin.clone(), reach);
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(agent) = agents.get(&key) {
+            return Ok(agent.clone());
+        }
+        let agent = self.build(origin, reach)?;
+        agents.insert(key, agent.clone());
+        Ok(agent)
+    }
+
+    fn build(&self, origin: &Origin, reach: Reach) -> Result<Agent, Problem> {
+        let proxy = self.proxies.choose(origin)?;
+        // Behind a proxy, the one name that is looked up here is the proxy's.
+        let resolver = Bounded(if proxy.is_some() { Reach::Any } else { reach });
+        let limits = &self.settings.limits;
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .tls_config(tls::config(origin, &self.settings)?)
+            .proxy(proxy)
+            .accept_encoding("identity")
+            .user_agent(concat!("oci-compat/", env!("CARGO_PKG_VERSION")))
+            .max_response_header_size(MAX_HEAD)
+            .max_idle_connections(4 * IDLE_CONNECTIONS)
+            .max_idle_connections_per_host(IDLE_CONNECTIONS)
+            .timeout_resolve(Some(limits.connect))
+            .timeout_connect(Some(limits.connect))
+            .timeout_per_read(Some(limits.idle))
+            .timeout_per_write(Some(limits.idle))
+            .timeout_global(Some(limits.total))
+            .build();
+        Ok(Agent::with_parts(config, DefaultConnector::default(), resolver))
+    }
+}
+
+impl Ask<'_> {
+    fn request(&self) -> Builder {
+        let mut request = Request::builder().method(self.method.clone()).uri(self.url.to_string());
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        match &self.authorization {
+            Some(secret) => request.header(header::AUTHORIZATION, secret.reveal()),
+            None => request,
+        }
+    }
+}
+
+/// Where an answer sends us. A 304, or a redirect that names no place, is an answer like any other.
+fn redirection(answer: &Answer) -> Option<&str> {
+    match answer.status {
+        301 | 302 | 303 | 307 | 308 => answer.header("location"),
+        _ => None,
+    }
+}
+
+/// Whether we go from one place to the next, and how far its host may be.
+pub(super) fn step(from: &Url, to: &Url, reach: Reach, registry: &Origin) -> Result<Reach, Problem> {
+    if to.origin == from.origin {
+        return Ok(reach);
+    }
+    if from.origin.scheme == Scheme::Https && to.origin.scheme == Scheme::Http {
+        return Err(misdirected(&to.to_string(), "is not protected by TLS, as the place that named it was"));
+    }
+    let onward = Reach::from(registry);
+    match onward.objection(&to.origin.host) {
+        Some(objection) => Err(misdirected(&to.to_string(), objection)),
+        None => Ok(onward),
+    }
+}
+
+pub(super) fn misdirected(to: &str, why: &str) -> Problem {
+    Problem::Misdirected { to: shown(to), why: why.to_owned() }
+}
+
+fn read(body: Body, limit: u64, known: impl Fn(ureq::Error) -> Problem) -> Result<Vec<u8>, Problem> {
+    if body.content_length().is_some_and(|it| it > limit) {
+        return Err(Problem::TooLarge { limit });
+    }
+    let mut bytes = Vec::new();
+    let mut reader = body.into_reader().take(limit.saturating_add(1));
+    reader.read_to_end(&mut bytes).map_err(|err| known(ureq::Error::from(err)))?;
+    match u64::try_from(bytes.len()) {
+        Ok(length) if length <= limit => Ok(bytes),
+        _ => Err(Problem::TooLarge { limit }),
+    }
+}
+
+fn start(body: Body) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match body.into_reader().take(MAX_COMPLAINT).read_to_end(&mut bytes) {
+        Ok(_) => {}
+        Err(err) => log::debug!("the complaint broke off: {:?}", err.kind()),
+    }
+    bytes
+}
+
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transport").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
