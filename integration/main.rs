@@ -21,4 +21,5 @@ mod unicode;
 mod documents;
 mod power;
 mod runtimes;
+mod registry;
 mod engines;

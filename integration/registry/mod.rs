@@ -1,0 +1,61 @@
+//! The client of registries against servers that behave, that misbehave, and that are real.
+
+pub(crate) mod server;
+pub(crate) mod fake;
+mod transfers;
+mod referrers;
+mod logins;
+mod networks;
+mod attacks;
+mod secure;
+mod real;
+mod linked;
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use oci_compat::registry::{Client, Environment, Limits, Reference, Repository, Settings};
+
+/// Patience for tests: three quick tries.
+pub(crate) fn limits() -> Limits {
+    Limits {
+        connect: Duration::from_secs(2),
+        idle: Duration::from_secs(1),
+        total: Duration::from_secs(5),
+        tries: 3,
+        first_pause: Duration::from_millis(2),
+        longest_pause: Duration::from_secs(2),
+    }
+}
+
+/// Plain HTTP, nothing of this machine's environment.
+pub(crate) fn settings() -> Settings {
+    Settings { plain_http: true, limits: limits(), ..Settings::default() }
+}
+
+/// An environment with these variables and an empty `/etc`.
+pub(crate) fn environment(variables: &[(&str, &str)]) -> Environment {
+    Environment::new(variables.iter().map(|(name, value)| (name.into(), value.into())), 0)
+        .with_etc("/nonexistent".as_ref())
+}
+
+pub(crate) fn client() -> Client {
+    Client::new(settings()).expect("settings without files")
+}
+
+pub(crate) fn repository(text: &str) -> Repository {
+    text.parse().expect("a repository")
+}
+
+pub(crate) fn image(text: &str) -> Reference {
+    text.parse().expect("a reference")
+}
+
+/// Holds the whole message against the expected one, in which `HOST` stands for the server's address.
+pub(crate) fn fails<T: std::fmt::Debug>(outcome: Result<T, impl Display>, host: &str, expected: &str) {
+    match outcome {
+        Ok(found) => panic!("expected {expected:?}, got {found:?}"),
+        Err(err) if host.is_empty() => assert_eq!(err.to_string(), expected),
+        Err(err) => assert_eq!(err.to_string().replace(host, "HOST"), expected),
+    }
+}
