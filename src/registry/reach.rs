@@ -1,7 +1,7 @@
 //! Where a registry may send us: not to this machine and not to the services that clouds keep for the machine alone, unless
 //! the registry itself is on this machine. What the administrator named is always reached.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ureq::config::Config;
 use ureq::http::Uri;
@@ -29,16 +29,13 @@ pub(super) enum Reach {
 }
 
 impl Reach {
-    /// How far a place may be that this registry names.
+    /// How far a place may be that this registry names. Its own name is not looked up: behind a proxy that may take long and
+    /// tell nothing.
     pub(super) fn from(registry: &Origin) -> Self {
         let bare = registry.host.trim_matches(['[', ']']);
         let here = match bare.parse::<IpAddr>() {
             Ok(address) => address.to_canonical().is_loopback(),
-            Err(_) if is_local_name(bare) => true,
-            // A name that cannot be looked up, as behind a proxy, is taken to be elsewhere.
-            Err(_) => {
-                (bare, registry.port).to_socket_addrs().is_ok_and(|mut it| it.all(|it| it.ip().is_loopback()))
-            }
+            Err(_) => is_local_name(bare),
         };
         if here { Self::FromHere } else { Self::FromElsewhere }
     }
@@ -130,6 +127,21 @@ mod tests {
         check(Reach::FromElsewhere, &["0.0.0.0", "[::]"], true);
         check(Reach::FromElsewhere, &SECRETS, true);
         check(Reach::FromElsewhere, &FINE, false);
+    }
+
+    #[test]
+    fn a_registry_is_here_if_its_name_says_so() {
+        let check = |url: &str, expected: Reach| {
+            let origin = super::super::url::Url::parse(url).expect("an address").origin;
+            assert_eq!(Reach::from(&origin), expected, "{url}");
+        };
+        for url in ["http://localhost:5000", "http://127.0.0.2", "http://[::1]:5000", "https://a.localhost"] {
+            check(url, Reach::FromHere);
+        }
+        for url in ["https://quay.io", "https://localhost.example", "http://10.0.0.1", "http://[2001:db8::1]"]
+        {
+            check(url, Reach::FromElsewhere);
+        }
     }
 
     #[test]
