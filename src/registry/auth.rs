@@ -12,11 +12,11 @@ use serde::Deserialize;
 use ureq::http::{Method, header};
 
 use super::challenge::{self, Bearer, Challenge};
-use super::credentials::{Credentials, With};
+use super::credentials::{Credentials, Login, With};
 use super::endpoint::{Access, Endpoint};
 use super::error::Said;
 use super::reach::Reach;
-use super::transport::{Answer, Ask, Transport, step};
+use super::transport::{Answer, Ask, Transport, misdirected, step};
 use super::url::{Origin, Url, encode};
 use super::{Problem, Secret, Settings, trouble};
 
@@ -48,6 +48,14 @@ pub(super) struct Proof {
     pub(super) from: Option<String>,
 }
 
+/// Who wants to do what, where.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Errand<'a> {
+    pub(super) transport: &'a Transport,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) access: Access,
+}
+
 impl Auth {
     pub(super) fn new(settings: &Settings) -> Result<Self, Problem> {
         Ok(Self {
@@ -58,141 +66,113 @@ impl Auth {
     }
 
     /// What to send along with a first try: what this registry wanted before.
-    pub(super) fn ready(
-        &self,
-        transport: &Transport,
-        endpoint: &Endpoint,
-        access: Access,
-    ) -> Result<Option<Proof>, Problem> {
-        let known =
-            self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&endpoint.url.origin).cloned();
-        match known {
-            None => Ok(None),
-            Some(challenge) => self.meet(transport, endpoint, access, &challenge).map(Some),
-        }
+    pub(super) fn ready(&self, errand: Errand<'_>) -> Result<Option<Proof>, Problem> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let challenge = known.get(&errand.endpoint.url.origin).cloned();
+        drop(known);
+        challenge.map(|it| self.meet(errand, &it)).transpose()
     }
 
     /// What to send after a 401: nothing that was kept is used again.
-    pub(super) fn renew(
-        &self,
-        transport: &Transport,
-        endpoint: &Endpoint,
-        access: Access,
-        answer: &Answer,
-    ) -> Result<Proof, Problem> {
-        let asked = scope(endpoint, access);
-        let Some(challenge) = challenge::of(answer, &asked) else {
+    pub(super) fn renew(&self, errand: Errand<'_>, answer: &Answer) -> Result<Proof, Problem> {
+        let Some(challenge) = challenge::of(answer, &errand.scope()) else {
             return Err(trouble::of_status(answer));
         };
-        self.tokens
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&(endpoint.url.origin.clone(), asked));
-        let proof = self.meet(transport, endpoint, access, &challenge)?;
-        self.known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(endpoint.url.origin.clone(), challenge);
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).remove(&errand.key());
+        let proof = self.meet(errand, &challenge)?;
+        let origin = errand.endpoint.url.origin.clone();
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(origin, challenge);
         Ok(proof)
     }
 
-    fn meet(
-        &self,
-        transport: &Transport,
-        endpoint: &Endpoint,
-        access: Access,
-        challenge: &Challenge,
-    ) -> Result<Proof, Problem> {
-        let login = self.credentials.find(&endpoint.registry, &endpoint.path)?;
+    fn meet(&self, errand: Errand<'_>, challenge: &Challenge) -> Result<Proof, Problem> {
+        let login = self.credentials.find(&errand.endpoint.registry, &errand.endpoint.path)?;
         let from = login.as_ref().map(|it| it.from.clone());
-        let header = match (challenge, login.map(|it| it.with)) {
+        let header = match (challenge, login.as_ref().map(|it| &it.with)) {
             (_, Some(With::Token(token))) => Secret::new(format!("Bearer {}", token.reveal())),
-            (Challenge::Basic, Some(With::Password { user, password })) => basic(&user, &password),
+            (Challenge::Basic, Some(With::Password { user, password })) => basic(user, password),
             (Challenge::Basic, _) => return Err(Problem::Login { tried: from, said: Said::default() }),
-            (Challenge::Bearer(bearer), with) => {
-                return self.token(transport, endpoint, access, bearer, with, from);
-            }
+            (Challenge::Bearer(bearer), _) => self.token(errand, bearer, login.as_ref())?,
         };
         Ok(Proof { header, from })
     }
 
-    fn token(
-        &self,
-        transport: &Transport,
-        endpoint: &Endpoint,
-        access: Access,
-        bearer: &Bearer,
-        with: Option<With>,
-        from: Option<String>,
-    ) -> Result<Proof, Problem> {
-        let asked = scope(endpoint, access);
-        let key = (endpoint.url.origin.clone(), asked.clone());
-        let kept = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+    /// A token that is still good, or a new one.
+    fn token(&self, errand: Errand<'_>, bearer: &Bearer, login: Option<&Login>) -> Result<Secret, Problem> {
+        let kept = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(&errand.key()).cloned();
         if let Some(token) = kept.filter(|it| Instant::now() < it.until) {
-            return Ok(Proof { header: token.header, from });
+            return Ok(token.header);
         }
-        let scope = bearer.scope.clone().unwrap_or(asked);
-        let token = fetch(transport, endpoint, bearer, &scope, with.as_ref(), from.as_deref())?;
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(key, token.clone());
-        Ok(Proof { header: token.header, from })
+        let token = fetch(errand, bearer, login)?;
+        let header = token.header.clone();
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(errand.key(), token);
+        Ok(header)
     }
 }
 
-fn scope(endpoint: &Endpoint, access: Access) -> String {
-    format!("repository:{}:{}", endpoint.path, access.actions())
+impl Errand<'_> {
+    /// As the "Token Scope Documentation" has it.
+    fn scope(self) -> String {
+        format!("repository:{}:{}", self.endpoint.path, self.access.actions())
+    }
+
+    fn key(self) -> (Origin, String) {
+        (self.endpoint.url.origin.clone(), self.scope())
+    }
 }
 
 fn basic(user: &str, password: &Secret) -> Secret {
     Secret::new(format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.reveal()))))
 }
 
-fn fetch(
-    transport: &Transport,
-    endpoint: &Endpoint,
-    bearer: &Bearer,
-    scope: &str,
-    with: Option<&With>,
-    from: Option<&str>,
-) -> Result<Token, Problem> {
-    let realm =
-        Url::parse(&bearer.realm).map_err(|why| super::transport::misdirected(&bearer.realm, &why))?;
-    let reach = step(&endpoint.url, &realm, Reach::Any, &endpoint.url.origin)?;
-    let service = bearer.service.as_deref();
-    let form = match with {
-        Some(With::Identity(token)) => Some(refresh(token, service, scope)),
-        _ => None,
+fn fetch(errand: Errand<'_>, bearer: &Bearer, login: Option<&Login>) -> Result<Token, Problem> {
+    let registry = &errand.endpoint.url;
+    let realm = Url::parse(&bearer.realm).map_err(|why| misdirected(&bearer.realm, &why))?;
+    let reach = step(registry, &realm, Reach::Any, &registry.origin)?;
+    let service = realm.origin.to_string();
+    let scope = bearer.scope.clone().unwrap_or_else(|| errand.scope());
+    let form = match login.map(|it| &it.with) {
+        Some(With::Identity(token)) => Some(refresh(token, bearer.service.as_deref(), &scope)),
+        Some(With::Password { .. } | With::Token(_)) | None => None,
     };
-    let mut ask = Ask {
-        method: Method::POST,
+    let ask = Ask {
+        method: Method::GET,
         url: realm,
         headers: Vec::new(),
         authorization: None,
         body: None,
         limit: MAX_TOKEN,
         reach,
-        registry: &endpoint.url.origin,
+        registry: &registry.origin,
     };
-    match &form {
-        Some(form) => {
-            ask.headers.push((header::CONTENT_TYPE, "application/x-www-form-urlencoded".to_owned()));
-            ask.body = Some(form.reveal().as_bytes());
-        }
-        None => {
-            ask.method = Method::GET;
-            ask.url = service.map_or_else(|| ask.url.clone(), |it| ask.url.with_parameter("service", it));
-            ask.url = ask.url.with_parameter("scope", scope);
-            if let Some(With::Password { user, password }) = with {
-                ask.authorization = Some(basic(user, password));
-            }
-        }
-    }
-    let service = ask.url.origin.to_string();
-    let answer = transport.exchange(&ask).map_err(|it| of_service(&service, it))?;
+    let ask = match &form {
+        Some(form) => posting(ask, form),
+        None => getting(ask, bearer.service.as_deref(), &scope, login.map(|it| &it.with)),
+    };
+    let answer = errand.transport.exchange(&ask).map_err(|it| of_service(&service, it))?;
     match answer.status {
         200..=299 => read(&answer).map_err(|it| of_service(&service, it)),
-        401 => Err(Problem::Login { tried: from.map(str::to_owned), said: trouble::said(&answer.body) }),
+        401 => {
+            Err(Problem::Login { tried: login.map(|it| it.from.clone()), said: trouble::said(&answer.body) })
+        }
         _ => Err(of_service(&service, trouble::of_status(&answer))),
     }
+}
+
+/// As the "Token Authentication Specification" has it: for a password, or for anybody.
+fn getting<'a>(ask: Ask<'a>, service: Option<&str>, scope: &str, with: Option<&With>) -> Ask<'a> {
+    let url = service.map_or_else(|| ask.url.clone(), |it| ask.url.with_parameter("service", it));
+    let authorization = match with {
+        Some(With::Password { user, password }) => Some(basic(user, password)),
+        Some(With::Identity(_) | With::Token(_)) | None => None,
+    };
+    Ask { url: url.with_parameter("scope", scope), authorization, ..ask }
+}
+
+/// As "OAuth2" has it: for an identity token.
+fn posting<'a>(ask: Ask<'a>, form: &'a Secret) -> Ask<'a> {
+    let headers = vec![(header::CONTENT_TYPE, "application/x-www-form-urlencoded".to_owned())];
+    Ask { method: Method::POST, headers, body: Some(form.reveal().as_bytes()), ..ask }
 }
 
 fn refresh(token: &Secret, service: Option<&str>, scope: &str) -> Secret {

@@ -6,7 +6,7 @@ use ureq::http::{Method, header};
 
 use crate::artifact::Digest;
 
-use super::auth::Auth;
+use super::auth::{Auth, Errand};
 use super::endpoint::{Access, By, Endpoint};
 use super::error::{Error, Problem};
 use super::reach::Reach;
@@ -127,15 +127,16 @@ impl Client {
         let at_home = url.origin == *registry;
         let reach = step(&endpoint.url, &url, Reach::Any, registry)?;
         let mut ask = Ask { method, url, headers, authorization: None, body, limit, reach, registry };
+        let errand = Errand { transport: &self.transport, endpoint, access };
         if at_home {
-            let proof = self.auth.ready(&self.transport, endpoint, access)?;
+            let proof = self.auth.ready(errand)?;
             ask.authorization = proof.map(|it| it.header);
         }
         let answer = self.transport.exchange(&ask)?;
         if answer.status != 401 || answer.url.origin != *registry {
             return judged(answer, None, registry);
         }
-        let proof = self.auth.renew(&self.transport, endpoint, access, &answer)?;
+        let proof = self.auth.renew(errand, &answer)?;
         ask.authorization = Some(proof.header);
         judged(self.transport.exchange(&ask)?, proof.from, registry)
     }
