@@ -8,7 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use oci_compat::host::{Demand, FEATURES, FeatureInfo, Form, Root, Wanted, gather};
+use oci_compat::check::{self, Requirement};
+use oci_compat::host::{Demand, FEATURES, Facts, FeatureInfo, Form, Root, Wanted, gather};
+use oci_compat::report::{Origin, Report, Subject};
+use oci_compat::spec;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -122,6 +125,56 @@ fn hosts_look_as_they_do_to_nfd_but_for_the_listed_divergences() -> anyhow::Resu
     Ok(())
 }
 
+#[test]
+fn a_snapshot_of_a_host_gets_the_report_that_the_host_itself_gets() -> anyhow::Result<()> {
+    let hosts: BTreeMap<String, Host> = serde_json::from_str(HOSTS)?;
+    let specs = specs()?;
+    for (name, host) in &hosts {
+        let folder = tempfile::tempdir()?;
+        host.make(folder.path())?;
+        let root = Root::at(folder.path())?;
+        let snapshot = Facts::from_json(gather(&root, &everything()).to_json(Form::Full)?.as_bytes())?;
+        for (path, text) in &specs {
+            let requirements = [Requirement { origin: Origin::Inline, spec: spec::parse(text.as_bytes()) }];
+            let report = |facts: &Facts| {
+                let checked = check::judge(&requirements, &[], facts);
+                serde_json::to_string_pretty(&Report::new(Subject::default(), &checked))
+            };
+            let mut facts = snapshot.clone();
+            check::complete(&mut facts, &requirements, &[], None);
+            let live = check::gather(&requirements, &[], &root, None);
+            assert_eq!(report(&facts)?, report(&live)?, "{name}: {path}");
+        }
+    }
+    Ok(())
+}
+
+/// Every spec of the cases and of the examples.
+fn specs() -> anyhow::Result<Vec<(String, String)>> {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut specs = Vec::new();
+    for folder in [project.join("integration/cases"), project.join("docs/examples")] {
+        let mut folders = vec![folder];
+        while let Some(folder) = folders.pop().filter(|it| it.is_dir()) {
+            for entry in fs::read_dir(&folder)? {
+                let path = entry?.path();
+                let is_spec = path.extension().is_some_and(|it| it == "yaml");
+                if path.is_dir() {
+                    folders.push(path);
+                } else if is_spec {
+                    specs.push((path.display().to_string(), fs::read_to_string(&path)?));
+                }
+            }
+        }
+    }
+    anyhow::ensure!(specs.len() > 20, "only {} specs were found", specs.len());
+    Ok(specs)
+}
+
+fn everything() -> Demand {
+    FEATURES.iter().map(|it| (it.name.to_owned(), Wanted::All)).collect()
+}
+
 impl Divergence {
     fn is_about(&self, host: &str, info: &FeatureInfo) -> bool {
         (self.host.is_empty() || self.host == host) && self.feature == info.name
@@ -132,8 +185,7 @@ impl Divergence {
 fn ours(host: &Host) -> anyhow::Result<Value> {
     let folder = tempfile::tempdir()?;
     host.make(folder.path())?;
-    let demand: Demand = FEATURES.iter().map(|it| (it.name.to_owned(), Wanted::All)).collect();
-    let facts = gather(&Root::at(folder.path())?, &demand);
+    let facts = gather(&Root::at(folder.path())?, &everything());
     Ok(serde_json::from_str(&facts.to_json(Form::Nfd)?)?)
 }
 

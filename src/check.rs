@@ -31,9 +31,14 @@ pub fn gather(requirements: &[Requirement], tags: &[String], root: &Root, bundle
     facts
 }
 
-/// Adds what these requirements ask of a bundle to facts of a host that were taken elsewhere.
-pub fn add_bundle(facts: &mut Facts, requirements: &[Requirement], tags: &[String], bundle: &Bundle) {
-    host::add_bundle(facts, bundle, &demand(requirements, tags));
+/// Adds to facts that were taken elsewhere what they cannot hold: what a bundle gives its container, and that a feature
+/// has no probe.
+pub fn complete(facts: &mut Facts, requirements: &[Requirement], tags: &[String], bundle: Option<&Bundle>) {
+    let demand = demand(requirements, tags);
+    host::add_unprobed(facts, &demand);
+    if let Some(bundle) = bundle {
+        host::add_bundle(facts, bundle, &demand);
+    }
 }
 
 fn demand(requirements: &[Requirement], tags: &[String]) -> Demand {

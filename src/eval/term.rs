@@ -1,5 +1,7 @@
 //! One term against one feature: NFD's `MatchMulti` and `MatchNamesMulti`, three-valued, with the evidence.
 
+use std::collections::BTreeSet;
+
 use crate::host::{self, Fact, Facts, Feature, Instance, Unknown};
 use crate::spec::{Expression, Place, Term, Test};
 
@@ -249,7 +251,7 @@ fn clue(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
     match (&*super::lower(finding.feature), &finding.evidence) {
         ("kernel.loadedmodule" | "kernel.enabledmodule", Evidence::Flag { present: false, .. }) => {
             match facts.loadable_modules()? {
-                Fact::Known(feature, _) if feature.flags.as_ref()?.contains(finding.element) => {
+                Fact::Known(feature, _) if has_module(feature.flags.as_ref()?, finding.element) => {
                     Some(Clue::Loadable)
                 }
                 Fact::Known(..) | Fact::Absent(_) => Some(Clue::NotLoadable),
@@ -267,6 +269,11 @@ fn clue(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
         }
         _ => None,
     }
+}
+
+/// The kernel makes no difference between `-` and `_` in the names of modules, and shows `_`.
+fn has_module(names: &BTreeSet<String>, name: &str) -> bool {
+    names.contains(name) || names.contains(&name.replace('-', "_"))
 }
 
 #[cfg(test)]

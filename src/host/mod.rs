@@ -33,7 +33,7 @@ pub use document::{Form, SCHEMA};
 pub use fact::{Demand, Fact, Feature, Instance, Source, Unknown, Wanted};
 pub use facts::{Facts, Origin};
 pub use features::{FEATURES, FeatureInfo, Kind, Probe, feature, nearest, probe};
-pub use kernel::available::{builtin_modules, loadable_modules};
+pub use kernel::available::loadable_modules;
 pub use root::{Miss, Root, Status};
 
 use probing::Probing;
@@ -50,6 +50,15 @@ pub fn gather(root: &Root, demand: &Demand) -> Facts {
         facts.insert(name.as_str(), fact);
     }
     facts
+}
+
+/// Says of features that no probe knows, and these facts neither, what [`gather`] says of them.
+pub fn add_unprobed(facts: &mut Facts, demand: &Demand) {
+    for name in demand.keys().filter(|it| features::probe(it).is_none()) {
+        if !facts.has(name) {
+            facts.insert(name.as_str(), Fact::Unknown(Unknown::new("", no_probe(name))));
+        }
+    }
 }
 
 fn no_probe(name: &str) -> String {
@@ -84,5 +93,16 @@ mod tests {
             "unknown: : no probe knows this feature; did you mean kernel.loadedmodule?",
         );
         check("zzz", "unknown: : no probe knows this feature");
+    }
+
+    #[test]
+    fn of_facts_that_were_taken_elsewhere_the_same_is_said() {
+        let mut facts = Facts::from_json(br#"{"flags": {"vendor.thing": {"elements": {"x": {}}}}}"#).unwrap();
+        let names = ["kernel.version", "vendor.thing", "zzz"].map(|it| (it.to_owned(), Wanted::All));
+        add_unprobed(&mut facts, &Demand::from(names));
+        let check = |feature, expected: &str| assert_eq!(show(facts.get(feature)), expected);
+        check("zzz", "unknown: : no probe knows this feature");
+        check("vendor.thing", "known (the facts document): x");
+        check("kernel.version", "unknown: the facts document: does not mention this feature");
     }
 }

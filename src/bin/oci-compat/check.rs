@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
         Some(path) => {
             let mut facts = Facts::from_json(&read(path)?)
                 .with_context(|| format!("reading facts from {}", path.display()))?;
-            bundle.into_iter().for_each(|it| check::add_bundle(&mut facts, &requirements, &args.tags, it));
+            check::complete(&mut facts, &requirements, &args.tags, bundle);
             facts
         }
         None => check::gather(&requirements, &args.tags, &Root::at(&args.root)?, bundle),

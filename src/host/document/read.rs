@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::Host;
+use crate::host::kernel::available;
 use crate::host::{Fact, Facts, Feature, Instance, Origin, Unknown};
 
 /// No document is larger: the facts of a host with 4,000 PCI devices have 2 MiB.
@@ -94,6 +95,9 @@ fn parse(bytes: &[u8]) -> anyhow::Result<Facts> {
     let mut facts = Facts::without(Unknown::new(DOCUMENT, "does not mention this feature"));
     facts.origin = document.host.take().map(Origin::try_from).transpose()?;
     document.fill(&mut facts)?;
+    if let Some(modules) = available::loadable_of(facts.get("kernel.module")) {
+        facts.set_loadable_modules(modules);
+    }
     Ok(facts)
 }
 

@@ -1,35 +1,44 @@
-//! The modules that this kernel could load or has built in: clues for a diagnosis, read only after a refusal. Loads none.
+//! The modules that this kernel could load: clues for a diagnosis, read only after a refusal. Loads none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::host::probing::MODULES;
 use crate::host::{Fact, Feature, Miss, Probing, Root, Unknown};
 
 /// The folders that modprobe looks into, first one wins; the last is NixOS'.
 const FOLDERS: [&str; 3] =
     ["/lib/modules", "/usr/lib/modules", "/run/booted-system/kernel-modules/lib/modules"];
 
+/// Of the modules that a kernel could load, and of their dependencies (depmod(8)).
+const LIST: &str = "modules.dep";
+
 /// Flags: which of these modules the running kernel could load (`modules.dep`, depmod(8)).
 ///
 /// `-` and `_` are the same, as to the kernel; a name is given back as it was asked for.
 pub fn loadable_modules(root: &Root, names: &BTreeSet<String>) -> Fact {
-    listed(root, names, "modules.dep")
-}
-
-/// Flags: which of these modules are built into the running kernel (`modules.builtin`, `Documentation/kbuild/kbuild.rst`).
-///
-/// Names compare as for [`loadable_modules`].
-pub fn builtin_modules(root: &Root, names: &BTreeSet<String>) -> Fact {
-    listed(root, names, "modules.builtin")
-}
-
-fn listed(root: &Root, names: &BTreeSet<String>, list: &str) -> Fact {
-    let text = match Probing::new(root).release() {
-        Ok(release) => read(root, release, list),
-        Err(unknown) => Err(unknown.clone()),
+    let probing = Probing::new(root);
+    let text = match (probing.modules(), probing.release()) {
+        // Built without modules: it can load none.
+        (Ok(None), _) => return Fact::Absent(MODULES.to_owned()),
+        (Ok(Some(_)) | Err(_), Ok(release)) => read(root, release, LIST),
+        (Ok(Some(_)) | Err(_), Err(unknown)) => Err(unknown.clone()),
     };
     match text {
         Ok((text, place)) => Fact::Known(Feature::flags(parse(&text, names)), place),
         Err(unknown) => Fact::Unknown(unknown),
+    }
+}
+
+/// The same of all modules, as the instances of `kernel.module` tell it.
+pub(in crate::host) fn loadable_of(modules: &Fact) -> Option<Fact> {
+    let Fact::Known(feature, _) = modules else { return None };
+    let instances = feature.instances.as_deref().unwrap_or_default();
+    // Only that list tells paths: without any it may be the one that could not be read.
+    let listed = instances.iter().filter(|it| it.attributes.contains_key("path"));
+    let names: BTreeSet<_> = listed.filter_map(|it| it.attributes.get("name").cloned()).collect();
+    match &feature.incomplete {
+        Some(unknown) if names.is_empty() => Some(Fact::Unknown(unknown.clone())),
+        Some(_) | None => Some(Fact::Known(Feature::flags(names), LIST.to_owned())),
     }
 }
 
@@ -73,12 +82,13 @@ mod tests {
     use super::*;
     use crate::host::probing::OSRELEASE;
     use crate::host::testing::show;
+    use crate::host::{Demand, Wanted, gather};
     use crate::testing::FakeHost;
 
     const DEP: &str = "/lib/modules/6.1.0/modules.dep";
 
     fn host() -> FakeHost {
-        FakeHost::new().file(OSRELEASE, "6.1.0\n")
+        FakeHost::new().file(OSRELEASE, "6.1.0\n").file(MODULES, "")
     }
 
     fn check(host: FakeHost, names: &[&str], expected: &str) {
@@ -121,10 +131,28 @@ mod tests {
     }
 
     #[test]
-    fn modules_that_are_built_in_have_a_list_of_their_own() {
-        let host = host().file("/lib/modules/6.1.0/modules.builtin", "kernel/fs/over-lay.ko\n");
-        let names = BTreeSet::from(["over_lay".to_owned()]);
-        let expected = "known (/lib/modules/6.1.0/modules.builtin): over_lay";
-        assert_eq!(show(&builtin_modules(&host.root(), &names)), expected);
+    fn a_kernel_without_modules_loads_none() {
+        let host = FakeHost::new().file(OSRELEASE, "6.1.0\n").file(DEP, "a.ko:");
+        check(host, &["a"], "absent (/proc/modules)");
+    }
+
+    fn check_told(host: FakeHost, expected: &str) {
+        let demand = Demand::from([("kernel.module".to_owned(), Wanted::All)]);
+        let facts = gather(&host.root(), &demand);
+        let loadable = loadable_of(facts.get("kernel.module"));
+        assert_eq!(loadable.as_ref().map_or("none".to_owned(), show), expected);
+    }
+
+    #[test]
+    fn the_instances_of_modules_tell_the_same() {
+        let dep = "kernel/a.ko: kernel/vfio-pci.ko.xz\nkernel/vfio-pci.ko.xz:\n";
+        let builtin = "/lib/modules/6.1.0/modules.builtin";
+        let all = "known (modules.dep): a vfio-pci vfio_pci";
+        check_told(host().file(DEP, dep).file(builtin, "b.ko\n"), all);
+        check_told(host().file(DEP, dep), all);
+        check_told(host().file(DEP, "").file(builtin, ""), "known (modules.dep): ");
+        let unknown = "unknown: /lib/modules/6.1.0/modules.dep: is not there";
+        check_told(host().file(builtin, "b.ko\n"), unknown);
+        check_told(FakeHost::new(), "none");
     }
 }
