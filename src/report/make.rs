@@ -156,9 +156,10 @@ fn preferred(checked: &Checked<'_>) -> Option<String> {
 }
 
 fn title(set: &JudgedSet<'_>) -> String {
-    match (set.set.tag.as_str(), set.set.weight) {
-        ("", weight) => format!("the set of weight {weight}"),
-        (tag, weight) => format!("set {tag:?} (weight {weight})"),
+    let weight = set.set.weight;
+    match [&set.set.tag, &set.set.description].into_iter().find(|it| !it.is_empty()) {
+        Some(name) => format!("set {name:?} (weight {weight})"),
+        None => format!("the set of weight {weight}"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! One finding in words: its code, what is needed, what was found, where, and what would mend it.
 
 use crate::eval::{Clue, Evidence, Finding, Outcome, lower};
-use crate::spec::Test;
+use crate::spec::{Bound, Test};
 
 use super::Code;
 use super::words::{needed, shown};
@@ -118,10 +118,26 @@ impl Finding<'_> {
                     .to_owned(),
             ),
             (_, Code::KernelOptionOff | Code::KernelOptionDiffers) => self.option_hint(),
+            (_, Code::ValueDiffers | Code::ValueOutOfRange) => self.setting_hint(),
             (_, Code::ModuleUnwanted) => Some(format!("modprobe -r {element}")),
             (_, Code::ContainerConfig) => self.container_hint(),
             _ => None,
         }
+    }
+
+    /// What sets a sysctl to a value that would do, where the test says which one that is.
+    fn setting_hint(&self) -> Option<String> {
+        if &*lower(self.feature) != "kernel.sysctl" {
+            return None;
+        }
+        let value = if let Test::In(values) = self.test? {
+            shown(values.first()?)
+        } else if let Test::Integer(Bound::Ge(value) | Bound::Le(value)) = self.test? {
+            value.to_string()
+        } else {
+            return None;
+        };
+        Some(format!("sysctl -w {}={value}; a file in /etc/sysctl.d makes it last", shown(self.element)))
     }
 
     /// In the words of docker and podman; none where nothing has to be added.

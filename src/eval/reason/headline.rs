@@ -102,14 +102,26 @@ impl JudgedTerm<'_> {
         if let Evidence::Nearest { read, .. } = &first.evidence {
             let missing: Vec<_> = named().filter(|it| it.outcome == Outcome::Unmet).map(difference).collect();
             // A facts document does not say where an instance was read.
-            let name = read.strip_prefix("config.json ").or_else(|| Some(read.rsplit_once('/')?.1));
-            let nearest = match name {
+            let nearest = match self.nearest_name(read) {
                 Some(name) => format!("nearest is {}: ", shown(name)),
                 None => "of the nearest ".to_owned(),
             };
             return format!("{line}; {nearest}{}", missing.join(", "));
         }
         line
+    }
+
+    /// What the nearest instance is called: by the attribute that names it, if that is as demanded, else by where it was
+    /// read; none if all were read in one place.
+    fn nearest_name<'b>(&'b self, read: &'b str) -> Option<&'b str> {
+        const NAMING: [&str; 4] = ["name", "path", "target", "destination"];
+        let named =
+            self.findings.iter().find(|it| it.outcome == Outcome::Met && NAMING.contains(&it.element));
+        match named.map(|it| &it.evidence) {
+            Some(Evidence::Nearest { value: Some(value), .. }) => Some(value),
+            _ if read.starts_with("/proc/") || read == "/dev" => None,
+            _ => read.strip_prefix("config.json ").or_else(|| Some(read.rsplit_once('/')?.1)),
+        }
     }
 }
 
@@ -179,6 +191,9 @@ impl Finding<'_> {
                 format!("{subject} has no value to be held against {needed}")
             }
             (_, Some(Test::Exists), _) => format!("{subject} is {found}"),
+            (_, Some(Test::DoesNotExist), _) => {
+                format!("{subject} is {found}, and must not be {}", self.words().0)
+            }
             _ => format!("{subject} is {found}, needs {needed}"),
         }
     }
@@ -202,6 +217,9 @@ impl Finding<'_> {
         match self.test {
             Some(Test::Any | Test::Exists) => format!("{feature} has no elements"),
             Some(Test::DoesNotExist) => format!("no name of {feature} can be one that does not exist"),
+            _ if feature == "bundle.device" => {
+                format!("no device that the container is given has a name {needed}")
+            }
             _ => format!("no element of {feature} has a name {needed}"),
         }
     }

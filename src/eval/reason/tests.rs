@@ -250,7 +250,7 @@ fn kernel_options_and_versions() {
         config,
         "SET: {op: DoesNotExist}",
         "kernel-option-differs | not set | y | /proc/config.gz | boot a kernel without CONFIG_SET",
-        "kernel option CONFIG_SET is y, needs not set",
+        "kernel option CONFIG_SET is y, and must not be set",
     );
     let version = |expression: &str, needed: &str| {
         check(
@@ -356,7 +356,7 @@ fn any_other_element() {
         "x.value",
         "size: {op: DoesNotExist}",
         "element-unwanted | not present | 5 | /x | ",
-        "x.value size is 5, needs not present",
+        "x.value size is 5, and must not be present",
     );
     check(
         "x.value",

@@ -94,7 +94,7 @@ fn what_it_is_not_given_is_said_with_what_would_mend_it() {
     unmet(
         "bundle.seccomp",
         "default_action: {op: DoesNotExist}",
-        "the container's default_action is SCMP_ACT_ERRNO, needs not present",
+        "the container's default_action is SCMP_ACT_ERRNO, and must not be present",
         "",
     );
     unmet(
@@ -149,6 +149,26 @@ fn what_config_json_does_not_tell_is_unknown_and_nothing_beside_it() {
     let bpf = "system call bpf is refused by the container's seccomp filter [container-config]";
     let hint = "run it with a seccomp profile that allows bpf (--security-opt seccomp=FILE)";
     check_element("bundle.seccomp", "bpf: {op: Exists}, clone: {op: Exists}", Outcome::Unmet, bpf, hint);
+}
+
+#[test]
+fn a_sysctl_comes_with_the_command_that_sets_it() {
+    let hint = |test: &str, expected: Option<&str>| {
+        let spec = spec(&format!(
+            "{{name: r, matchFeatures: [{{feature: kernel.sysctl, matchExpressions: {{vm.swappiness: {{{test}}}}}}}]}}"
+        ));
+        let facts = crate::testing::facts("kernel.sysctl", &[("vm.swappiness", "60")]);
+        let judgement = evaluate(&spec, &[], &facts);
+        let hint = judgement.sets[0].rules[0].terms[0].findings[0].hint();
+        let expected =
+            expected.map(|it| format!("sysctl -w vm.swappiness={it}; a file in /etc/sysctl.d makes it last"));
+        assert_eq!(hint, expected, "{test}");
+    };
+    hint("op: Ge, value: [80]", Some("80"));
+    hint("op: Le, value: [10]", Some("10"));
+    hint("op: In, value: [\"0\", \"1\"]", Some("0"));
+    hint("op: Lt, value: [10]", None);
+    hint("op: Ge, value: [60]", None);
 }
 
 #[test]
