@@ -16,6 +16,7 @@ mod cli;
 mod conformance;
 mod hosts;
 mod features;
+mod examples;
 mod layers;
 mod unicode;
 mod documents;
