@@ -1,4 +1,5 @@
-//! What the hook costs: whole processes against one that does nothing, in turn, in one run; and judging by itself.
+//! What the hook costs: whole processes against one that does nothing, in turn, in one run; judging by itself; and
+//! asking containerd.
 //!
 //! `make bench` runs it. Medians of pairs are printed, because machines drift while they are measured.
 
@@ -6,6 +7,7 @@
 #![expect(clippy::disallowed_methods, reason = "it starts programs and makes fixtures")]
 
 mod judge;
+mod look_up;
 mod process;
 mod stores;
 
@@ -54,7 +56,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     stores::run(&hook, scratch.path(), ONE_RULE, rounds)?;
     println!("\nhook: {} bytes", fs::metadata(programs.join("oci-compat-hook"))?.len());
-    judge::run(TWELVE_RULES)
+    judge::run(TWELVE_RULES)?;
+    look_up::run(rounds, scratch.path())
 }
 
 struct Case {
