@@ -83,11 +83,12 @@ fn the_example_configuration_has_every_key_with_its_default() {
         tags: vec!["another".to_owned()],
         deadline: std::time::Duration::ZERO,
         runtimes: Vec::new(),
+        crun_stderr: true,
         ..Policy::default_policy()
     };
     assert_eq!(policy.overlay(&keys.join("\n")), Ok(()));
     assert_eq!(policy, Policy::default_policy());
-    assert_eq!(keys.len(), 9, "{keys:?}");
+    assert_eq!(keys.len(), 10, "{keys:?}");
 }
 
 #[test]

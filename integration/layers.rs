@@ -28,7 +28,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lint", &["spec", "host"]),
     ("gate", &["host", "input", "policy", "report", "reports", "requirements", "check", "verdict"]),
     ("wrapper", &["moment", "file", "gate", "input", "policy", "signals"]),
-    ("hook", &["gate", "input", "policy", "report", "signals", "verdict"]),
+    ("crun", &["file"]),
+    ("hook", &["crun", "gate", "input", "policy", "report", "signals", "verdict"]),
 ];
 
 #[test]

@@ -11,6 +11,7 @@ use std::os::fd::AsFd;
 
 use anyhow::{Context, anyhow, bail};
 
+use crate::crun;
 use crate::gate::{self, Caller, Decision, Options, Setting};
 use crate::input::State;
 use crate::policy::{self, Action, Situation};
@@ -84,10 +85,15 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Option<Decision>> {
         Setting { caller: Caller::Hook, options: &options, policy: &policy, complaint: complaint.as_deref() };
     signals::interrupt_after(setting.deadline()).map_err(|errno| anyhow!("setting a timer: {errno}"))?;
     // The state is read whatever the policy: a runtime may take a broken pipe for a failure.
-    Ok(Some(match stdin().and_then(State::read) {
+    let decision = match stdin().and_then(State::read) {
         Ok(state) => gate::decide(&state, &setting),
         Err(err) => gate::decide_blindly("", &format!("{err:#}"), &setting),
-    }))
+    };
+    if policy.crun_stderr && decision.refused.is_some() {
+        // The user sees less, and the decision is the same.
+        let _unheard = crun::tell(&decision.message);
+    }
+    Ok(Some(decision))
 }
 
 /// Only for `--help`: a runtime reads nothing from a hook.

@@ -24,6 +24,7 @@ pub mod requirements;
 pub mod reports;
 pub mod signals;
 pub mod gate;
+pub mod crun;
 pub mod hook;
 pub mod wrapper;
 pub mod lint;

@@ -74,6 +74,8 @@ pub struct Policy {
     /// The low-level runtimes that the wrapper may become, the first that is there: names, looked for in `PATH`, or
     /// absolute paths.
     pub runtimes: Vec<PathBuf>,
+    /// Whether the hook writes a refusal to the stderr of crun, which throws away what hooks print.
+    pub crun_stderr: bool,
 }
 
 impl Policy {
@@ -89,6 +91,7 @@ impl Policy {
             tags: Vec::new(),
             deadline: Duration::from_secs(2),
             runtimes: ["runc", "crun"].map(PathBuf::from).to_vec(),
+            crun_stderr: false,
         }
     }
 
@@ -124,6 +127,7 @@ impl Policy {
         set(&mut self.tags, file.tags);
         set(&mut self.deadline, file.deadline_ms.map(|it| Duration::from_millis(it.get())));
         set(&mut self.runtimes, file.runtimes);
+        set(&mut self.crun_stderr, file.crun_stderr);
         set(&mut self.incompatible, action.incompatible);
         set(&mut self.undecided, action.undecided);
         set(&mut self.malformed, action.malformed);
@@ -203,6 +207,7 @@ struct File {
     /// Zero would leave no time to look at anything.
     deadline_ms: Option<NonZeroU64>,
     runtimes: Option<Vec<PathBuf>>,
+    crun_stderr: Option<bool>,
     #[serde(default)]
     action: Actions,
 }
@@ -262,7 +267,7 @@ mod tests {
         );
         assert_eq!(
             wrong("\nmod = \"audit\""),
-            "2:1: unknown field `mod`, expected one of `mode`, `image_annotation`, `tags`, `deadline_ms`, `runtimes`, `action`"
+            "2:1: unknown field `mod`, expected one of `mode`, `image_annotation`, `tags`, `deadline_ms`, `runtimes`, `crun_stderr`, `action`"
         );
         assert_eq!(
             wrong("deadline_ms = \"2s\""),
@@ -317,7 +322,7 @@ mod tests {
             let opening = "the configuration is broken, so that nothing is refused (audit mode): ";
             assert_eq!(complaint, Some(format!("{opening}{expected}")));
         };
-        let unknown = "unknown field `a`, expected one of `mode`, `image_annotation`, `tags`, `deadline_ms`, `runtimes`, `action`";
+        let unknown = "unknown field `a`, expected one of `mode`, `image_annotation`, `tags`, `deadline_ms`, `runtimes`, `crun_stderr`, `action`";
         check(&[("config.toml", b"a = 1")], &format!("ETC/config.toml:1:1: {unknown}"));
         check(
             &[("config.toml", b"action.trouble = \"refuse\""), ("config.toml.d/1.toml", b"\n a = 1")],

@@ -2,16 +2,18 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
 use super::bundle::{Bundle, SPEC};
-use super::hook::{Hook, INCOMPATIBLE, MALFORMED, STRICT, UNDECIDED};
+use super::hook::{Hook, INCOMPATIBLE, MALFORMED, PATH, STRICT, UNDECIDED};
 use super::host::{self, Host, MET, UNMET};
 use super::image::Image;
 use super::leftovers::leftovers;
-use super::program::{Outcome, ours};
+use super::program::{Outcome, installed, ours, run};
 use super::runtime::{Runtime, skip};
 
 /// More than a pipe holds, so that a runtime cannot hand over the state in one go.
@@ -123,6 +125,46 @@ fn a_killed_hook_starts_nothing(runtime: Runtime) {
     let bundle = Bundle::with_a_shell().annotate(SPEC, MET).hook(&hook).written();
     let outcome = runtime.run(&bundle);
     assert_refused(&outcome, &bundle, &runtime.refusals_of_killed(&hook.program));
+}
+
+#[test]
+fn crun_passes_a_refusal_on_where_the_policy_says_so() {
+    under(Runtime::Crun, |runtime| {
+        let hook = Hook::on(Host::plain()).configured("crun_stderr = true\n");
+        let bundle = Bundle::with_a_shell().annotate(SPEC, UNMET).hook(&hook).written();
+        let said = hook.feed(&bundle.state()).stderr;
+        let outcome = runtime.run(&bundle);
+        let wordings = runtime.refusals(&hook.program, INCOMPATIBLE, "");
+        let both: Vec<_> = wordings.iter().map(|it| format!("{said}{it}")).collect();
+        assert_refused(&outcome, &bundle, &both);
+        let log = bundle.path().join("log.json");
+        for (parent, lines) in [("conmon", 2), ("other", 1)] {
+            assert_refused(&logged(parent, &log, runtime, &bundle), &bundle, &both);
+            let text = fs::read_to_string(&log).expect("crun's log");
+            fs::remove_file(&log).expect("removing a log");
+            assert_eq!(text.lines().count(), lines, "under {parent}: {text}");
+        }
+    });
+}
+
+/// Runs crun with a log, as the child of a shell of this name.
+fn logged(parent: &str, log: &Path, runtime: Runtime, bundle: &Bundle) -> Outcome {
+    let shell = bundle.path().join(parent);
+    fs::copy(installed("busybox").expect("tried before"), &shell).expect("copying a shell");
+    let command = runtime.command(bundle);
+    let mut child = Command::new(&shell);
+    child
+        .arg0("sh")
+        .args(["-c", "\"$0\" \"$@\"; exit $?"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    child
+        .arg("--log")
+        .arg(log)
+        .args(["--log-format", "json", "create", "--bundle"])
+        .arg(bundle.path())
+        .arg(bundle.id());
+    run(child.env_clear().envs(PATH.split_once('=')).stdin(Stdio::null()))
 }
 
 fn an_unpacked_image_is_held_to_the_specs_in_the_store(runtime: Runtime) {
