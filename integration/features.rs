@@ -57,6 +57,9 @@ fn section(info: &FeatureInfo) -> String {
     if !info.beyond_nfd.is_empty() {
         text.push_str(&format!("- Not known to NFD: {}\n", quoted(info.beyond_nfd)));
     }
+    if !info.sensitive.is_empty() {
+        text.push_str(&format!("- Values that engines' messages do not show: {}\n", quoted(info.sensitive)));
+    }
     if let Some(key) = info.key {
         text.push_str(&format!("- Read one by one where every term names them by `{key}` with `In`\n"));
     }

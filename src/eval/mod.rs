@@ -4,6 +4,7 @@ mod element;
 mod term;
 mod matched;
 mod demand;
+mod discreet;
 mod reason;
 #[cfg(test)]
 mod tests;
@@ -68,7 +69,7 @@ impl From<bool> for Outcome {
 }
 
 /// A spec held against a host.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Judgement<'a> {
     /// Met if a set is, or if the spec has none. Unknown if none was selected.
     pub outcome: Outcome,
@@ -77,7 +78,7 @@ pub struct Judgement<'a> {
 }
 
 /// A compatibility set held against a host.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct JudgedSet<'a> {
     /// What was judged.
     pub set: &'a Set,
@@ -88,7 +89,7 @@ pub struct JudgedSet<'a> {
 }
 
 /// A rule held against a host.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct JudgedRule<'a> {
     /// What was judged.
     pub rule: &'a Rule,
@@ -101,7 +102,7 @@ pub struct JudgedRule<'a> {
 }
 
 /// A term held against a host.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct JudgedTerm<'a> {
     /// What was judged.
     pub term: &'a Term,
@@ -114,7 +115,7 @@ pub struct JudgedTerm<'a> {
 }
 
 /// One expression held against a host, with the evidence.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Finding<'a> {
     /// The feature as the author wrote it.
     pub feature: &'a str,

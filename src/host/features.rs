@@ -35,21 +35,37 @@ pub struct FeatureInfo {
     /// Elements (of instances: attributes) of ours in a feature of NFD's; one that ends in `*` stands for all that begin
     /// so.
     pub beyond_nfd: &'static [&'static str],
+    /// Elements (of instances: attributes) whose values only root may see, written as in `beyond_nfd`: rules may use them,
+    /// and engines' messages do not show them.
+    pub sensitive: &'static [&'static str],
     pub(super) probe: fn(&Probing<'_>, &Wanted) -> Fact,
 }
 
 impl FeatureInfo {
     const fn without_texts(&self) -> Probe {
-        Probe { name: self.name, kinds: self.kinds, key: self.key, probe: self.probe }
+        let Self { name, kinds, key, sensitive, probe, .. } = *self;
+        Probe { name, kinds, key, sensitive, probe }
     }
 
     /// Whether an element (of instances: an attribute) of this name is ours, in a feature that NFD has too.
     pub fn is_beyond_nfd(&self, element: &str) -> bool {
-        self.beyond_nfd.iter().any(|it| match it.strip_suffix('*') {
-            Some(start) => element.starts_with(start),
-            None => *it == element,
-        })
+        is_among(element, self.beyond_nfd)
     }
+}
+
+impl Probe {
+    /// Whether only root may see the value of an element (of instances: of an attribute) of this name.
+    pub fn is_sensitive(&self, element: &str) -> bool {
+        is_among(element, self.sensitive)
+    }
+}
+
+/// A name that ends in `*` stands for all that begin so.
+fn is_among(element: &str, names: &[&str]) -> bool {
+    names.iter().any(|it| match it.strip_suffix('*') {
+        Some(start) => element.starts_with(start),
+        None => *it == element,
+    })
 }
 
 /// The kinds of elements in NFD's data model.
@@ -72,6 +88,8 @@ pub struct Probe {
     pub kinds: &'static [Kind],
     /// As [`FeatureInfo::key`].
     pub key: Option<&'static str>,
+    /// As [`FeatureInfo::sensitive`].
+    pub sensitive: &'static [&'static str],
     pub(super) probe: fn(&Probing<'_>, &Wanted) -> Fact,
 }
 
@@ -167,6 +185,7 @@ const CPU_CPUID: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: cpu.cpuid\n  matchExpressions:\n    X86_64_V3: {op: Exists}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe: |probing, wanted| cpu::cpuid(probing.root, wanted),
 };
@@ -182,6 +201,7 @@ const CPU_MODEL: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: cpu.model\n  matchExpressions:\n    vendor_id: {op: In, value: [Intel, AMD]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe: |probing, wanted| cpu::model(probing.root, wanted),
 };
@@ -263,6 +283,24 @@ mod tests {
         check("memory.hugepages", "enabled", false);
         check("memory.hugepages", "", false);
         check("kernel.version", "full", false);
+    }
+
+    #[test]
+    fn values_that_only_root_may_see_are_marked() {
+        let check = |name, element, expected| {
+            let probe = probe(name).expect("a feature");
+            assert_eq!(probe.is_sensitive(element), expected, "{name}: {element}");
+        };
+        check("kernel.cmdline", "root", true);
+        check("kernel.cmdline", "", true);
+        check("usb.device", "serial", true);
+        check("usb.device", "vendor", false);
+        check("gpu.nvidia", "uuid", true);
+        check("system.dmiid", "chassis_asset_tag", true);
+        check("system.dmiid", "product_name", false);
+        check("kernel.sysctl", "kernel/random/boot_id", true);
+        check("kernel.sysctl", "net.ipv6.conf.eth0.stable_secret", true);
+        check("kernel.sysctl", "vm.max_map_count", false);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     since: "Linux 3.6",
     example: "feature: iommu.groups\n  matchExpressions:\n    count: {op: Gt, value: [\"0\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

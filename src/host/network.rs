@@ -24,6 +24,7 @@ pub(super) const DEVICE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: network.device\n  matchExpressions:\n    operstate: {op: In, value: [up]}\n    speed: {op: Gt, value: [\"9999\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &["driver", "carrier"],
     probe: |probing, wanted| interfaces(probing, wanted, Sort::Device),
 };
@@ -40,6 +41,7 @@ pub(super) const VIRTUAL: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: network.virtual\n  matchExpressions:\n    name: {op: In, value: [br0]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &["carrier"],
     probe: |probing, wanted| interfaces(probing, wanted, Sort::Virtual),
 };

@@ -30,6 +30,7 @@ pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: pci.device\n  matchExpressions:\n    vendor: {op: In, value: [\"10de\"]}\n    class: {op: In, value: [\"0300\", \"0302\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &["address", "driver", "iommu_group", "numa_node", "physfn", "sriov_numvfs"],
     probe,
 };

@@ -16,6 +16,7 @@ pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     since: "Linux 2.6.12; link_layer since 2.6.37, fw_ver since 4.10",
     example: "feature: rdma.device\n  matchExpressions:\n    link_layer: {op: In, value: [InfiniBand]}\n    state: {op: In, value: [ACTIVE]}\n    rate: {op: Ge, type: version, value: [\"100\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

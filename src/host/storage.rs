@@ -14,6 +14,7 @@ pub(super) const BLOCK: FeatureInfo = FeatureInfo {
     since: "always; `dax` and `zoned` Linux 4.10, `nr_zones` 4.20",
     example: "feature: storage.block\n  matchExpressions:\n    rotational: {op: In, value: [\"0\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

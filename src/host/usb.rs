@@ -17,6 +17,7 @@ pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: usb.device\n  matchExpressions:\n    vendor: {op: In, value: [\"1050\"]}",
     key: None,
+    sensitive: &["serial"],
     beyond_nfd: &[],
     probe,
 };

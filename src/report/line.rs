@@ -1,6 +1,6 @@
 //! The message that engines show: one write, at most 1 KiB, its first line complete in itself.
 
-use super::Report;
+use super::{Reason, Report};
 
 /// The first line has to survive engines that show a line only (`docs/hooks.md`).
 const MAX_LINE: usize = 200;
@@ -23,7 +23,7 @@ pub(super) const POISON: [&str; 9] = [
 /// What a hook or a wrapper prints on a decision; the same text each time for the same container.
 pub fn message(report: &Report, opening: &str) -> String {
     let others = report.reasons.iter().skip(1);
-    let others = others.map(|it| line(&format!("  {} [{}]", it.message, it.code)));
+    let others = others.map(|it| line(&format!("  {} [{}]", discreet(it), it.code)));
     whole(std::iter::once(first_line(report, opening)).chain(others))
 }
 
@@ -46,7 +46,7 @@ pub fn whole(lines: impl IntoIterator<Item = String>) -> String {
 }
 
 fn first_line(report: &Report, opening: &str) -> String {
-    let (text, code) = report.reasons.first().map_or(("", ""), |it| (it.message.as_str(), it.code.as_str()));
+    let (text, code) = report.reasons.first().map_or(("", ""), |it| (discreet(it), it.code.as_str()));
     let more = match report.reasons.len() {
         0 | 1 => String::new(),
         count => format!(", +{} more", count - 1),
@@ -60,6 +60,11 @@ fn first_line(report: &Report, opening: &str) -> String {
     let opening = format!("oci-compat: {opening}: ");
     let space = MAX_LINE.saturating_sub(opening.len() + closing.len());
     line(&format!("{opening}{}{closing}", cut(&ascii(text, MAX_LINE), space)))
+}
+
+/// What anybody may see: engines show it to whoever asked for the container.
+fn discreet(reason: &Reason) -> &str {
+    reason.discreet.as_ref().unwrap_or(&reason.message)
 }
 
 /// Engines name containers by 64 hex digits; twelve of them are as good.

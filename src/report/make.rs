@@ -74,20 +74,33 @@ impl Report {
             // What could not be read may have demanded anything.
             self.verdict = Verdict::Undecided.name().to_owned();
         }
-        let reason = |it: &String| Reason { code: "trouble".to_owned(), message: printable(it) };
-        self.reasons.extend(troubles.iter().map(reason));
+        self.reasons.extend(troubles.iter().map(|it| Reason::new("trouble", it)));
         self.notes.extend(notes.iter().map(|it| printable(it)));
         self
     }
 
     /// A report on a check that could not be made.
     pub fn trouble(subject: Subject, message: &str) -> Self {
-        let reason = Reason { code: "trouble".to_owned(), message: printable(message) };
         Self {
             verdict: Verdict::Undecided.name().to_owned(),
-            reasons: vec![reason],
+            reasons: vec![Reason::new("trouble", message)],
             ..Self::new(subject, &[])
         }
+    }
+}
+
+impl Report {
+    /// Lets messages show also what only root may see.
+    #[must_use]
+    pub fn disclosed(mut self) -> Self {
+        self.reasons.iter_mut().for_each(|it| it.discreet = None);
+        self
+    }
+}
+
+impl Reason {
+    fn new(code: &str, message: &str) -> Self {
+        Self { code: code.to_owned(), message: printable(message), discreet: None }
     }
 }
 
@@ -121,7 +134,7 @@ fn reasons(checked: &[Checked<'_>]) -> Vec<Reason> {
 
 fn malformed_reason(origin: &Origin, malformed: &Malformed) -> Reason {
     let message = format!("{} is malformed, at {malformed}", origin.title());
-    Reason { code: "spec-malformed".to_owned(), message: printable(&message) }
+    Reason::new("spec-malformed", &message)
 }
 
 fn judged_reasons(judgement: &Judgement<'_>) -> Vec<(u8, Reason)> {
@@ -130,18 +143,20 @@ fn judged_reasons(judgement: &Judgement<'_>) -> Vec<(u8, Reason)> {
     }
     let rank = if judgement.outcome == Outcome::Unmet { 0 } else { 2 };
     let Some(set) = judgement.nearest() else {
-        let message = "no compatibility set has one of the tags that were asked for".to_owned();
-        return vec![(rank, Reason { code: Code::NoSetSelected.name().to_owned(), message })];
+        let message = "no compatibility set has one of the tags that were asked for";
+        return vec![(rank, Reason::new(Code::NoSetSelected.name(), message))];
     };
-    set_reasons(set).into_iter().map(|it| (rank, it)).collect()
+    let discreet = judgement.discreet();
+    let discreet = discreet.nearest().map(set_reasons).unwrap_or_default();
+    let reason = |(it, discreet): (Reason, Reason)| {
+        let discreet = Some(discreet.message).filter(|discreet| *discreet != it.message);
+        (rank, Reason { discreet, ..it })
+    };
+    set_reasons(set).into_iter().zip(discreet).map(reason).collect()
 }
 
 fn set_reasons(set: &JudgedSet<'_>) -> Vec<Reason> {
-    let reason = |(code, message): (Code, String)| Reason {
-        code: code.name().to_owned(),
-        message: printable(&message),
-    };
-    set.reasons().into_iter().map(reason).collect()
+    set.reasons().into_iter().map(|(code, message)| Reason::new(code.name(), &message)).collect()
 }
 
 /// Heavier sets than the one that fits, and why they do not: in one line.

@@ -61,6 +61,9 @@ pub struct Reason {
     pub code: String,
     /// One line.
     pub message: String,
+    /// The same line without values that only root may see, where it has any: what engines show to whoever asks.
+    #[serde(skip)]
+    pub discreet: Option<String>,
 }
 
 /// One spec.

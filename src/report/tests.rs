@@ -25,7 +25,8 @@ fn report(specs: &[&str]) -> Report {
 }
 
 fn of_reasons(messages: &[&str]) -> Report {
-    let reason = |it: &&str| Reason { code: "value-differs".to_owned(), message: (*it).to_owned() };
+    let reason =
+        |it: &&str| Reason { code: "value-differs".to_owned(), message: (*it).to_owned(), discreet: None };
     Report { reasons: messages.iter().map(reason).collect(), ..Report::new(subject(), &[]) }
 }
 
@@ -52,6 +53,24 @@ fn the_first_line_says_the_most_important_and_how_much_more_there_is() {
     );
     assert_eq!((all.verdict.as_str(), report(&[unknown]).verdict.as_str()), ("incompatible", "undecided"));
     assert_eq!(message(&all, "refused"), message(&all, "refused"));
+}
+
+#[test]
+fn values_that_only_root_may_see_are_in_the_report_and_not_in_the_message() {
+    let mut report = of_reasons(&["kernel.cmdline a is 1", "kernel.cmdline b is 2", "c is 3"]);
+    for (reason, line) in report.reasons.iter_mut().zip(["a is hidden", "b is hidden"]) {
+        reason.discreet = Some(format!("kernel.cmdline {line}"));
+    }
+    let said = |report: &Report| message(report, "refused");
+    assert_eq!(
+        said(&report),
+        "oci-compat: refused: kernel.cmdline a is hidden [value-differs, +2 more; oci-compat why c1]\n  \
+         kernel.cmdline b is hidden [value-differs]\n  c is 3 [value-differs]\n"
+    );
+    let json = serde_json::to_string(&report).expect("a report");
+    assert!(json.contains("b is 2") && !json.contains("hidden"), "{json}");
+    let text = said(&report.disclosed());
+    assert!(text.contains("a is 1") && text.contains("b is 2") && !text.contains("hidden"), "{text}");
 }
 
 #[test]

@@ -56,6 +56,9 @@ fn details(info: &FeatureInfo) -> String {
     if !info.beyond_nfd.is_empty() {
         text.push_str(&format!("  but for: {}\n", info.beyond_nfd.join(", ")));
     }
+    if !info.sensitive.is_empty() {
+        text.push_str(&format!("  not shown by engines: {}\n", info.sensitive.join(", ")));
+    }
     text.push_str(&format!("  not there: {}\n  since: {}\n  in a spec:\n", info.absent, info.since));
     text.push_str(&format!("    - {}\n", info.example.replace('\n', "\n    ")));
     text

@@ -17,6 +17,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "runtime-spec 1.0",
     example: "feature: bundle.capability\n  matchExpressions:\n    CAP_NET_ADMIN: {op: Exists}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe: super::not_given,
 };

@@ -19,6 +19,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "runtime-spec 1.0",
     example: "feature: bundle.device\n  matchExpressions:\n    /dev/fuse: {op: Exists}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe: super::not_given,
 };

@@ -15,6 +15,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "runtime-spec 1.0",
     example: "feature: bundle.mount\n  matchExpressions:\n    destination: {op: In, value: [/var/lib/data]}\n    options: {op: InRegexp, value: [\"(^|,)rw(,|$)\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe: super::not_given,
 };

@@ -20,6 +20,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "runtime-spec 1.0",
     example: "feature: bundle.resource\n  matchExpressions:\n    memory.limit: {op: Ge, value: [\"4294967296\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe: super::not_given,
 };

@@ -57,6 +57,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "runtime-spec 1.0",
     example: "feature: bundle.rlimit\n  matchExpressions:\n    RLIMIT_NOFILE.soft: {op: Ge, value: [\"65536\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe: super::not_given,
 };

@@ -15,6 +15,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "Linux 5.14",
     example: "feature: cpu.coprocessor\n  matchExpressions:\n    nx_gzip: {op: IsTrue}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

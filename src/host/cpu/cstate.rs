@@ -15,6 +15,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: cpu.cstate\n  matchExpressions:\n    enabled: {op: IsFalse}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

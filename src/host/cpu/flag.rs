@@ -22,6 +22,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: cpu.flag\n  matchExpressions:\n    vmx: {op: Exists}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -15,6 +15,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "Linux 4.11",
     example: "feature: cpu.pstate\n  matchExpressions:\n    scaling_governor: {op: In, value: [performance]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

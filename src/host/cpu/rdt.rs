@@ -14,6 +14,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always; RDTL3CA_NUM_CLOSID since Linux 4.10",
     example: "feature: cpu.rdt\n  matchExpressions:\n    RDTL3CA: {op: IsTrue}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

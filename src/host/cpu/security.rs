@@ -28,6 +28,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "sev Linux 4.16, sev.es 5.11, sev.snp 6.11, tdx 6.16; numbers of keys and ids 5.13",
     example: "feature: cpu.security\n  matchExpressions:\n    sev.snp.enabled: {op: IsTrue}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -14,6 +14,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "Linux 4.20",
     example: "feature: cpu.sst\n  matchExpressions:\n    bf.enabled: {op: IsTrue}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

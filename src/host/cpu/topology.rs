@@ -16,6 +16,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: cpu.topology\n  matchExpressions:\n    hardware_multithreading: {op: IsFalse}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

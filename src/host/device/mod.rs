@@ -19,6 +19,7 @@ pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: device.node\n  matchExpressions:\n    path: {op: In, value: [/dev/kvm]}\n    kind: {op: In, value: [char]}",
     key: Some(KEY),
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

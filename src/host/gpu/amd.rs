@@ -15,6 +15,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "Linux 4.13; gfx since the kernel's topology has gfx_target_version",
     example: "feature: gpu.amd\n  matchExpressions:\n    gfx: {op: In, value: [gfx90a, gfx942]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -16,6 +16,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always; xe since Linux 6.8",
     example: "feature: gpu.intel\n  matchExpressions:\n    driver: {op: In, value: [i915, xe]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -16,6 +16,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: gpu.nvidia\n  matchExpressions:\n    driver: {op: Ge, type: version, value: [\"535.54\"]}",
     key: None,
+    sensitive: &["uuid"],
     beyond_nfd: &[],
     probe,
 };

@@ -15,6 +15,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "btf Linux 5.4, unprivileged_disabled Linux 4.4, jit Linux 3.0",
     example: "feature: kernel.bpf\n  matchExpressions:\n    btf: {op: IsTrue}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -19,6 +19,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "Linux 3.2",
     example: "feature: kernel.capability\n  matchExpressions:\n    CAP_BPF: {op: Exists}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

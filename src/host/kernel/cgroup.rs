@@ -18,6 +18,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "version 2: Linux 4.5",
     example: "feature: kernel.cgroup\n  matchExpressions:\n    version: {op: In, value: [\"2\"]}\n    memory: {op: Exists}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -17,6 +17,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: kernel.cmdline\n  matchExpressions:\n    intel_iommu: {op: In, value: [\"on\"]}",
     key: None,
+    sensitive: &["*"],
     beyond_nfd: &[],
     probe,
 };

@@ -21,6 +21,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "/proc/config.gz since Linux 2.6.0, if built with CONFIG_IKCONFIG_PROC",
     example: "feature: kernel.config\n  matchExpressions:\n    BPF_SYSCALL: {op: In, value: [\"y\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -16,6 +16,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: kernel.filesystem\n  matchExpressions:\n    overlay: {op: Exists}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -18,6 +18,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "io_uring Linux 5.1, the setting Linux 6.6",
     example: "feature: kernel.iouring\n  matchExpressions:\n    disabled: {op: In, value: [\"0\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -14,6 +14,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: kernel.kvm\n  matchExpressions:\n    enabled: {op: IsTrue}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

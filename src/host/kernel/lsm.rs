@@ -16,6 +16,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "Linux 4.11",
     example: "feature: kernel.lsm\n  matchExpressions:\n    landlock: {op: Exists}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

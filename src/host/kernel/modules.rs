@@ -17,6 +17,7 @@ pub(in crate::host) const LOADED: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: kernel.loadedmodule\n  matchExpressions:\n    gtp5g: {op: Exists}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe: probe_loaded,
 };
@@ -32,6 +33,7 @@ pub(in crate::host) const ENABLED: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: kernel.enabledmodule\n  matchExpressions:\n    overlay: {op: Exists}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe: probe_enabled,
 };

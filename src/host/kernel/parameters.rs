@@ -15,6 +15,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: kernel.moduleparam\n  matchExpressions:\n    kvm_intel.nested: {op: In, value: [\"Y\", \"1\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -17,6 +17,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "lockdown Linux 5.4, seccomp Linux 4.14",
     example: "feature: kernel.security\n  matchExpressions:\n    selinux: {op: In, value: [permissive, disabled]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -14,6 +14,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "Linux 2.6.0",
     example: "feature: kernel.selinux\n  matchExpressions:\n    enabled: {op: IsFalse}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -17,11 +17,20 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always; each setting since a kernel of its own",
     example: "feature: kernel.sysctl\n  matchExpressions:\n    vm.max_map_count: {op: Ge, value: [\"262144\"]}",
     key: None,
+    sensitive: SENSITIVE,
     beyond_nfd: &[],
     probe,
 };
 
 const FOLDER: &str = "/proc/sys";
+/// Identifiers of this machine and of this boot, and the secrets from which addresses are made.
+const SENSITIVE: &[&str] = &[
+    "kernel.random.*",
+    "kernel/random/*",
+    "net.ipv6.conf.*",
+    "net/ipv6/conf/*",
+    "net.ipv4.tcp_fastopen_key",
+];
 /// Registered in the first network namespace alone (`net_core_table` in `net/core/sysctl_net_core.c`): in another one
 /// many settings below `net` are missing, although the kernel has them.
 const HOST_NETWORK: &str = "/proc/sys/net/core/netdev_max_backlog";

@@ -14,6 +14,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: kernel.version\n  matchExpressions:\n    full: {op: Ge, type: version, value: [\"5.10\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -21,6 +21,7 @@ pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: local.feature\n  matchExpressions:\n    example.com/rack: {op: In, value: [a1, a2]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe: |probing, wanted| probe(probing, wanted, Audience::Features),
 };
@@ -37,6 +38,7 @@ pub(super) const LABEL: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: local.label\n  matchExpressions:\n    example.com/rack: {op: In, value: [a1, a2]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe: |probing, wanted| probe(probing, wanted, Audience::Labels),
 };

@@ -19,6 +19,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "Linux 2.6.27",
     example: "feature: memory.hugepages\n  matchExpressions:\n    hugepages-1Gi: {op: Gt, value: [\"3\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &["free-*", "node*"],
     probe,
 };

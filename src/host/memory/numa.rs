@@ -13,6 +13,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: memory.numa\n  matchExpressions:\n    node_count: {op: Gt, value: [\"1\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

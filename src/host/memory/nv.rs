@@ -14,6 +14,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "Linux 4.2",
     example: "feature: memory.nv\n  matchExpressions:\n    devtype: {op: In, value: [nd_dax]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

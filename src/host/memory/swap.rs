@@ -13,6 +13,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: memory.swap\n  matchExpressions:\n    enabled: {op: IsFalse}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

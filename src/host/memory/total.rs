@@ -17,6 +17,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: memory.total\n  matchExpressions:\n    bytes: {op: Gt, value: [\"8000000000\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

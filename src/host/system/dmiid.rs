@@ -14,6 +14,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "Linux 2.6.23; `product_sku` 4.18, `product_family` 4.13",
     example: "feature: system.dmiid\n  matchExpressions:\n    sys_vendor: {op: In, value: [QEMU]}",
     key: None,
+    sensitive: &["board_asset_tag", "chassis_asset_tag"],
     beyond_nfd: &[],
     probe,
 };

@@ -16,6 +16,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: system.libc\n  matchExpressions:\n    name: {op: In, value: [glibc]}\n    version: {op: Ge, type: version, value: [\"2.31\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -15,6 +15,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always; `nr_open` Linux 2.6.25",
     example: "feature: system.limit\n  matchExpressions:\n    nr_open: {op: Gt, value: [\"1048575\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

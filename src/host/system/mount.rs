@@ -15,6 +15,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "Linux 2.6.26",
     example: "feature: system.mount\n  matchExpressions:\n    target: {op: In, value: [/sys/fs/bpf]}\n    fstype: {op: In, value: [bpf]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

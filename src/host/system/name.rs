@@ -14,6 +14,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: system.name\n  matchExpressions:\n    nodename: {op: InRegexp, value: [\"^gpu-\"]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -15,6 +15,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: system.osrelease\n  matchExpressions:\n    ID: {op: In, value: [debian, ubuntu]}",
     key: None,
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };

@@ -26,6 +26,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     since: "always",
     example: "feature: kernel.module\n  matchExpressions:\n    name: {op: In, value: [gtp5g]}\n    state: {op: In, value: [loaded, available]}",
     key: Some(NAME),
+    sensitive: &[],
     beyond_nfd: &[],
     probe,
 };
