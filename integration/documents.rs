@@ -45,7 +45,9 @@ fn specs_in_documents_are_accepted_without_a_warning() {
             continue;
         }
         let spec = spec::parse(block.text.as_bytes()).unwrap_or_else(|err| panic!("{}: {err}", block.place));
-        assert_eq!(lint::lint(&spec), [], "{}", block.place);
+        let mut warnings = lint::lint(&spec);
+        warnings.retain(|it| it.level == lint::Level::Warning);
+        assert_eq!(warnings, [], "{}", block.place);
     }
 }
 

@@ -5,9 +5,20 @@ use std::collections::BTreeSet;
 use crate::host::{self, FeatureInfo, Kind};
 use crate::spec::{Expression, Place, Rule, Set, Spec, Term, Test, nearest};
 
+/// How much a remark matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Probably not meant.
+    Warning,
+    /// Meant well, but other tools will not understand it.
+    Note,
+}
+
 /// One thing to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
+    /// How much it matters.
+    pub level: Level,
     /// Where it stands.
     pub at: Place,
     /// One sentence.
@@ -33,11 +44,19 @@ struct Lint {
     /// What earlier rules may have published; none once a template could have made any name.
     published: BTreeSet<String>,
     has_template: bool,
+    /// Features, and elements with theirs, that were found to be ours: each is noted once.
+    noted: BTreeSet<(&'static str, String)>,
 }
 
 impl Lint {
     fn warn(&mut self, at: Place, message: impl Into<String>) {
-        self.warnings.push(Warning { at, message: message.into() });
+        self.warnings.push(Warning { level: Level::Warning, at, message: message.into() });
+    }
+
+    fn note(&mut self, at: Place, feature: &'static str, element: &str, message: String) {
+        if self.noted.insert((feature, element.to_owned())) {
+            self.warnings.push(Warning { level: Level::Note, at, message });
+        }
     }
 
     fn set(&mut self, set: &Set) {
@@ -108,7 +127,8 @@ impl Lint {
         }
     }
 
-    fn known(&mut self, term: &Term, info: &FeatureInfo) {
+    fn known(&mut self, term: &Term, info: &'static FeatureInfo) {
+        self.beyond_nfd(term, info);
         for (name, expression) in term.expressions.iter().flatten() {
             if let Some(message) = misnamed(name, info).or_else(|| misused(name, &expression.test, info)) {
                 self.warn(expression.at, message);
@@ -129,6 +149,22 @@ impl Lint {
     }
 }
 
+/// What Node Feature Discovery, whose language this is, does not know.
+const ABSENT_IN_NFD: &str = "is not known to Node Feature Discovery: its tools take it for absent";
+
+impl Lint {
+    fn beyond_nfd(&mut self, term: &Term, info: &'static FeatureInfo) {
+        let feature = info.name;
+        if !info.nfd {
+            self.note(term.at, feature, "", format!("feature {feature} {ABSENT_IN_NFD}"));
+            return;
+        }
+        for (name, expression) in term.expressions.iter().flatten().filter(|(it, _)| info.is_beyond_nfd(it)) {
+            self.note(expression.at, feature, name, format!("{feature} {name} {ABSENT_IN_NFD}"));
+        }
+    }
+}
+
 fn misnamed(name: &str, info: &FeatureInfo) -> Option<String> {
     match (info.name, info.elements) {
         ("kernel.loadedmodule", _) if name.contains('-') => {
@@ -136,6 +172,15 @@ fn misnamed(name: &str, info: &FeatureInfo) -> Option<String> {
             Some(format!(
                 "the kernel lists modules with underscores: {name:?} is never loaded, write {right:?}"
             ))
+        }
+        ("kernel.enabledmodule", _) if name.contains('-') => {
+            let right = name.replace('-', "_");
+            Some(format!(
+                "{name:?} is found only where it is built in: the kernel lists loaded modules with underscores; also accept {right:?}"
+            ))
+        }
+        ("kernel.moduleparam", _) if !name.contains('.') => {
+            Some(format!("parameters are named <module>.<parameter>: {name:?} is never found"))
         }
         ("kernel.config", _) if name.starts_with("CONFIG_") => {
             let right = name.strip_prefix("CONFIG_").unwrap_or(name);
@@ -176,7 +221,9 @@ mod tests {
     fn check_sets(sets: &str, expected: &[&str]) {
         let text = format!("version: v1alpha1\ncompatibilities:\n{sets}");
         let spec = parse(text.as_bytes()).unwrap_or_else(|err| panic!("{err}: {text}"));
-        let found: Vec<_> = lint(&spec).into_iter().map(|it| format!("{}: {}", it.at, it.message)).collect();
+        let level = |it: &Warning| if it.level == Level::Note { "note: " } else { "" };
+        let found: Vec<_> =
+            lint(&spec).iter().map(|it| format!("{}: {}{}", it.at, level(it), it.message)).collect();
         assert_eq!(found, expected, "{text}");
     }
 
@@ -255,6 +302,42 @@ mod tests {
         check(
             "feature: kernel.config, matchExpressions: {CONFIG_NET: {op: Exists}}",
             &["5:51: kernel options are named without CONFIG_: write \"NET\""],
+        );
+        check(
+            "feature: kernel.enabledmodule, matchExpressions: {vfio-pci: {op: Exists}}",
+            &[
+                "5:58: \"vfio-pci\" is found only where it is built in: the kernel lists loaded modules with underscores; also \
+                 accept \"vfio_pci\"",
+            ],
+        );
+        check(
+            "feature: kernel.moduleparam, matchExpressions: {nested: {op: Exists}}",
+            &[
+                "5:7: note: feature kernel.moduleparam is not known to Node Feature Discovery: its tools take it for absent",
+                "5:56: parameters are named <module>.<parameter>: \"nested\" is never found",
+            ],
+        );
+    }
+
+    #[test]
+    fn names_of_ours_need_no_care_for_hyphens() {
+        let note = "note: feature kernel.module is not known to Node Feature Discovery: its tools take it for absent";
+        let term = "feature: kernel.module, matchExpressions: {name: {op: In, value: [vfio-pci]}}";
+        check(term, &[&format!("5:7: {note}")]);
+    }
+
+    #[test]
+    fn what_other_tools_will_not_understand_is_noted_once() {
+        let sysctl = "{feature: kernel.sysctl, matchExpressions: {vm.swappiness: {op: Exists}}}";
+        let device = "{feature: pci.device, matchExpressions: {vendor: {op: Exists}, driver: {op: Exists}}}";
+        let rule = format!("matchFeatures: [{sysctl}, {device}]");
+        let absent = "is not known to Node Feature Discovery: its tools take it for absent";
+        check_rules(
+            &[&rule, &rule],
+            &[
+                &format!("4:22: note: feature kernel.sysctl {absent}"),
+                &format!("4:160: note: pci.device driver {absent}"),
+            ],
         );
     }
 

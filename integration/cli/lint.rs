@@ -83,6 +83,20 @@ fn a_spec_that_demands_nothing_is_warned_of() {
 }
 
 #[test]
+fn what_other_tools_do_not_know_is_noted_and_fails_nowhere() {
+    let folder = folder();
+    write(
+        &folder,
+        "ours.yaml",
+        SPEC.replace("kernel.version", "system.limit").replace("major", "pid_max").as_str(),
+    );
+    let expected = "ours.yaml:6:7: note: feature system.limit is not known to Node Feature Discovery: its tools take it for absent
+1 file: 0 errors, 0 warnings, 1 note
+";
+    prints(&folder, "lint --deny-warnings ours.yaml", 0, expected);
+}
+
+#[test]
 fn a_spec_without_flaws_passes_however_strict() {
     let folder = folder();
     prints(&folder, "lint --deny-warnings spec.yaml", 0, "1 file: 0 errors, 0 warnings\n");
@@ -114,8 +128,8 @@ fn findings_come_as_json_too() {
         finding("the spec has no compatibility set, so that every host fits"),
     );
     let expected = serde_json::json!({"schema": "oci-compat.lint/v1", "files": [
-        {"file": "one.yaml", "errors": error, "warnings": []},
-        {"file": "two.yaml", "errors": [], "warnings": warning},
+        {"file": "one.yaml", "errors": error, "warnings": [], "notes": []},
+        {"file": "two.yaml", "errors": [], "warnings": warning, "notes": []},
     ]});
     assert_eq!(found, expected);
 }

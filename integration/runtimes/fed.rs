@@ -53,6 +53,23 @@ fn a_refusal_says_why_in_few_words_and_always_the_same() {
 }
 
 #[test]
+fn what_only_root_may_see_is_in_the_report_and_not_in_the_message() {
+    let host = Host::plain();
+    fs::write(host.path().join("proc/cmdline"), "quiet luks.key=c0ffee\n").expect("writing a command line");
+    let spec = UNMET.replace("kernel.loadedmodule", "kernel.cmdline");
+    let spec = spec.replace("gtp5g: {op: Exists}", "luks.key: {op: In, value: [x]}");
+    let bundle = Bundle::hollow().annotate(SPEC, &spec).written();
+    let hook = Hook::on(host);
+    let outcome = hook.feed(&bundle.state());
+    assert_refused(&outcome, INCOMPATIBLE);
+    let line = "refused: kernel.cmdline luks.key is hidden, needs x [value-differs;";
+    assert!(outcome.stderr.contains(line), "{}", outcome.stderr);
+    let report = hook.store().with_file_name("reports").join(format!("{}.json", bundle.id()));
+    let report = fs::read_to_string(report).expect("a report");
+    assert!(report.contains("luks.key is c0ffee, needs x"), "{report}");
+}
+
+#[test]
 fn what_could_not_be_looked_at_is_a_warning() {
     let hook = Hook::on(Host::secretive());
     assert_warned(&hook.feed(&Bundle::hollow().annotate(SPEC, UNMET).written().state()));

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use oci_compat::lint::{self, Level};
 use oci_compat::report::{ProblemReport, printable, problems};
-use oci_compat::{lint, spec};
+use oci_compat::spec;
 use serde::Serialize;
 
 use crate::args::{Lint, ReportFormat};
@@ -22,6 +23,7 @@ struct File {
     file: String,
     errors: Vec<ProblemReport>,
     warnings: Vec<ProblemReport>,
+    notes: Vec<ProblemReport>,
 }
 
 pub(crate) fn run(args: &Lint, output: &mut Output) -> anyhow::Result<u8> {
@@ -36,29 +38,41 @@ pub(crate) fn run(args: &Lint, output: &mut Output) -> anyhow::Result<u8> {
 }
 
 fn look_at(path: &Path) -> anyhow::Result<File> {
-    let (errors, warnings) = match spec::parse(&read(path)?) {
-        Ok(spec) => (Vec::new(), lint::lint(&spec).iter().map(warning).collect()),
-        Err(malformed) => (problems(&malformed), Vec::new()),
-    };
-    Ok(File { file: printable(&path.display().to_string()), errors, warnings })
+    let file = printable(&path.display().to_string());
+    match spec::parse(&read(path)?) {
+        Ok(spec) => {
+            let remarks = lint::lint(&spec);
+            let of = |level| remarks.iter().filter(|it| it.level == level).map(remark).collect();
+            let (warnings, notes) = (of(Level::Warning), of(Level::Note));
+            Ok(File { file, errors: Vec::new(), warnings, notes })
+        }
+        Err(malformed) => {
+            Ok(File { file, errors: problems(&malformed), warnings: Vec::new(), notes: Vec::new() })
+        }
+    }
 }
 
-fn warning(warning: &lint::Warning) -> ProblemReport {
-    ProblemReport { line: warning.at.line, column: warning.at.column, message: printable(&warning.message) }
+fn remark(remark: &lint::Warning) -> ProblemReport {
+    ProblemReport { line: remark.at.line, column: remark.at.column, message: printable(&remark.message) }
 }
 
 fn text(files: &[File], errors: usize, warnings: usize) -> String {
     let mut text = String::new();
-    for File { file, errors, warnings } in files {
+    for File { file, errors, warnings, notes } in files {
         let errors = errors.iter().map(|it| ("error", it));
-        for (level, ProblemReport { line, column, message }) in
-            errors.chain(warnings.iter().map(|it| ("warning", it)))
-        {
+        let remarks = warnings.iter().map(|it| ("warning", it)).chain(notes.iter().map(|it| ("note", it)));
+        let mut lines: Vec<_> = errors.chain(remarks).collect();
+        lines.sort_by_key(|(_, it)| (it.line, it.column));
+        for (level, ProblemReport { line, column, message }) in lines {
             text.push_str(&format!("{file}:{line}:{column}: {level}: {message}\n"));
         }
     }
     let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-    let counts = format!("{}, {}", plural(errors, "error"), plural(warnings, "warning"));
+    let notes = match files.iter().map(|it| it.notes.len()).sum() {
+        0 => String::new(),
+        count => format!(", {}", plural(count, "note")),
+    };
+    let counts = format!("{}, {}{notes}", plural(errors, "error"), plural(warnings, "warning"));
     text.push_str(&format!("{}: {counts}\n", plural(files.len(), "file")));
     text
 }
