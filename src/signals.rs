@@ -105,6 +105,21 @@ impl Kept {
 /// A timer with this value is not set.
 const NEVER: libc::timeval = libc::timeval { tv_sec: 0, tv_usec: 0 };
 
+/// Does something during which a write beyond the limit on file sizes (`RLIMIT_FSIZE`) is an error, EFBIG, and not a
+/// death. Afterwards all is as before: the low-level runtime may follow in this process.
+#[expect(unsafe_code, reason = "sigaction(2) has no safe wrapper: a handler could be unsafe")]
+pub fn outliving_file_limit<T>(act: impl FnOnce() -> T) -> T {
+    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler is installed, so nothing can run in the context of a signal.
+    let before = unsafe { signal::sigaction(Signal::SIGXFSZ, &ignore) };
+    let done = act();
+    if let Ok(before) = before {
+        // SAFETY: what was in place before is in place again. It cannot fail: the arguments are the kernel's own.
+        let _never_fails = unsafe { signal::sigaction(Signal::SIGXFSZ, &before) };
+    }
+    done
+}
+
 extern "C" fn nothing(_: libc::c_int) {}
 
 /// At least a microsecond: zero would disarm the timer.
