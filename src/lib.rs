@@ -23,6 +23,7 @@ pub mod check;
 pub mod requirements;
 pub mod reports;
 pub mod signals;
+pub mod records;
 pub mod gate;
 pub mod crun;
 pub mod hook;

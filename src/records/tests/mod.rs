@@ -1,0 +1,114 @@
+//! Records of a decision on one container, and where they arrive.
+
+mod file;
+mod sockets;
+
+use super::*;
+
+/// A refusal of container `c1`.
+fn record() -> Record {
+    let reason = |code: &str, message: &str| Reason {
+        code: code.to_owned(),
+        message: message.to_owned(),
+        discreet: None,
+    };
+    let subject = Subject {
+        image: Some("docker.io/acme/upf:1".to_owned()),
+        digest: Some("sha256:11".to_owned()),
+        container: Some("c1".to_owned()),
+        bundle: Some("/run/b".to_owned()),
+    };
+    let spec = SpecReport {
+        source: "attached".to_owned(),
+        file: None,
+        artifact: Some("sha256:22".to_owned()),
+        outcome: "unmet".to_owned(),
+        problems: Vec::new(),
+        sets: Vec::new(),
+    };
+    let report = Report {
+        verdict: "incompatible".to_owned(),
+        action: Some("refuse".to_owned()),
+        reasons: vec![
+            reason("module-not-loaded", "kernel module gtp5g is not loaded"),
+            reason("kernel-version", "kernel is 5.4, needs 6.8 or newer"),
+            reason("module-not-loaded", "kernel module sctp is not loaded"),
+        ],
+        specs: vec![spec],
+        ..Report::trouble(subject, "")
+    };
+    Record::new(&report, &decided())
+}
+
+fn decided() -> Decided<'static> {
+    Decided {
+        at: (1_764_000_000, 123_456_789),
+        program: "hook",
+        mode: "enforce",
+        situation: "incompatible",
+        intention: "refuse",
+        message: "oci-compat: refused: kernel module gtp5g is not loaded [module-not-loaded, +2 more; oci-compat why c1]\n  \
+                  kernel is 5.4, needs 6.8 or newer [kernel-version]\n",
+    }
+}
+
+#[test]
+fn a_record_is_one_line_of_json() {
+    let expected = concat!(
+        r#"{"schema":"oci-compat.decision/v1","time":"2025-11-24T16:00:00.123456Z","program":"hook","mode":"enforce","#,
+        r#""verdict":"incompatible","situation":"incompatible","action":"refuse","intention":"refuse","#,
+        r#""message":"oci-compat: refused: kernel module gtp5g is not loaded [module-not-loaded, +2 more; oci-compat why c1]","#,
+        r#""subject":{"image":"docker.io/acme/upf:1","digest":"sha256:11","container":"c1","bundle":"/run/b"},"#,
+        r#""reasons":[{"code":"module-not-loaded","message":"kernel module gtp5g is not loaded"},"#,
+        r#"{"code":"kernel-version","message":"kernel is 5.4, needs 6.8 or newer"},"#,
+        r#"{"code":"module-not-loaded","message":"kernel module sctp is not loaded"}],"#,
+        r#""specs":[{"source":"attached","artifact":"sha256:22","outcome":"unmet"}]}"#,
+        "\n"
+    );
+    assert_eq!(String::from_utf8(record().line()).expect("text"), expected);
+    assert_eq!(serde_json::from_str::<Record>(expected).expect("a record"), record());
+}
+
+#[test]
+fn a_record_is_bounded_whatever_strangers_write() {
+    let long = "\"\u{1f980}".repeat(4_000);
+    let reason = Reason { code: "trouble".to_owned(), message: long.clone(), discreet: None };
+    let subject = Subject {
+        image: Some(long.clone()),
+        digest: Some(long.clone()),
+        container: Some(long.clone()),
+        bundle: Some(long.clone()),
+    };
+    let mut report = Report::trouble(subject, &long);
+    report.reasons = vec![reason; 1_000];
+    report.notes = vec![long.clone(); 500];
+    let spec = SpecReport {
+        source: "file".to_owned(),
+        file: Some(long.clone()),
+        artifact: Some(long.clone()),
+        outcome: "unknown".to_owned(),
+        problems: Vec::new(),
+        sets: Vec::new(),
+    };
+    report.specs = vec![spec; 100];
+    let record = Record::new(&report, &Decided { message: &long, ..decided() });
+    assert!(record.line().len() <= MAX_LINE, "{}", record.line().len());
+    assert_eq!(record.omitted, 1_600 - 3 * MAX_LISTED);
+    assert_eq!(record.subject.container.map(|it| it.len() <= MAX_TEXT), Some(true));
+}
+
+#[test]
+fn nothing_of_a_record_can_break_its_line() {
+    let report = Report::trouble(Subject::default(), "a\nb\u{2028}\u{1b}[31m");
+    let record = Record::new(&report, &Decided { message: "a\u{1b}b\nc", ..decided() });
+    let line = String::from_utf8(record.line()).expect("text");
+    let breaks: Vec<_> = line.char_indices().filter(|(_, it)| it.is_control() || *it == '\u{2028}').collect();
+    assert_eq!(breaks, [(line.len() - 1, '\n')]);
+    assert_eq!(record.message, "a\\u{1b}b");
+}
+
+#[test]
+fn where_nothing_is_wanted_nothing_is_written() {
+    let targets = Targets { decisions: None, journal: None, syslog: None, ..Targets::default() };
+    assert_eq!(write(&targets, &record()), Vec::<String>::new());
+}
