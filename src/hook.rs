@@ -26,12 +26,16 @@ const USAGE: &str = "\
 An OCI hook (createRuntime) that refuses a container whose image demands what this host lacks.
 It reads the container's state on stdin, as OCI runtimes write it.
 
-Usage: oci-compat-hook [--store DIR] [--config FILE] [--root DIR] [--reports DIR] [--deadline-ms N]
+Usage: oci-compat-hook [--store DIR] [--config FILE] [--root DIR] [--reports DIR] [--decisions FILE]
+                       [--journal SOCKET] [--syslog SOCKET] [--deadline-ms N]
 
   --store DIR        the local store (/var/lib/oci-compat/store)
   --config FILE      the configuration (/etc/oci-compat/config.toml)
   --root DIR         the host's root folder (/)
   --reports DIR      where reports are written (/run/oci-compat/reports)
+  --decisions FILE   where decisions are logged (/var/log/oci-compat/decisions.jsonl, or as the configuration says)
+  --journal SOCKET   where journald listens (/run/systemd/journal/socket)
+  --syslog SOCKET    where syslog listens (/dev/log)
   --deadline-ms N    how long the check may take, in milliseconds (2000)
 
 Exit status: 0 go on; 78 refused: incompatible; 79 refused: undecided; 80 refused: malformed spec; 81 refused: trouble

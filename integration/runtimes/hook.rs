@@ -67,6 +67,30 @@ impl Hook {
         self.folder.path().join("store")
     }
 
+    /// The file of decisions.
+    pub(super) fn decisions(&self) -> PathBuf {
+        self.folder.path().join("log/decisions.jsonl")
+    }
+
+    /// The socket of journald.
+    pub(super) fn journal(&self) -> PathBuf {
+        self.folder.path().join("journal")
+    }
+
+    /// The reports.
+    pub(super) fn reports(&self) -> PathBuf {
+        self.folder.path().join("reports")
+    }
+
+    /// The hook with its arguments, started by a shell script as `"$@"`, in a mount namespace of its own.
+    pub(super) fn in_a_namespace(&self, script: &str, state: &str) -> Outcome {
+        let (reader, writer) = stdin(state);
+        drop(writer);
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script, "sh"]).arg(&self.program).args(self.args());
+        run(command.current_dir(self.folder.path()).stdin(reader))
+    }
+
     /// Stores a spec as an artifact of the image with this digest.
     pub(super) fn store_spec(&self, spec: &str, subject: &str) {
         let file = self.folder.path().join("spec.yaml");
@@ -116,7 +140,7 @@ impl Hook {
         Some((outcome, fs::read_to_string(&log).expect("reading what strace wrote")))
     }
 
-    fn command(&self) -> Command {
+    pub(super) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(self.args()).env_clear().current_dir("/");
         command
@@ -130,12 +154,14 @@ impl Hook {
     pub(super) fn options(&self, dashes: &str) -> Vec<String> {
         let config = self.config();
         let mut args = Vec::new();
-        let reports = self.reports();
         let places = [
             ("root", self.host.path()),
             ("store", &self.store()),
             ("config", &config),
-            ("reports", &reports),
+            ("reports", &self.reports()),
+            ("decisions", &self.decisions()),
+            ("journal", &self.journal()),
+            ("syslog", &self.folder.path().join("syslog")),
         ];
         for (name, path) in places {
             args.extend([format!("{dashes}{name}"), text(path)]);
@@ -148,10 +174,6 @@ impl Hook {
 
     pub(super) fn config(&self) -> PathBuf {
         self.folder.path().join("config.toml")
-    }
-
-    pub(super) fn reports(&self) -> PathBuf {
-        self.folder.path().join("reports")
     }
 }
 

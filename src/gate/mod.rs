@@ -1,5 +1,5 @@
 //! From a container that is about to be created to a decision, for all that runtimes and engines call. Writes nothing
-//! but the report, and never ends the process.
+//! but the report and the record, and never ends the process.
 
 mod options;
 #[cfg(test)]
@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use crate::check;
 use crate::host::{Facts, Root};
 use crate::input::State;
+use crate::moment;
 use crate::policy::{Action, Mode, Policy, Situation};
+use crate::records::{self, Decided, Record, Targets};
 use crate::report::{self, Report, Subject};
 use crate::reports;
 use crate::requirements::{self, Collected};
@@ -51,6 +53,16 @@ pub struct Decision {
     pub message: String,
     /// On everything that is not plainly compatible.
     pub report: Option<Report>,
+}
+
+impl Caller {
+    /// As records call it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Hook => "hook",
+            Self::Wrapper => "runtime",
+        }
+    }
 }
 
 impl Setting<'_> {
@@ -144,21 +156,60 @@ fn conclude(mut report: Report, situations: &[Situation], setting: &Setting<'_>)
         return Decision::go_on();
     }
     let refused = situations.iter().copied().find(|it| policy.action(*it) == Action::Refuse);
+    let at = records::now();
     report.action = Some(if refused.is_some() { "refuse" } else { "start" }.to_owned());
-    let id = report.subject.container.as_deref();
-    let unwritten = id.and_then(|id| reports::write(&setting.options.reports, id, &report).err());
-    let mut message = report::message(&report, opening(situations, gravest, policy));
-    if let Some(err) = unwritten {
-        let lines = message.lines().map(str::to_owned);
-        message = report::whole(lines.chain([report::warning(&format!("{err:#}"))]));
-    }
+    report.time = Some(moment::text(at));
+    let message = report::message(&report, opening(situations, gravest, policy));
+    let decided = Decided {
+        at,
+        program: setting.caller.name(),
+        mode: if policy.mode == Mode::Enforce { "enforce" } else { "audit" },
+        situation: name(gravest),
+        intention: if is_refusal(situations, policy) { "refuse" } else { "start" },
+        message: &message,
+    };
+    let warnings = keep(&report, &decided, setting);
+    let warnings = warnings.iter().map(|it| report::warning(it));
+    let message = report::whole(message.lines().map(str::to_owned).chain(warnings));
     Decision { refused, message, report: Some(report) }
+}
+
+/// Leaves the report and the records, and returns what went wrong: that changes no decision.
+fn keep(report: &Report, decided: &Decided<'_>, setting: &Setting<'_>) -> Vec<String> {
+    let id = report.subject.container.as_deref();
+    let unwritten = id.and_then(|id| reports::write(&setting.options.reports, id, report).err());
+    let unrecorded = records::write(&targets(setting), &Record::new(report, decided));
+    unwritten.map(|err| format!("{err:#}")).into_iter().chain(unrecorded).collect()
+}
+
+fn targets(setting: &Setting<'_>) -> Targets {
+    let Options { decisions, journal, syslog, .. } = setting.options;
+    let standard = Targets::default();
+    Targets {
+        decisions: decisions.clone().or(standard.decisions),
+        journal: Some(journal.clone()),
+        syslog: Some(syslog.clone()),
+        ..standard
+    }
+}
+
+fn is_refusal(situations: &[Situation], policy: &Policy) -> bool {
+    situations.iter().any(|it| policy.intention(*it) == Action::Refuse)
+}
+
+/// As records call a situation.
+fn name(situation: Situation) -> &'static str {
+    match situation {
+        Situation::NoRequirements => "no-requirements",
+        Situation::Judged(verdict) => verdict.name(),
+        Situation::Malformed => "malformed",
+        Situation::Trouble => "trouble",
+    }
 }
 
 /// How the message starts.
 fn opening(situations: &[Situation], gravest: Situation, policy: &Policy) -> &'static str {
-    let is_refusal = situations.iter().any(|it| policy.intention(*it) == Action::Refuse);
-    match (is_refusal, policy.mode, gravest) {
+    match (is_refusal(situations, policy), policy.mode, gravest) {
         (true, Mode::Enforce, _) => "refused",
         (true, Mode::Audit | Mode::Off, _) => "warning: would be refused",
         (false, _, Situation::Judged(Verdict::Incompatible)) => "warning: started though incompatible",
@@ -174,8 +225,10 @@ impl Decision {
 
     fn complaining(mut self, setting: &Setting<'_>) -> Self {
         if let Some(complaint) = setting.complaint {
-            let lines = self.message.lines().map(str::to_owned);
-            self.message = report::whole(std::iter::once(report::warning(complaint)).chain(lines));
+            // Runtimes throw away what is said about a container that starts; all others have to stand in a log.
+            let untold = records::shout(&targets(setting), complaint);
+            let warnings = std::iter::once(complaint).chain(untold.as_deref()).map(report::warning);
+            self.message = report::whole(warnings.chain(self.message.lines().map(str::to_owned)));
         }
         self
     }

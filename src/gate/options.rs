@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::{policy, reports, requirements};
+use crate::{policy, records, reports, requirements};
 
 /// The places of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,12 @@ pub struct Options {
     pub root: PathBuf,
     /// Where reports are written.
     pub reports: PathBuf,
+    /// The file of decisions, whatever the policy says.
+    pub decisions: Option<PathBuf>,
+    /// The socket of journald.
+    pub journal: PathBuf,
+    /// The socket of syslog.
+    pub syslog: PathBuf,
     /// How long the check may take, whatever the policy says.
     pub deadline: Option<Duration>,
 }
@@ -31,6 +37,9 @@ impl Options {
             config: PathBuf::from(policy::FILE),
             root: PathBuf::from("/"),
             reports: PathBuf::from(reports::FOLDER),
+            decisions: None,
+            journal: PathBuf::from(records::JOURNAL),
+            syslog: PathBuf::from(records::SYSLOG),
             deadline: None,
         }
     }
@@ -51,6 +60,9 @@ impl Options {
             "config" => self.config = value()?.as_ref().into(),
             "root" => self.root = value()?.as_ref().into(),
             "reports" => self.reports = value()?.as_ref().into(),
+            "decisions" => self.decisions = Some(value()?.as_ref().into()),
+            "journal" => self.journal = value()?.as_ref().into(),
+            "syslog" => self.syslog = value()?.as_ref().into(),
             "deadline-ms" => self.deadline = Some(milliseconds(value()?.as_ref())?),
             _ => return Ok(false),
         }

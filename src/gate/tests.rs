@@ -1,6 +1,7 @@
 //! Decisions on bundles in temporary folders, under every policy.
 
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 
 use super::*;
 
@@ -29,6 +30,9 @@ impl Place {
             config: place("config.toml"),
             root: place("host"),
             reports: place("reports"),
+            decisions: Some(place("decisions.jsonl")),
+            journal: place("no-journal"),
+            syslog: place("no-syslog"),
             deadline: Some(Duration::from_secs(60)),
         }
     }
@@ -47,8 +51,14 @@ impl Place {
         (refused, message.replace(&self.0.path().display().to_string(), "DIR"))
     }
 
+    /// What was recorded, without the time.
+    fn records(&self) -> Vec<Record> {
+        let text = fs::read_to_string(self.0.path().join("decisions.jsonl")).unwrap_or_default();
+        text.lines().map(|it| serde_json::from_str(it).expect("a record")).collect()
+    }
+
     fn report(&self) -> Option<Report> {
-        reports::read(&self.0.path().join("reports"), "c1").ok()
+        reports::read(&self.0.path().join("reports"), "c1").ok().flatten()
     }
 }
 
@@ -219,6 +229,62 @@ fn a_host_root_that_is_not_there_makes_everything_unknown() {
              more; oci-compat why c1]\n  opening host root DIR/gone: is not there [trouble]\n"
         )
     );
+}
+
+#[test]
+fn every_decision_that_is_not_compatible_is_recorded() {
+    let check = |spec: &str, config: &str, expected: &[[&str; 5]]| {
+        let place = Place::new(Some(spec));
+        let (_, message) = place.decide(&policy(config));
+        let records = place.records();
+        let found: Vec<_> = records
+            .iter()
+            .map(|it| [&it.mode, &it.verdict, &it.situation, &it.action, &it.intention].map(String::as_str))
+            .collect();
+        assert_eq!(found, expected, "{spec} {config}");
+        for it in &records {
+            assert_eq!((it.program.as_str(), it.subject.container.as_deref()), ("hook", Some("c1")));
+            assert_eq!(Some(it.message.as_str()), message.lines().next());
+            assert_eq!(Some(&it.time), place.report().and_then(|it| it.time).as_ref());
+        }
+    };
+    check(&met(), "", &[]);
+    check(&unmet(), "mode = \"off\"", &[]);
+    check(&unmet(), "", &[["enforce", "incompatible", "incompatible", "refuse", "refuse"]]);
+    check(&unmet(), "mode = \"audit\"", &[["audit", "incompatible", "incompatible", "start", "refuse"]]);
+    check(&unknown(), "", &[["enforce", "undecided", "undecided", "start", "start"]]);
+    check("[]", "", &[["enforce", "undecided", "malformed", "refuse", "refuse"]]);
+    let place = Place::new(None);
+    decide_blindly("", "no state", &setting(&place.options(), &policy("")));
+    let found =
+        place.records().into_iter().map(|it| (it.subject.container, it.situation)).collect::<Vec<_>>();
+    assert_eq!(found, [(None, "trouble".to_owned())]);
+}
+
+#[test]
+fn a_record_that_cannot_be_written_changes_no_decision() {
+    let place = Place::new(Some(&unmet()));
+    fs::create_dir(place.0.path().join("decisions.jsonl")).expect("making a fixture");
+    let (refused, message) = place.decide(&policy(""));
+    let said = format!(
+        "oci-compat: refused: {TOO_OLD}oci-compat: warning: decision not logged: DIR/decisions.jsonl: it is a folder\n"
+    );
+    assert_eq!((refused, message), (INCOMPATIBLE, said));
+}
+
+#[test]
+fn a_broken_configuration_is_told_to_the_log_even_where_the_container_fits() {
+    let place = Place::new(Some(&met()));
+    let journal = UnixDatagram::bind(place.0.path().join("no-journal")).expect("a socket");
+    journal.set_nonblocking(true).expect("a socket");
+    let (options, policy) = (place.options(), policy(""));
+    let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle") };
+    decide(&state, &Setting { complaint: Some("it is broken"), ..setting(&options, &policy) });
+    let mut bytes = [0; 1024];
+    let length = journal.recv(&mut bytes).expect("a message");
+    assert!(bytes[..length].starts_with(b"MESSAGE=it is broken\n"));
+    decide(&state, &setting(&options, &policy));
+    assert_eq!(journal.recv(&mut bytes).map_err(|it| it.kind()), Err(std::io::ErrorKind::WouldBlock));
 }
 
 #[test]

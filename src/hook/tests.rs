@@ -16,10 +16,13 @@ fn options_are_read() {
         config: Path::new("/c").to_owned(),
         root: Path::new("/r").to_owned(),
         reports: Path::new("--store").to_owned(),
+        decisions: Some(Path::new("/d").to_owned()),
+        journal: Path::new("/j").to_owned(),
+        syslog: Path::new("/l").to_owned(),
         deadline: Some(Duration::from_millis(5)),
     };
-    let args =
-        ["--store", "/s", "--config", "/c", "--root", "/r", "--reports", "--store", "--deadline-ms", "5"];
+    let line = "--store /s --config /c --root /r --reports --store --decisions /d --journal /j --syslog /l --deadline-ms 5";
+    let args: Vec<_> = line.split(' ').collect();
     assert_eq!(parsed(&args), Ok(Some(expected)));
     assert_eq!(parsed(&["--store", "/s", "--help", "--nope"]), Ok(None));
     assert_eq!(parsed(&["-h"]), Ok(None));

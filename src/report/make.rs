@@ -60,6 +60,7 @@ impl Report {
             schema: SCHEMA.to_owned(),
             verdict: verdict.name().to_owned(),
             action: None,
+            time: None,
             subject: subject.escaped(),
             reasons: reasons(checked),
             notes: checked.iter().filter_map(preferred).collect(),

@@ -26,6 +26,9 @@ pub struct Report {
     /// What was done: `start` or `refuse`; absent where nothing is done, as by `oci-compat check`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
+    /// When that was (RFC 3339, UTC); absent where nothing is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
     /// What was checked.
     pub subject: Subject,
     /// Why the verdict is not `compatible`, the most important first; empty if it is.

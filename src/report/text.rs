@@ -39,6 +39,9 @@ pub fn text(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()
     let mut page = String::new();
     let (verdict, action) = (style.paint(&report.verdict), action(report));
     page.push_str(&format!("{verdict}{action}{}\n", subject(&report.subject)));
+    if let Some(time) = &report.time {
+        page.push_str(&format!("  decided at {time}\n"));
+    }
     for reason in &report.reasons {
         page.push_str(&format!("  {} [{}]\n", reason.message, reason.code));
     }
