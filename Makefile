@@ -73,7 +73,7 @@ install: build ## Install programs, man pages, completions and examples below DE
 	install -m 0755 $(BIN)/oci-compat-hook $(DESTDIR)$(LIBEXECDIR)
 	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|' hooks/oci-compat.json.in > $(DESTDIR)$(DATADIR)/oci-compat/oci-compat.json
 	chmod 0644 $(DESTDIR)$(DATADIR)/oci-compat/oci-compat.json
-	install -m 0644 hooks/config.toml docs/report.schema.json docs/facts.schema.json $(DESTDIR)$(DATADIR)/oci-compat
+	install -m 0644 hooks/config.toml docs/report.schema.json docs/facts.schema.json docs/decision.schema.json $(DESTDIR)$(DATADIR)/oci-compat
 	install -d $(DESTDIR)$(DATADIR)/man/man1 $(DESTDIR)$(DATADIR)/bash-completion/completions \
 		$(DESTDIR)$(DATADIR)/zsh/site-functions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 	$(BIN)/oci-compat man $(DESTDIR)$(DATADIR)/man/man1

@@ -26,6 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("requirements", &["input", "artifact", "identity", "spec", "host", "policy", "report", "check"]),
     ("reports", &["file", "report"]),
     ("records", &["moment", "file", "signals", "report"]),
+    ("history", &["moment", "file", "report", "records"]),
     ("lint", &["spec", "host"]),
     (
         "gate",

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use boon::{Compiler, SchemaIndex, Schemas};
 use oci_compat::eval::CODES;
+use oci_compat::records::{Demand, Record};
+use oci_compat::report::Subject;
 use serde_json::{Value, json};
 
 /// A schema of `docs`.
@@ -21,6 +23,10 @@ impl Schema {
 
     pub(crate) fn facts() -> Self {
         Self::of("facts.schema.json")
+    }
+
+    pub(crate) fn decision() -> Self {
+        Self::of("decision.schema.json")
     }
 
     fn of(name: &str) -> Self {
@@ -63,6 +69,17 @@ fn facts() -> Value {
         "absent": {"kernel.kvm": {"read": "/sys"}},
         "unknown": {"kernel.config": {"read": "/proc/config.gz", "reason": "is not there"}},
         "read": {"kernel.version": "/proc/sys/kernel/osrelease"}})
+}
+
+/// A decision with every field.
+fn decision() -> Value {
+    let reason = json!({"code": "module-not-loaded", "message": "kernel module gtp5g is not loaded"});
+    let spec = json!({"source": "file", "file": "a.yaml", "artifact": "sha256:1", "outcome": "unmet"});
+    json!({"schema": "oci-compat.decision/v1", "time": "2026-08-01T10:00:00.000000Z", "program": "hook",
+        "mode": "enforce", "verdict": "incompatible", "situation": "incompatible", "action": "refuse",
+        "intention": "refuse", "message": "oci-compat: refused: kernel module gtp5g is not loaded",
+        "subject": {"image": "acme/upf:1", "digest": "sha256:1", "container": "c1", "bundle": "/b"},
+        "reasons": [reason], "notes": ["a note"], "specs": [spec], "omitted": 1})
 }
 
 /// The document with another value at `place`, a JSON pointer; without the field if it is null.
@@ -152,6 +169,69 @@ fn every_field_that_is_always_there_is_required() {
         "/unknown/kernel.config",
     ];
     check(&Schema::facts(), &facts(), &by_name);
+    let optional = [
+        "/notes",
+        "/omitted",
+        "/specs/0/artifact",
+        "/specs/0/file",
+        "/subject/bundle",
+        "/subject/container",
+        "/subject/digest",
+        "/subject/image",
+    ];
+    check(&Schema::decision(), &decision(), &optional);
+}
+
+#[test]
+fn the_schema_of_decisions_lists_every_field_of_a_record() {
+    let record: Record = serde_json::from_value(decision()).expect("a record");
+    assert_eq!(serde_json::to_value(&record).expect("JSON"), decision());
+    // Without a catch-all for what the struct gains: each field of it stands in the example, and the example in the schema.
+    let Record {
+        schema: _,
+        time: _,
+        program: _,
+        mode: _,
+        verdict: _,
+        situation: _,
+        action: _,
+        intention: _,
+        message: _,
+        subject: Subject { image: _, digest: _, container: _, bundle: _ },
+        reasons: _,
+        notes: _,
+        specs,
+        omitted: _,
+    } = record;
+    let Some(Demand { source: _, file: _, artifact: _, outcome: _ }) = specs.first() else {
+        panic!("a spec")
+    };
+    let (schema, mut places) = (document("decision.schema.json"), Vec::new());
+    fields(&decision(), "", &mut places);
+    for place in places {
+        let place = place
+            .replace("/0/", "//items/")
+            .replace('/', "/properties/")
+            .replace("/properties//properties/items", "/items");
+        assert!(schema.pointer(&place).is_some(), "{place}");
+    }
+}
+
+#[test]
+fn a_decision_that_is_not_as_its_schema_says_is_refused() {
+    let schema = Schema::decision();
+    assert_eq!(schema.complaint(&decision()), "");
+    assert_eq!(schema.complaint(&with(decision(), "/new", json!({"a": 1}))), "");
+    for (place, value) in [
+        ("/schema", json!("oci-compat.decision/v2")),
+        ("/time", json!("yesterday")),
+        ("/action", json!("kill")),
+        ("/omitted", json!(0)),
+        ("/notes", json!([])),
+        ("/specs/0/outcome", json!("maybe")),
+    ] {
+        assert_ne!(schema.complaint(&with(decision(), place, value)), "", "{place}");
+    }
 }
 
 /// The places of all fields below a place.

@@ -24,6 +24,7 @@ pub mod requirements;
 pub mod reports;
 pub mod signals;
 pub mod records;
+pub mod history;
 pub mod gate;
 pub mod crun;
 pub mod hook;

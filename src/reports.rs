@@ -45,30 +45,24 @@ fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.write_all(bytes)
 }
 
-/// Reads the report on a container whose id starts with `prefix`.
+/// Reads the report on a container whose id starts with `prefix`; `None` if there is none.
 ///
 /// # Errors
 ///
-/// If there is none, or more than one, or it cannot be read.
-pub fn read(folder: &Path, prefix: &str) -> anyhow::Result<Report> {
+/// If there is more than one, or it cannot be read.
+pub fn read(folder: &Path, prefix: &str) -> anyhow::Result<Option<Report>> {
     path(folder, prefix)?;
     let mut ids = ids(folder)?;
     let is_whole = ids.iter().any(|it| it == prefix);
     ids.retain(|it| if is_whole { it == prefix } else { it.starts_with(prefix) });
     let id = match ids.as_slice() {
         [id] => id,
-        [] => bail!(
-            "there is no report on a container {prefix:?} in {}; only containers that were refused, or started with a \
-             doubt, have one, until the next reboot",
-            folder.display()
-        ),
+        [] => return Ok(None),
         several => bail!("{} containers start with {prefix:?}: {}", several.len(), some(several)),
     };
     let path = path(folder, id)?;
-    let Some(bytes) = file::read(&path, MAX_REPORT)? else {
-        bail!("{} is not there any more", path.display())
-    };
-    serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))
+    let Some(bytes) = file::read(&path, MAX_REPORT)? else { return Ok(None) };
+    serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display())).map(Some)
 }
 
 fn some(ids: &[String]) -> String {
@@ -126,9 +120,9 @@ mod tests {
             write(&self.folder(), id, &report(id)).map_err(|it| self.said(&it))
         }
 
-        fn read(&self, prefix: &str) -> Result<String, String> {
+        fn read(&self, prefix: &str) -> Result<Option<String>, String> {
             let found = read(&self.folder(), prefix).map_err(|it| self.said(&it))?;
-            Ok(found.subject.container.expect("a container"))
+            Ok(found.map(|it| it.subject.container.expect("a container")))
         }
 
         fn said(&self, err: &anyhow::Error) -> String {
@@ -147,9 +141,9 @@ mod tests {
         for id in ["abc", "abcd", "x_+-.:@Y", "abc"] {
             assert_eq!(reports.write(id), Ok(()));
         }
-        assert_eq!(read(&reports.folder(), "abcd").expect("a report"), report("abcd"));
-        assert_eq!(reports.read("abc"), Ok("abc".to_owned()));
-        assert_eq!(reports.read("x"), Ok("x_+-.:@Y".to_owned()));
+        assert_eq!(read(&reports.folder(), "abcd").expect("a report"), Some(report("abcd")));
+        assert_eq!(reports.read("abc"), Ok(Some("abc".to_owned())));
+        assert_eq!(reports.read("x"), Ok(Some("x_+-.:@Y".to_owned())));
         assert_eq!(reports.read("ab"), Err("2 containers start with \"ab\": abc, abcd".to_owned()));
     }
 
@@ -166,13 +160,11 @@ mod tests {
     }
 
     #[test]
-    fn a_report_that_is_not_there_is_an_error_that_says_why() {
-        let none = "there is no report on a container \"abc\" in DIR/run/reports; only containers that were refused, or \
-                    started with a doubt, have one, until the next reboot";
+    fn a_report_that_is_not_there_is_none() {
         let reports = Reports::new();
-        assert_eq!(reports.read("abc"), Err(none.to_owned()));
+        assert_eq!(reports.read("abc"), Ok(None));
         assert_eq!(reports.write("other"), Ok(()));
-        assert_eq!(reports.read("abc"), Err(none.to_owned()));
+        assert_eq!(reports.read("abc"), Ok(None));
     }
 
     #[test]

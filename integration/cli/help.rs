@@ -14,6 +14,7 @@ const COMMANDS: &[&str] = &[
     "why",
     "list",
     "remove",
+    "log",
     "store",
     "store add",
     "store recompile",

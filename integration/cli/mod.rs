@@ -6,6 +6,7 @@ mod lint;
 mod explain;
 mod probe;
 mod why;
+mod log;
 mod store;
 mod keeping;
 mod terminal;

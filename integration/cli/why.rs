@@ -45,13 +45,29 @@ fn a_decision_comes_as_json_too() {
 
 #[test]
 fn a_container_without_a_report_may_simply_have_fitted() {
-    let hint = "only containers that were refused, or started with a doubt, have one, until the next reboot";
     let check = |folder: &TempDir| {
-        let message = format!("there is no report on a container \"zzz\" in reports; {hint}");
-        fails(folder, "why --reports reports zzz", &message);
+        let message = "there is no report on a container \"zzz\" in reports, and no decision in d.jsonl; only containers \
+                       that were refused, or started with a doubt, leave any";
+        fails(folder, "why --reports reports --decisions d.jsonl zzz", message);
     };
     check(&folder());
     check(&reports(&["3f2a9c"]));
+}
+
+#[test]
+fn what_the_log_knows_outlives_the_report() {
+    let folder = folder();
+    write(&folder, "d.jsonl", super::log::DECISIONS);
+    let page = "incompatible, refused: image docker.io/acme/upf:1, container 3f2a9c\n  \
+                decided at 2026-08-01T10:00:00.000000Z\n  \
+                kernel module gtp5g is not loaded [module-not-loaded]\n  \
+                note: the report itself is gone; this is what d.jsonl knows\n";
+    prints(&folder, "why --reports reports --decisions d.jsonl 3f2a", 0, page);
+    let several = "2 containers start with \"3f2\": 3f2a9c, 3f2b00";
+    fails(&folder, "why --reports reports --decisions d.jsonl 3f2", several);
+    let ran = run(&folder, "why --reports reports --decisions d.jsonl 3f2a --format json");
+    let found: Value = serde_json::from_str(&ran.stdout).expect("a report is JSON");
+    assert_eq!(Schema::report().complaint(&found), "");
 }
 
 #[test]

@@ -48,12 +48,16 @@ pub(crate) enum Command {
         /// Where the reports are
         #[arg(long, value_name = "DIR", default_value = reports::FOLDER)]
         reports: PathBuf,
+        /// The file of decisions, for what has no report any more [default: as the configuration says]
+        #[arg(long, value_name = "FILE")]
+        decisions: Option<PathBuf>,
         /// How to show it
         #[arg(long, value_enum, default_value_t)]
         format: ReportFormat,
     },
     List(List),
     Remove(Remove),
+    Log(Log),
     /// Keep the local store, in which the hook finds specs
     #[command(subcommand)]
     Store(Store),
@@ -135,6 +139,46 @@ pub(crate) struct Lint {
     pub(crate) format: ReportFormat,
 }
 
+/// List what was refused or started with a doubt, and sum it up by its causes
+///
+/// Exit status: 0, also if there are none, 2 usage or trouble
+#[derive(Debug, clap::Args)]
+pub(crate) struct Log {
+    /// Made since then: 90m, 2h, 7d, 2026-08-01 (UTC), or 2026-08-01T10:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Made before then
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// On an image with this in its name or digest; with * or ?, a pattern of the whole
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) image: Option<String>,
+    /// With this code among its reasons, such as module-not-loaded
+    #[arg(long, value_name = "CODE")]
+    pub(crate) code: Option<String>,
+    /// On the containers whose ids start so
+    #[arg(long, value_name = "ID")]
+    pub(crate) container: Option<String>,
+    /// With this verdict
+    #[arg(long, value_enum)]
+    pub(crate) verdict: Option<LogVerdict>,
+    /// What became of the container
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) action: LogAction,
+    /// Only the last N
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "summary")]
+    pub(crate) last: Option<usize>,
+    /// Only the sums
+    #[arg(long)]
+    pub(crate) summary: bool,
+    /// The file of decisions; those that it was rotated into are read too [default: as the configuration says]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// How to show them; JSON: a line for each, as it was written (docs/decision.schema.json)
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Store {
     /// Add the artifacts of an OCI layout, or a spec file, for an image
@@ -204,6 +248,37 @@ pub(crate) enum ReportFormat {
     Text,
     /// For programs; docs/report.schema.json describes it
     Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogVerdict {
+    /// The host lacks something
+    Incompatible,
+    /// The host could not be asked, or something went wrong
+    Undecided,
+}
+
+impl LogVerdict {
+    /// As records call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Incompatible => "incompatible",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogAction {
+    /// Whatever it was
+    #[default]
+    All,
+    /// It was refused
+    Refused,
+    /// It would have been refused, but for the mode "audit"
+    WouldRefuse,
+    /// It was started with a doubt
+    Started,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

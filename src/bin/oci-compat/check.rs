@@ -10,7 +10,7 @@ use oci_compat::host::{Facts, Root};
 use oci_compat::report::{self, Origin, Report};
 use oci_compat::requirements::{self, Collected};
 use oci_compat::verdict::Verdict;
-use oci_compat::{file, policy, reports, spec};
+use oci_compat::{file, history, policy, reports, spec};
 
 use crate::TROUBLE;
 use crate::args::{Check, Common, ReportFormat};
@@ -87,13 +87,27 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     }
 }
 
+/// The report, or what the log of decisions knows once that is gone.
 pub(crate) fn why(
     container: &str,
     folder: &Path,
+    decisions: &Path,
     format: ReportFormat,
     output: &mut Output,
 ) -> anyhow::Result<u8> {
-    show(&reports::read(folder, container)?, format, output)?;
+    let report = match reports::read(folder, container)? {
+        Some(report) => report,
+        None => match history::last(decisions, container)? {
+            Some(report) => report,
+            None => bail!(
+                "there is no report on a container {container:?} in {}, and no decision in {}; only containers that were \
+                 refused, or started with a doubt, leave any",
+                folder.display(),
+                decisions.display()
+            ),
+        },
+    };
+    show(&report, format, output)?;
     Ok(0)
 }
 

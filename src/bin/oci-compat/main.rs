@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod explain;
 mod lint;
+mod log;
 mod logger;
 mod output;
 mod probe;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use clap::{CommandFactory, Parser};
 use nix::errno::Errno;
-use oci_compat::file;
+use oci_compat::{file, records};
 
 use args::{Args, Command};
 use output::Output;
@@ -45,9 +46,13 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Probe(probe) => probe::run(&probe, output),
         Command::Lint(lint) => lint::run(&lint, output),
         Command::Explain { name } => explain::run(&name, output),
-        Command::Why { container, reports, format } => check::why(&container, &reports, format, output),
         Command::List(list) => store::list::list(&list, &args.common.store, output),
         Command::Remove(remove) => store::list::remove(&remove, &args.common.store, output),
+        Command::Why { container, reports, decisions, format } => {
+            let decisions = decisions.unwrap_or_else(|| records::FILE.into());
+            check::why(&container, &reports, &decisions, format, output)
+        }
+        Command::Log(args) => log::run(&args, output),
         Command::Store(command) => store::run(&command, &args.common, output),
         Command::Completions { shell } => {
             // It panics where it cannot write, as to a reader that has seen enough.

@@ -1,0 +1,103 @@
+//! `log` and the half of `why` that outlives a reboot: what was decided, read from the file of decisions.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::bail;
+use oci_compat::history::{self, Entry, Filter, Found, Outcome, Summary, when};
+use oci_compat::records;
+use oci_compat::report::printable;
+
+use crate::args::{Log, LogAction, ReportFormat};
+use crate::output::Output;
+
+pub(crate) fn run(args: &Log, output: &mut Output) -> anyhow::Result<u8> {
+    let path = args.file.as_deref().unwrap_or(Path::new(records::FILE));
+    let filter = filter(args)?;
+    let mut counter = Summary::counter();
+    let mut last = VecDeque::new();
+    let found = history::read(path, |entry| {
+        if !filter.accepts(&entry) {
+            return Ok(());
+        }
+        counter.add(&entry);
+        if args.summary {
+            return Ok(());
+        }
+        let row = row(&entry, args.format);
+        let Some(count) = args.last else { return Ok(writeln!(output.writer(), "{row}")?) };
+        if last.len() == count {
+            last.pop_front();
+        }
+        last.push_back(row);
+        Ok(())
+    })?;
+    for row in last {
+        writeln!(output.writer(), "{row}")?;
+    }
+    sum_up(&counter.summary(), args, output)?;
+    complain(found, path, args)?;
+    Ok(0)
+}
+
+/// What is empty for want of a file, and what could not be read, is no data.
+fn complain(found: Found, path: &Path, args: &Log) -> anyhow::Result<()> {
+    let path = printable(&path.display().to_string());
+    match found {
+        Found { files: 0, .. } if args.file.is_some() => bail!("{path} is not there"),
+        Found { files: 0, .. } => {
+            writeln!(std::io::stderr(), "note: {path} is not there: nothing was ever recorded on this host")?;
+        }
+        Found { skipped: 0, .. } => {}
+        Found { skipped, .. } => {
+            let lines = if skipped == 1 { "line is" } else { "lines are" };
+            writeln!(std::io::stderr(), "warning: {path}: {skipped} {lines} torn, or no decision of ours")?;
+        }
+    }
+    Ok(())
+}
+
+fn filter(args: &Log) -> anyhow::Result<Filter> {
+    let now = records::now();
+    let moment = |it: &Option<String>| it.as_deref().map(|it| when(it, now)).transpose();
+    Ok(Filter {
+        since: moment(&args.since)?,
+        until: moment(&args.until)?,
+        image: args.image.clone(),
+        code: args.code.clone(),
+        container: args.container.clone(),
+        verdict: args.verdict.map(|it| it.name().to_owned()),
+        outcome: match args.action {
+            LogAction::All => None,
+            LogAction::Refused => Some(Outcome::Refused),
+            LogAction::WouldRefuse => Some(Outcome::WouldBeRefused),
+            LogAction::Started => Some(Outcome::Started),
+        },
+    })
+}
+
+fn row(entry: &Entry<'_>, format: ReportFormat) -> String {
+    match format {
+        ReportFormat::Text => entry.record.text(),
+        ReportFormat::Json => entry.line.to_owned(),
+    }
+}
+
+/// Behind a list for people too: there it stands where they look first, above the prompt.
+fn sum_up(summary: &Summary, args: &Log, output: &mut Output) -> anyhow::Result<()> {
+    match (args.format, args.summary) {
+        (ReportFormat::Json, true) => return output.json(summary),
+        (ReportFormat::Json, false) => {}
+        (ReportFormat::Text, _) => {
+            let blank = if args.summary || summary.decisions == 0 { "" } else { "\n" };
+            write!(output.writer(), "{blank}{}", printable_lines(&summary.text()))?;
+        }
+    }
+    Ok(output.writer().flush()?)
+}
+
+/// The file may have come from elsewhere.
+fn printable_lines(text: &str) -> String {
+    text.lines().flat_map(|it| [printable(it), "\n".to_owned()]).collect()
+}

@@ -1,0 +1,102 @@
+//! Which decisions somebody wants to see.
+
+use crate::moment::Moment;
+use crate::records::Record;
+
+use super::Entry;
+
+/// What became of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Its creation was aborted.
+    Refused,
+    /// It would have been, if decisions were carried out (audit mode).
+    WouldBeRefused,
+    /// It was started with a doubt.
+    Started,
+}
+
+impl Outcome {
+    /// What became of the container of a record.
+    pub fn of(record: &Record) -> Self {
+        match (record.action.as_str(), record.intention.as_str()) {
+            ("refuse", _) => Self::Refused,
+            (_, "refuse") => Self::WouldBeRefused,
+            _ => Self::Started,
+        }
+    }
+
+    /// As JSON calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::WouldBeRefused => "would-refuse",
+            Self::Started => "started",
+        }
+    }
+}
+
+/// What has to hold of a decision; what is absent holds of all.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// Made at this moment or later.
+    pub since: Option<Moment>,
+    /// Made before this moment.
+    pub until: Option<Moment>,
+    /// A part of the image's name or digest; with `*` or `?`, a pattern of the whole.
+    pub image: Option<String>,
+    /// One of its reasons has this code.
+    pub code: Option<String>,
+    /// The container's id starts so.
+    pub container: Option<String>,
+    /// The verdict.
+    pub verdict: Option<String>,
+    /// What became of the container.
+    pub outcome: Option<Outcome>,
+}
+
+impl Filter {
+    /// Whether all of it holds.
+    pub fn accepts(&self, entry: &Entry<'_>) -> bool {
+        let record = &entry.record;
+        let is_of = |wanted: &str| {
+            let subject = &record.subject;
+            [&subject.image, &subject.digest].into_iter().flatten().any(|it| names(wanted, it))
+        };
+        let starts =
+            |wanted: &String| record.subject.container.as_ref().is_some_and(|it| it.starts_with(wanted));
+        self.since.is_none_or(|it| it <= entry.at)
+            && self.until.is_none_or(|it| entry.at < it)
+            && self.image.as_deref().is_none_or(is_of)
+            && self.code.as_ref().is_none_or(|code| record.reasons.iter().any(|it| it.code == *code))
+            && self.container.as_ref().is_none_or(starts)
+            && self.verdict.as_ref().is_none_or(|it| record.verdict == *it)
+            && self.outcome.is_none_or(|it| Outcome::of(record) == it)
+    }
+}
+
+fn names(wanted: &str, text: &str) -> bool {
+    if wanted.contains(['*', '?']) { fits(wanted.as_bytes(), text.as_bytes()) } else { text.contains(wanted) }
+}
+
+/// `*` stands for any bytes and `?` for one. Takes at most as many steps as the product of both lengths.
+fn fits(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at, mut from) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while let Some(byte) = text.get(from) {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at + 1, from));
+                at += 1;
+            }
+            Some(it) if *it == b'?' || it == byte => (at, from) = (at + 1, from + 1),
+            _ => {
+                // The last star takes one byte more.
+                let Some((after, taken)) = star else { return false };
+                star = Some((after, taken + 1));
+                (at, from) = (after, taken + 1);
+            }
+        }
+    }
+    pattern.get(at..).unwrap_or_default().iter().all(|it| *it == b'*')
+}
