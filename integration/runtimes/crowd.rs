@@ -1,5 +1,6 @@
 //! Two hundred containers at once, some of which fit, some of which don't, some of which nobody knows.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::thread;
 
@@ -10,6 +11,7 @@ use super::hook::Hook;
 use super::host::{self, Host, MET, UNMET};
 use super::leftovers::leftovers;
 use super::program::run;
+use super::recorded::records;
 use super::runtime::Runtime;
 use super::started::under;
 use super::wrapper::Wrapper;
@@ -66,6 +68,10 @@ fn two_hundred_containers_at_once_fare_as_each_would_alone() {
         }
         assert_log(&fs::read_to_string(log).expect("a log"));
         assert_eq!(fs::read_dir(wrapper.hook.reports()).expect("reports").count(), CROWD * 3 / 5);
+        let records = records(&wrapper.hook.decisions());
+        let recorded: BTreeSet<_> = records.iter().filter_map(|it| it.subject.container.as_deref()).collect();
+        assert_eq!((records.len(), recorded.len()), (CROWD * 3 / 5, CROWD * 3 / 5));
+        assert!(records.iter().all(|it| it.program == "runtime"), "{records:?}");
     });
 }
 

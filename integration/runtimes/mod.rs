@@ -19,3 +19,4 @@ mod wrapped;
 mod passed;
 mod broken;
 mod crowd;
+mod recorded;
