@@ -16,7 +16,12 @@ pub const FOLDER: &str = "/run/oci-compat/reports";
 /// A report on a spec of the largest size.
 const MAX_REPORT: usize = 8 << 20;
 
-/// Writes the report on a container, in place of an older one.
+/// Reports that are kept: containers that are started anew for weeks must not fill `/run`, which is memory.
+const MAX_REPORTS: usize = 1_000;
+/// Oldest reports that go at once, so that not every report is followed by a search for the oldest.
+const THINNED: usize = 100;
+
+/// Writes the report on a container, in place of an older one. Of too many reports, the oldest go.
 ///
 /// # Errors
 ///
@@ -30,7 +35,35 @@ pub fn write(folder: &Path, id: &str, report: &Report) -> anyhow::Result<()> {
         // What is half written is of no use; that it could not be written is the error to tell.
         let _left_behind = fs::remove_file(&temporary);
         anyhow!("report {} {}", path.display(), file::explain_io(&err))
+    })?;
+    thin_out(folder).map_err(|err| {
+        anyhow!("folder {} is not thinned out: it {}", folder.display(), file::explain_io(&err))
     })
+}
+
+#[expect(clippy::disallowed_methods, reason = "our own folder, not the host's under a root")]
+fn thin_out(folder: &Path) -> std::io::Result<()> {
+    let entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
+    if entries.len() <= MAX_REPORTS {
+        return Ok(());
+    }
+    let mut aged = Vec::new();
+    for entry in &entries {
+        aged.extend(unless_gone(entry.metadata().and_then(|it| it.modified()))?.map(|it| (it, entry.path())));
+    }
+    aged.sort_unstable();
+    for (_, path) in aged.iter().take(entries.len() - MAX_REPORTS + THINNED) {
+        unless_gone(fs::remove_file(path))?;
+    }
+    Ok(())
+}
+
+/// Other hooks thin out the same folder.
+fn unless_gone<T>(done: std::io::Result<T>) -> std::io::Result<Option<T>> {
+    match done {
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        done => done.map(Some),
+    }
 }
 
 /// Facts may be sensitive (a kernel command line, a serial number): only root reads reports.
@@ -192,6 +225,26 @@ mod tests {
         fs::create_dir_all(reports.folder().join("a.json/x")).expect("making a fixture");
         assert_eq!(reports.write("a"), Err("report DIR/run/reports/a.json is a folder".to_owned()));
         assert_eq!(fs::read_dir(reports.folder()).expect("the folder").count(), 1);
+    }
+
+    #[test]
+    fn of_too_many_reports_the_oldest_go() {
+        let reports = Reports::new();
+        assert_eq!(reports.write("first"), Ok(()));
+        let date = |name: &str, seconds: u64| {
+            let file = OpenOptions::new().append(true).create(true).open(reports.folder().join(name));
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            file.and_then(|it| it.set_modified(time)).expect("making a fixture");
+        };
+        date("first.json", 0);
+        (1..MAX_REPORTS as u64).for_each(|it| date(&format!("{it}.json"), it));
+        assert_eq!((reports.write("1"), reports.read("first").is_ok_and(|it| it.is_some())), (Ok(()), true));
+        assert_eq!(reports.write("last"), Ok(()));
+        assert_eq!(fs::read_dir(reports.folder()).expect("the folder").count(), MAX_REPORTS - THINNED);
+        // The first and those from 2 to 101; 1 was written anew.
+        let found = ["first", "1", "2", "101", "102", "last"];
+        let found = found.map(|it| reports.folder().join(format!("{it}.json")).exists());
+        assert_eq!(found, [false, true, false, false, true, true]);
     }
 
     #[test]
