@@ -1,12 +1,14 @@
 //! What the documents show is what the programs do: examples are parsed and run, and links lead somewhere.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
 
-use oci_compat::policy::Policy;
+use oci_compat::policy::trust::Trust;
+use oci_compat::policy::{KEYS, Policy};
 use oci_compat::report::problems;
 use oci_compat::{lint, spec};
 
@@ -70,7 +72,9 @@ fn malformed_specs_in_documents_get_the_messages_that_stand_below_them() {
 #[test]
 fn configurations_in_documents_are_accepted() {
     for block in all_blocks().iter().filter(|it| it.is("toml")) {
-        assert_eq!(Policy::default_policy().overlay(&block.text), Ok(()), "{}", block.place);
+        let reading = Policy::default_policy().overlay(&block.text, "config.toml");
+        assert_eq!(reading.problems, [], "{}", block.place);
+        assert_eq!(Trust::default().overlay(&block.text, "config.toml"), [], "{}", block.place);
     }
 }
 
@@ -78,19 +82,26 @@ fn configurations_in_documents_are_accepted() {
 fn the_example_configuration_has_every_key_with_its_default() {
     let text = read(&project().join("hooks/config.toml"));
     let is_key = |it: &&str| !it.is_empty() && !it.starts_with(' ');
-    let keys: Vec<_> = text.lines().filter_map(|it| it.strip_prefix('#')).filter(is_key).collect();
-    let mut policy = Policy {
-        mode: oci_compat::policy::Mode::Off,
-        image_annotation: true,
-        tags: vec!["another".to_owned()],
-        deadline: std::time::Duration::ZERO,
-        runtimes: Vec::new(),
-        crun_stderr: true,
-        ..Policy::default_policy()
-    };
-    assert_eq!(policy.overlay(&keys.join("\n")), Ok(()));
+    let lines: Vec<_> = text.lines().filter_map(|it| it.strip_prefix('#')).filter(is_key).collect();
+    let mut policy = Policy::default_policy();
+    let reading = policy.overlay(&lines.join("\n"), "config.toml");
+    assert_eq!(reading.problems, []);
     assert_eq!(policy, Policy::default_policy());
-    assert_eq!(keys.len(), 10, "{keys:?}");
+    let said: BTreeSet<_> = reading.said.iter().map(|(key, _)| key.as_str()).collect();
+    let lists = ["waiver", "trust"];
+    assert_eq!(said, KEYS.into_iter().filter(|it| !lists.contains(it)).collect());
+}
+
+#[test]
+fn the_exceptions_of_the_example_configuration_are_good_ones() {
+    let text = read(&project().join("hooks/config.toml"));
+    let lines: Vec<_> = text.lines().filter_map(|it| it.strip_prefix("#  ")).collect();
+    let mut policy = Policy::default_policy();
+    assert_eq!(policy.overlay(&lines.join("\n"), "config.toml").problems, []);
+    assert_eq!(policy.waivers.len(), 1);
+    let mut trust = Trust::default();
+    assert_eq!(trust.overlay(&lines.join("\n"), "config.toml"), []);
+    assert_eq!(trust.rules.len(), 1);
 }
 
 #[test]

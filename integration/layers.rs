@@ -20,7 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("host", &["version", "moment"]),
     ("eval", &["version", "spec", "host"]),
     ("verdict", &["eval"]),
-    ("policy", &["file", "verdict"]),
+    ("policy", &["file", "moment", "spec", "verdict"]),
     ("report", &["spec", "eval", "verdict"]),
     ("check", &["spec", "host", "eval", "report"]),
     ("requirements", &["input", "artifact", "identity", "spec", "host", "policy", "report", "check"]),

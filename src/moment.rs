@@ -43,6 +43,20 @@ pub fn text((seconds, nanoseconds): Moment) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
 }
 
+/// When a day, such as `2031-12-31`, is over in UTC, or the moment that is written in full; for limits in time.
+///
+/// `None` for everything else, also for days that no calendar has.
+pub fn end(text: &str) -> Option<Moment> {
+    let (year, month, day) = (number(text, 0..4)?, number(text, 5..7)?, number(text, 8..10)?);
+    let first = days(year, month, day);
+    let marks = [mark(text, 4)?, mark(text, 7)?];
+    match text.len() {
+        _ if date(first) != (year, month, day) || marks != *b"--" => None,
+        10 => Some(((first + 1) * 86_400, 0)),
+        _ => moment(text),
+    }
+}
+
 fn number(text: &str, range: Range<usize>) -> Option<i64> {
     let digits = text.get(range)?;
     if digits.bytes().all(|it| it.is_ascii_digit()) { digits.parse().ok() } else { None }
@@ -158,6 +172,24 @@ mod tests {
             "2025-06-01T00:00:00Z ",
             "yesterday, in the évening",
         ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn a_day_ends_where_the_next_one_starts() {
+        let check = |text: &str, expected: Option<Moment>| assert_eq!(end(text), expected, "{text}");
+        check("1970-01-01", Some((86_400, 0)));
+        check("1969-12-31", Some((0, 0)));
+        check("2024-02-29", Some((1_709_251_200, 0)));
+        check("2031-12-31", Some((1_956_528_000, 0)));
+        check("1970-01-01T01:00:00+01:00", Some((0, 0)));
+        for text in
+            ["2023-02-29", "2024-04-31", "2024-13-01", "2024-00-01", "2024-01-00", "2024-02-30T00:00:00Z"]
+        {
+            check(text, None);
+        }
+        for text in ["", "never", "2024-1-1", "2024/01/01", "2024-01-01 ", "2024-01-01T"] {
             check(text, None);
         }
     }

@@ -1,0 +1,177 @@
+//! What the administrator wants done with a verdict. Every default is written down here, once.
+
+mod syntax;
+mod value;
+mod glob;
+mod image;
+mod log;
+mod waiver;
+mod document;
+mod load;
+pub mod trust;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::verdict::Verdict;
+
+pub use document::{KEYS, Reading};
+pub use glob::Glob;
+pub use image::{Image, ImagePattern};
+pub use load::{load, toml_files};
+pub use log::Log;
+pub use waiver::{Expiry, Waiver};
+
+/// The configuration, unless another one is named; `config.toml.d/*.toml` beside it is read after it.
+pub const FILE: &str = "/etc/oci-compat/config.toml";
+/// The folder beside the configuration that holds the administrator's own requirements.
+const REQUIREMENTS: &str = "requirements.d";
+
+/// What a check came to, as far as policy tells cases apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Situation {
+    /// The image demands nothing.
+    NoRequirements,
+    /// There is a verdict.
+    Judged(Verdict),
+    /// The image's own spec cannot be read: it concerns that image alone, and its author has to hear of it.
+    Malformed,
+    /// A failure of ours: it must not stop the containers of a node.
+    Trouble,
+}
+
+/// What is done with a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// It is created.
+    Start,
+    /// Its creation is aborted.
+    Refuse,
+}
+
+/// Whether decisions are carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Yes.
+    Enforce,
+    /// No: they are made and reported, and nothing is ever refused.
+    Audit,
+    /// Nothing is even checked.
+    Off,
+}
+
+/// What is wanted, in every situation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether decisions are carried out.
+    pub mode: Mode,
+    /// For hosts that lack something.
+    pub incompatible: Action,
+    /// For hosts that could not be asked.
+    pub undecided: Action,
+    /// For specs that cannot be read.
+    pub malformed: Action,
+    /// For failures of ours.
+    pub trouble: Action,
+    /// Whether the annotation `org.oci-compat.image` may say which image a bundle is.
+    pub image_annotation: bool,
+    /// Which sets of a spec count; empty for all.
+    pub tags: Vec<String>,
+    /// How long a whole check may take.
+    pub deadline: Duration,
+    /// Exceptions, in the order in which they were read.
+    pub waivers: Vec<Waiver>,
+    /// The images whose containers may carry annotations that make a check less strict.
+    pub may_waive: Vec<ImagePattern>,
+    /// Whether annotations count at all; not while the configuration is broken, because nothing is refused then.
+    pub heeds_annotations: bool,
+    /// The folder of the administrator's own requirements; `None` if none are read.
+    pub requirements: Option<PathBuf>,
+    /// The low-level runtimes that the wrapper may become: names, looked for in `PATH`, or absolute paths. The first that
+    /// is there counts.
+    pub runtimes: Vec<PathBuf>,
+    /// Whether the line that engines show may hold sensitive values of this host, such as serial numbers.
+    pub disclose: bool,
+    /// Whether the hook writes a refusal to the stderr of crun, which throws away what hooks print.
+    pub crun_stderr: bool,
+    /// Where decisions are recorded.
+    pub log: Log,
+}
+
+impl Policy {
+    /// What holds without any configuration.
+    pub fn default_policy() -> Self {
+        Self {
+            mode: Mode::Enforce,
+            incompatible: Action::Refuse,
+            undecided: Action::Start,
+            malformed: Action::Refuse,
+            trouble: Action::Start,
+            image_annotation: false,
+            tags: Vec::new(),
+            deadline: Duration::from_secs(2),
+            waivers: Vec::new(),
+            may_waive: Vec::new(),
+            heeds_annotations: true,
+            requirements: Some(PathBuf::from("/etc/oci-compat").join(REQUIREMENTS)),
+            runtimes: ["runc", "crun"].map(PathBuf::from).to_vec(),
+            disclose: false,
+            crun_stderr: false,
+            log: Log::defaults(),
+        }
+    }
+
+    /// As [`Self::default_policy`], for a configuration in another place.
+    fn beside(path: &Path) -> Self {
+        let requirements = path.parent().map(|it| it.join(REQUIREMENTS));
+        Self { requirements, ..Self::default_policy() }
+    }
+
+    /// What is done in a situation.
+    pub fn action(&self, situation: Situation) -> Action {
+        match self.mode {
+            Mode::Enforce => self.intention(situation),
+            Mode::Audit | Mode::Off => Action::Start,
+        }
+    }
+
+    /// What would be done in a situation if decisions were carried out.
+    pub fn intention(&self, situation: Situation) -> Action {
+        match situation {
+            Situation::NoRequirements | Situation::Judged(Verdict::Compatible) => Action::Start,
+            Situation::Judged(Verdict::Incompatible) => self.incompatible,
+            Situation::Judged(Verdict::Undecided) => self.undecided,
+            Situation::Malformed => self.malformed,
+            Situation::Trouble => self.trouble,
+        }
+    }
+
+    /// Takes over what a configuration file says; what it does not say, or says wrongly, stays as it is. `file` is its
+    /// name, for messages.
+    pub fn overlay(&mut self, text: &str, file: &str) -> Reading {
+        document::overlay(self, text, file)
+    }
+}
+
+impl Action {
+    /// As configurations and reports write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+impl Mode {
+    /// As configurations write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Audit => "audit",
+            Self::Off => "off",
+        }
+    }
+}

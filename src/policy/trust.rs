@@ -1,0 +1,261 @@
+//! Whose artifacts are taken into the store, `[trust]` in the configuration. It is decided when artifacts are pulled: the
+//! hook and the wrapper never read this, so that an error in it breaks no check.
+
+use std::path::{Path, PathBuf};
+
+use crate::spec::Problem;
+
+use super::load;
+use super::syntax::{self, At, Value};
+use super::value::{Entry, Read, missing, unknown};
+use super::waiver::pattern;
+use super::{Image, ImagePattern};
+
+/// The rules of all files; a rule in a later file replaces one with the same pattern.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// In the order in which they were read.
+    pub rules: Vec<TrustRule>,
+}
+
+/// What is demanded of the artifacts of some repositories.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustRule {
+    /// The repositories.
+    pub pattern: ImagePattern,
+    /// What is demanded.
+    pub require: Require,
+    /// Files with public keys (PEM), of which one has to fit.
+    pub keys: Vec<PathBuf>,
+    /// A program, and its arguments, that verifies what we do not verify ourselves.
+    pub verifier: Option<Vec<String>>,
+    /// File and line.
+    pub from: String,
+}
+
+/// What is demanded of an artifact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Require {
+    /// Nothing.
+    None,
+    /// A signature that one of the keys, or the external verifier, accepts.
+    Signature,
+}
+
+impl Trust {
+    /// The rule for a repository, such as `docker.io/acme/upf`; `None` if nothing is said of it.
+    ///
+    /// The most specific pattern wins: the one with the longest text before its first wildcard, then the one with the
+    /// most characters that are no wildcards.
+    pub fn rule_for(&self, repository: &str) -> Option<&TrustRule> {
+        let image = Image { names: vec![repository.to_owned()], digests: Vec::new() };
+        let fitting = self.rules.iter().filter(|it| it.pattern.matches(&image));
+        fitting.max_by_key(|it| it.pattern.specificity())
+    }
+
+    /// Reads the rules of the configuration and its drop-ins.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with them, and what could not be read: whoever pulls must not go on with fewer rules than there
+    /// are.
+    pub fn load(path: &Path) -> Result<Self, Vec<String>> {
+        let mut trust = Self::default();
+        let mut problems = Vec::new();
+        for (path, text) in load::texts(path).map_err(|err| vec![format!("{err:#}")])? {
+            let said = trust.overlay(&text, &path.display().to_string());
+            problems.extend(said.iter().map(|it| format!("{}:{it}", path.display())));
+        }
+        if problems.is_empty() { Ok(trust) } else { Err(problems) }
+    }
+
+    /// Takes over what a file says, and tells all that is wrong with it.
+    pub fn overlay(&mut self, text: &str, file: &str) -> Vec<Problem> {
+        const NEEDED: &str = "a table of repositories, such as [trust.\"docker.io/acme/*\"]";
+        let (table, mut problems) = syntax::parse(text);
+        let Some((_, value)) = table.into_iter().find(|(key, _)| key.value == "trust") else {
+            return problems;
+        };
+        match (Entry { key: "trust", value }).table(NEEDED) {
+            Ok(rules) => {
+                for (key, value) in rules {
+                    self.take(key, value, file, &mut problems);
+                }
+            }
+            Err(problem) => problems.push(problem),
+        }
+        problems
+    }
+
+    fn take(&mut self, key: At<String>, value: At<Value>, file: &str, problems: &mut Vec<Problem>) {
+        match rule(key, value, file) {
+            Ok(rule) => {
+                self.rules.retain(|it| it.pattern.text() != rule.pattern.text());
+                self.rules.push(rule);
+            }
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+}
+
+const KEYS: [&str; 3] = ["require", "keys", "verifier"];
+
+fn rule(key: At<String>, value: At<Value>, file: &str) -> Result<TrustRule, Vec<Problem>> {
+    let at = key.at;
+    let from = format!("{file}:{}", at.line);
+    let pattern = repository(key).map_err(|it| vec![it])?;
+    let name = format!("trust.{:?}", pattern.text());
+    let table = (Entry { key: &name, value }).table("a table").map_err(|it| vec![it])?;
+    let mut rule = TrustRule { pattern, require: Require::None, keys: Vec::new(), verifier: None, from };
+    let mut problems = Vec::new();
+    let says_what = table.iter().any(|(it, _)| it.value == "require");
+    for (key, value) in table {
+        problems.extend(rule.take(&key, value).err());
+    }
+    if !says_what {
+        problems.push(missing(at, &name, "require", "\"none\" or \"signature\""));
+    }
+    if problems.is_empty() && rule.require == Require::Signature && !rule.can_verify() {
+        problems.push(missing(at, &name, "keys", "files with public keys; or verifier, a program"));
+    }
+    if problems.is_empty() { Ok(rule) } else { Err(problems) }
+}
+
+/// A rule of trust is for all tags: whoever may push may also move them.
+fn repository(key: At<String>) -> Read<ImagePattern> {
+    let at = key.at;
+    let pattern = pattern("trust", key)?;
+    if pattern.is_repository() {
+        return Ok(pattern);
+    }
+    let message = format!(
+        "trust: the pattern {:?} names a tag or digest, has to be one of repositories",
+        pattern.text()
+    );
+    Err(Problem { at, message })
+}
+
+impl TrustRule {
+    fn can_verify(&self) -> bool {
+        !self.keys.is_empty() || self.verifier.is_some()
+    }
+
+    fn take(&mut self, key: &At<String>, value: At<Value>) -> Read<()> {
+        let entry = Entry { key: &key.value, value };
+        match key.value.as_str() {
+            "require" => {
+                self.require = entry.choice(&[("none", Require::None), ("signature", Require::Signature)])?;
+            }
+            "keys" => self.keys = entry.texts()?.into_iter().map(absolute).collect::<Result<_, _>>()?,
+            "verifier" => self.verifier = Some(command(entry)?),
+            _ => return Err(unknown(key.at, &key.value, &KEYS)),
+        }
+        Ok(())
+    }
+}
+
+fn absolute(text: At<String>) -> Read<PathBuf> {
+    let At { at, value } = text;
+    Entry { key: "an item of keys", value: At { at, value: Value::Text(value) } }.path()
+}
+
+/// The program by its whole path: nothing is looked for in `PATH` on behalf of a configuration.
+fn command(entry: Entry<'_>) -> Read<Vec<String>> {
+    const NEEDED: &str =
+        "a list that starts with a program's absolute path, such as [\"/usr/bin/cosign\", \"verify\"]";
+    let at = entry.value.at;
+    let words: Vec<_> = entry.texts()?.into_iter().map(|it| it.value).collect();
+    match words.first() {
+        Some(program) if program.starts_with('/') => Ok(words),
+        _ => Err(Problem { at, message: format!("verifier has to be {NEEDED}") }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trust(text: &str) -> Trust {
+        let mut trust = Trust::default();
+        assert_eq!(trust.overlay(text, "config.toml"), []);
+        trust
+    }
+
+    #[test]
+    fn rules_say_what_is_demanded_of_which_repositories() {
+        let trust = trust(
+            "mode = \"audit\"\n[trust.\"docker.io/acme/*\"]\nrequire = \"signature\"\nkeys = [\"/k.pub\"]\n\
+             verifier = [\"/usr/bin/cosign\", \"verify\"]\n[trust.\"*\"]\nrequire = \"none\"\n",
+        );
+        let expected = TrustRule {
+            pattern: ImagePattern::parse("docker.io/acme/*").expect("a pattern"),
+            require: Require::Signature,
+            keys: vec![PathBuf::from("/k.pub")],
+            verifier: Some(vec!["/usr/bin/cosign".to_owned(), "verify".to_owned()]),
+            from: "config.toml:2".to_owned(),
+        };
+        assert_eq!(trust.rule_for("docker.io/acme/upf"), Some(&expected));
+        assert_eq!(trust.rule_for("quay.io/acme/upf").map(|it| it.require), Some(Require::None));
+        assert_eq!(Trust::default().rule_for("quay.io/acme/upf"), None);
+    }
+
+    #[test]
+    fn the_most_specific_pattern_wins() {
+        let rule = |it: &str| format!("[trust.\"{it}\"]\nrequire = \"none\"\n");
+        let all =
+            ["*", "*/upf", "docker.io/*", "docker.io/acme/*", "docker.io/acme/*f", "docker.io/acme/upf"];
+        let trust = trust(&all.map(rule).concat());
+        let check = |repository: &str, expected: &str| {
+            let found = trust.rule_for(repository).map(|it| it.pattern.text());
+            assert_eq!(found, Some(expected), "{repository}");
+        };
+        check("docker.io/acme/upf", "docker.io/acme/upf");
+        check("acme/upf", "docker.io/acme/upf");
+        check("docker.io/acme/smf", "docker.io/acme/*f");
+        check("docker.io/acme/x", "docker.io/acme/*");
+        check("docker.io/x/y", "docker.io/*");
+        check("quay.io/x/upf", "*/upf");
+        check("quay.io/x/y", "*");
+    }
+
+    #[test]
+    fn a_later_file_replaces_the_rule_with_the_same_pattern() {
+        let mut trust = trust("[trust.x]\nrequire = \"none\"");
+        assert_eq!(trust.overlay("[trust.x]\nrequire = \"signature\"\nkeys = [\"/k\"]", "b.toml"), []);
+        let from: Vec<_> = trust.rules.iter().map(|it| it.from.as_str()).collect();
+        assert_eq!(from, ["b.toml:1"]);
+    }
+
+    fn check(text: &str, expected: &[&str]) {
+        let problems = Trust::default().overlay(text, "config.toml");
+        assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), expected, "{text:?}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_rule_is_said_with_its_place() {
+        check(
+            "trust = 1",
+            &["1:9: trust is 1, has to be a table of repositories, such as [trust.\"docker.io/acme/*\"]"],
+        );
+        check("[trust.x]", &["1:8: trust.\"x\" needs require: \"none\" or \"signature\""]);
+        check("[trust]\nx = 1", &["2:5: trust.\"x\" is 1, has to be a table"]);
+        check(
+            "[trust.x]\nrequire = \"signature\"",
+            &["1:8: trust.\"x\" needs keys: files with public keys; or verifier, a program"],
+        );
+        check(
+            "[trust.\"x:1\"]\nrequire = \"none\"",
+            &["1:8: trust: the pattern \"x:1\" names a tag or digest, has to be one of repositories"],
+        );
+        check(
+            "[trust.x]\nrequire = \"some\"\nkeys = [\"k.pub\"]\nverifier = [\"cosign\"]\nkey = 1",
+            &[
+                "5:1: there is no key key; did you mean keys?",
+                "3:9: an item of keys is \"k.pub\", has to be an absolute path in quotes",
+                "2:11: require is \"some\", has to be \"none\" or \"signature\"",
+                "4:12: verifier has to be a list that starts with a program's absolute path, such as \
+                 [\"/usr/bin/cosign\", \"verify\"]",
+            ],
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! Exceptions that the administrator granted: for which rules of which images, why, and until when. Never applies one.
+
+use crate::moment::{self, Moment};
+use crate::spec::{Place, Problem};
+
+use super::syntax::{At, Table, Value};
+use super::value::{Entry, Read, missing, unknown};
+use super::{Glob, Image, ImagePattern};
+
+/// An exception, `[[waiver]]` in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    /// The names of the rules; every name if there is none.
+    pub rule: Option<Glob>,
+    /// The one code that a rule may fail with; every code if there is none.
+    pub code: Option<String>,
+    /// The images.
+    pub image: ImagePattern,
+    /// Why it was granted.
+    pub reason: String,
+    /// Until when.
+    pub expires: Expiry,
+    /// Where it was granted: file and line, or the annotation.
+    pub from: String,
+}
+
+/// Until when an exception holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expiry {
+    /// For good, as the administrator said in so many words.
+    Never,
+    /// Until this moment.
+    At {
+        /// The first moment at which it does not hold any more.
+        end: Moment,
+        /// As it was written.
+        text: String,
+    },
+}
+
+impl Waiver {
+    /// Whether it is for this rule of this image, if it fails with nothing but these codes.
+    pub fn covers<'a>(&self, rule: &str, codes: impl IntoIterator<Item = &'a str>, image: &Image) -> bool {
+        self.concerns(rule, codes) && self.image.matches(image)
+    }
+
+    /// As [`Self::covers`], whatever the image.
+    pub fn concerns<'a>(&self, rule: &str, codes: impl IntoIterator<Item = &'a str>) -> bool {
+        self.rule.as_ref().is_none_or(|it| it.matches(rule))
+            && self.code.as_ref().is_none_or(|code| codes.into_iter().all(|it| it == code))
+    }
+
+    /// Whether it holds no more.
+    pub fn is_over(&self, now: impl FnOnce() -> Moment) -> bool {
+        match &self.expires {
+            Expiry::Never => false,
+            Expiry::At { end, .. } => *end <= now(),
+        }
+    }
+
+    /// When it ends, in words.
+    pub fn until(&self) -> String {
+        match &self.expires {
+            Expiry::Never => "without end".to_owned(),
+            Expiry::At { text, .. } => format!("until {text}"),
+        }
+    }
+}
+
+const KEYS: [&str; 5] = ["rule", "code", "image", "reason", "expires"];
+
+/// Reads the waivers of a file, and all that is wrong with them.
+pub(super) fn read(value: At<Value>, file: &str) -> (Vec<Waiver>, Vec<Problem>) {
+    const NEEDED: &str = "a list of tables, each under a line [[waiver]]";
+    let (mut waivers, mut problems) = (Vec::new(), Vec::new());
+    let Value::List(list) = value.value else {
+        return (waivers, vec![Entry { key: "waiver", value }.wrong(NEEDED)]);
+    };
+    for value in list {
+        let at = value.at;
+        match (Entry { key: "waiver", value }).table(NEEDED) {
+            Ok(table) => waivers.extend(one(at, table, file, &mut problems)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (waivers, problems)
+}
+
+/// What a waiver says, as far as it could be read.
+#[derive(Default)]
+struct Draft {
+    rule: Option<Glob>,
+    code: Option<String>,
+    image: Option<ImagePattern>,
+    reason: Option<String>,
+    expires: Option<Expiry>,
+}
+
+fn one(at: Place, table: Table, file: &str, problems: &mut Vec<Problem>) -> Option<Waiver> {
+    let before = problems.len();
+    let lacking = lacks(at, &table);
+    let mut draft = Draft::default();
+    for (key, value) in table {
+        problems.extend(draft.take(&key, value).err());
+    }
+    problems.extend(lacking);
+    if problems.len() > before {
+        return None;
+    }
+    let Draft { rule, code, image, reason, expires } = draft;
+    let from = format!("{file}:{}", at.line);
+    Some(Waiver { rule, code, image: image?, reason: reason?, expires: expires?, from })
+}
+
+fn lacks(at: Place, table: &Table) -> Vec<Problem> {
+    let lacks = |key: &str| !table.iter().any(|(it, _)| it.value == key);
+    let mut problems = Vec::new();
+    if lacks("rule") && lacks("code") {
+        let meaning = "the name of a rule, * for all; or code, such as code = \"module-not-loaded\"";
+        problems.push(missing(at, "a waiver", "rule", meaning));
+    }
+    let needed = [
+        ("image", "a pattern of images, \"*\" for all"),
+        ("reason", "why it was granted, for whoever meets it later"),
+        ("expires", "a date such as \"2031-12-31\", or \"never\""),
+    ];
+    let absent = needed.into_iter().filter(|(key, _)| lacks(key));
+    problems.extend(absent.map(|(key, meaning)| missing(at, "a waiver", key, meaning)));
+    problems
+}
+
+impl Draft {
+    fn take(&mut self, key: &At<String>, value: At<Value>) -> Read<()> {
+        let entry = Entry { key: &key.value, value };
+        match key.value.as_str() {
+            "rule" => self.rule = Some(Glob::new(&entry.text()?.value)),
+            "code" => self.code = Some(entry.text()?.value),
+            "image" => self.image = Some(pattern("image", entry.text()?)?),
+            "reason" => self.reason = Some(entry.text()?.value),
+            "expires" => self.expires = Some(expiry(entry)?),
+            _ => return Err(unknown(key.at, &key.value, &KEYS)),
+        }
+        Ok(())
+    }
+}
+
+/// An image pattern at a place.
+pub(super) fn pattern(key: &str, text: At<String>) -> Read<ImagePattern> {
+    let At { at, value } = text;
+    ImagePattern::parse(&value)
+        .map_err(|err| Problem { at, message: format!("{key}: the pattern {value:?} {err}") })
+}
+
+fn expiry(entry: Entry<'_>) -> Read<Expiry> {
+    const NEEDED: &str =
+        "a date such as \"2031-12-31\", a moment such as \"2031-12-31T12:00:00Z\", or \"never\"";
+    let (Value::Text(text) | Value::Moment(text)) = &entry.value.value else {
+        return Err(entry.wrong(NEEDED));
+    };
+    if text == "never" {
+        return Ok(Expiry::Never);
+    }
+    match moment::end(text) {
+        Some(end) => Ok(Expiry::At { end, text: text.clone() }),
+        None => Err(entry.wrong(NEEDED)),
+    }
+}
