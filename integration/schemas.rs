@@ -57,8 +57,10 @@ fn report() -> Value {
     let set = json!({"tag": "", "weight": 0, "description": "", "outcome": "unmet", "rules": [rule]});
     let spec = json!({"source": "file", "file": "spec.yaml", "outcome": "unmet", "sets": [set]});
     let reason = json!({"code": "module-not-loaded", "message": "kernel module gtp5g is not loaded"});
+    let waiver = json!({"rule": "gtp5g", "code": "module-not-loaded", "message": "kernel module gtp5g is not loaded",
+        "reason": "lab", "image": "*", "expires": "2031-12-31", "from": "config.toml:1"});
     json!({"schema": "oci-compat.report/v1", "verdict": "incompatible", "subject": {}, "reasons": [reason],
-        "specs": [spec]})
+        "waivers": [waiver], "specs": [spec]})
 }
 
 fn facts() -> Value {
@@ -116,6 +118,8 @@ fn a_report_that_is_not_as_its_schema_says_is_refused() {
     refuse("/verdict", json!("maybe"));
     refuse("/action", json!("kill"));
     refuse("/notes", json!([]));
+    refuse("/waivers", json!([]));
+    refuse("/specs/0/sets/0/rules/0/waived", json!(false));
     refuse("/subject/digest", json!("sha256:1"));
     refuse("/reasons/0/code", json!("met"));
     refuse("/specs/0/file", Value::Null);
@@ -154,7 +158,8 @@ fn every_field_that_is_always_there_is_required() {
             |place: &&String| schema.complaint(&with(document.clone(), place, Value::Null)).is_empty();
         assert_eq!(places.iter().filter(missed).collect::<Vec<_>>(), optional);
     };
-    check(&Schema::report(), &report(), &["/specs/0/sets/0/rules/0/findings/0/hint"]);
+    let hint = "/specs/0/sets/0/rules/0/findings/0/hint";
+    check(&Schema::report(), &report(), &[hint, "/waivers", "/waivers/0/expires"]);
     let by_name = [
         "/absent/kernel.kvm",
         "/attributes/kernel.version",

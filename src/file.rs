@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
-use nix::sys::stat::{self, Mode, SFlag};
+use nix::sys::stat::{self, FileStat, Mode, SFlag};
+use nix::unistd::geteuid;
 
 /// Reads a whole file of at most `limit` bytes; `None` if it is not there.
 ///
@@ -15,6 +16,50 @@ use nix::sys::stat::{self, Mode, SFlag};
 ///
 /// For everything else: what is wrong with which file, without the phrases that engines treat specially.
 pub fn read(path: &Path, limit: usize) -> anyhow::Result<Option<Vec<u8>>> {
+    let Some((file, _)) = open(path)? else { return Ok(None) };
+    read_all(file, limit).with_context(|| format!("reading {}", path.display())).map(Some)
+}
+
+/// As [`read`], a file that only root and this user can write.
+///
+/// # Errors
+///
+/// As [`read`], and if others could have written it.
+pub fn read_trusted(path: &Path, limit: usize) -> anyhow::Result<Option<Vec<u8>>> {
+    let Some((file, found)) = open(path)? else { return Ok(None) };
+    trust(path, &found)?;
+    read_all(file, limit).with_context(|| format!("reading {}", path.display())).map(Some)
+}
+
+/// Whether a folder is there, one that only root and this user can write.
+///
+/// # Errors
+///
+/// If others can write it, or if it cannot be looked at.
+pub fn is_trusted_folder(path: &Path) -> anyhow::Result<bool> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let told = |errno| anyhow!("{} {}", path.display(), explain(errno));
+    match fcntl::open(path, flags, Mode::empty()) {
+        Ok(fd) => trust(path, &stat::fstat(&fd).map_err(told)?).map(|()| true),
+        Err(Errno::ENOENT) => Ok(false),
+        Err(errno) => Err(told(errno)),
+    }
+}
+
+fn trust(path: &Path, found: &FileStat) -> anyhow::Result<()> {
+    const OTHERS_WRITE: u32 = 0o022;
+    let (name, owner) = (path.display(), found.st_uid);
+    if owner != 0 && owner != geteuid().as_raw() {
+        bail!("{name} belongs to user {owner}, must belong to root: chown root {name}");
+    }
+    if found.st_mode & OTHERS_WRITE != 0 {
+        let mode = found.st_mode & 0o7777;
+        bail!("{name} has mode {mode:04o}, only its owner may write to it: chmod go-w {name}");
+    }
+    Ok(())
+}
+
+fn open(path: &Path) -> anyhow::Result<Option<(File, FileStat)>> {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let file = match fcntl::open(path, flags, Mode::empty()) {
@@ -26,7 +71,7 @@ pub fn read(path: &Path, limit: usize) -> anyhow::Result<Option<Vec<u8>>> {
     if SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
         bail!("{} is not a regular file", path.display());
     }
-    read_all(file, limit).with_context(|| format!("reading {}", path.display())).map(Some)
+    Ok(Some((file, found)))
 }
 
 /// Where a symbolic link leads, as it is written; `None` if there is no such link, or it cannot be read.
@@ -150,6 +195,39 @@ mod tests {
         check("folder", Err("DIR/folder is not a regular file"));
         check("fifo", Err("DIR/fifo is not a regular file"));
         check("loop", Err("DIR/loop is a symbolic link, or a loop of them"));
+    }
+
+    #[test]
+    fn what_others_can_write_is_not_trusted() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("file");
+        fs::write(&path, "1234").expect("writing a fixture");
+        let check = |path: &Path,
+                     mode: u32,
+                     read: &dyn Fn(&Path) -> anyhow::Result<String>,
+                     expected: Result<&str, &str>| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("changing a fixture");
+            let told =
+                read(path).map_err(|err| format!("{err:#}").replace(&path.display().to_string(), "IT"));
+            assert_eq!(told, expected.map(str::to_owned).map_err(str::to_owned), "{mode:o}");
+        };
+        let file = |path: &Path| read_trusted(path, 4).map(|it| format!("{it:?}"));
+        check(&path, 0o644, &file, Ok("Some([49, 50, 51, 52])"));
+        check(&path, 0o664, &file, Err("IT has mode 0664, only its owner may write to it: chmod go-w IT"));
+        check(&path, 0o602, &file, Err("IT has mode 0602, only its owner may write to it: chmod go-w IT"));
+        assert_eq!(file(&folder.path().join("gone")).ok().as_deref(), Some("None"));
+        let is_there = |path: &Path| is_trusted_folder(path).map(|it| it.to_string());
+        check(folder.path(), 0o755, &is_there, Ok("true"));
+        check(
+            folder.path(),
+            0o775,
+            &is_there,
+            Err("IT has mode 0775, only its owner may write to it: chmod go-w IT"),
+        );
+        check(&path, 0o644, &is_there, Err("IT is not a folder"));
+        assert_eq!(is_there(&folder.path().join("gone")).ok().as_deref(), Some("false"));
     }
 
     #[test]

@@ -76,6 +76,25 @@ pub struct Bundle {
     /// `io.kubernetes.cri-o.ImageRepoDigests`: names with digests, with commas between them. A CRI-O that does not know
     /// this annotation hands on a pod's own.
     pub crio_digests: Option<String>,
+    /// What the container wishes of the check.
+    pub wishes: Wishes,
+}
+
+/// What a container wishes of its check, as its annotations say: `org.oci-compat.mode`, and so on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// `enforce` or `audit`.
+    pub mode: Option<String>,
+    /// `refuse` or `start`, for hosts that lack something.
+    pub incompatible: Option<String>,
+    /// For hosts that could not be asked.
+    pub undecided: Option<String>,
+    /// For specs that cannot be read.
+    pub malformed: Option<String>,
+    /// For failures of ours.
+    pub trouble: Option<String>,
+    /// Names of rules that are not to count, with commas between them.
+    pub waive: Option<String>,
 }
 
 impl Bundle {
@@ -115,6 +134,14 @@ impl Bundle {
             crio_digests: annotations.crio_digests,
             sandbox,
             config: bytes,
+            wishes: Wishes {
+                mode: annotations.mode,
+                incompatible: annotations.incompatible,
+                undecided: annotations.undecided,
+                malformed: annotations.malformed,
+                trouble: annotations.trouble,
+                waive: annotations.waive,
+            },
         })
     }
 
@@ -163,6 +190,18 @@ struct Annotations {
     crio_image_name: Option<String>,
     #[serde(rename = "io.kubernetes.cri-o.ImageRepoDigests")]
     crio_digests: Option<String>,
+    #[serde(rename = "org.oci-compat.mode")]
+    mode: Option<String>,
+    #[serde(rename = "org.oci-compat.incompatible")]
+    incompatible: Option<String>,
+    #[serde(rename = "org.oci-compat.undecided")]
+    undecided: Option<String>,
+    #[serde(rename = "org.oci-compat.malformed")]
+    malformed: Option<String>,
+    #[serde(rename = "org.oci-compat.trouble")]
+    trouble: Option<String>,
+    #[serde(rename = "org.oci-compat.waive")]
+    waive: Option<String>,
 }
 
 impl Annotations {
@@ -269,11 +308,22 @@ mod tests {
             assert_eq!(bundle(text), Ok(Bundle::default()), "{text}");
         }
         let text = r#"{"annotations": {"org.oci-compat.spec": "{}", "x": "y", "org.oci-compat.artifact": "sha256:1",
-                       "org.oci-compat.image": ""}}"#;
+                       "org.oci-compat.image": "", "org.oci-compat.mode": "a", "org.oci-compat.incompatible": "b",
+                       "org.oci-compat.undecided": "c", "org.oci-compat.malformed": "d", "org.oci-compat.trouble": "e",
+                       "org.oci-compat.waive": "f"}}"#;
+        let some = |it: &str| Some(it.to_owned());
         let expected = Bundle {
             inline: Some("{}".to_owned()),
             artifact: Some("sha256:1".to_owned()),
             image: Some(String::new()),
+            wishes: Wishes {
+                mode: some("a"),
+                incompatible: some("b"),
+                undecided: some("c"),
+                malformed: some("d"),
+                trouble: some("e"),
+                waive: some("f"),
+            },
             ..Bundle::default()
         };
         assert_eq!(bundle(text), Ok(expected));

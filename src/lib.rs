@@ -20,6 +20,7 @@ pub mod verdict;
 pub mod policy;
 pub mod report;
 pub mod check;
+pub mod waive;
 pub mod requirements;
 pub mod reports;
 pub mod signals;

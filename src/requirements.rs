@@ -1,6 +1,7 @@
 //! Collects what is demanded of a bundle's host, from every place where that is said. No network, and no file that an
 //! annotation names.
 
+mod administrator;
 #[cfg(test)]
 mod tests;
 
@@ -10,10 +11,12 @@ use crate::artifact::{Artifact, Digest, Payload, Store, Trouble};
 use crate::check::Requirement;
 use crate::host;
 use crate::identity::{self, Need, Places, Unknown};
-use crate::input::Bundle;
-use crate::policy::Policy;
+use crate::input::{Bundle, Wishes};
+use crate::policy::{Heeded, Image, Policy};
 use crate::report::{Origin, Subject};
 use crate::spec::{self, Malformed, Spec, compiled};
+
+use administrator::OwnFile;
 
 /// Where the store is unless another folder is named.
 pub const STORE: &str = "/var/lib/oci-compat/store";
@@ -23,6 +26,10 @@ pub const STORE: &str = "/var/lib/oci-compat/store";
 pub struct Collected {
     /// What is checked.
     pub subject: Subject,
+    /// What its image is called, if anybody had to know.
+    pub image: Image,
+    /// What the container's annotations made of the policy; none if they wish nothing.
+    pub policy: Option<Policy>,
     /// All of them have to hold.
     pub requirements: Vec<Requirement>,
     /// The bundle, which rules may ask what it gives the container.
@@ -33,7 +40,7 @@ pub struct Collected {
     pub notes: Vec<String>,
 }
 
-/// Collects the requirements of a bundle: inline, referenced, and attached to its image.
+/// Collects the requirements of a bundle: inline, referenced, attached to its image, and those of the administrator.
 pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy) -> Collected {
     let mut collected = Collected::default();
     collected.subject.bundle = Some(folder.display().to_string());
@@ -47,34 +54,87 @@ pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy) -> Collected {
     if bundle.is_sandbox(folder) {
         return collected;
     }
-    if let Some(text) = &bundle.inline {
-        collected
-            .requirements
-            .push(Requirement { origin: Origin::Inline, spec: spec::parse(text.as_bytes()) });
-    }
     let mut shelf = Shelf { folder: store.to_owned(), store: None };
-    if let Some(text) = &bundle.artifact {
-        let added = digest("annotation org.oci-compat.artifact", text)
-            .and_then(|it| shelf.referenced(&it, &mut collected));
-        collected.note_trouble(added);
-    }
-    let attached = shelf.attached(folder, &bundle, policy, &mut collected);
+    collected.add_said(&bundle, &mut shelf);
+    let mut who = Who { folder, bundle: &bundle, policy, digests: None };
+    let attached = shelf.attached(&mut who, &mut collected);
     collected.note_trouble(attached);
+    collected.add_own(policy, &mut |collected| drop(who.digests(collected)));
+    if !collected.is_empty() {
+        if policy.asks_for_image(&bundle.wishes) {
+            who.digests(&mut collected);
+        }
+        collected.heed(&bundle.wishes, policy);
+    }
     collected.bundle = Some(host::Bundle::new(std::mem::take(&mut bundle.config)));
     collected
 }
 
-/// Collects the requirements that the store has for an image.
-pub fn of_image(image: &Digest, store: &Path) -> Collected {
+/// Collects the requirements that the store, and the administrator, have for an image; `name` is what it is called.
+pub fn of_image(image: &Digest, name: Option<&str>, store: &Path, policy: &Policy) -> Collected {
     let mut collected = Collected::default();
     collected.subject.digest = Some(image.to_string());
+    collected.subject.image = name.map(str::to_owned);
+    let names = name.map(str::to_owned).into_iter().collect();
+    collected.image = Image { names, digests: vec![image.to_string()] };
     let mut shelf = Shelf { folder: store.to_owned(), store: None };
     let added = shelf.of_subject(image, &mut collected);
     collected.note_trouble(added);
+    collected.add_own(policy, &mut |_| {});
     collected
 }
 
 impl Collected {
+    /// Whether nothing is demanded, and nothing went wrong.
+    pub fn is_empty(&self) -> bool {
+        self.requirements.is_empty() && self.troubles.is_empty()
+    }
+
+    /// Adds what the bundle's annotations say, or refer to.
+    fn add_said(&mut self, bundle: &Bundle, shelf: &mut Shelf) {
+        if let Some(text) = &bundle.inline {
+            let spec = spec::parse(text.as_bytes());
+            self.requirements.push(Requirement { origin: Origin::Inline, spec });
+        }
+        if let Some(text) = &bundle.artifact {
+            let digest = digest("annotation org.oci-compat.artifact", text);
+            let added = digest.and_then(|it| shelf.referenced(&it, self));
+            self.note_trouble(added);
+        }
+    }
+
+    /// Adds what the administrator demands for this image; which one it is, is asked only if that matters.
+    fn add_own(&mut self, policy: &Policy, identify: &mut dyn FnMut(&mut Self)) {
+        let Some(folder) = &policy.requirements else { return };
+        let (files, troubles) = administrator::files(folder);
+        self.troubles.extend(troubles);
+        if files.iter().flat_map(OwnFile::images).any(|it| !it.is_any()) {
+            identify(self);
+        }
+        let is_unknown = self.image == Image::default();
+        for file in files {
+            if file.is_for(&self.image) {
+                match file.requirement() {
+                    Ok(requirement) => self.requirements.push(requirement),
+                    Err(trouble) => self.troubles.push(trouble),
+                }
+            } else if is_unknown {
+                let name = file.name();
+                self.notes
+                    .push(format!("requirements {name} do not count: which image this is, is not known"));
+            }
+        }
+    }
+
+    fn heed(&mut self, wishes: &Wishes, policy: &Policy) {
+        if *wishes != Wishes::default() {
+            let Heeded { policy, notes, troubles } = policy.heed(wishes, &self.image);
+            self.policy = Some(policy);
+            self.notes.extend(notes);
+            self.troubles.extend(troubles);
+        }
+    }
+
     /// The same trouble is met by everybody who asks the same store: it is told once.
     fn note_trouble(&mut self, came: Result<(), String>) {
         self.troubles.extend(came.err().filter(|it| !self.troubles.contains(it)));
@@ -84,7 +144,7 @@ impl Collected {
     fn has(&self, artifact: &str) -> bool {
         self.requirements.iter().any(|it| match &it.origin {
             Origin::Referenced(digest) | Origin::Attached(digest) => digest == artifact,
-            Origin::Inline | Origin::File(_) => false,
+            Origin::Inline | Origin::Administrator(_) | Origin::File(_) => false,
         })
     }
 }
@@ -120,19 +180,11 @@ impl Shelf {
     }
 
     /// An empty store has nothing for any image, so that nobody is asked which one it is.
-    fn attached(
-        &mut self,
-        folder: &Path,
-        bundle: &Bundle,
-        policy: &Policy,
-        collected: &mut Collected,
-    ) -> Result<(), String> {
+    fn attached(&mut self, who: &mut Who<'_>, collected: &mut Collected) -> Result<(), String> {
         if self.store()?.is_none_or(Store::is_empty) {
             return Ok(());
         }
-        let images = images(folder, bundle, policy, collected);
-        collected.subject.digest = images.last().map(Digest::to_string);
-        for image in &images {
+        for image in &who.digests(collected) {
             let added = self.of_subject(image, collected);
             collected.note_trouble(added);
         }
@@ -149,11 +201,33 @@ impl Shelf {
     }
 }
 
+/// Which image it is, asked at most once.
+struct Who<'a> {
+    folder: &'a Path,
+    bundle: &'a Bundle,
+    policy: &'a Policy,
+    digests: Option<Vec<Digest>>,
+}
+
+impl Who<'_> {
+    /// The image's digests, its manifest's last. What the image is called is noted in `collected`.
+    fn digests(&mut self, collected: &mut Collected) -> Vec<Digest> {
+        if let Some(digests) = &self.digests {
+            return digests.clone();
+        }
+        let digests = images(self.folder, self.bundle, self.policy, collected);
+        collected.subject.digest = digests.last().map(Digest::to_string);
+        collected.image.digests = digests.iter().map(Digest::to_string).collect();
+        self.digests.insert(digests).clone()
+    }
+}
+
 /// The image's digests, its manifest's last; what else is known of it goes into the subject.
 fn images(folder: &Path, bundle: &Bundle, policy: &Policy, collected: &mut Collected) -> Vec<Digest> {
     let identity = identity::resolve(folder, bundle, Need::Digests, &Places::live());
     let mut digests = identity.digests.clone();
     collected.subject.image = identity.names.first().cloned();
+    collected.image.names = identity.names.clone();
     match &bundle.image {
         Some(text) if policy.image_annotation => {
             let said = digest("annotation org.oci-compat.image", text).map(|it| {

@@ -52,7 +52,7 @@ fn a_start_without_requirements_reads_its_input_and_nothing_else() {
     let Some(calls) = trace(&hook, &bundle) else { return };
     let opened: Vec<_> = calls.iter().filter(|it| it.starts_with("open")).map(|it| path_of(it)).collect();
     let config = bundle.path().join("config.json").display().to_string();
-    let expected = ["config.toml.d", "config.toml", &config, "store"];
+    let expected = ["config.toml.d", "config.toml", &config, "store", "requirements.d"];
     assert_eq!(opened.len(), expected.len(), "{opened:?}");
     assert!(opened.iter().zip(expected).all(|(opened, expected)| opened.ends_with(expected)), "{opened:?}");
 }

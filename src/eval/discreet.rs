@@ -21,6 +21,14 @@ impl Judgement<'_> {
 }
 
 impl JudgedRule<'_> {
+    /// The same rule, with values hidden that only root may see.
+    #[must_use]
+    pub fn discreet(&self) -> Self {
+        let mut rule = self.clone();
+        rule.hide();
+        rule
+    }
+
     fn hide(&mut self) {
         // A template is expanded with the values that the rule matched, whatever they are.
         if let Some(error) = &mut self.template_error {

@@ -93,8 +93,10 @@ pub struct JudgedSet<'a> {
 pub struct JudgedRule<'a> {
     /// What was judged.
     pub rule: &'a Rule,
-    /// Met if all terms are, and an alternative if there are any.
+    /// Met if all terms are, and an alternative if there are any; or if the rule is waived.
     pub outcome: Outcome,
+    /// What the outcome would be if the rule was not waived; none if it is not.
+    pub waived: Option<Outcome>,
     /// Terms in the order of the rule, `matchFeatures` first, then each alternative of `matchAny`.
     pub terms: Vec<JudgedTerm<'a>>,
     /// Why its template could not be expanded, which leaves the rule unknown.
@@ -239,6 +241,24 @@ impl<'a> Judgement<'a> {
     }
 }
 
+impl<'a> Judgement<'a> {
+    /// Takes rules off the outcome: those that are not met, and for which `is_waived` says so.
+    pub fn waive(&mut self, mut is_waived: impl FnMut(&JudgedRule<'a>) -> bool) {
+        for set in &mut self.sets {
+            for rule in set.rules.iter_mut().filter(|it| it.outcome != Outcome::Met) {
+                if is_waived(rule) {
+                    rule.waived = Some(rule.outcome);
+                    rule.outcome = Outcome::Met;
+                }
+            }
+            set.outcome = Outcome::all(set.rules.iter().map(|it| it.outcome));
+        }
+        if !self.sets.is_empty() {
+            self.outcome = Outcome::any(self.sets.iter().map(|it| it.outcome));
+        }
+    }
+}
+
 impl<'a> JudgedSet<'a> {
     /// The terms that keep the set from fitting.
     pub fn decisive(&self) -> impl Iterator<Item = &JudgedTerm<'a>> {
@@ -293,8 +313,11 @@ fn judge_rule<'a>(rule: &'a Rule, facts: &Facts, matched: &mut RuleMatched) -> J
     let any = if alternatives.is_empty() { Outcome::Met } else { Outcome::any(alternatives.iter().copied()) };
     let outcome = features.and(any);
     match matched.publish(rule, outcome, &alternatives, facts) {
-        Ok(()) => JudgedRule { rule, outcome, terms, template_error: None },
-        Err(error) => JudgedRule { rule, outcome: Outcome::Unknown, terms, template_error: Some(error) },
+        Ok(()) => JudgedRule { rule, outcome, waived: None, terms, template_error: None },
+        Err(error) => {
+            let (outcome, template_error) = (Outcome::Unknown, Some(error));
+            JudgedRule { rule, outcome, waived: None, terms, template_error }
+        }
     }
 }
 

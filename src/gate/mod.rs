@@ -18,6 +18,7 @@ use crate::report::{self, Report, Subject};
 use crate::reports;
 use crate::requirements::{self, Collected};
 use crate::verdict::Verdict;
+use crate::waive;
 
 pub use options::Options;
 
@@ -74,13 +75,9 @@ impl Setting<'_> {
 
 /// Decides on a container by what its bundle demands of this host.
 pub fn decide(container: &State, setting: &Setting<'_>) -> Decision {
-    let found = match setting.policy.mode {
-        Mode::Off => None,
+    let decision = match setting.policy.mode {
+        Mode::Off => Decision::go_on(),
         Mode::Enforce | Mode::Audit => examine(container, setting),
-    };
-    let decision = match found {
-        None => Decision::go_on(),
-        Some((report, situations)) => conclude(report, &situations, setting),
     };
     decision.complaining(setting)
 }
@@ -103,22 +100,26 @@ pub fn defect(panic: &PanicHookInfo<'_>) -> String {
     format!("oci-compat: warning: a defect{place}; please report it [trouble]\n")
 }
 
-/// The report, and every situation that the container is in, the gravest first; `None` if nothing is demanded.
-fn examine(container: &State, setting: &Setting<'_>) -> Option<(Report, Vec<Situation>)> {
+/// Under what the policy has become for this container.
+fn examine(container: &State, setting: &Setting<'_>) -> Decision {
     let mut collected = requirements::of_bundle(&container.bundle, &setting.options.store, setting.policy);
-    if collected.requirements.is_empty() && collected.troubles.is_empty() {
-        return None;
+    if collected.is_empty() {
+        return Decision::go_on();
     }
     collected.subject.container = some(&container.id);
-    Some(judge(collected, setting))
+    let heeded = collected.policy.take();
+    let setting = Setting { policy: heeded.as_ref().unwrap_or(setting.policy), ..*setting };
+    let (report, situations) = judge(collected, &setting);
+    conclude(report, &situations, &setting)
 }
 
 fn some(id: &str) -> Option<String> {
     Some(id).filter(|it| !it.is_empty()).map(str::to_owned)
 }
 
+/// The report, and every situation that the container is in, the gravest first.
 fn judge(collected: Collected, setting: &Setting<'_>) -> (Report, Vec<Situation>) {
-    let Collected { subject, requirements, bundle, mut troubles, notes } = collected;
+    let Collected { subject, image, requirements, bundle, mut troubles, mut notes, policy: _ } = collected;
     let tags = &setting.policy.tags;
     let facts = match Root::at(&setting.options.root) {
         Ok(root) => {
@@ -133,7 +134,9 @@ fn judge(collected: Collected, setting: &Setting<'_>) -> (Report, Vec<Situation>
             Facts::default()
         }
     };
-    let checked = check::judge(&requirements, tags, &facts);
+    let mut checked = check::judge(&requirements, tags, &facts);
+    let waived = waive::waive(&mut checked, &setting.policy.waivers, &image, &records::now);
+    notes.extend(waived.notes);
     let verdict = Verdict::of(checked.iter().filter_map(|it| it.result.as_ref().ok()).map(|it| it.outcome));
     let is_malformed = checked.iter().any(|it| it.result.is_err());
     let situations = [
@@ -142,8 +145,11 @@ fn judge(collected: Collected, setting: &Setting<'_>) -> (Report, Vec<Situation>
         (!troubles.is_empty()).then_some(Situation::Trouble),
         (verdict != Verdict::Incompatible).then_some(Situation::Judged(verdict)),
     ];
-    let is_fine = verdict == Verdict::Compatible && !is_malformed && troubles.is_empty();
-    let report = Report::new(subject, if is_fine { &[] } else { &checked }).with(&troubles, &notes);
+    let is_fine =
+        verdict == Verdict::Compatible && !is_malformed && troubles.is_empty() && waived.uses.is_empty();
+    let report = Report::new(subject, if is_fine { &[] } else { &checked });
+    let report = report.with(&troubles, &notes).waiving(waived.uses);
+    let report = if setting.policy.disclose { report.disclosed() } else { report };
     (report, situations.into_iter().flatten().collect())
 }
 
@@ -152,7 +158,8 @@ fn judge(collected: Collected, setting: &Setting<'_>) -> (Report, Vec<Situation>
 fn conclude(mut report: Report, situations: &[Situation], setting: &Setting<'_>) -> Decision {
     let policy = setting.policy;
     let gravest = situations.first().copied().unwrap_or(Situation::NoRequirements);
-    if matches!(gravest, Situation::NoRequirements | Situation::Judged(Verdict::Compatible)) {
+    let is_fine = matches!(gravest, Situation::NoRequirements | Situation::Judged(Verdict::Compatible));
+    if is_fine && report.waivers.is_empty() {
         return Decision::go_on();
     }
     let refused = situations.iter().copied().find(|it| policy.action(*it) == Action::Refuse);
@@ -184,12 +191,13 @@ fn keep(report: &Report, decided: &Decided<'_>, setting: &Setting<'_>) -> Vec<St
 
 fn targets(setting: &Setting<'_>) -> Targets {
     let Options { decisions, journal, syslog, .. } = setting.options;
-    let standard = Targets::default();
+    let log = &setting.policy.log;
     Targets {
-        decisions: decisions.clone().or(standard.decisions),
-        journal: Some(journal.clone()),
-        syslog: Some(syslog.clone()),
-        ..standard
+        decisions: decisions.clone().or_else(|| log.decisions.clone()),
+        max_bytes: log.max_bytes,
+        keep: log.keep,
+        journal: log.journal.then(|| journal.clone()),
+        syslog: log.syslog.then(|| syslog.clone()),
     }
 }
 
@@ -214,7 +222,10 @@ fn opening(situations: &[Situation], gravest: Situation, policy: &Policy) -> &'s
         (true, Mode::Audit | Mode::Off, _) => "warning: would be refused",
         (false, _, Situation::Judged(Verdict::Incompatible)) => "warning: started though incompatible",
         (false, _, Situation::Malformed | Situation::Trouble) => "warning: started unchecked",
-        (false, _, Situation::Judged(_) | Situation::NoRequirements) => "warning: started undecided",
+        (false, _, Situation::Judged(Verdict::Undecided)) => "warning: started undecided",
+        (false, _, Situation::Judged(Verdict::Compatible) | Situation::NoRequirements) => {
+            "warning: started by waiver"
+        }
     }
 }
 

@@ -85,7 +85,7 @@ fn unknown() -> String {
 }
 
 fn policy(text: &str) -> Policy {
-    let mut policy = Policy::default_policy();
+    let mut policy = Policy { requirements: None, ..Policy::default_policy() };
     assert_eq!(policy.overlay(text, "config.toml").problems, [], "{text:?}");
     policy
 }
@@ -335,4 +335,43 @@ fn nothing_is_looked_at_where_the_check_is_off() {
     let place = Place::new(Some("[]"));
     assert_eq!(place.decide(&off), (None, String::new()));
     assert_eq!(decide_blindly("", "no state", &setting(&place.options(), &off)).message, "");
+}
+
+fn waiver(rule: &str, expires: &str) -> String {
+    format!("[[waiver]]\nrule = \"{rule}\"\nimage = \"*\"\nreason = \"lab\"\nexpires = \"{expires}\"\n")
+}
+
+#[test]
+fn a_waived_container_starts_and_leaves_a_report() {
+    let place = Place::new(Some(&unmet()));
+    let said = "oci-compat: warning: started by waiver: kernel is 6.1.0-13-amd64, needs 6.8 or newer [kernel-version; \
+                oci-compat why c1]\n  rule r is waived without end at config.toml:1: lab\n";
+    assert_eq!(place.decide(&policy(&waiver("r", "never"))), (None, said.to_owned()));
+    let report = place.report().expect("a report");
+    let used: Vec<_> = report.waivers.iter().map(|it| (it.rule.as_str(), it.code.as_str())).collect();
+    assert_eq!((report.verdict.as_str(), report.action.as_deref()), ("compatible", Some("start")));
+    assert_eq!(used, [("r", "kernel-version")]);
+    let rule = &report.specs[0].sets[0].rules[0];
+    assert_eq!((rule.outcome.as_str(), rule.waived), ("unmet", true));
+}
+
+#[test]
+fn a_waiver_that_is_over_lets_nothing_start_and_that_is_told() {
+    let place = Place::new(Some(&unmet()));
+    let said = format!("oci-compat: refused: {TOO_OLD}");
+    assert_eq!(place.decide(&policy(&waiver("r", "2020-01-01"))), (INCOMPATIBLE, said));
+    let notes = place.report().map(|it| it.notes);
+    assert_eq!(
+        notes,
+        Some(vec!["the waiver at config.toml:1 is not used: it held until 2020-01-01: lab".to_owned()])
+    );
+}
+
+#[test]
+fn a_container_may_wish_to_be_checked_more_strictly() {
+    let place = Place::new(None);
+    let annotations =
+        serde_json::json!({"org.oci-compat.spec": unknown(), "org.oci-compat.undecided": "refuse"});
+    place.write("bundle/config.json", &serde_json::json!({"annotations": annotations}).to_string());
+    assert_eq!(place.decide(&policy("")), (UNDECIDED, format!("oci-compat: refused: {NO_PROBE}")));
 }

@@ -46,6 +46,11 @@ impl ImagePattern {
         Ok(Self { text: text.to_owned(), kind })
     }
 
+    /// The pattern of every container, also of one whose image is not known.
+    pub fn any() -> Self {
+        Self { text: "*".to_owned(), kind: Kind::Any }
+    }
+
     /// Whether the image is one of those.
     pub fn matches(&self, image: &Image) -> bool {
         match &self.kind {

@@ -8,6 +8,8 @@ mod log;
 mod waiver;
 mod document;
 mod load;
+mod wishes;
+pub mod own;
 pub mod trust;
 #[cfg(test)]
 mod tests;
@@ -23,6 +25,7 @@ pub use image::{Image, ImagePattern};
 pub use load::{load, toml_files};
 pub use log::Log;
 pub use waiver::{Expiry, Waiver};
+pub use wishes::Heeded;
 
 /// The configuration, unless another one is named; `config.toml.d/*.toml` beside it is read after it.
 pub const FILE: &str = "/etc/oci-compat/config.toml";

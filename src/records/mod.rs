@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::moment::{self, Moment};
-use crate::report::{Reason, Report, SpecReport, Subject, printable};
+use crate::report::{Reason, Report, SpecReport, Subject, WaiverReport, printable};
 use crate::signals;
 
 pub use file::{MAX_KEPT, rotated};
@@ -110,7 +110,7 @@ pub struct Record {
     pub subject: Subject,
     /// Why, the gravest first.
     pub reasons: Vec<Reason>,
-    /// What an operator should know besides.
+    /// The exceptions that were used, and what else an operator should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Who demanded something.
@@ -189,7 +189,9 @@ impl Record {
     /// The record of a decision on a container, bounded whatever the report holds.
     pub fn new(report: &Report, decided: &Decided<'_>) -> Self {
         let reasons: Vec<_> = report.reasons.iter().take(MAX_LISTED).map(shortened).collect();
-        let notes: Vec<_> = report.notes.iter().take(MAX_LISTED).map(|it| short(it)).collect();
+        let waived = report.waivers.iter().map(WaiverReport::sentence);
+        let notes = waived.chain(report.notes.iter().cloned());
+        let notes: Vec<_> = notes.take(MAX_LISTED).map(|it| short(&it)).collect();
         let specs: Vec<_> = report.specs.iter().take(MAX_LISTED).map(Demand::new).collect();
         let listed = reasons.len() + notes.len() + specs.len();
         let first_line = decided.message.lines().next().unwrap_or_default();
@@ -211,7 +213,8 @@ impl Record {
                 container: field(&subject.container),
                 bundle: field(&subject.bundle),
             },
-            omitted: report.reasons.len() + report.notes.len() + report.specs.len() - listed,
+            omitted: report.reasons.len() + report.waivers.len() + report.notes.len() + report.specs.len()
+                - listed,
             reasons,
             notes,
             specs,

@@ -24,7 +24,8 @@ pub(super) const POISON: [&str; 9] = [
 pub fn message(report: &Report, opening: &str) -> String {
     let others = report.reasons.iter().skip(1);
     let others = others.map(|it| line(&format!("  {} [{}]", discreet(it), it.code)));
-    whole(std::iter::once(first_line(report, opening)).chain(others))
+    let waived = report.waivers.iter().map(|it| line(&format!("  {}", it.sentence())));
+    whole(std::iter::once(first_line(report, opening)).chain(others).chain(waived))
 }
 
 /// A line on something besides the decision.
@@ -46,11 +47,12 @@ pub fn whole(lines: impl IntoIterator<Item = String>) -> String {
 }
 
 fn first_line(report: &Report, opening: &str) -> String {
-    let (text, code) = report.reasons.first().map_or(("", ""), |it| (discreet(it), it.code.as_str()));
-    let more = match report.reasons.len() {
-        0 | 1 => String::new(),
-        count => format!(", +{} more", count - 1),
+    let (text, code, count) = match (report.reasons.as_slice(), report.waivers.as_slice()) {
+        ([first, ..], _) => (discreet(first), first.code.as_str(), report.reasons.len()),
+        ([], [first, ..]) => (first.shown(), first.code.as_str(), report.waivers.len()),
+        ([], []) => ("", "", 0),
     };
+    let more = if count > 1 { format!(", +{} more", count - 1) } else { String::new() };
     let why = report
         .subject
         .container

@@ -7,6 +7,7 @@ use crate::verdict::Verdict;
 use super::printable;
 use super::{
     FindingReport, ProblemReport, Reason, Report, RuleReport, SCHEMA, SetReport, SpecReport, Subject,
+    WaiverReport,
 };
 
 /// A spec, where it comes from, and what came of it.
@@ -27,6 +28,8 @@ pub enum Origin {
     Referenced(String),
     /// The digest of an artifact whose subject is the image.
     Attached(String),
+    /// A file of the administrator's own requirements.
+    Administrator(String),
     /// A file that was named on the command line.
     File(String),
 }
@@ -37,6 +40,7 @@ impl Origin {
             Self::Inline => "inline",
             Self::Referenced(_) => "referenced",
             Self::Attached(_) => "attached",
+            Self::Administrator(_) => "administrator",
             Self::File(_) => "file",
         }
     }
@@ -46,6 +50,7 @@ impl Origin {
         match self {
             Self::Inline => "the spec in annotation org.oci-compat.spec".to_owned(),
             Self::Referenced(digest) | Self::Attached(digest) => format!("the spec of artifact {digest}"),
+            Self::Administrator(path) => format!("the administrator's spec {path}"),
             Self::File(path) => format!("spec {path}"),
         }
     }
@@ -64,6 +69,7 @@ impl Report {
             subject: subject.escaped(),
             reasons: reasons(checked),
             notes: checked.iter().filter_map(preferred).collect(),
+            waivers: Vec::new(),
             specs: checked.iter().map(SpecReport::new).collect(),
         }
     }
@@ -77,6 +83,13 @@ impl Report {
         }
         self.reasons.extend(troubles.iter().map(|it| Reason::new("trouble", it)));
         self.notes.extend(notes.iter().map(|it| printable(it)));
+        self
+    }
+
+    /// Adds the exceptions that were used.
+    #[must_use]
+    pub fn waiving(mut self, waivers: Vec<WaiverReport>) -> Self {
+        self.waivers = waivers;
         self
     }
 
@@ -95,6 +108,7 @@ impl Report {
     #[must_use]
     pub fn disclosed(mut self) -> Self {
         self.reasons.iter_mut().for_each(|it| it.discreet = None);
+        self.waivers.iter_mut().for_each(|it| it.discreet = None);
         self
     }
 }
@@ -102,6 +116,23 @@ impl Report {
 impl Reason {
     fn new(code: &str, message: &str) -> Self {
         Self { code: code.to_owned(), message: printable(message), discreet: None }
+    }
+}
+
+impl WaiverReport {
+    /// That it was used, in one sentence.
+    pub fn sentence(&self) -> String {
+        format!("rule {} is waived {} at {}: {}", self.rule, self.until(), self.from, self.reason)
+    }
+
+    /// When it ends, in words.
+    pub(super) fn until(&self) -> String {
+        self.expires.as_ref().map_or_else(|| "without end".to_owned(), |it| format!("until {it}"))
+    }
+
+    /// What may be shown to whoever asks.
+    pub fn shown(&self) -> &str {
+        self.discreet.as_ref().unwrap_or(&self.message)
     }
 }
 
@@ -197,7 +228,7 @@ impl SpecReport {
         let (file, artifact) = match checked.origin {
             Origin::Inline => (None, None),
             Origin::Referenced(digest) | Origin::Attached(digest) => (None, Some(printable(digest))),
-            Origin::File(path) => (Some(printable(path)), None),
+            Origin::Administrator(path) | Origin::File(path) => (Some(printable(path)), None),
         };
         let (outcome, problems, sets) = match &checked.result {
             Ok(judged) => (judged.outcome, Vec::new(), judged.sets.iter().map(SetReport::new).collect()),
@@ -240,7 +271,12 @@ impl RuleReport {
         let mut findings: Vec<_> =
             findings.map(|(it, alternative)| FindingReport::new(it, alternative)).collect();
         findings.extend(judged.template_error.as_ref().map(|it| FindingReport::template(judged, it)));
-        Self { name: printable(&judged.rule.name), outcome: outcome_name(judged.outcome), findings }
+        Self {
+            name: printable(&judged.rule.name),
+            outcome: outcome_name(judged.waived.unwrap_or(judged.outcome)),
+            waived: judged.waived.is_some(),
+            findings,
+        }
     }
 }
 

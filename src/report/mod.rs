@@ -36,6 +36,9 @@ pub struct Report {
     /// What an operator should know besides, such as preferred sets that do not fit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// The rules that do not count, because the administrator waived them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<WaiverReport>,
     /// The specs, in the order in which they were found; all of them have to hold.
     pub specs: Vec<SpecReport>,
 }
@@ -69,12 +72,35 @@ pub struct Reason {
     pub discreet: Option<String>,
 }
 
+/// One rule that is not met or cannot be told, and that does not count: an exception that was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaiverReport {
+    /// The rule's name.
+    pub rule: String,
+    /// The code of the first reason why it is not met.
+    pub code: String,
+    /// That reason, one line.
+    pub message: String,
+    /// As in [`Reason`].
+    #[serde(skip)]
+    pub discreet: Option<String>,
+    /// Why the exception was granted.
+    pub reason: String,
+    /// The pattern of the images that it is for.
+    pub image: String,
+    /// Until when it holds, as it was written; absent if without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// Where it was granted: file and line, or the annotation.
+    pub from: String,
+}
+
 /// One spec.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SpecReport {
-    /// `inline`, `referenced`, `attached` or `file`.
+    /// `inline`, `referenced`, `attached`, `administrator` or `file`.
     pub source: String,
-    /// The file's path, for `file`.
+    /// The file's path, for `administrator` and `file`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// The digest of the artifact's manifest.
@@ -122,6 +148,9 @@ pub struct RuleReport {
     pub name: String,
     /// `met`, `unmet` or `unknown`.
     pub outcome: String,
+    /// Whether it does not count, because it was waived.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waived: bool,
     /// In the order of the spec.
     pub findings: Vec<FindingReport>,
 }

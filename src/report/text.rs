@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::{FindingReport, Report, RuleReport, SetReport, SpecReport, Subject};
+use super::{FindingReport, Report, RuleReport, SetReport, SpecReport, Subject, WaiverReport};
 
 /// Whether to use colour: on a terminal only, and never with `NO_COLOR`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,9 @@ pub fn text(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()
     for reason in &report.reasons {
         page.push_str(&format!("  {} [{}]\n", reason.message, reason.code));
     }
+    for waiver in &report.waivers {
+        page.push_str(&waiver_line(waiver));
+    }
     for note in &report.notes {
         page.push_str(&format!("  note: {note}\n"));
     }
@@ -52,6 +55,11 @@ pub fn text(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()
         spec_page(spec, style, &mut page);
     }
     out.write_all(page.as_bytes())
+}
+
+fn waiver_line(waiver: &WaiverReport) -> String {
+    let WaiverReport { rule, code, message, reason, from, .. } = waiver;
+    format!("  waived {}: {message} (rule {rule}) [{code}]\n    {reason} ({from})\n", waiver.until())
 }
 
 fn action(report: &Report) -> &'static str {
@@ -94,7 +102,8 @@ fn set_page(set: &SetReport, style: Style, page: &mut String) {
 }
 
 fn rule_page(rule: &RuleReport, style: Style, page: &mut String) {
-    page.push_str(&format!("    rule {}: {}\n", rule.name, style.paint(&rule.outcome)));
+    let waived = if rule.waived { ", waived" } else { "" };
+    page.push_str(&format!("    rule {}: {}{waived}\n", rule.name, style.paint(&rule.outcome)));
     let name = |it: &FindingReport| format!("{} {}", it.feature, it.name).trim_end().to_owned();
     let width = rule.findings.iter().map(|it| name(it).chars().count()).max().unwrap_or(0);
     let mut alternative = None;

@@ -78,8 +78,9 @@ fn package(spec: &str, image: Digest) -> Package {
     pack(spec.as_bytes(), &Image::unseen(image), None).expect("a package")
 }
 
+/// Without the requirements of this machine's administrator.
 fn policy() -> Policy {
-    Policy::default_policy()
+    Policy { requirements: None, ..Policy::default_policy() }
 }
 
 fn heeding() -> Policy {
@@ -151,7 +152,7 @@ fn artifacts_of_the_image_and_of_its_index_are_found() {
     );
     let collected = of_bundle(&place.bundle(), &place.store(), &policy());
     assert_eq!(collected.subject.digest, Some(image().to_string()));
-    let collected = of_image(&image(), &place.store());
+    let collected = of_image(&image(), None, &place.store(), &policy());
     assert_eq!(place.lines(&collected), [format!("Attached(\"{second}\"): 0 sets")]);
 }
 
@@ -251,4 +252,102 @@ fn a_compiled_form_that_is_of_no_use_is_passed_over_with_a_note() {
         .expect("changing a fixture");
     fs::write(place.store().join(&path), "x").expect("damaging a fixture");
     check(&format!("has no header line; {mend}"));
+}
+
+impl Place {
+    /// A file of the administrator's.
+    fn own(&self, name: &str, text: &str) -> &Self {
+        let folder = self.0.path().join("requirements.d");
+        fs::create_dir_all(&folder).expect("making a fixture");
+        fs::set_permissions(&folder, Permissions::from_mode(0o755)).expect("changing a fixture");
+        fs::write(folder.join(name), text).expect("writing a fixture");
+        fs::set_permissions(folder.join(name), Permissions::from_mode(0o644)).expect("changing a fixture");
+        self
+    }
+
+    fn policy(&self, text: &str) -> Policy {
+        let mut policy = Policy { requirements: Some(self.0.path().join("requirements.d")), ..policy() };
+        assert_eq!(policy.overlay(text, "config.toml").problems, []);
+        policy
+    }
+}
+
+const ANY: &str = "images = [\"*\"]\nspec = '''\nversion: v1alpha1\ncompatibilities: []\n'''\n";
+
+#[test]
+fn what_the_administrator_demands_is_added_for_the_images_that_are_named() {
+    let place = Place::new("");
+    assert_eq!(place.told(&place.policy("")), Vec::<String>::new());
+    let of = |image: &str| ANY.replace('*', image);
+    place.own("20.toml", &of(&image().to_string())).own("10.toml", ANY).own("x.toml.off", "x");
+    place.own("30.toml", &of("docker.io/acme/upf")).own("40.yaml", SPEC);
+    place.own("40.toml", "images = [\"*\"]\nspec_file = \"40.yaml\"");
+    let own = |it: &str| format!("Administrator(\"DIR/requirements.d/{it}.toml\"): 0 sets");
+    let unknown = |it: &str| {
+        format!(
+            "note: requirements DIR/requirements.d/{it}.toml do not count: which image this is, is not known"
+        )
+    };
+    let gap =
+        "note: image unknown: the bundle is of no engine that is known, and has no umoci.json".to_owned();
+    assert_eq!(place.told(&place.policy("")), [own("10"), own("40"), gap, unknown("20"), unknown("30")]);
+    let place = place.umoci(&[&image().to_string()]);
+    assert_eq!(place.told(&place.policy("")), [own("10"), own("20"), own("40")]);
+    assert_eq!(place.told(&place.policy("requirements = false")), Vec::<String>::new());
+    let of_image = |name| place.lines(&of_image(&image(), name, &place.store(), &place.policy("")));
+    assert_eq!(of_image(None), [own("10"), own("20"), own("40")]);
+    assert_eq!(of_image(Some("acme/upf:1")), [own("10"), own("20"), own("30"), own("40")]);
+}
+
+#[test]
+fn what_is_wrong_with_the_administrator_s_files_is_trouble_and_hides_no_other() {
+    let place = Place::new("");
+    place.own("1.toml", "images = [\"*\"]\nx = 1").own("2.toml", &ANY.replace("[]", "{}")).own("3.toml", ANY);
+    place.own("4.toml", "images = [\"*\"]\nspec_file = \"gone.yaml\"").own("5.toml", "");
+    fs::set_permissions(place.0.path().join("requirements.d/5.toml"), Permissions::from_mode(0o666))
+        .expect("changing a fixture");
+    assert_eq!(
+        place.told(&place.policy("")),
+        [
+            "Administrator(\"DIR/requirements.d/3.toml\"): 0 sets",
+            "trouble: requirements DIR/requirements.d/1.toml:2:1: there is no key x; there are images, spec, spec_file",
+            "trouble: requirements DIR/requirements.d/5.toml has mode 0666, only its owner may write to it: chmod go-w \
+             DIR/requirements.d/5.toml",
+            "trouble: requirements DIR/requirements.d/2.toml: its spec is malformed, at 2:18: `compatibilities` is a mapping, but has \
+             to be a list of compatibility sets",
+            "trouble: requirements DIR/requirements.d/4.toml: DIR/requirements.d/gone.yaml is not there",
+        ]
+    );
+    let folder = place.0.path().join("requirements.d");
+    fs::set_permissions(folder, Permissions::from_mode(0o777)).expect("changing a fixture");
+    assert_eq!(
+        place.told(&place.policy("")),
+        [
+            "trouble: the requirements cannot be used: DIR/requirements.d has mode 0777, only its owner may write to it: \
+          chmod go-w DIR/requirements.d"
+        ]
+    );
+}
+
+#[test]
+fn annotations_change_the_policy_only_where_something_is_demanded() {
+    let wish = r#""org.oci-compat.undecided": "refuse", "org.oci-compat.mode": "audit""#;
+    let heeded = |place: &Place, policy: &Policy| of_bundle(&place.bundle(), &place.store(), policy).policy;
+    let place = Place::new(wish);
+    assert_eq!(heeded(&place, &place.policy("")), None);
+    place.own("1.toml", ANY);
+    let given = place.policy("");
+    let expected = Policy { undecided: crate::policy::Action::Refuse, ..given.clone() };
+    assert_eq!(heeded(&place, &given), Some(expected));
+    assert_eq!(
+        place.told(&given),
+        [
+            "Administrator(\"DIR/requirements.d/1.toml\"): 0 sets",
+            "note: annotation org.oci-compat.mode=audit is not heeded: may_waive.images in the configuration does not have \
+             this image",
+        ]
+    );
+    let place = place.umoci(&[&image().to_string()]);
+    let given = place.policy(&format!("may_waive.images = [\"{}\"]", image()));
+    assert_eq!(heeded(&place, &given).map(|it| it.mode), Some(crate::policy::Mode::Audit));
 }

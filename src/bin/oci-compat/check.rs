@@ -10,7 +10,7 @@ use oci_compat::host::{Facts, Root};
 use oci_compat::report::{self, Origin, Report};
 use oci_compat::requirements::{self, Collected};
 use oci_compat::verdict::Verdict;
-use oci_compat::{file, history, policy, reports, spec};
+use oci_compat::{file, history, policy, records, reports, spec, waive};
 
 use crate::TROUBLE;
 use crate::args::{Check, Common, ReportFormat};
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
             common.store.display()
         ));
     }
-    let Collected { subject, requirements, bundle, troubles, notes } = collected;
+    let Collected { subject, image, policy, requirements, bundle, troubles, mut notes } = collected;
     let bundle = bundle.as_ref();
     let facts = match &args.facts {
         Some(path) => {
@@ -38,10 +38,13 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
         }
         None => check::gather(&requirements, &args.tags, &Root::at(&args.root)?, bundle),
     };
-    let checked = check::judge(&requirements, &args.tags, &facts);
+    let mut checked = check::judge(&requirements, &args.tags, &facts);
+    let waivers = policy.map(|it| it.waivers).unwrap_or_default();
+    let waived = waive::waive(&mut checked, &waivers, &image, &records::now);
+    notes.extend(waived.notes);
     let is_malformed = checked.iter().any(|it| it.result.is_err());
     let verdict = Verdict::of(checked.iter().filter_map(|it| it.result.as_ref().ok()).map(|it| it.outcome));
-    let report = Report::new(subject, &checked).with(&troubles, &notes);
+    let report = Report::new(subject, &checked).with(&troubles, &notes).waiving(waived.uses);
     show(&report, args.format, output)?;
     match verdict {
         Verdict::Incompatible => Ok(verdict.status()),
@@ -56,8 +59,11 @@ fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
         let digest: Digest = digest.parse().with_context(|| {
             format!("{image:?} does not end with an image's digest; write that of its manifest, such as sha256:..., or NAME@sha256:...")
         })?;
-        let mut collected = requirements::of_image(&digest, &common.store);
-        collected.subject.image = Some(image.clone()).filter(|it| it.contains('@'));
+        let (policy, complaint) = policy::load(&common.config);
+        let name = Some(image.as_str()).filter(|it| it.contains('@'));
+        let mut collected = requirements::of_image(&digest, name, &common.store, &policy);
+        collected.notes.extend(complaint);
+        collected.policy.get_or_insert(policy);
         return Ok(collected);
     }
     let mut collected = match &args.bundle {
@@ -65,6 +71,7 @@ fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
             let (policy, complaint) = policy::load(&common.config);
             let mut collected = requirements::of_bundle(folder, &common.store, &policy);
             collected.notes.extend(complaint);
+            collected.policy.get_or_insert(policy);
             collected
         }
         None => Collected::default(),

@@ -18,6 +18,22 @@ impl JudgedSet<'_> {
 }
 
 impl<'a> JudgedRule<'a> {
+    /// The codes of everything that is not met in what the rule demands, of alternatives only in the one that lacks
+    /// least.
+    pub fn codes(&self) -> BTreeSet<&'static str> {
+        let nearest = self.nearest_alternative();
+        let terms = self.terms.iter().filter(|it| it.alternative.is_none() || it.alternative == nearest);
+        let findings = terms.flat_map(|it| &it.findings).filter(|it| it.outcome != Outcome::Met);
+        let template = self.template_error.as_ref().map(|_| Code::TemplateFailed);
+        findings.map(Finding::code).chain(template).map(Code::name).collect()
+    }
+
+    /// What keeps the rule from being met, if it is not waived: the code and one line.
+    pub fn first_reason(&self) -> Option<(Code, String)> {
+        let outcome = self.outcome;
+        self.reasons(outcome).into_iter().next().or_else(|| self.template_reason())
+    }
+
     fn reasons(&self, outcome: Outcome) -> Vec<(Code, String)> {
         let line = |it: &JudgedTerm<'a>| (it.code(), it.headline());
         match self.common_lack(outcome) {
@@ -37,7 +53,7 @@ impl<'a> JudgedRule<'a> {
     }
 
     fn template_reason(&self) -> Option<(Code, String)> {
-        let error = self.template_error.as_ref()?;
+        let error = self.template_error.as_ref().filter(|_| self.waived.is_none())?;
         let message =
             format!("the template of rule {} cannot be expanded: {error}", shown(self.rule.name.as_str()));
         Some((Code::TemplateFailed, message))

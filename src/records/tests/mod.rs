@@ -108,6 +108,25 @@ fn nothing_of_a_record_can_break_its_line() {
 }
 
 #[test]
+fn an_exception_that_was_used_is_recorded() {
+    let waiver = WaiverReport {
+        rule: "gtp5g".to_owned(),
+        code: "module-not-loaded".to_owned(),
+        message: "kernel module gtp5g is not loaded".to_owned(),
+        discreet: None,
+        reason: "lab".to_owned(),
+        image: "*".to_owned(),
+        expires: None,
+        from: "config.toml:1".to_owned(),
+    };
+    let report =
+        Report::trouble(Subject::default(), "").with(&[], &["b".to_owned()]).waiving(vec![waiver; 20]);
+    let record = Record::new(&report, &decided());
+    let sentence = "rule gtp5g is waived without end at config.toml:1: lab";
+    assert_eq!((record.notes, record.omitted), (vec![sentence.to_owned(); MAX_LISTED], 21 - MAX_LISTED));
+}
+
+#[test]
 fn where_nothing_is_wanted_nothing_is_written() {
     let targets = Targets { decisions: None, journal: None, syslog: None, ..Targets::default() };
     assert_eq!(write(&targets, &record()), Vec::<String>::new());
