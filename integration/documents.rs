@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
 
+use oci_compat::policy::own::{self, Source};
 use oci_compat::policy::trust::Trust;
 use oci_compat::policy::{KEYS, Policy};
 use oci_compat::report::problems;
@@ -71,7 +73,14 @@ fn malformed_specs_in_documents_get_the_messages_that_stand_below_them() {
 
 #[test]
 fn configurations_in_documents_are_accepted() {
-    for block in all_blocks().iter().filter(|it| it.is("toml")) {
+    for block in all_blocks().iter().filter(|it| it.is("toml") && !it.has("bad")) {
+        if block.has("own") {
+            let own = own::read(&block.text).unwrap_or_else(|err| panic!("{}: {err:?}", block.place));
+            let Source::Text(text) = own.source else { panic!("{}: no spec", block.place) };
+            let spec = spec::parse(text.as_bytes()).unwrap_or_else(|err| panic!("{}: {err}", block.place));
+            assert_eq!(lint::lint(&spec), [], "{}", block.place);
+            continue;
+        }
         let reading = Policy::default_policy().overlay(&block.text, "config.toml");
         assert_eq!(reading.problems, [], "{}", block.place);
         assert_eq!(Trust::default().overlay(&block.text, "config.toml"), [], "{}", block.place);
@@ -127,7 +136,11 @@ fn commands_in_documents_print_what_stands_below_them() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for block in blocks(&document) {
             if let Some(name) = block.file() {
-                fs::write(folder.path().join(name), &block.text).expect("writing an example");
+                let path = folder.path().join(name);
+                fs::create_dir_all(path.parent().expect("a folder")).expect("making a folder");
+                fs::write(&path, &block.text).expect("writing an example");
+                // Whatever the umask: what others can write is warned of.
+                fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("changing an example");
             }
             if block.is("console") && block.has("run") {
                 assert_eq!(session(&block.text, folder.path()), block.text, "{}", block.place);

@@ -29,6 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("records", &["moment", "file", "signals", "report"]),
     ("history", &["moment", "file", "report", "records"]),
     ("lint", &["spec", "host"]),
+    ("inspect", &["file", "moment", "spec", "eval", "policy", "report", "requirements"]),
     (
         "gate",
         &[

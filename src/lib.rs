@@ -31,6 +31,7 @@ pub mod crun;
 pub mod hook;
 pub mod wrapper;
 pub mod lint;
+pub mod inspect;
 
 #[cfg(test)]
 mod testing;

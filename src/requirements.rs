@@ -17,6 +17,7 @@ use crate::report::{Origin, Subject};
 use crate::spec::{self, Malformed, Spec, compiled};
 
 use administrator::OwnFile;
+pub use administrator::{OwnProblem, SurveyedOwn, survey};
 
 /// Where the store is unless another folder is named.
 pub const STORE: &str = "/var/lib/oci-compat/store";

@@ -22,6 +22,8 @@ const COMMANDS: &[&str] = &[
     "store verify",
     "store export",
     "store import",
+    "config",
+    "config check",
     "completions",
     "man",
 ];

@@ -9,6 +9,7 @@ mod why;
 mod log;
 mod store;
 mod keeping;
+mod config;
 mod terminal;
 
 use std::fs;

@@ -9,6 +9,7 @@ mod waiver;
 mod document;
 mod load;
 mod wishes;
+mod survey;
 pub mod own;
 pub mod trust;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use glob::Glob;
 pub use image::{Image, ImagePattern};
 pub use load::{load, toml_files};
 pub use log::Log;
+pub use survey::{Survey, Surveyed};
 pub use waiver::{Expiry, Waiver};
 pub use wishes::Heeded;
 

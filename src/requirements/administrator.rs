@@ -8,7 +8,7 @@ use crate::file;
 use crate::policy::own::{self, Own, Source};
 use crate::policy::{Image, ImagePattern, toml_files};
 use crate::report::Origin;
-use crate::spec::{self, Spec};
+use crate::spec::{self, Place, Problem, Spec};
 
 /// Written by hand; a spec has at most 1 MiB.
 const MAX_FILE: usize = 2 << 20;
@@ -18,6 +18,77 @@ const MAX_FILE: usize = 2 << 20;
 pub(super) struct OwnFile {
     path: PathBuf,
     own: Own,
+}
+
+/// A file of the folder, with everything that is wrong with it.
+#[derive(Debug)]
+pub struct SurveyedOwn {
+    /// Where it is; the folder itself, if that cannot be used.
+    pub path: PathBuf,
+    /// The patterns of the images that it is for.
+    pub images: Vec<ImagePattern>,
+    /// In the order of the file.
+    pub problems: Vec<OwnProblem>,
+}
+
+/// One thing that is wrong with the administrator's own requirements.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OwnProblem {
+    /// The file: of the folder, or the spec that it names.
+    pub file: PathBuf,
+    /// Where; none if it is about the whole file.
+    pub at: Option<Place>,
+    /// One sentence.
+    pub message: String,
+}
+
+/// Looks at all files of the folder, for those who write them.
+pub fn survey(folder: &Path) -> Vec<SurveyedOwn> {
+    match trusted(folder) {
+        Ok(paths) => paths.into_iter().map(SurveyedOwn::of).collect(),
+        Err(err) => {
+            let problem = OwnProblem { file: folder.to_owned(), at: None, message: format!("{err:#}") };
+            vec![SurveyedOwn { path: folder.to_owned(), images: Vec::new(), problems: vec![problem] }]
+        }
+    }
+}
+
+impl SurveyedOwn {
+    fn of(path: PathBuf) -> Self {
+        let whole = |file: &Path, message: String| OwnProblem { file: file.to_owned(), at: None, message };
+        let (images, problems) = match text(&path).map(|it| own::read(&it)) {
+            Err(trouble) => (Vec::new(), vec![whole(&path, trouble)]),
+            Ok(Err(problems)) => {
+                let problem =
+                    |it: Problem| OwnProblem { file: path.clone(), at: Some(it.at), message: it.message };
+                (Vec::new(), problems.into_iter().map(problem).collect())
+            }
+            Ok(Ok(own)) => (own.images, Self::spec_problems(&path, &own.source)),
+        };
+        Self { path, images, problems }
+    }
+
+    fn spec_problems(path: &Path, source: &Source) -> Vec<OwnProblem> {
+        let (file, text) = match source {
+            Source::Text(text) => (path.to_owned(), Ok(text.clone())),
+            Source::File(name) => (path.with_file_name(name), text(&path.with_file_name(name))),
+        };
+        let text = match text {
+            Ok(text) => text,
+            Err(message) => return vec![OwnProblem { file: path.to_owned(), at: None, message }],
+        };
+        let problem = |it: &Problem| match source {
+            // Where a text starts in a file, its quotes decide.
+            Source::Text(_) => {
+                let message = format!("its spec, at {it}");
+                OwnProblem { file: file.clone(), at: None, message }
+            }
+            Source::File(_) => {
+                OwnProblem { file: file.clone(), at: Some(it.at), message: it.message.clone() }
+            }
+        };
+        spec::parse(text.as_bytes()).err().map(|it| it.iter().map(problem).collect()).unwrap_or_default()
+    }
 }
 
 /// Reads the files of the folder, and what is wrong with them; nothing if there is no such folder.

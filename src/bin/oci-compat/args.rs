@@ -61,6 +61,9 @@ pub(crate) enum Command {
     /// Keep the local store, in which the hook finds specs
     #[command(subcommand)]
     Store(Store),
+    /// Look at the configuration of this host
+    #[command(subcommand)]
+    Config(Config),
     /// Print a shell's completions
     Completions {
         /// The shell
@@ -239,6 +242,27 @@ pub(crate) struct Remove {
     /// Only the artifact with this digest
     #[arg(long, value_name = "DIGEST")]
     pub(crate) artifact: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Say everything that is wrong with the configuration, then what is in force and which file says so
+    ///
+    /// Exit status: 0 nothing is wrong (there may be warnings), 1 something is, 2 usage or trouble
+    Check {
+        /// How to show it
+        #[arg(long, value_enum, default_value_t)]
+        format: ConfigFormat,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConfigFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs; docs/policy.md describes it
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

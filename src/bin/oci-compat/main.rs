@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod config;
 mod explain;
 mod lint;
 mod log;
@@ -19,7 +20,7 @@ use clap::{CommandFactory, Parser};
 use nix::errno::Errno;
 use oci_compat::{file, records};
 
-use args::{Args, Command};
+use args::{Args, Command, Config};
 use output::Output;
 
 /// For usage errors and for trouble of ours; `clap` uses it too.
@@ -54,6 +55,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         }
         Command::Log(args) => log::run(&args, output),
         Command::Store(command) => store::run(&command, &args.common, output),
+        Command::Config(Config::Check { format }) => config::check(&args.common.config, format, output),
         Command::Completions { shell } => {
             // It panics where it cannot write, as to a reader that has seen enough.
             let mut script = Vec::new();

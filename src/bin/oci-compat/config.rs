@@ -1,0 +1,22 @@
+//! `config`: what is wrong with the configuration, and what is in force.
+
+use std::path::{Path, PathBuf};
+
+use oci_compat::inspect::{self, Machine};
+use oci_compat::records;
+
+use crate::args::ConfigFormat;
+use crate::output::Output;
+
+/// Where engines find runtimes that they are told by name, if nobody says otherwise.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+pub(crate) fn check(config: &Path, format: ConfigFormat, output: &mut Output) -> anyhow::Result<u8> {
+    let path: Vec<_> = PATH.split(':').map(PathBuf::from).collect();
+    let inspection = inspect::inspect(config, &Machine { path: &path, now: records::now() });
+    match format {
+        ConfigFormat::Json => output.json(&inspection)?,
+        ConfigFormat::Text => output.print(&inspect::text(&inspection))?,
+    }
+    Ok(u8::from(!inspection.errors.is_empty()))
+}

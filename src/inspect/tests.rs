@@ -1,0 +1,200 @@
+//! Configurations in temporary folders, and everything that is said of them.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+/// 2032-01-01.
+const NOW: Moment = (1_956_528_000, 0);
+
+/// The inspection of these files of a folder, and its text with the folder taken out.
+fn inspected(files: &[(&str, &str)]) -> (Inspection, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let name = folder.path().display().to_string();
+    for (file, content) in files {
+        let path = folder.path().join(file);
+        let parent = path.parent().expect("a parent");
+        fs::create_dir_all(parent).expect("making a fixture");
+        fs::set_permissions(parent, Permissions::from_mode(0o755)).expect("changing a fixture");
+        fs::write(&path, content.replace("DIR", &name)).expect("writing a fixture");
+        let mode = if file.starts_with("bin/") { 0o755 } else { 0o644 };
+        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("changing a fixture");
+    }
+    let path = [folder.path().join("bin")];
+    let inspection = inspect(&folder.path().join("config.toml"), &Machine { path: &path, now: NOW });
+    let text = text(&inspection).replace(&name, "DIR");
+    (inspection, text)
+}
+
+/// The lines of the text above what is in force.
+fn check(files: &[(&str, &str)], expected: &[&str]) {
+    let (_, text) = inspected(files);
+    let remarks: Vec<_> = text.lines().take_while(|it| !it.starts_with("in force")).collect();
+    assert_eq!(remarks, expected, "{files:?}");
+}
+
+const DEFAULTS: &str = "  mode = \"enforce\"
+  action.incompatible = \"refuse\"
+  action.undecided = \"start\"
+  action.malformed = \"refuse\"
+  action.trouble = \"start\"
+  image_annotation = false
+  may_waive.images = []
+  tags = []
+  deadline_ms = 2000
+  disclose = false
+  crun_stderr = false
+  runtimes = [\"runc\",\"crun\"]
+  requirements = \"DIR/requirements.d\"
+  log.decisions = \"/var/log/oci-compat/decisions.jsonl\"
+  log.max_bytes = 10485760
+  log.keep = 4
+  log.journal = true
+  log.syslog = true
+";
+
+#[test]
+fn without_any_file_the_defaults_are_in_force() {
+    let (inspection, text) = inspected(&[]);
+    assert_eq!(text, format!("0 files: 0 errors, 0 warnings\nin force: the defaults\n{DEFAULTS}"));
+    assert!(!inspection.broken);
+}
+
+#[test]
+fn what_is_in_force_is_told_with_the_file_that_says_so() {
+    let waiver = "[[waiver]]\nrule = \"a\"\ncode = \"cpu-model\"\nimage = \"acme/upf\"\nreason = \"lab\"\nexpires = \"2033-01-01\"\n";
+    let trust = "[trust.\"docker.io/*\"]\nrequire = \"signature\"\nkeys = [\"DIR/key.pub\"]\nverifier = [\"DIR/bin/cosign\", \"-v\"]\n";
+    let (_, text) = inspected(&[
+        ("config.toml", &format!("mode = \"audit\"\n{waiver}")),
+        ("config.toml.d/1.toml", &format!("mode = \"enforce\"\ntags = [\"gpu\"]\n{trust}")),
+        (
+            "requirements.d/1.toml",
+            "images = [\"acme/*\", \"*\"]\nspec = \"{version: v1alpha1, compatibilities: []}\"",
+        ),
+        ("key.pub", "-----BEGIN PUBLIC KEY-----\n"),
+        ("bin/cosign", ""),
+    ]);
+    let expected = DEFAULTS
+        .replace("mode = \"enforce\"\n", "mode = \"enforce\"  DIR/config.toml.d/1.toml:1\n")
+        .replace("tags = []\n", "tags = [\"gpu\"]    DIR/config.toml.d/1.toml:2\n");
+    let lists = "  waiver for rule a, code cpu-model of image acme/upf, until 2033-01-01: lab (DIR/config.toml:2)\n  \
+                 trust in docker.io/*: signature, keys DIR/key.pub, verifier DIR/bin/cosign -v (DIR/config.toml.d/1.toml:3)\n  \
+                 requirements for acme/*, * (DIR/requirements.d/1.toml)\n";
+    assert_eq!(text, format!("2 files: 0 errors, 0 warnings\nin force\n{expected}{lists}"));
+}
+
+#[test]
+fn every_error_of_every_file_is_told_and_the_defaults_hold_in_audit_mode() {
+    let (inspection, text) = inspected(&[
+        ("config.toml", "mode = \"strict\"\ntags = 1\n"),
+        ("config.toml.d/1.toml", "deadline_ms = 0\n[trust.x]\n"),
+        ("requirements.d/1.toml", "images = [\"*\"]\nspec = \"{}\"\nspec_fil = \"x\""),
+        ("requirements.d/2.toml", "images = [\"*\"]\nspec_file = \"2.yaml\""),
+        ("requirements.d/2.yaml", "version: v1alpha1\n"),
+        ("requirements.d/3.toml", "images = [\"*\"]\nspec = \"version: v1alpha1\""),
+    ]);
+    let errors = "DIR/config.toml:1:8: error: mode is \"strict\", has to be \"enforce\" or \"audit\" or \"off\"
+DIR/config.toml:2:8: error: tags is 1, has to be a list of texts, such as [\"a\", \"b\"]
+DIR/config.toml.d/1.toml:1:15: error: deadline_ms is 0, has to be a whole number of milliseconds from 1 to 60000
+DIR/config.toml.d/1.toml:2:8: error: trust.\"x\" needs require: \"none\" or \"signature\"
+DIR/requirements.d/1.toml:3:1: error: there is no key spec_fil; did you mean spec_file?
+DIR/requirements.d/2.yaml:1:1: error: a spec needs `compatibilities`, the list of alternatives
+DIR/requirements.d/3.toml: error: its spec, at 1:1: a spec needs `compatibilities`, the list of alternatives
+2 files: 7 errors, 0 warnings
+in force, because of the errors: the defaults, in audit mode
+";
+    assert_eq!(text, format!("{errors}{}", DEFAULTS.replace("enforce", "audit")));
+    assert!(inspection.broken);
+}
+
+#[test]
+fn an_error_in_what_only_pull_reads_breaks_no_check() {
+    let (inspection, _) = inspected(&[("config.toml", "tags = [\"a\"]\n[trust]\nx = 1\n")]);
+    assert_eq!((inspection.broken, inspection.errors.len()), (false, 1));
+    check(
+        &[("config.toml", "mode = \n")],
+        &[
+            "DIR/config.toml:1:8: error: string values must be quoted, expected literal string",
+            "1 file: 1 error, 0 warnings",
+        ],
+    );
+}
+
+#[test]
+fn waivers_that_are_over_or_for_nothing_or_for_everything_are_told() {
+    let waiver = |what: &str, expires: &str| {
+        format!("[[waiver]]\n{what}\nimage = \"*\"\nreason = \"r\"\nexpires = \"{expires}\"\n")
+    };
+    let config = [
+        waiver("rule = \"a\"", "2031-12-31"),
+        waiver("rule = \"*\"", "never"),
+        waiver("code = \"modul-not-loaded\"", "never"),
+        waiver("rule = \"a\"", "2032-01-01"),
+    ];
+    check(
+        &[("config.toml", &config.concat())],
+        &[
+            "DIR/config.toml:1:1: warning: the waiver held until 2031-12-31: renew or remove it",
+            "DIR/config.toml:6:1: warning: the waiver is for every rule of every image: mode = \"audit\" says that better",
+            "DIR/config.toml:11:1: warning: the waiver is for nothing: no rule fails with code \"modul-not-loaded\"; did you \
+         mean module-not-loaded?",
+            "1 file: 0 errors, 3 warnings",
+        ],
+    );
+}
+
+#[test]
+fn files_that_are_named_and_not_there_are_told() {
+    let trust = "[trust.x]\nrequire = \"signature\"\nkeys = [\"DIR/gone.pub\", \"DIR/odd.pub\"]\nverifier = [\"DIR/gone\"]\n";
+    check(
+        &[("config.toml", trust), ("odd.pub", "x")],
+        &[
+            "DIR/config.toml:1:1: warning: key DIR/gone.pub is not there",
+            "DIR/config.toml:1:1: warning: key DIR/odd.pub holds no public key in PEM: -----BEGIN PUBLIC KEY-----",
+            "DIR/config.toml:1:1: warning: verifier DIR/gone is no program that can be run",
+            "1 file: 0 errors, 3 warnings",
+        ],
+    );
+    check(
+        &[(
+            "config.toml",
+            "requirements = \"DIR/gone\"\nruntimes = [\"a\", \"DIR/bin/b\"]\ndeadline_ms = 10000",
+        )],
+        &[
+            "DIR/config.toml:3:1: warning: a check may take 10000 ms, and runtimes end the hook after the timeout of its hook \
+         file, 10 s as delivered: raise that, too",
+            "DIR/config.toml:2:1: warning: none of the runtimes a, DIR/bin/b is there, and so the wrapper can become none",
+            "DIR/config.toml:1:1: warning: DIR/gone is not there, so that nothing is demanded",
+            "1 file: 0 errors, 3 warnings",
+        ],
+    );
+    check(
+        &[("config.toml", "runtimes = [\"a\", \"b\"]\n"), ("bin/b", "")],
+        &["1 file: 0 errors, 0 warnings"],
+    );
+}
+
+#[test]
+fn a_file_that_others_can_write_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("config.toml");
+    fs::write(&path, "mode = \"audit\"").expect("writing a fixture");
+    fs::set_permissions(&path, Permissions::from_mode(0o666)).expect("changing a fixture");
+    let inspection = inspect(&path, &Machine { path: &[], now: NOW });
+    let name = path.display();
+    let message = format!("has mode 0666, only its owner may write to it: chmod go-w {name}");
+    assert_eq!(inspection.warnings, [Remark::new(&path, None, &message)]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_told() {
+    check(
+        &[("requirements.d", "no folder")],
+        &["DIR/requirements.d: error: is not a folder", "0 files: 1 error, 0 warnings"],
+    );
+    check(
+        &[("config.toml/x", "")],
+        &["DIR/config.toml: error: is not a regular file", "1 file: 1 error, 0 warnings"],
+    );
+}

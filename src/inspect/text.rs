@@ -1,0 +1,71 @@
+//! The inspection for people: what is wrong first, then what is in force and where that was said.
+
+use super::{Inspection, Remark, Setting, TrustReport, WaiverInForce};
+
+/// As `oci-compat config check` prints it.
+pub fn text(inspection: &Inspection) -> String {
+    let mut page = String::new();
+    let levels = [("error", &inspection.errors), ("warning", &inspection.warnings)];
+    for (level, remarks) in levels {
+        remarks.iter().for_each(|it| page.push_str(&remark(it, level)));
+    }
+    page.push_str(&heading(inspection));
+    settings(&inspection.settings, &mut page);
+    inspection.waivers.iter().for_each(|it| page.push_str(&waiver(it)));
+    inspection.trust.iter().for_each(|it| page.push_str(&trust(it)));
+    for own in &inspection.requirements {
+        page.push_str(&format!("  requirements for {} ({})\n", own.images.join(", "), own.file));
+    }
+    page
+}
+
+fn remark(remark: &Remark, level: &str) -> String {
+    let Remark { file, line, column, message } = remark;
+    match (line, column) {
+        (Some(line), Some(column)) => format!("{file}:{line}:{column}: {level}: {message}\n"),
+        _ => format!("{file}: {level}: {message}\n"),
+    }
+}
+
+fn heading(inspection: &Inspection) -> String {
+    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let counts = format!(
+        "{}: {}, {}",
+        plural(inspection.files.len(), "file"),
+        plural(inspection.errors.len(), "error"),
+        plural(inspection.warnings.len(), "warning")
+    );
+    let force = match (inspection.broken, inspection.files.is_empty()) {
+        (true, _) => "in force, because of the errors: the defaults, in audit mode",
+        (false, true) => "in force: the defaults",
+        (false, false) => "in force",
+    };
+    format!("{counts}\n{force}\n")
+}
+
+fn settings(settings: &[Setting], page: &mut String) {
+    let lines: Vec<_> = settings.iter().map(|it| (format!("{} = {}", it.key, it.value), &it.from)).collect();
+    let width = lines.iter().filter(|(_, from)| from.is_some()).map(|(line, _)| line.chars().count()).max();
+    for (line, from) in &lines {
+        match from {
+            Some(from) => page.push_str(&format!("  {line:<0$}  {from}\n", width.unwrap_or(0))),
+            None => page.push_str(&format!("  {line}\n")),
+        }
+    }
+}
+
+fn waiver(waiver: &WaiverInForce) -> String {
+    let WaiverInForce { rule, code, image, reason, expires, from } = waiver;
+    let rule = rule.as_ref().map(|it| format!("rule {it}"));
+    let code = code.as_ref().map(|it| format!("code {it}"));
+    let what: Vec<_> = rule.into_iter().chain(code).collect();
+    let until = expires.as_ref().map_or_else(|| "without end".to_owned(), |it| format!("until {it}"));
+    format!("  waiver for {} of image {image}, {until}: {reason} ({from})\n", what.join(", "))
+}
+
+fn trust(trust: &TrustReport) -> String {
+    let TrustReport { repository, require, keys, verifier, from } = trust;
+    let keys = if keys.is_empty() { String::new() } else { format!(", keys {}", keys.join(", ")) };
+    let verifier = verifier.as_ref().map_or_else(String::new, |it| format!(", verifier {}", it.join(" ")));
+    format!("  trust in {repository}: {require}{keys}{verifier} ({from})\n")
+}

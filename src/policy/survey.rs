@@ -1,0 +1,88 @@
+//! All that the files of a configuration say, right or wrong, for those who write them; those who check containers
+//! stop at the first error.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::spec::{Place, Problem};
+
+use super::trust::Trust;
+use super::{Policy, load};
+
+/// What a configuration comes to.
+#[derive(Debug)]
+pub struct Survey {
+    /// The files that are there, in the order in which they are read.
+    pub files: Vec<Surveyed>,
+    /// What holds.
+    pub policy: Policy,
+    /// What is demanded of artifacts; nothing if an error is in it.
+    pub trust: Trust,
+    /// Where each key was set that holds, by its name.
+    pub said: BTreeMap<String, (PathBuf, Place)>,
+    /// Whether an error breaks the policy, so that the defaults hold in audit mode. One in `[trust]` does not.
+    pub is_broken: bool,
+    /// Why not all files are known: a folder cannot be listed.
+    pub trouble: Option<String>,
+}
+
+/// A file of a configuration.
+#[derive(Debug)]
+pub struct Surveyed {
+    /// Where it is.
+    pub path: PathBuf,
+    /// All that is wrong in it, in its order; or why it cannot be read.
+    pub problems: Result<Vec<Problem>, String>,
+}
+
+impl Survey {
+    /// Reads a configuration and its drop-ins.
+    pub fn of(path: &Path) -> Self {
+        let (drop_ins, trouble) = match load::drop_ins(path) {
+            Ok(paths) => (paths, None),
+            Err(err) => (Vec::new(), Some(format!("{err:#}"))),
+        };
+        let mut survey = Self {
+            files: Vec::new(),
+            policy: Policy::beside(path),
+            trust: Trust::default(),
+            said: BTreeMap::new(),
+            is_broken: trouble.is_some(),
+            trouble,
+        };
+        for path in std::iter::once(path.to_owned()).chain(drop_ins) {
+            survey.read(path);
+        }
+        if survey.is_broken {
+            // What holds then, the loader decides.
+            (survey.policy, _) = load::load(path);
+            survey.said.clear();
+        }
+        survey
+    }
+
+    fn read(&mut self, path: PathBuf) {
+        let problems = match load::text(&path) {
+            Ok(Some(text)) => Ok(self.overlay(&path, &text)),
+            Ok(None) => return,
+            Err(err) => {
+                self.is_broken = true;
+                Err(format!("{err:#}"))
+            }
+        };
+        self.files.push(Surveyed { path, problems });
+    }
+
+    /// Errors of syntax are met twice, by those who check and by those who pull.
+    fn overlay(&mut self, path: &Path, text: &str) -> Vec<Problem> {
+        let name = path.display().to_string();
+        let reading = self.policy.overlay(text, &name);
+        self.said.extend(reading.said.into_iter().map(|(key, at)| (key, (path.to_owned(), at))));
+        let mut problems = reading.problems;
+        self.is_broken |= !problems.is_empty();
+        let more = self.trust.overlay(text, &name);
+        problems.extend(more.into_iter().filter(|it| !problems.contains(it)).collect::<Vec<_>>());
+        problems.sort_by_key(|it| it.at);
+        problems
+    }
+}
