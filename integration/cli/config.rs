@@ -88,3 +88,22 @@ fn a_check_of_a_bundle_uses_waivers_and_the_host_s_own_requirements() {
     assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
     assert!(ran.stdout.starts_with(told), "{}", ran.stdout);
 }
+
+#[test]
+fn decisions_are_looked_for_where_the_configuration_has_them() {
+    let folder = folder();
+    let decision = concat!(
+        r#"{"schema":"oci-compat.decision/v1","time":"2026-08-01T09:12:44.120034Z","program":"hook","mode":"enforce","#,
+        r#""verdict":"incompatible","situation":"incompatible","action":"refuse","intention":"refuse","#,
+        r#""message":"oci-compat: refused: no","subject":{"container":"c1"},"#,
+        r#""reasons":[{"code":"trouble","message":"no"}],"specs":[]}"#,
+    );
+    file(&folder, "log.jsonl", &format!("{decision}\n"));
+    let path = folder.path().join("log.jsonl").display().to_string();
+    file(&folder, "etc/config.toml", &format!("log.decisions = {path:?}\n"));
+    let ran = run(&folder, "log --config etc/config.toml");
+    assert_eq!(ran.stderr, "");
+    assert!(ran.stdout.starts_with("2026-08-01T09:12:44Z image unknown: refused: no\n"), "{}", ran.stdout);
+    let ran = run(&folder, "why c1 --config etc/config.toml --reports none");
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+}

@@ -3,13 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use oci_compat::inspect::{self, Machine};
-use oci_compat::records;
+use oci_compat::{policy, records};
 
 use crate::args::ConfigFormat;
 use crate::output::Output;
 
 /// Where engines find runtimes that they are told by name, if nobody says otherwise.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The file of decisions: the one that is named, or that of the configuration.
+pub(crate) fn decisions(named: Option<&Path>, config: &Path) -> PathBuf {
+    // A configuration that is broken, or that wants no file, leaves older decisions where they are by default.
+    let wanted = || policy::load(config).0.log.decisions;
+    named.map(Path::to_owned).or_else(wanted).unwrap_or_else(|| PathBuf::from(records::FILE))
+}
 
 pub(crate) fn check(config: &Path, format: ConfigFormat, output: &mut Output) -> anyhow::Result<u8> {
     let path: Vec<_> = PATH.split(':').map(PathBuf::from).collect();

@@ -10,10 +10,11 @@ use oci_compat::records;
 use oci_compat::report::printable;
 
 use crate::args::{Log, LogAction, ReportFormat};
+use crate::config::decisions;
 use crate::output::Output;
 
-pub(crate) fn run(args: &Log, output: &mut Output) -> anyhow::Result<u8> {
-    let path = args.file.as_deref().unwrap_or(Path::new(records::FILE));
+pub(crate) fn run(args: &Log, config: &Path, output: &mut Output) -> anyhow::Result<u8> {
+    let path = &decisions(args.file.as_deref(), config);
     let filter = filter(args)?;
     let mut counter = Summary::counter();
     let mut last = VecDeque::new();

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use clap::{CommandFactory, Parser};
 use nix::errno::Errno;
-use oci_compat::{file, records};
+use oci_compat::file;
 
 use args::{Args, Command, Config};
 use output::Output;
@@ -50,10 +50,10 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::List(list) => store::list::list(&list, &args.common.store, output),
         Command::Remove(remove) => store::list::remove(&remove, &args.common.store, output),
         Command::Why { container, reports, decisions, format } => {
-            let decisions = decisions.unwrap_or_else(|| records::FILE.into());
+            let decisions = config::decisions(decisions.as_deref(), &args.common.config);
             check::why(&container, &reports, &decisions, format, output)
         }
-        Command::Log(args) => log::run(&args, output),
+        Command::Log(log) => log::run(&log, &args.common.config, output),
         Command::Store(command) => store::run(&command, &args.common, output),
         Command::Config(Config::Check { format }) => config::check(&args.common.config, format, output),
         Command::Completions { shell } => {
