@@ -30,6 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("history", &["moment", "file", "report", "records"]),
     ("lint", &["spec", "host"]),
     ("inspect", &["file", "moment", "spec", "eval", "policy", "report", "requirements"]),
+    ("install", &[]),
     (
         "gate",
         &[

@@ -13,6 +13,7 @@ mod command;
 mod schemas;
 mod cases;
 mod cli;
+mod install;
 mod conformance;
 mod hosts;
 mod features;

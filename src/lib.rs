@@ -32,6 +32,7 @@ pub mod hook;
 pub mod wrapper;
 pub mod lint;
 pub mod inspect;
+pub mod install;
 
 #[cfg(test)]
 mod testing;

@@ -15,6 +15,7 @@ const COMMANDS: &[&str] = &[
     "list",
     "remove",
     "log",
+    "install",
     "store",
     "store add",
     "store recompile",

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use oci_compat::{policy, reports, requirements};
 
+use crate::install::Install;
+
 /// Holds a host against what a container image demands of it, and says what is missing
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
@@ -64,6 +66,7 @@ pub(crate) enum Command {
     /// Look at the configuration of this host
     #[command(subcommand)]
     Config(Config),
+    Install(Install),
     /// Print a shell's completions
     Completions {
         /// The shell

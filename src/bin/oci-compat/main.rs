@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod config;
 mod explain;
+mod install;
 mod lint;
 mod log;
 mod logger;
@@ -54,6 +55,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
             check::why(&container, &reports, &decisions, format, output)
         }
         Command::Log(log) => log::run(&log, &args.common.config, output),
+        Command::Install(install) => install::run(&install, output),
         Command::Store(command) => store::run(&command, &args.common, output),
         Command::Config(Config::Check { format }) => config::check(&args.common.config, format, output),
         Command::Completions { shell } => {

@@ -1,0 +1,155 @@
+//! An engine's configuration file: read whole, replaced whole. Never leaves half a file, and never follows a link away from
+//! where the administrator looks.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail, ensure};
+use oci_compat::file::{self, explain_io};
+use oci_compat::install::Way;
+
+/// Configurations are written by people; a bundle's `config.json` is the largest.
+const MAX_FILE: usize = 4 << 20;
+/// What stood in a file before our entry did.
+const BEFORE: &str = "before-oci-compat";
+/// In folders that were made for our file, so that they can go with it.
+const MADE: &str = ".made-by-oci-compat";
+
+/// A file, as it is now and as it was.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) file: PathBuf,
+    pub(super) current: Option<String>,
+    pub(super) before: Option<String>,
+}
+
+impl Place {
+    pub(super) fn at(path: &Path) -> anyhow::Result<Self> {
+        if path.symlink_metadata().is_ok_and(|it| it.is_symlink()) {
+            bail!("{} is a symbolic link: name the file itself with --file", path.display());
+        }
+        Ok(Self { file: path.to_owned(), current: read(path)?, before: read(&beside(path))? })
+    }
+
+    /// Keeps what is there now beside the file, and says where.
+    pub(super) fn keep(&self) -> anyhow::Result<PathBuf> {
+        let kept = beside(&self.file);
+        replace(&kept, self.current.as_deref().unwrap_or_default(), &self.file)?;
+        Ok(kept)
+    }
+
+    pub(super) fn write(&self, text: &str) -> anyhow::Result<()> {
+        let folder = self.file.parent().unwrap_or(Path::new("."));
+        make_folders(folder)?;
+        replace(&self.file, text, &self.file)
+    }
+
+    /// Makes it as it was, without what was kept and made for it; `None` removes the file.
+    pub(super) fn restore(&self, text: Option<&str>) -> anyhow::Result<()> {
+        match text {
+            Some(text) => replace(&self.file, text, &self.file)?,
+            None => remove(&self.file)?,
+        }
+        remove(&beside(&self.file))?;
+        self.file.ancestors().skip(1).try_for_each(remove_made)
+    }
+}
+
+/// Where `make install` has placed the programs: beside this one, or below the same prefix.
+pub(super) fn installed(way: Way) -> anyhow::Result<PathBuf> {
+    let this =
+        std::env::current_exe().map_err(|err| anyhow!("this program's own path {}", explain_io(&err)))?;
+    let folder = this.parent().context("this program is in no folder")?;
+    Ok(match way {
+        Way::Wrapper => folder.join("oci-compat-runtime"),
+        Way::Hook => folder.parent().unwrap_or(folder).join("libexec/oci/hooks.d/oci-compat-hook"),
+    })
+}
+
+pub(super) fn must_run(program: &Path) -> anyhow::Result<()> {
+    let found = program.symlink_metadata().map_err(|err| {
+        anyhow!("{} {}: say where it is with --program", program.display(), explain_io(&err))
+    })?;
+    ensure!(
+        found.is_symlink() || found.is_file() && found.mode() & 0o111 != 0,
+        "{} is not a program: say where it is with --program",
+        program.display()
+    );
+    Ok(())
+}
+
+fn read(path: &Path) -> anyhow::Result<Option<String>> {
+    let Some(bytes) = file::read(path, MAX_FILE)? else { return Ok(None) };
+    let text = String::from_utf8(bytes);
+    text.map(Some).map_err(|_| anyhow!("{} is not text in UTF-8", path.display()))
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(BEFORE);
+    path.with_file_name(name)
+}
+
+/// Puts a whole text in the place of a file, with owner and mode of `model` if that is there.
+fn replace(path: &Path, text: &str, model: &Path) -> anyhow::Result<()> {
+    let wrong = |path: &Path, err: &std::io::Error| anyhow!("{} {}", path.display(), explain_io(err));
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let written =
+        OpenOptions::new().write(true).create_new(true).mode(0o644).open(&temporary).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            if let Ok(model) = model.symlink_metadata() {
+                file.set_permissions(Permissions::from_mode(model.mode() & 0o7777))?;
+                chown(&temporary, Some(model.uid()), Some(model.gid()))?;
+            }
+            file.sync_all()
+        });
+    let placed = written.and_then(|()| fs::rename(&temporary, path));
+    if let Err(err) = placed {
+        // It may not even be there; what went wrong is the error to tell.
+        let _swept = fs::remove_file(&temporary);
+        return Err(wrong(path, &err));
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(err) if err.kind() != ErrorKind::NotFound => bail!("{} {}", path.display(), explain_io(&err)),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a folder and those above it, each with a mark.
+fn make_folders(folder: &Path) -> anyhow::Result<()> {
+    let missing = |it: &&Path| it.symlink_metadata().is_err() && !it.as_os_str().is_empty();
+    let mut above: Vec<_> = folder.ancestors().take_while(missing).collect();
+    while let Some(next) = above.pop() {
+        let made = fs::create_dir(next).and_then(|()| fs::write(next.join(MADE), ""));
+        made.map_err(|err| anyhow!("{} {}", next.display(), explain_io(&err)))?;
+    }
+    let there = folder.as_os_str().is_empty() || folder.metadata().is_ok_and(|it| it.is_dir());
+    ensure!(there, "{} is not a folder", folder.display());
+    Ok(())
+}
+
+/// Removes a folder that was made for our file, unless something else is in it by now.
+fn remove_made(folder: &Path) -> anyhow::Result<()> {
+    let mark = folder.join(MADE);
+    if mark.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    remove(&mark)?;
+    match fs::remove_dir(folder) {
+        // The mark was for us alone: a folder that others use stays.
+        Err(err) if err.kind() != ErrorKind::DirectoryNotEmpty => {
+            bail!("{} {}", folder.display(), explain_io(&err))
+        }
+        _ => Ok(()),
+    }
+}
