@@ -1,8 +1,8 @@
 //! containerd, as its users drive it: with `ctr`, and as Kubernetes does.
 
 use super::cri;
-use super::machine::Machine;
-use super::registry::{self, IMAGE, PAUSE};
+use super::machine::{Machine, soon};
+use super::registry::{self, Digests, IMAGE, PAUSE};
 
 /// Where Kubernetes keeps what is its own.
 pub(super) const KUBERNETES: &str = "k8s.io";
@@ -17,23 +17,38 @@ version = 2
 ";
 
 /// A machine on which containerd runs with a configuration, and has the images.
-pub(super) fn started(configuration: &str) -> Option<Machine> {
+pub(super) fn started(configuration: &str) -> Option<(Machine, Digests)> {
+    furnished(configuration, |_| ())
+}
+
+fn furnished(configuration: &str, install: impl FnOnce(&Machine)) -> Option<(Machine, Digests)> {
     let programs = ["containerd", "ctr", "runc"];
     let machine = Machine::with("containerd", &[&programs[..], &registry::PROGRAMS].concat())?;
-    registry::serve(&machine);
+    let digests = registry::serve(&machine);
     machine.write("/etc/containerd/config.toml", configuration);
+    install(&machine);
     run(&machine);
     ctr(&machine, "default", &["images", "pull", "--plain-http", IMAGE]);
     for image in [IMAGE, PAUSE] {
         cri::pull(&machine, image);
     }
     ctr(&machine, KUBERNETES, &["images", "tag", PAUSE, &sandbox_image(&machine)]);
-    Some(machine)
+    Some((machine, digests))
+}
+
+/// The same with the wrapper as the runtime `oci-compat` of Kubernetes.
+pub(super) fn with_runtime() -> Option<(Machine, Digests)> {
+    furnished(PLAIN, |machine| drop(machine.succeed("oci-compat", &["install", "containerd"])))
 }
 
 /// Starts the daemon.
 fn run(machine: &Machine) {
     machine.daemon("containerd", &[], &["ctr", "version"]);
+    assert!(
+        soon(|| cri::answers(machine)),
+        "containerd without its CRI plugin: {}",
+        machine.said_by("containerd")
+    );
 }
 
 pub(super) fn ctr(machine: &Machine, namespace: &str, args: &[&str]) -> String {

@@ -12,6 +12,13 @@ const SOCKET: &str = "/run/containerd/containerd.sock";
 /// `NamespaceMode.NODE`: the pod has the host's network, so that nobody has to set one up.
 const NODE: u64 = 2;
 
+/// `ContainerState`.
+pub(super) const RUNNING: u64 = 1;
+pub(super) const EXITED: u64 = 2;
+
+/// gRPC's status for what has no other.
+pub(super) const UNKNOWN: u32 = 2;
+
 /// What an engine answered instead of a result (gRPC, Status codes).
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -22,7 +29,6 @@ pub(super) struct Refusal {
 /// How a container fares.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Status {
-    /// 0 created, 1 running, 2 exited, 3 unknown.
     pub(super) state: u64,
     pub(super) exit_code: u64,
     pub(super) reason: String,
@@ -34,6 +40,12 @@ pub(super) struct Status {
 pub(super) struct Pod {
     pub(super) id: String,
     annotations: Vec<(String, String)>,
+}
+
+/// Whether the engine answers: its other services may do so before.
+pub(super) fn answers(machine: &Machine) -> bool {
+    carry(machine, "RuntimeService/Version", Message::new())
+        .is_ok_and(|(headers, _)| headers.contains("grpc-status: 0"))
 }
 
 pub(super) fn pull(machine: &Machine, image: &str) {
@@ -120,6 +132,12 @@ fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
 /// One call: a message with five bytes before it, in and out; status and message follow as trailers
 /// (gRPC over HTTP2, Requests and Responses).
 fn call(machine: &Machine, method: &str, request: Message) -> Result<Vec<u8>, Refusal> {
+    let (headers, response) = carry(machine, method, request).unwrap_or_else(|why| panic!("{method}: {why}"));
+    answer(&headers, &response)
+}
+
+/// The headers and the body of what comes back.
+fn carry(machine: &Machine, method: &str, request: Message) -> Result<(String, Vec<u8>), String> {
     const FILES: [&str; 3] = ["/root/request", "/root/response", "/root/headers"];
     let [sent, received, headers] = FILES;
     let request = request.encoded();
@@ -128,7 +146,7 @@ fn call(machine: &Machine, method: &str, request: Message) -> Result<Vec<u8>, Re
     fs::write(machine.path(sent), framed).expect("writing a request");
     let url = format!("http://localhost/runtime.v1.{method}");
     let body = format!("@{sent}");
-    machine.succeed(
+    let carried = machine.run(
         "curl",
         &[
             "--silent",
@@ -149,7 +167,10 @@ fn call(machine: &Machine, method: &str, request: Message) -> Result<Vec<u8>, Re
             &url,
         ],
     );
-    answer(&machine.read(headers), &fs::read(machine.path(received)).unwrap_or_default())
+    if !carried.status.success() {
+        return Err(carried.stderr);
+    }
+    Ok((machine.read(headers), fs::read(machine.path(received)).unwrap_or_default()))
 }
 
 fn answer(headers: &str, response: &[u8]) -> Result<Vec<u8>, Refusal> {

@@ -1,13 +1,67 @@
 //! containerd as `ctr` drives it.
 
+use super::breakage;
 use super::containerd::{self, ctr};
+use super::demands::{demand_too_much, refused, starts};
 use super::leftovers::leaves_nothing;
-use super::registry::IMAGE;
+use super::machine::Machine;
+use super::registry::{Digests, IMAGE};
+use crate::runtimes::program::Outcome;
+
+const WRAPPER: &str = "/usr/local/bin/oci-compat-runtime";
+
+fn started() -> Option<(Machine, Digests)> {
+    let (machine, digests) = containerd::started(containerd::PLAIN)?;
+    assert_eq!(run(&machine).stdout, "ran\n");
+    Some((machine, digests))
+}
+
+fn run(machine: &Machine) -> Outcome {
+    machine.run("ctr", &["run", "--rm", "--runc-binary", WRAPPER, IMAGE, "c1"])
+}
 
 #[test]
-fn ctr_runs_a_container_and_leaves_nothing() {
-    let Some(machine) = containerd::started(containerd::PLAIN) else { return };
-    ctr(&machine, "default", &["run", "--rm", IMAGE, "c1"]);
-    let said = leaves_nothing(&machine, || ctr(&machine, "default", &["run", "--rm", IMAGE, "c2"]));
-    assert_eq!(said, "ran\n");
+fn ctr_starts_what_fits_and_what_cannot_be_known() {
+    let Some((machine, digests)) = started() else { return };
+    starts(&machine, &digests, || run(&machine));
+}
+
+#[test]
+fn ctr_shows_a_refusal_and_leaves_nothing() {
+    let Some((machine, digests)) = started() else { return };
+    let shown = refused(&machine, &digests, || run(&machine));
+    assert_eq!(shown, "ctr: failed to create shim task: OCI runtime create failed: REFUSAL: unknown\n");
+}
+
+#[test]
+fn ctr_starts_a_container_that_is_no_image_s() {
+    let Some((machine, digests)) = started() else { return };
+    demand_too_much(&machine, &digests.index);
+    machine.succeed("umoci", &["unpack", "--image", "/root/images:pause", "/root/bundle"]);
+    let options = ["run", "--rm", "--runc-binary", WRAPPER, "--rootfs", "/root/bundle/rootfs", "c1"];
+    let outcome = machine.run("ctr", &[&options[..], &["/bin/sh", "-c", "echo ran"]].concat());
+    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("ran\n", ""));
+}
+
+#[test]
+fn ctr_drives_a_container_through_the_wrapper_whatever_is_broken() {
+    let Some((machine, _)) = started() else { return };
+    leaves_nothing(&machine, || {
+        for breakage in breakage::ALL {
+            let run = ["run", "--detach", "--runc-binary", WRAPPER, IMAGE, "c1", "/bin/sleep", "1000"];
+            ctr(&machine, "default", &run);
+            breakage.make(&machine);
+            let said = ctr(
+                &machine,
+                "default",
+                &["tasks", "exec", "--exec-id", "e1", "c1", "/bin/sh", "-c", "echo here"],
+            );
+            assert_eq!(said, "here\n");
+            for command in [&["pause"][..], &["resume"], &["kill", "--signal", "KILL"]] {
+                ctr(&machine, "default", &[&["tasks"], command, &["c1"]].concat());
+            }
+            ctr(&machine, "default", &["tasks", "delete", "--force", "c1"]);
+            ctr(&machine, "default", &["containers", "delete", "c1"]);
+        }
+    });
 }

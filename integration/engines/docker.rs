@@ -1,38 +1,81 @@
 //! Docker: its daemon, and the command that talks to it.
 
+use super::demands::{refused, starts};
 use super::leftovers::leaves_nothing;
 use super::machine::Machine;
-use super::registry::{self, IMAGE};
+use super::registry::{self, Digests, IMAGE};
 use crate::runtimes::program::Outcome;
 
 /// Without a network to set up. Its storage is that of every fresh installation.
 const OPTIONS: [&str; 3] = ["--iptables=false", "--ip6tables=false", "--bridge=none"];
 
-/// A machine on which Docker has the image, and has run it once: some folders stay from then on.
-fn started() -> Option<Machine> {
-    let machine = Machine::with(
-        "docker",
-        &[&["dockerd", "docker", "containerd", "runc"], &registry::PROGRAMS[..]].concat(),
-    )?;
-    registry::serve(&machine);
-    start(&machine);
+/// A machine on which Docker has the wrapper for its default runtime, and has run the image once: some folders stay from
+/// then on.
+fn started() -> Option<(Machine, Digests)> {
+    furnished(|machine| drop(machine.succeed("oci-compat", &["install", "docker", "--default"])))
+}
+
+/// The same as its packages leave it.
+pub(super) fn plain() -> Option<(Machine, Digests)> {
+    furnished(|_| ())
+}
+
+fn furnished(install: impl FnOnce(&Machine)) -> Option<(Machine, Digests)> {
+    let programs = ["dockerd", "docker", "containerd", "runc"];
+    let machine = Machine::with("docker", &[&programs[..], &registry::PROGRAMS].concat())?;
+    let digests = registry::serve(&machine);
+    install(&machine);
+    machine.daemon("dockerd", &OPTIONS, &["docker", "version"]);
     machine.succeed("docker", &["pull", "--quiet", IMAGE]);
     machine.succeed("docker", &["run", "--rm", "--network=none", IMAGE]);
-    Some(machine)
+    Some((machine, digests))
 }
 
-/// Starts the daemon.
-fn start(machine: &Machine) {
-    machine.daemon("dockerd", &OPTIONS, &["docker", "version"]);
-}
-
-fn run(machine: &Machine, options: &[&str]) -> Outcome {
-    machine.run("docker", &[&["run", "--rm", "--network=none"], options, &[IMAGE]].concat())
+fn run(machine: &Machine) -> Outcome {
+    machine.run("docker", &["run", "--rm", "--network=none", IMAGE])
 }
 
 #[test]
-fn docker_runs_a_container_and_leaves_nothing() {
-    let Some(machine) = started() else { return };
-    let outcome = leaves_nothing(&machine, || run(&machine, &[]));
-    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("ran\n", ""));
+fn docker_starts_what_fits_and_what_cannot_be_known() {
+    let Some((machine, digests)) = started() else { return };
+    starts(&machine, &digests, || run(&machine));
+}
+
+#[test]
+fn docker_shows_a_refusal_and_leaves_nothing() {
+    let Some((machine, digests)) = started() else { return };
+    let shown = refused(&machine, &digests, || run(&machine));
+    assert_eq!(
+        shown,
+        "docker: Error response from daemon: failed to create shim task: OCI runtime create failed: REFUSAL: unknown.\n"
+    );
+}
+
+#[test]
+fn docker_drives_a_container_through_the_wrapper_whatever_is_broken() {
+    let Some((machine, _)) = started() else { return };
+    let docker = |args: &[&str]| machine.succeed("docker", args);
+    leaves_nothing(&machine, || {
+        docker(&[
+            "run",
+            "--detach",
+            "--name",
+            "c1",
+            "--network=none",
+            "--entrypoint",
+            "/bin/sleep",
+            IMAGE,
+            "1000",
+        ]);
+        for breakage in super::breakage::ALL {
+            breakage.make(&machine);
+            assert_eq!(docker(&["exec", "c1", "/bin/sh", "-c", "echo here"]), "here\n");
+            docker(&["pause", "c1"]);
+            docker(&["unpause", "c1"]);
+            docker(&["kill", "c1"]);
+            docker(&["wait", "c1"]);
+            docker(&["start", "c1"]);
+        }
+        docker(&["rm", "--force", "c1"]);
+    });
 }

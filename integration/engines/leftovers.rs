@@ -23,6 +23,9 @@ const LASTING: [&str; 9] = [
     "/run/lock",
 ];
 
+/// Podman mounts its storage onto itself whenever it needs it, and keeps that as long as it likes.
+const PODMAN_S_STORAGE: &str = "/var/lib/containers/storage/overlay";
+
 /// Everything that a container may leave behind.
 pub(super) fn everything(machine: &Machine) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -32,7 +35,8 @@ pub(super) fn everything(machine: &Machine) -> BTreeSet<String> {
         files(root, &machine.path(folder), &mut found);
     }
     let mounts = machine.mounts();
-    found.extend(mounts.lines().filter_map(|it| it.split(' ').nth(4)).map(|it| format!("mount {it}")));
+    let points = mounts.lines().filter_map(|it| it.split(' ').nth(4)).filter(|it| *it != PODMAN_S_STORAGE);
+    found.extend(points.map(|it| format!("mount {it}")));
     for group in machine.cgroups() {
         found.insert(format!("group {}", group.display()));
         // A group may be gone meanwhile, and so may a process.

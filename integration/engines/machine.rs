@@ -20,7 +20,7 @@ const ENVIRONMENT: [(&str, &str); 2] =
     [("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root")];
 
 /// Folders of the machine that replace the host's.
-const FOLDERS: [&str; 5] = ["etc", "var", "run", "root", "usr/local"];
+const FOLDERS: [&str; 6] = ["etc", "var", "run", "root", "usr/local", "usr/share/containers"];
 
 /// What is taken over of the host's `/etc`: without it, programs and users are not found.
 const TAKEN_OVER: [&str; 5] = ["passwd", "group", "hosts", "nsswitch.conf", "ld.so.cache"];
@@ -123,7 +123,7 @@ impl Machine {
             command.arg(format!("--{option}=/proc/{keeper}/ns/{file}"));
         }
         command
-            .args(["--wd=/root", "sh", "-c", include_str!("enter.sh"), "enter", "init", program])
+            .args(["sh", "-c", concat!("cd /root\n", include_str!("enter.sh")), "enter", "init", program])
             .args(args);
         command.env_clear().envs(ENVIRONMENT).stdin(Stdio::null());
         command
@@ -240,7 +240,16 @@ fn group(folder: &TempDir) -> String {
 
 /// What a fresh machine has, and our programs where `make install` places them.
 fn furnish(folder: &Path) {
-    for below in ["etc/containers", "var/lib", "var/log", "var/tmp", "var/cache", "run", "root"] {
+    for below in [
+        "etc/containers",
+        "var/lib",
+        "var/log",
+        "var/tmp",
+        "var/cache",
+        "run",
+        "root",
+        "usr/share/containers",
+    ] {
         fs::create_dir_all(folder.join(below)).expect("making a folder");
     }
     for name in TAKEN_OVER {
@@ -251,6 +260,11 @@ fn furnish(folder: &Path) {
         [("containers/policy.json", anything), ("os-release", "ID=fresh\n"), ("resolv.conf", "")]
     {
         fs::write(folder.join("etc").join(file), content).expect("writing a file of the machine");
+    }
+    let defaults = Path::new("/usr/share/containers");
+    let files = fs::read_dir(defaults).into_iter().flatten().flatten(); // only where Podman is installed
+    for file in files.filter(|it| it.file_type().is_ok_and(|it| it.is_file())) {
+        copied(&file.path(), &folder.join("usr/share/containers").join(file.file_name()));
     }
     std::os::unix::fs::symlink("/run", folder.join("var/run")).expect("linking /var/run");
     for (program, below) in [

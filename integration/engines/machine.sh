@@ -2,11 +2,14 @@
 # in the places of the host's folders. It lives as long as its standard input is open.
 set -eu
 
-for folder in etc var run root usr/local; do
+for folder in etc var run root usr/local usr/share/containers; do
+    [ -d "/$folder" ] || continue
     mount --bind "./$folder" "/$folder"
 done
 mount -t proc proc /proc
 ip link set lo up
+# What a module is needed for is never there.
+[ ! -e /proc/modules ] || mount --bind /dev/null /proc/modules
 
 # From here, the control groups that it was put into are the root, as in a container.
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then

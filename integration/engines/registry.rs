@@ -17,6 +17,15 @@ pub(super) const PAUSE: &str = "127.0.0.1:5000/pause:1";
 /// The programs that it takes.
 pub(super) const PROGRAMS: [&str; 3] = ["docker-registry", "skopeo", "curl"];
 
+/// What names the image, whoever holds it.
+#[derive(Debug)]
+pub(super) struct Digests {
+    /// Of the image's index, which is what a registry answers.
+    pub(super) index: String,
+    /// Of its manifest for this platform.
+    pub(super) manifest: String,
+}
+
 const LAYOUT: &str = "/root/images";
 
 const CONFIGURATION: &str = "\
@@ -29,9 +38,9 @@ http: {addr: '127.0.0.1:5000'}
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// Makes both images, and serves them.
-pub(super) fn serve(machine: &Machine) {
+pub(super) fn serve(machine: &Machine) -> Digests {
     machine.succeed("sh", &["-c", include_str!("image.sh"), "image", LAYOUT]);
-    indexed(&machine.path(LAYOUT), "upf");
+    let digests = indexed(&machine.path(LAYOUT), "upf");
     machine.write("/etc/registry.yml", CONFIGURATION);
     let ready = ["curl", "--silent", "http://127.0.0.1:5000/v2/"];
     machine.daemon("docker-registry", &["serve", "/etc/registry.yml"], &ready);
@@ -39,10 +48,11 @@ pub(super) fn serve(machine: &Machine) {
         let (from, to) = (format!("oci:{LAYOUT}:{tag}"), format!("docker://{image}"));
         machine.succeed("skopeo", &["copy", "--quiet", "--all", "--dest-tls-verify=false", &from, &to]);
     }
+    digests
 }
 
 /// Puts an index of one platform around an image of a layout, under the same tag.
-fn indexed(layout: &Path, tag: &str) {
+fn indexed(layout: &Path, tag: &str) -> Digests {
     let file = layout.join("index.json");
     let mut listing: Value =
         serde_json::from_slice(&fs::read(&file).expect("reading index.json")).expect("JSON");
@@ -57,10 +67,13 @@ fn indexed(layout: &Path, tag: &str) {
     let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [manifest]}).to_string();
     let hex: String = Sha256::digest(&index).iter().map(|it| format!("{it:02x}")).collect();
     fs::write(layout.join("blobs/sha256").join(&hex), &index).expect("writing an index");
+    let manifest = entry["digest"].as_str().expect("a digest").to_owned();
+    let digests = Digests { index: format!("sha256:{hex}"), manifest };
     entry["mediaType"] = INDEX.into();
-    entry["digest"] = format!("sha256:{hex}").into();
+    entry["digest"] = digests.index.clone().into();
     entry["size"] = index.len().into();
     fs::write(file, listing.to_string()).expect("writing index.json");
+    digests
 }
 
 /// As Go and images call it.
