@@ -11,6 +11,7 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/oci/hooks.d
 DATADIR ?= $(PREFIX)/share
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 
 # Where tests and benchmarks find the programs: those that would be installed.
 export OCI_COMPAT_BIN := $(BIN)
@@ -74,6 +75,8 @@ install: build ## Install programs, man pages, completions and examples below DE
 	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|' hooks/oci-compat.json.in > $(DESTDIR)$(DATADIR)/oci-compat/oci-compat.json
 	chmod 0644 $(DESTDIR)$(DATADIR)/oci-compat/oci-compat.json
 	install -m 0644 hooks/config.toml docs/report.schema.json docs/facts.schema.json docs/decision.schema.json $(DESTDIR)$(DATADIR)/oci-compat
+	install -d $(DESTDIR)$(TMPFILESDIR)
+	install -m 0644 hooks/oci-compat.tmpfiles $(DESTDIR)$(TMPFILESDIR)/oci-compat.conf
 	install -d $(DESTDIR)$(DATADIR)/man/man1 $(DESTDIR)$(DATADIR)/bash-completion/completions \
 		$(DESTDIR)$(DATADIR)/zsh/site-functions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 	$(BIN)/oci-compat man $(DESTDIR)$(DATADIR)/man/man1
@@ -88,6 +91,7 @@ uninstall: ## Remove what `make install` placed
 	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/oci-compat
 	rm -f $(DESTDIR)$(DATADIR)/zsh/site-functions/_oci-compat
 	rm -f $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/oci-compat.fish
+	rm -f $(DESTDIR)$(TMPFILESDIR)/oci-compat.conf
 	rm -rf $(DESTDIR)$(DATADIR)/oci-compat
 
 .PHONY: clean

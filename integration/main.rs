@@ -14,6 +14,7 @@ mod schemas;
 mod cases;
 mod cli;
 mod install;
+mod package;
 mod conformance;
 mod hosts;
 mod features;

@@ -1,14 +1,19 @@
 //! containerd as `ctr` drives it.
 
+use std::fs;
+
 use super::breakage;
 use super::containerd::{self, ctr};
-use super::demands::{demand_too_much, refused, starts};
+use super::demands::{demand_little, demand_too_much, refused, starts};
 use super::leftovers::leaves_nothing;
 use super::machine::Machine;
 use super::registry::{Digests, IMAGE};
-use crate::runtimes::program::Outcome;
+use crate::runtimes::program::{Outcome, installed};
+use crate::runtimes::runtime::skip;
 
 const WRAPPER: &str = "/usr/local/bin/oci-compat-runtime";
+
+const REFUSED: &str = "ctr: failed to create shim task: OCI runtime create failed: REFUSAL: unknown\n";
 
 fn started() -> Option<(Machine, Digests)> {
     let (machine, digests) = containerd::started(containerd::PLAIN)?;
@@ -30,7 +35,7 @@ fn ctr_starts_what_fits_and_what_cannot_be_known() {
 fn ctr_shows_a_refusal_and_leaves_nothing() {
     let Some((machine, digests)) = started() else { return };
     let shown = refused(&machine, &digests, || run(&machine));
-    assert_eq!(shown, "ctr: failed to create shim task: OCI runtime create failed: REFUSAL: unknown\n");
+    assert_eq!(shown, REFUSED);
 }
 
 #[test]
@@ -41,6 +46,23 @@ fn ctr_starts_a_container_that_is_no_image_s() {
     let options = ["run", "--rm", "--runc-binary", WRAPPER, "--rootfs", "/root/bundle/rootfs", "c1"];
     let outcome = machine.run("ctr", &[&options[..], &["/bin/sh", "-c", "echo ran"]].concat());
     assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("ran\n", ""));
+}
+
+/// youki words its own failures otherwise, but a refusal is the wrapper's.
+#[test]
+fn ctr_starts_and_refuses_alike_where_youki_is_the_runtime() {
+    let Some(youki) = installed("youki") else {
+        return skip("youki", "not installed (run integration/setup youki)");
+    };
+    let Some((machine, digests)) = started() else { return };
+    fs::copy(youki, machine.path("/usr/local/bin/youki")).expect("copying youki");
+    machine.write("/etc/oci-compat/config.toml", "runtimes = [\"youki\"]\n");
+    let shown = refused(&machine, &digests, || run(&machine));
+    assert_eq!(shown, REFUSED);
+    demand_little(&machine, &digests.index);
+    assert_eq!(run(&machine).stdout, "ran\n");
+    let runtime = machine.succeed("readlink", &["/var/lib/oci-compat/runtime"]);
+    assert_eq!(runtime, "/usr/local/bin/youki\n");
 }
 
 #[test]

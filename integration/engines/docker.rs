@@ -1,6 +1,6 @@
 //! Docker: its daemon, and the command that talks to it.
 
-use super::demands::{refused, starts};
+use super::demands::{demand_too_much, refused, starts};
 use super::leftovers::leaves_nothing;
 use super::machine::Machine;
 use super::registry::{self, Digests, IMAGE};
@@ -49,6 +49,18 @@ fn docker_shows_a_refusal_and_leaves_nothing() {
         shown,
         "docker: Error response from daemon: failed to create shim task: OCI runtime create failed: REFUSAL: unknown.\n"
     );
+}
+
+#[test]
+fn docker_starts_a_container_whose_image_cannot_be_found_out() {
+    let Some((machine, digests)) = started() else { return };
+    demand_too_much(&machine, &digests.index);
+    machine.succeed(
+        "sh",
+        &["-euc", "for names in /var/lib/docker/image/*/repositories.json; do rm $names; done"],
+    );
+    let outcome = run(&machine);
+    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("ran\n", ""));
 }
 
 #[test]

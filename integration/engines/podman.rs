@@ -1,6 +1,6 @@
 //! Podman, with each of the runtimes that it knows.
 
-use super::demands::{refused, starts};
+use super::demands::{demand_too_much, refused, starts};
 use super::leftovers::leaves_nothing;
 use super::machine::Machine;
 use super::registry::{self, Digests, IMAGE};
@@ -49,7 +49,7 @@ fn podman_shows_a_hook_s_refusal_as_the_runtime_words_it() {
     let said = "Error: OCI runtime error: runc: runc create failed: unable to start container process: error during \
                 container init: error running hook #0: error running hook: exit status 78, stdout: , stderr: REFUSAL\n";
     assert_eq!(shown.replace("createRuntime hook #0:", "hook #0: error running hook:"), said);
-    super::demands::demand_too_much(&machine, &digests.index);
+    demand_too_much(&machine, &digests.index);
     let outcome = leaves_nothing(&machine, || run(&machine, "crun"));
     let said = "Error: OCI runtime error: crun: error executing hook \
                 `/usr/local/libexec/oci/hooks.d/oci-compat-hook` (exit code: 78)\n";
@@ -70,6 +70,17 @@ fn podman_shows_the_wrapper_s_refusal_whatever_the_runtime() {
         let shown = refused(&machine, &digests, || run(&machine, "oci-compat"));
         assert_eq!(shown, "Error: OCI runtime error: oci-compat: REFUSAL\n");
     }
+}
+
+#[test]
+fn podman_starts_a_container_that_is_no_image_s() {
+    let Some((machine, digests)) = started(&["--wrapper"]) else { return };
+    demand_too_much(&machine, &digests.index);
+    machine.succeed("umoci", &["unpack", "--image", "/root/images:pause", "/root/bundle"]);
+    let options =
+        ["--runtime", "oci-compat", "run", "--rm", "--network=none", "--rootfs", "/root/bundle/rootfs"];
+    let outcome = machine.run("podman", &[&options[..], &["/bin/sh", "-c", "echo ran"]].concat());
+    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("ran\n", ""));
 }
 
 #[test]
