@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("artifact", &["moment"]),
     ("registry", &["file", "artifact"]),
     ("trust", &["artifact"]),
+    ("attach", &["file", "artifact", "registry"]),
     ("identity", &["file", "input", "artifact"]),
     ("spec", &["version"]),
     ("host", &["version", "moment"]),

@@ -12,6 +12,7 @@ pub mod input;
 pub mod artifact;
 pub mod registry;
 pub mod trust;
+pub mod attach;
 pub mod identity;
 pub mod spec;
 pub mod host;

@@ -12,6 +12,7 @@ const COMMANDS: &[&str] = &[
     "lint",
     "explain",
     "why",
+    "attach",
     "list",
     "remove",
     "log",

@@ -10,6 +10,7 @@ mod log;
 mod store;
 mod keeping;
 mod config;
+mod attach;
 mod terminal;
 
 use std::fs;

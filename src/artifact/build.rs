@@ -1,10 +1,11 @@
 //! The blobs of one artifact: makes them for a bare spec, and holds together those that came from elsewhere. Never
 //! touches a file, and never looks into a spec.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use anyhow::{Context, bail, ensure};
-use oci_spec::image::{Descriptor, ImageManifestBuilder, MediaType, SCHEMA_VERSION};
+use oci_spec::image::{Descriptor, MediaType, SCHEMA_VERSION};
+use serde::Serialize;
 
 use crate::moment::moment;
 
@@ -48,29 +49,58 @@ impl Subject {
     }
 }
 
+/// An artifact's manifest, as the image-spec orders it; the same annotations give the same bytes.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    schema_version: u32,
+    media_type: &'static str,
+    artifact_type: &'static str,
+    config: Descriptor,
+    layers: [Descriptor; 1],
+    subject: Descriptor,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: &'a BTreeMap<String, String>,
+}
+
 /// Makes the artifact for a spec in NFD's format: the same bytes for the same input.
 ///
 /// # Errors
 ///
 /// If the spec is too large, or `created` is not RFC 3339.
 pub fn pack(spec: &[u8], subject: &Subject, created: Option<&str>) -> anyhow::Result<Package> {
+    let created = created.map(|it| (CREATED.to_owned(), it.to_owned()));
+    pack_annotated(spec, subject, &created.into_iter().collect())
+}
+
+/// As [`pack`], with annotations of its author's.
+///
+/// # Errors
+///
+/// If the spec is too large, or `org.opencontainers.image.created` among them is not RFC 3339.
+pub fn pack_annotated(
+    spec: &[u8],
+    subject: &Subject,
+    annotations: &BTreeMap<String, String>,
+) -> anyhow::Result<Package> {
     let layer = descriptor(NFD_SPEC_TYPE, &Digest::of(spec), u64::try_from(spec.len())?)?;
     ensure!(layer.size() <= MAX_SPEC, "spec has {} bytes, at most {MAX_SPEC} are read", spec.len());
-    let mut manifest = ImageManifestBuilder::default()
-        .schema_version(SCHEMA_VERSION)
-        .media_type(MediaType::ImageManifest)
-        .artifact_type(MediaType::from(NFD_ARTIFACT_TYPE))
-        .config(descriptor(MediaType::EmptyJSON.as_ref(), &Digest::of(EMPTY), 2)?)
-        .layers([layer])
-        .subject(descriptor(&subject.media_type, &subject.digest, subject.size)?);
-    if let Some(created) = created {
+    if let Some(created) = annotations.get(CREATED) {
         ensure!(
             moment(created).is_some(),
             "created {created:?} is not a date such as \"2025-06-01T12:00:00Z\" (RFC 3339)"
         );
-        manifest = manifest.annotations(HashMap::from([(CREATED.to_owned(), created.to_owned())]));
     }
-    let manifest = serde_json::to_vec(&manifest.build().context("making an artifact manifest")?)?;
+    let document = Document {
+        schema_version: SCHEMA_VERSION,
+        media_type: IMAGE_MANIFEST,
+        artifact_type: NFD_ARTIFACT_TYPE,
+        config: descriptor(MediaType::EmptyJSON.as_ref(), &Digest::of(EMPTY), 2)?,
+        layers: [layer],
+        subject: descriptor(&subject.media_type, &subject.digest, subject.size)?,
+        annotations,
+    };
+    let manifest = serde_json::to_vec(&document).context("making an artifact manifest")?;
     Ok(Package { manifest, config: EMPTY.to_vec(), spec: spec.to_vec(), created: None })
 }
 

@@ -17,7 +17,8 @@ pub const ARTIFACT_TYPES: [&str; 2] = [NFD_ARTIFACT_TYPE, "application/vnd.oci.i
 pub const SPEC_TYPES: [&str; 2] = [NFD_SPEC_TYPE, "application/vnd.oci.image-compatibility.spec.v1+json"];
 
 pub(super) const IMAGE_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-pub(super) const CREATED: &str = "org.opencontainers.image.created";
+/// The annotation that says when an artifact or image was made (image-spec 1.1, `annotations.md`), in RFC 3339.
+pub const CREATED: &str = "org.opencontainers.image.created";
 /// How the proposals and NFD's documents spell [`CREATED`].
 const CREATED_MISSPELT: &str = "oci.opencontainers.image.created";
 

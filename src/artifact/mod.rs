@@ -12,10 +12,10 @@
 //! ```
 
 pub use archive::Archive;
-pub use build::{Package, Subject, pack};
+pub use build::{Package, Subject, pack, pack_annotated};
 pub use digest::{BadDigest, Digest};
 pub use layout::Found;
-pub use manifest::{ARTIFACT_TYPES, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, SPEC_TYPES};
+pub use manifest::{ARTIFACT_TYPES, CREATED, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, SPEC_TYPES};
 pub use origin::{Kept, Origin, Signature};
 pub use store::{Payload, Store};
 pub use tidy::Swept;

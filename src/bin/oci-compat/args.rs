@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::registry::RegistryOptions;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use oci_compat::{policy, reports, requirements};
 
@@ -57,6 +58,7 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: ReportFormat,
     },
+    Attach(Attach),
     List(List),
     Remove(Remove),
     Log(Log),
@@ -189,7 +191,7 @@ pub(crate) struct Log {
 pub(crate) enum Store {
     /// Add the artifacts of an OCI layout, or a spec file, for an image
     Add {
-        /// LAYOUT[:TAG], an OCI image layout that holds artifacts, or a spec file
+        /// LAYOUT[:TAG], an OCI image layout that holds artifacts, a folder or a .tar file; or a spec file
         #[arg(value_name = "LAYOUT[:TAG] | SPEC")]
         source: OsString,
         /// The digest of the image's manifest or index; artifacts in a layout may name it themselves
@@ -223,6 +225,39 @@ pub(crate) enum Store {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+}
+
+/// Attach a spec to an image that is there already
+///
+/// The image is a name in a registry, oci:FOLDER[:TAG], or oci-archive:FILE[:TAG]. The image stays as it is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Attach {
+    /// The image
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+    /// The spec file, - for stdin
+    #[arg(value_name = "SPEC")]
+    pub(crate) spec: PathBuf,
+    /// Attach to the image of this platform, and not to the index
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", conflicts_with = "all_platforms")]
+    pub(crate) platform: Option<String>,
+    /// Attach to the image of each platform, and not to the index
+    #[arg(long)]
+    pub(crate) all_platforms: bool,
+    /// Remove the artifacts of the same type that were attached before
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Show what would be pushed, and push nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Add an annotation to the artifact
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) annotation: Vec<String>,
+    /// When it was made (RFC 3339), instead of now or SOURCE_DATE_EPOCH; of several artifacts the newest counts
+    #[arg(long, value_name = "TIME")]
+    pub(crate) created: Option<String>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryOptions,
 }
 
 /// List the artifacts in the local store

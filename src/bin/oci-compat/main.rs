@@ -1,6 +1,7 @@
 //! The program for people and CI: checks, probes, lints, and keeps the local store.
 
 mod args;
+mod attach;
 mod check;
 mod config;
 mod explain;
@@ -9,6 +10,7 @@ mod lint;
 mod log;
 mod logger;
 mod output;
+mod registry;
 mod probe;
 mod store;
 
@@ -48,6 +50,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Probe(probe) => probe::run(&probe, output),
         Command::Lint(lint) => lint::run(&lint, output),
         Command::Explain { name } => explain::run(&name, output),
+        Command::Attach(attach) => attach::run(&attach, output),
         Command::List(list) => store::list::list(&list, &args.common.store, output),
         Command::Remove(remove) => store::list::remove(&remove, &args.common.store, output),
         Command::Why { container, reports, decisions, format } => {

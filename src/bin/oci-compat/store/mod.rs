@@ -63,7 +63,7 @@ fn additions(
     created: Option<&str>,
 ) -> anyhow::Result<Vec<Addition>> {
     let path = Path::new(source);
-    if !path.is_file() {
+    if !path.is_file() || path.extension().is_some_and(|it| it == "tar") {
         let found = layout::find(source, subject.as_ref())?;
         return found
             .into_iter()
