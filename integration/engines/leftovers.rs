@@ -9,18 +9,20 @@ use super::machine::{Machine, soon};
 /// Folders in which engines and runtimes keep containers.
 const STATE: [&str; 2] = ["/run", "/var"];
 
-/// What stays after a container by intent: records, and what is made once and used by the next as well.
-/// Docker collects its network namespaces once a minute.
-const LASTING: [&str; 9] = [
+/// What stays after a container by intent: records, and what is made once and used by the next as well. Docker collects its
+/// network namespaces once a minute, and containerd the layers of containers that are gone when it has time.
+const LASTING: [&str; 11] = [
     "/run/docker/netns",
     "/run/oci-compat",
+    "/run/lock",
     "/var/log",
     "/var/lib/oci-compat",
     "/var/lib/registry",
     "/var/cache",
     "/var/lib/containers/cache",
     "/var/lib/cni",
-    "/run/lock",
+    "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots",
+    "/var/lib/containerd/io.containerd.snapshotter.v1.native/snapshots",
 ];
 
 /// Podman mounts its storage onto itself whenever it needs it, and keeps that as long as it likes.
