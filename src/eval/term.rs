@@ -167,7 +167,8 @@ pub(super) fn attribute<'a>(feature: &'a Feature, name: &str) -> Element<'a> {
 
 /// Why it cannot be told whether a feature has this element, if it cannot.
 fn doubt_about<'a>(feature: &'a Feature, name: &str) -> Option<&'a Unknown> {
-    feature.doubtful.get(name).or(feature.incomplete.as_ref())
+    let others = || feature.incomplete.as_ref().filter(|_| !feature.missing.contains(name));
+    feature.doubtful.get(name).or_else(others)
 }
 
 pub(super) fn missing<'a>(feature: &'a Feature, name: &str) -> Element<'a> {
@@ -297,6 +298,19 @@ mod tests {
         let findings = judge(term, &Fact::Known(feature, "/sys".to_owned()), &Facts::default());
         let outcomes: Vec<_> = findings.iter().map(|it| it.outcome).collect();
         assert_eq!(outcomes, expected, "{expressions}");
+    }
+
+    #[test]
+    fn what_was_looked_for_is_missing_although_others_could_not_be_read() {
+        let feature = Feature {
+            incomplete: Some(Unknown::new("/x", "has more")),
+            missing: ["a".to_owned()].into(),
+            ..Feature::attributes([("c", "1")])
+        };
+        assert_eq!(
+            ["a", "b", "c"].map(|it| attribute(&feature, it)),
+            [Element::Missing, Element::Unknown, Element::Value("1"),]
+        );
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct Feature {
     pub instances: Option<Vec<Instance>>,
     /// If some elements could not be read: those listed are there, others may be.
     pub incomplete: Option<Unknown>,
+    /// Elements that were looked for and are not there, although others could not be read.
+    pub missing: BTreeSet<String>,
     /// Elements that may be there or not, and why that is not known of them alone.
     pub doubtful: BTreeMap<String, Unknown>,
 }

@@ -75,7 +75,8 @@ mod tests {
         add("kernel.config", Fact::Unknown(Unknown::new("/proc/config.gz", "is not there")));
         let incomplete = Some(Unknown::new("/lib", "is not there"));
         let doubtful = [("b".to_owned(), Unknown::new("/b", "is hidden"))].into();
-        let enabled = Feature { incomplete, doubtful, ..Feature::flags(["a"]) };
+        let missing = ["c".to_owned()].into();
+        let enabled = Feature { missing, incomplete, doubtful, ..Feature::flags(["a"]) };
         add("kernel.enabledmodule", Fact::Known(enabled, "/proc/modules".to_owned()));
         let pairs = [("driver", "nvidia"), ("vendor", "10de")];
         let attributes = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
@@ -167,6 +168,7 @@ mod tests {
                 "kernel.config": {"read": "/proc/config.gz", "reason": "is not there"},
                 "kernel.enabledmodule": {"read": "/lib", "reason": "is not there"},
             },
+            "missing": {"kernel.enabledmodule": ["c"]},
             "doubtful": {"kernel.enabledmodule": {"b": {"read": "/b", "reason": "is hidden"}}},
             "read": {
                 "cpu.cpuid": "CPUID",

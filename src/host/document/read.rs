@@ -1,6 +1,6 @@
 //! Reads facts from a JSON document: ours, an NFD export, or a Kubernetes `NodeFeature`. What it leaves out is unknown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
@@ -27,6 +27,7 @@ struct Document {
     instances: Option<ByFeature<Vec<Element>>>,
     absent: Option<BTreeMap<String, Place>>,
     unknown: Option<BTreeMap<String, Doubt>>,
+    missing: Option<BTreeMap<String, BTreeSet<String>>>,
     doubtful: Option<BTreeMap<String, BTreeMap<String, Doubt>>>,
     read: Option<BTreeMap<String, String>>,
 }
@@ -110,6 +111,11 @@ impl Document {
             match known.get_mut(&name) {
                 Some(feature) => feature.incomplete = Some(unknown),
                 None => facts.insert(name, Fact::Unknown(unknown)),
+            }
+        }
+        for (name, missing) in self.missing.into_iter().flatten() {
+            if let Some(feature) = known.get_mut(&name) {
+                feature.missing = missing;
             }
         }
         for (name, doubtful) in self.doubtful.into_iter().flatten() {

@@ -44,6 +44,8 @@ struct Ours<'a> {
     absent: BTreeMap<&'a str, Place<'a>>,
     unknown: BTreeMap<&'a str, Place<'a>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    missing: BTreeMap<&'a str, Vec<&'a str>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     doubtful: BTreeMap<&'a str, BTreeMap<&'a str, Place<'a>>>,
     read: BTreeMap<&'a str, &'a str>,
 }
@@ -85,6 +87,10 @@ impl Facts {
                 Fact::Known(feature, read) => {
                     document.add(name, feature, &Part::All);
                     ours.read.insert(name, read);
+                    // Of what could be read as a whole, that goes without saying.
+                    if feature.incomplete.is_some() && !feature.missing.is_empty() {
+                        ours.missing.insert(name, feature.missing.iter().map(String::as_str).collect());
+                    }
                     let doubtful = feature.doubtful.iter().map(|(name, it)| (name.as_str(), Place::of(it)));
                     if !feature.doubtful.is_empty() {
                         ours.doubtful.insert(name, doubtful.collect());

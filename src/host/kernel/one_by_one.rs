@@ -1,6 +1,6 @@
 //! Attributes that are read one by one, so that one that cannot be read costs no other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::host::{Fact, Feature, Unknown};
 
@@ -11,19 +11,19 @@ pub(super) fn attributes<'a>(
     names: impl IntoIterator<Item = &'a str>,
     mut read: impl FnMut(&str) -> Result<Option<String>, Unknown>,
 ) -> Fact {
-    let (mut attributes, mut trouble) = (BTreeMap::new(), None);
+    let (mut attributes, mut missing, mut trouble) = (BTreeMap::new(), BTreeSet::new(), None);
     for name in names {
         match read(name) {
             Ok(Some(value)) => drop(attributes.insert(name.to_owned(), value)),
-            Ok(None) => {}
+            Ok(None) => drop(missing.insert(name.to_owned())),
             // The first trouble is told: later ones are mostly the same.
             Err(unknown) => drop(trouble.get_or_insert(unknown)),
         }
     }
     match trouble {
-        Some(unknown) if attributes.is_empty() => Fact::Unknown(unknown),
+        Some(unknown) if attributes.is_empty() && missing.is_empty() => Fact::Unknown(unknown),
         incomplete => {
-            Fact::Known(Feature { incomplete, ..Feature::attributes(attributes) }, place.to_owned())
+            Fact::Known(Feature { missing, incomplete, ..Feature::attributes(attributes) }, place.to_owned())
         }
     }
 }
