@@ -62,7 +62,7 @@ fn what_only_root_may_see_is_in_the_report_and_not_in_the_message() {
     let hook = Hook::on(host);
     let outcome = hook.feed(&bundle.state());
     assert_refused(&outcome, INCOMPATIBLE);
-    let line = "refused: kernel.cmdline luks.key is hidden, needs x [value-differs;";
+    let line = "refused: boot parameter luks.key is hidden, needs x [value-differs;";
     assert!(outcome.stderr.contains(line), "{}", outcome.stderr);
     let report = hook.store().with_file_name("reports").join(format!("{}.json", bundle.id()));
     let report = fs::read_to_string(report).expect("a report");

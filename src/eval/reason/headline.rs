@@ -115,7 +115,11 @@ impl JudgedTerm<'_> {
         let demands: Vec<_> = named().map(demand).collect();
         let with = if demands.is_empty() { String::new() } else { format!(" with {}", demands.join(", ")) };
         let line = format!("no {}{with}", first.thing());
-        if let Evidence::Nearest { read, .. } = &first.evidence {
+        // One of another name is not near.
+        let is_another = self.naming().is_some_and(|it| it.outcome == Outcome::Unmet);
+        if let Evidence::Nearest { read, .. } = &first.evidence
+            && !is_another
+        {
             let missing: Vec<_> = named().filter(|it| it.outcome == Outcome::Unmet).map(difference).collect();
             // A facts document does not say where an instance was read.
             let nearest = match self.nearest_name(read) {
@@ -127,17 +131,20 @@ impl JudgedTerm<'_> {
         line
     }
 
-    /// What the nearest instance is called: by the attribute that names it, if that is as demanded, else by where it was
-    /// read; none if all were read in one place.
+    /// What the nearest instance is called: by the attribute that names it, else by where it was read; none if all were
+    /// read in one place.
     fn nearest_name<'b>(&'b self, read: &'b str) -> Option<&'b str> {
-        const NAMING: [&str; 4] = ["name", "path", "target", "destination"];
-        let named =
-            self.findings.iter().find(|it| it.outcome == Outcome::Met && NAMING.contains(&it.element));
-        match named.map(|it| &it.evidence) {
+        match self.naming().map(|it| &it.evidence) {
             Some(Evidence::Nearest { value: Some(value), .. }) => Some(value),
             _ if read.starts_with("/proc/") || read == "/dev" => None,
             _ => read.strip_prefix("config.json ").or_else(|| Some(read.rsplit_once('/')?.1)),
         }
+    }
+
+    /// The finding on the attribute that names an instance, if the term demands it.
+    fn naming(&self) -> Option<&Finding<'_>> {
+        const NAMING: [&str; 4] = ["name", "path", "target", "destination"];
+        self.findings.iter().find(|it| NAMING.contains(&it.element))
     }
 }
 
