@@ -168,8 +168,8 @@ fn the_same_input_and_time_give_the_same_artifact() {
     assert_eq!(crate::command::ran(&mut command), first);
 }
 
-/// A layout and an archive of one image, made by skopeo where it is installed.
-fn layout(folder: &TempDir) -> Option<()> {
+/// A layout of one image, under the tag `v1`.
+pub(super) fn made_layout(folder: &TempDir) {
     let blob = |bytes: &str, media_type: &str| {
         let digest = Digest::of(bytes.as_bytes());
         write(folder, &format!("layout/blobs/sha256/{}", digest.hex()), bytes);
@@ -182,6 +182,11 @@ fn layout(folder: &TempDir) -> Option<()> {
     entry["annotations"] = json!({"org.opencontainers.image.ref.name": "v1"});
     write(folder, "layout/oci-layout", r#"{"imageLayoutVersion": "1.0.0"}"#);
     write(folder, "layout/index.json", &json!({"schemaVersion": 2, "manifests": [entry]}).to_string());
+}
+
+/// A layout and an archive of one image, made by skopeo where it is installed.
+fn layout(folder: &TempDir) -> Option<()> {
+    made_layout(folder);
     let mut skopeo = Command::new("skopeo");
     skopeo.current_dir(folder.path()).args([
         "copy",

@@ -11,6 +11,7 @@ mod store;
 mod keeping;
 mod config;
 mod attach;
+mod show;
 mod terminal;
 
 use std::fs;

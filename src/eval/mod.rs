@@ -17,7 +17,7 @@ use crate::spec::{Place, Rule, Set, Spec, Term, Test};
 use matched::RuleMatched;
 
 pub use demand::{clues, demand};
-pub use reason::{CODES, Code};
+pub use reason::{CODES, Code, demands};
 
 /// What came of a test, a rule, a set or a spec; Kleene's three values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -59,6 +59,7 @@ pub(crate) enum Command {
         format: ReportFormat,
     },
     Attach(Attach),
+    Show(Show),
     List(List),
     Remove(Remove),
     Log(Log),
@@ -258,6 +259,19 @@ pub(crate) struct Attach {
     pub(crate) created: Option<String>,
     #[command(flatten)]
     pub(crate) registry: RegistryOptions,
+}
+
+/// Show what is attached to an image, by whom, and what it demands, in words
+///
+/// The image is a digest, the name under which it was pulled, oci:FOLDER, or oci-archive:FILE.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    /// The image
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
 }
 
 /// List the artifacts in the local store

@@ -23,11 +23,16 @@ pub(crate) fn run(args: &Attach, output: &mut Output) -> anyhow::Result<u8> {
     let annotations = annotations(args)?;
     let pack = |subject: &Subject| pack_annotated(&spec, subject, &annotations);
     let choice = choice(args)?;
-    match LAYOUTS.iter().find_map(|it| args.image.strip_prefix(it)) {
+    match layout_of(&args.image) {
         Some(layout) => to_layout(args, layout, &choice, pack, output),
         None => to_registry(args, &choice, pack, output),
     }?;
     Ok(0)
+}
+
+/// What follows `oci:` or `oci-archive:`; `None` for an image in a registry.
+pub(crate) fn layout_of(image: &str) -> Option<&str> {
+    LAYOUTS.iter().find_map(|it| image.strip_prefix(it))
 }
 
 /// A spec that cannot be read would refuse every start of its image: it is not attached.

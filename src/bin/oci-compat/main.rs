@@ -11,6 +11,7 @@ mod log;
 mod logger;
 mod output;
 mod registry;
+mod show;
 mod probe;
 mod store;
 
@@ -51,6 +52,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Lint(lint) => lint::run(&lint, output),
         Command::Explain { name } => explain::run(&name, output),
         Command::Attach(attach) => attach::run(&attach, output),
+        Command::Show(show) => show::run(&show, &args.common.store, output),
         Command::List(list) => store::list::list(&list, &args.common.store, output),
         Command::Remove(remove) => store::list::remove(&remove, &args.common.store, output),
         Command::Why { container, reports, decisions, format } => {

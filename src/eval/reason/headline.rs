@@ -148,7 +148,8 @@ impl JudgedTerm<'_> {
     }
 }
 
-fn demand(finding: &Finding<'_>) -> String {
+/// Element and test in a list of attributes.
+pub(super) fn demand(finding: &Finding<'_>) -> String {
     let element = shown(finding.element);
     match finding.test {
         Some(Test::Exists) => element,

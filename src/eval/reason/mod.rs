@@ -4,7 +4,9 @@ mod codes;
 mod words;
 mod finding;
 mod headline;
+mod demands;
 #[cfg(test)]
 mod tests;
 
 pub use codes::{CODES, Code};
+pub use demands::demands;

@@ -1,0 +1,223 @@
+//! `show`: what is attached to an image, by whom, and what it demands, in words.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use oci_compat::artifact::{Digest, Kept, MAX_MANIFEST, MAX_SPEC, Store, layout};
+use oci_compat::eval::demands;
+use oci_compat::report::printable;
+use oci_compat::spec::{self, Set, Spec, Term};
+use serde::{Deserialize, Serialize};
+
+use crate::args::{ReportFormat, Show};
+use crate::attach::layout_of;
+use crate::output::Output;
+use crate::store::list::subjects;
+
+/// What `show --format json` prints. Fields are only ever added.
+#[derive(Debug, Serialize)]
+struct Document {
+    schema: &'static str,
+    images: Vec<Image>,
+}
+
+#[derive(Debug, Serialize)]
+struct Image {
+    digest: String,
+    artifacts: Vec<Artifact>,
+}
+
+#[derive(Debug, Serialize)]
+struct Artifact {
+    digest: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fetched: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_by: Option<String>,
+    annotations: BTreeMap<String, String>,
+    /// Why the spec cannot be read, if it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    malformed: Option<String>,
+    sets: Vec<Demands>,
+}
+
+/// One alternative: all of its rules have to hold.
+#[derive(Debug, Serialize)]
+struct Demands {
+    tag: String,
+    weight: i64,
+    description: String,
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug, Serialize)]
+struct Rule {
+    name: String,
+    /// All of them.
+    demands: Vec<String>,
+    /// And all of one of these, if there are any.
+    alternatives: Vec<Vec<String>>,
+}
+
+/// Who made an artifact, as the image-spec's annotations say (`annotations.md`).
+const MAKERS: [(&str, &str); 4] = [
+    ("org.opencontainers.image.authors", "by"),
+    ("org.opencontainers.image.vendor", "vendor"),
+    ("org.opencontainers.image.source", "source"),
+    ("org.opencontainers.image.documentation", "see"),
+];
+
+pub(crate) fn run(args: &Show, store: &Path, output: &mut Output) -> anyhow::Result<u8> {
+    let images = match layout_of(&args.image) {
+        Some(layout) => in_layout(layout)?,
+        None => in_store(&args.image, store)?,
+    };
+    match args.format {
+        ReportFormat::Json => output.json(&Document { schema: "oci-compat.show/v1", images })?,
+        ReportFormat::Text => images.iter().try_for_each(|it| output.print(&text(it)))?,
+    }
+    Ok(0)
+}
+
+fn in_store(image: &str, folder: &Path) -> anyhow::Result<Vec<Image>> {
+    let store = Store::open(folder)?;
+    let found = match &store {
+        Some(store) => subjects(store, image)?,
+        None => Vec::new(),
+    };
+    let Some(store) = store.filter(|_| !found.is_empty()) else {
+        bail!(
+            "the store {} has no artifact for image {image:?}: fetch what is attached to it with oci-compat pull",
+            folder.display()
+        );
+    };
+    let image = |subject: &Digest| {
+        let artifacts = store.kept(subject)?.into_iter().map(|it| kept(&store, it));
+        Ok(Image { digest: subject.to_string(), artifacts: artifacts.collect::<anyhow::Result<_>>()? })
+    };
+    found.iter().map(image).collect()
+}
+
+fn kept(store: &Store, Kept { artifact, origin }: Kept) -> anyhow::Result<Artifact> {
+    let manifest = store.blob(&artifact.manifest, MAX_MANIFEST)?;
+    let spec = store.blob(&artifact.spec.digest, MAX_SPEC)?;
+    let origin = origin.unwrap_or_default();
+    let signed_by = origin.signature.map(|it| it.key.to_string());
+    Ok(Artifact { fetched: origin.fetched, signed_by, ..described(&artifact, &manifest, &spec)? })
+}
+
+/// All that a layout has, by the image that it is about.
+fn in_layout(layout: &str) -> anyhow::Result<Vec<Image>> {
+    let mut images: BTreeMap<Digest, Vec<Artifact>> = BTreeMap::new();
+    for found in layout::find(layout.as_ref(), None)? {
+        let artifact = described(&found.artifact, &found.package.manifest, &found.package.spec)?;
+        images.entry(found.subject).or_default().push(artifact);
+    }
+    Ok(images.into_iter().map(|(it, artifacts)| Image { digest: it.to_string(), artifacts }).collect())
+}
+
+fn described(
+    artifact: &oci_compat::artifact::Artifact,
+    manifest: &[u8],
+    bytes: &[u8],
+) -> anyhow::Result<Artifact> {
+    #[derive(Deserialize)]
+    struct Annotated {
+        #[serde(default)]
+        annotations: Option<BTreeMap<String, String>>,
+    }
+    let annotated: Annotated = serde_json::from_slice(manifest)
+        .with_context(|| format!("reading manifest {}", artifact.manifest))?;
+    let (sets, malformed) = match spec::parse(bytes) {
+        Ok(spec) => (in_words(&spec), None),
+        Err(err) => (Vec::new(), Some(err.to_string())),
+    };
+    Ok(Artifact {
+        digest: artifact.manifest.to_string(),
+        kind: artifact.artifact_type.clone(),
+        created: artifact.created.clone(),
+        fetched: None,
+        signed_by: None,
+        annotations: annotated.annotations.unwrap_or_default(),
+        malformed,
+        sets,
+    })
+}
+
+fn in_words(spec: &Spec) -> Vec<Demands> {
+    let lines = |terms: &[Term]| terms.iter().flat_map(demands).collect::<Vec<_>>();
+    let rule = |it: &spec::Rule| Rule {
+        name: it.name.clone(),
+        demands: lines(&it.match_features),
+        alternatives: it.match_any.iter().map(|it| lines(it)).collect(),
+    };
+    let set = |it: &Set| Demands {
+        tag: it.tag.clone(),
+        weight: it.weight,
+        description: it.description.clone(),
+        rules: it.rules.iter().map(rule).collect(),
+    };
+    spec.sets.iter().map(set).collect()
+}
+
+fn text(image: &Image) -> String {
+    let mut lines = vec![image.digest.clone()];
+    for artifact in &image.artifacts {
+        lines.push(format!("  artifact {}", artifact.digest));
+        lines.extend(artifact.origin().map(|(what, it)| format!("    {what:<8} {}", printable(&it))));
+        if let Some(reason) = &artifact.malformed {
+            lines.push(format!("    its spec is malformed: {}", printable(reason)));
+        }
+        let several = artifact.sets.len() > 1;
+        if several {
+            lines.push("    one of these has to fit:".to_owned());
+        }
+        lines.extend(artifact.sets.iter().flat_map(|it| it.lines(several)));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+impl Artifact {
+    fn origin(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let signed = self.signed_by.as_ref().map_or("no".to_owned(), |it| format!("with key {it}"));
+        let made = self.created.clone().unwrap_or_else(|| "at an unknown time".to_owned());
+        let makers =
+            MAKERS.iter().filter_map(|(key, what)| Some((*what, self.annotations.get(*key)?.clone())));
+        let fetched = self.fetched.clone().map(|it| ("fetched", it));
+        [("made", made)].into_iter().chain(makers).chain(fetched).chain([("signed", signed)])
+    }
+}
+
+impl Demands {
+    fn lines(&self, several: bool) -> Vec<String> {
+        let mut lines = Vec::new();
+        if several || !self.tag.is_empty() || !self.description.is_empty() {
+            let tag = if self.tag.is_empty() { String::new() } else { format!(" {}", printable(&self.tag)) };
+            let about = match self.description.trim() {
+                "" => String::new(),
+                text => format!(": {}", printable(text)),
+            };
+            lines.push(format!("    set{tag} (weight {}){about}", self.weight));
+        }
+        for rule in &self.rules {
+            lines.push(format!("      rule {}", printable(&rule.name)));
+            lines.extend(rule.demands.iter().map(|it| format!("        {}", printable(it))));
+            let several = rule.alternatives.len() > 1;
+            for (at, alternative) in rule.alternatives.iter().enumerate() {
+                let word = if several && at == 0 { "either" } else { "or" };
+                lines.push(format!(
+                    "        {} {}",
+                    if several { word } else { "and" },
+                    printable(&alternative.join(", and "))
+                ));
+            }
+        }
+        lines
+    }
+}

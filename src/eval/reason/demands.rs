@@ -1,0 +1,79 @@
+//! What rules demand, in words, without a host to hold them against.
+
+use crate::eval::{Evidence, Finding, Outcome, lower};
+use crate::host::{self, Kind};
+use crate::spec::{Expression, Term, Test};
+
+use super::headline::demand;
+
+/// What a term demands, a line for each thing; one line for all attributes of one device.
+pub fn demands(term: &Term) -> Vec<String> {
+    let named = term.expressions.iter().flatten().map(|(name, it)| finding(term, name, Some(it)));
+    let findings: Vec<_> = named.chain(term.name.iter().map(|it| finding(term, "", Some(it)))).collect();
+    let whole = finding(term, "", None);
+    let info = host::feature(&lower(&term.feature));
+    if info.is_some_and(|it| it.kinds == [Kind::Instances]) {
+        let attributes: Vec<_> = findings.iter().filter(|it| !it.element.is_empty()).map(demand).collect();
+        let with =
+            if attributes.is_empty() { String::new() } else { format!(" with {}", attributes.join(", ")) };
+        return vec![format!("a {}{with}", whole.thing())];
+    }
+    if findings.is_empty() {
+        return vec![format!("{}: known to the host", whole.subject())];
+    }
+    findings.iter().map(|it| format!("{}: {}", it.subject(), it.needed())).collect()
+}
+
+/// Nothing has been looked at.
+fn finding<'a>(term: &'a Term, element: &'a str, expression: Option<&'a Expression>) -> Finding<'a> {
+    let test: Option<&Test> = expression.map(|it| &it.test);
+    Finding {
+        feature: &term.feature,
+        element,
+        test,
+        at: expression.map_or(term.at, |it| it.at),
+        outcome: Outcome::Unknown,
+        evidence: Evidence::Feature { read: String::new() },
+        clue: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec;
+
+    fn check(term: &str, expected: &[&str]) {
+        let text = format!(
+            "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: r\n    matchFeatures:\n    - {{{term}}}\n"
+        );
+        let spec = spec::parse(text.as_bytes()).unwrap();
+        assert_eq!(demands(&spec.sets[0].rules[0].match_features[0]), expected, "{term}");
+    }
+
+    #[test]
+    fn what_a_term_demands_is_said_in_words() {
+        check(
+            "feature: kernel.loadedmodule, matchExpressions: {gtp5g: {op: Exists}, vfat: {op: DoesNotExist}}",
+            &["kernel module gtp5g: loaded", "kernel module vfat: not loaded"],
+        );
+        check(
+            "feature: kernel.version, matchExpressions: {full: {op: Ge, type: version, value: [\"5.4\"]}}",
+            &["kernel: 5.4 or newer"],
+        );
+        check(
+            "feature: kernel.config, matchExpressions: {VFIO: {op: In, value: [\"y\", m]}}",
+            &["kernel option CONFIG_VFIO: y or m"],
+        );
+        check(
+            "feature: pci.device, matchExpressions: {vendor: {op: In, value: [\"15b3\"]}, sriov_numvfs: {op: Exists}}",
+            &["a PCI device with vendor 15b3, sriov_numvfs"],
+        );
+        check("feature: pci.device", &["a PCI device"]);
+        check("feature: kernel.kvm", &["feature kernel.kvm: known to the host"]);
+        check(
+            "feature: kernel.loadedmodule, matchName: {op: InRegexp, value: [\"^kvm_\"]}",
+            &["a name of kernel.loadedmodule: matching /^kvm_/"],
+        );
+    }
+}
