@@ -59,7 +59,7 @@ integration: build ## Integration tests, with the runtimes that are installed; a
 		$(CARGO) test --locked --test integration
 
 .PHONY: bench
-bench: build ## Measure the hook against a program that does nothing, and asking containerd
+bench: build ## Measure hook and wrapper against programs that do nothing, and asking containerd
 	$(CARGO) bench --locked --bench hook
 
 .PHONY: order

@@ -1,5 +1,5 @@
-//! What the hook costs: whole processes against one that does nothing, in turn, in one run; judging by itself; and
-//! asking containerd.
+//! What the hook costs: whole processes against one that does nothing, in turn, in one run; judging by itself; asking
+//! containerd; and what hook and wrapper add to runc.
 //!
 //! `make bench` runs it. Medians of pairs are printed, because machines drift while they are measured.
 
@@ -9,6 +9,7 @@
 mod judge;
 mod look_up;
 mod process;
+mod runc;
 mod stores;
 
 use std::error::Error;
@@ -43,7 +44,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let hook = installed(&programs.join("oci-compat-hook"), scratch.path(), "oci-compat-hook")?;
     println!("whole processes, {rounds} pairs each; B is a static program that does nothing\n");
     println!("{:<44} {:>9} {:>9} {:>7} {:>7} {:>9}", "A: the hook", "A", "B", "A/B", "goal", "A's peak");
-    let nothing = Program::new(&nothing, &[], b"")?;
+    let wrapper = installed(&programs.join("oci-compat-runtime"), scratch.path(), "oci-compat-runtime")?;
+    let noop = &nothing;
+    let nothing = Program::new(noop, &[], b"")?;
     for case in cases(&programs, &hook, scratch.path())? {
         let result = compare(&case.hook, &nothing, rounds)?;
         println!(
@@ -57,7 +60,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     stores::run(&hook, scratch.path(), ONE_RULE, rounds)?;
     println!("\nhook: {} bytes", fs::metadata(programs.join("oci-compat-hook"))?.len());
     judge::run(TWELVE_RULES)?;
-    look_up::run(rounds, scratch.path())
+    look_up::run(rounds, scratch.path())?;
+    runc::run(&runc::Bench {
+        scratch: scratch.path(),
+        nothing: noop,
+        hook: &hook,
+        wrapper: &wrapper,
+        store: &scratch.path().join("store"),
+        image: IMAGES[0],
+        rounds: (rounds / 8).max(10),
+    })
 }
 
 struct Case {

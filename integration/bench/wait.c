@@ -1,0 +1,3 @@
+/* A container's process that waits to be killed. */
+#include <unistd.h>
+int main(void) { for (;;) pause(); }
