@@ -47,6 +47,20 @@ pub(crate) fn ran(command: &mut Command) -> Ran {
     Ran { status, stdout: text(stdout), stderr: text(stderr) }
 }
 
+/// Makes a program of this content. By another process: a file that one of our threads had open for writing, another one's
+/// child still has, until it becomes another program, and who would start the file meanwhile is told that it is busy.
+pub(crate) fn make_program(path: &Path, content: &[u8]) {
+    let mut install = Command::new("install");
+    let status = install.args(["-m", "0755", "/dev/stdin"]).arg(path).stdin(holding(content)).status();
+    assert!(status.expect("running install").success(), "making {}", path.display());
+}
+
+/// Makes a copy of a program, likewise.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let status = Command::new("install").args(["-m", "0755"]).args([from, to]).status();
+    assert!(status.expect("running install").success(), "copying {}", from.display());
+}
+
 /// A file, and not a pipe: nobody has to fill it while the program runs.
 fn holding(input: &[u8]) -> Stdio {
     let mut file: File = tempfile::tempfile().expect("a temporary file");

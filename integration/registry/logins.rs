@@ -1,7 +1,6 @@
 //! Logging in: passwords, tokens, files and helpers; and that no secret gets out.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 
 use oci_compat::artifact::Digest;
@@ -11,6 +10,7 @@ use tempfile::TempDir;
 use super::fake::{Fake, Play, TOKEN, base64, manifest};
 use super::server::{Reply, Request, Server};
 use super::{environment, fails, image, repository, settings};
+use crate::command::make_program;
 
 /// A client with one login, `user:password`, for a registry.
 pub(super) fn client(folder: &TempDir, registry: &str, login: &str) -> Client {
@@ -177,8 +177,7 @@ fn a_helper_that_the_file_names_is_asked_once() {
         "#!/bin/sh\nread server; echo \"$1 $server\" >> {}\necho '{{\"ServerURL\":\"x\",\"Username\":\"h\",\"Secret\":\"hunter2\"}}'\n",
         asked.display()
     );
-    fs::write(&program, script).expect("writing a helper");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("making it a program");
+    make_program(&program, script.as_bytes());
     let client = with_file(&folder, r#"{"credsStore": "test"}"#);
     let image = image(&format!("{}/acme/upf:1", fake.name()));
     client.resolve(&image).expect("a manifest");

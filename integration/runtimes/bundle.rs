@@ -9,6 +9,7 @@ use tempfile::{Builder, TempDir};
 
 use super::hook::{Hook, PATH};
 use super::program::installed;
+use crate::command::copy_program;
 
 /// The bundle annotation that holds a spec.
 pub(super) const SPEC: &str = "org.oci-compat.spec";
@@ -118,7 +119,7 @@ impl Bundle {
 /// Copies a statically linked busybox, which brings all that a container needs.
 pub(super) fn install_shell(bin: &Path) {
     let busybox = installed("busybox").expect("busybox is installed");
-    fs::copy(busybox, bin.join("busybox")).expect("copying busybox");
+    copy_program(&busybox, &bin.join("busybox"));
     symlink("busybox", bin.join("sh")).expect("linking the shell");
 }
 

@@ -16,6 +16,7 @@ use super::host::{Host, MET, UNMET};
 use super::program::{Outcome, installed, ours, run};
 use super::runtime::skip;
 use super::wrapper::Wrapper;
+use crate::command::copy_program;
 
 /// A runtime that says how it was called.
 pub(super) const ECHO: &str = "#!/bin/sh\nfor it; do echo \"<$it>\"; done\nexit 42\n";
@@ -271,7 +272,7 @@ fn in_a_runtimes_place_it_becomes_the_next_one() {
         fs::create_dir(place).expect("making a folder");
     }
     symlink(ours("oci-compat-runtime"), places[0].join("runc")).expect("linking the wrapper");
-    fs::copy(ours("oci-compat-runtime"), places[1].join("runc")).expect("copying the wrapper");
+    copy_program(&ours("oci-compat-runtime"), &places[1].join("runc"));
     symlink(wrapper.script(ECHO).get_program(), places[2].join("runc")).expect("linking a script");
     let path = std::env::join_paths(&places).expect("plain names");
     for called in [&places[0], &places[1]] {

@@ -1,7 +1,6 @@
 //! Containers started by each runtime, with the hook in their bundle.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,6 +14,7 @@ use super::image::Image;
 use super::leftovers::leftovers;
 use super::program::{Outcome, installed, ours, run};
 use super::runtime::{Runtime, skip};
+use crate::command::{copy_program, make_program};
 
 /// More than a pipe holds, so that a runtime cannot hand over the state in one go.
 const LONG: usize = 1 << 20;
@@ -150,7 +150,7 @@ fn crun_passes_a_refusal_on_where_the_policy_says_so() {
 /// Runs crun with a log, as the child of a shell of this name.
 fn logged(parent: &str, log: &Path, runtime: Runtime, bundle: &Bundle) -> Outcome {
     let shell = bundle.path().join(parent);
-    fs::copy(installed("busybox").expect("tried before"), &shell).expect("copying a shell");
+    copy_program(&installed("busybox").expect("tried before"), &shell);
     let command = runtime.command(bundle);
     let mut child = Command::new(&shell);
     child
@@ -224,6 +224,5 @@ fn without_time(line: &str) -> &str {
 }
 
 fn write_script(path: &Path, text: &str) {
-    fs::write(path, text).expect("writing a script");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("making it executable");
+    make_program(path, text.as_bytes());
 }

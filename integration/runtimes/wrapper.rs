@@ -1,7 +1,7 @@
 //! The wrapper in a low-level runtime's place: under the name that says which one follows.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -11,6 +11,7 @@ use super::bundle::Bundle;
 use super::hook::Hook;
 use super::program::ours;
 use super::runtime::Runtime;
+use crate::command::make_program;
 
 /// The wrapper with the host, store and configuration of a hook.
 #[derive(Debug)]
@@ -79,8 +80,7 @@ impl Wrapper {
     fn install_script(&self, script: &str) -> PathBuf {
         let path = self.folder.path().join("bin/script");
         fs::create_dir_all(self.folder.path().join("bin")).expect("making a folder");
-        fs::write(&path, script).expect("writing a script");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("making it executable");
+        make_program(&path, script.as_bytes());
         path
     }
 
