@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::stat::Mode;
@@ -32,7 +32,13 @@ const BREAKS: [(&str, Break); 7] = [
     ("a device without end", |it| symlink("/dev/zero", it).expect("linking")),
 ];
 
+/// The places of a check, but for the bundle.
+fn ours(hook: &Hook) -> [PathBuf; 5] {
+    [hook.config(), hook.store(), hook.reports(), hook.decisions(), hook.journal()]
+}
+
 fn break_with(place: &Path, put: Break) {
+    fs::create_dir_all(place.parent().expect("a folder")).expect("making a folder");
     let kind = fs::symlink_metadata(place).map(|it| it.is_dir());
     match kind {
         Ok(true) => fs::remove_dir_all(place).expect("clearing a place"),
@@ -45,7 +51,7 @@ fn break_with(place: &Path, put: Break) {
 /// All that the wrapper would read or write for a check.
 pub(super) fn break_everything(hook: &Hook) {
     let (_, put) = BREAKS[4];
-    for place in [hook.config(), hook.store(), hook.reports()] {
+    for place in ours(hook) {
         break_with(&place, put);
     }
 }
@@ -54,7 +60,7 @@ pub(super) fn break_everything(hook: &Hook) {
 fn whatever_is_broken_other_commands_reach_the_runtime() {
     for (what, put) in BREAKS {
         let wrapper = Wrapper::beside(Hook::on(Host::plain()));
-        for place in [wrapper.hook.config(), wrapper.hook.store(), wrapper.hook.reports()] {
+        for place in ours(&wrapper.hook) {
             break_with(&place, put);
         }
         for words in OTHERS {
@@ -81,10 +87,12 @@ fn whatever_is_broken_a_container_is_made_before_the_deadline_is_long_over() {
             break_with(&path, put);
             assert_made(&wrapper, &bundle, &format!("{place}: {what}"));
         }
-        // The decision is made already: a report that cannot be written changes nothing.
-        let wrapper = Wrapper::beside(hook().configured("mode = \"audit\""));
-        break_with(&wrapper.hook.reports(), put);
-        assert_made(&wrapper, &Bundle::hollow().annotate(SPEC, UNMET).written(), what);
+        // The decision is made already: what cannot be written about it changes nothing.
+        for place in [Hook::reports, Hook::decisions, Hook::journal] {
+            let wrapper = Wrapper::beside(hook().configured("mode = \"audit\""));
+            break_with(&place(&wrapper.hook), put);
+            assert_made(&wrapper, &Bundle::hollow().annotate(SPEC, UNMET).written(), what);
+        }
     }
 }
 

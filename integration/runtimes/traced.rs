@@ -75,20 +75,22 @@ fn a_check_from_the_store_is_one_process_that_only_reads() {
 }
 
 #[test]
-fn the_hook_is_a_small_static_program() {
-    let program = fs::read(ours("oci-compat-hook")).expect("reading the hook");
+fn hook_and_wrapper_are_small_static_programs() {
     if cfg!(debug_assertions) && std::env::var_os("OCI_COMPAT_BIN").is_none() {
         eprintln!("SKIPPED: the size of the hook: this is a debug build (set OCI_COMPAT_BIN, as make does)");
         return;
     }
-    assert!(program.len() <= 2_500_000, "the hook has {} bytes", program.len());
-    // ELF-64 (elf(5)): e_phoff at 32, e_phentsize and e_phnum at 54; a program header starts with its type.
-    let number = |at: usize, size: usize| {
-        program[at..at + size].iter().rev().fold(0_usize, |number, byte| number << 8 | usize::from(*byte))
-    };
-    let headers = (0..number(56, 2)).map(|it| number(number(32, 8) + it * number(54, 2), 4));
-    let interpreter = 3;
-    assert!(!headers.into_iter().any(|it| it == interpreter), "the hook asks for a dynamic loader");
+    for name in ["oci-compat-hook", "oci-compat-runtime"] {
+        let program = fs::read(ours(name)).expect("reading a program");
+        assert!(program.len() <= 2_500_000, "{name} has {} bytes", program.len());
+        // ELF-64 (elf(5)): e_phoff at 32, e_phentsize and e_phnum at 54; a program header starts with its type.
+        let number = |at: usize, size: usize| {
+            program[at..at + size].iter().rev().fold(0_usize, |number, byte| number << 8 | usize::from(*byte))
+        };
+        let headers = (0..number(56, 2)).map(|it| number(number(32, 8) + it * number(54, 2), 4));
+        let interpreter = 3;
+        assert!(!headers.into_iter().any(|it| it == interpreter), "{name} asks for a dynamic loader");
+    }
 }
 
 #[test]
