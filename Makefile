@@ -77,9 +77,10 @@ install: build ## Install programs, man pages, completions and examples below DE
 	install -m 0644 hooks/config.toml docs/report.schema.json docs/facts.schema.json docs/decision.schema.json $(DESTDIR)$(DATADIR)/oci-compat
 	install -d $(DESTDIR)$(TMPFILESDIR)
 	install -m 0644 hooks/oci-compat.tmpfiles $(DESTDIR)$(TMPFILESDIR)/oci-compat.conf
-	install -d $(DESTDIR)$(DATADIR)/man/man1 $(DESTDIR)$(DATADIR)/bash-completion/completions \
+	install -d $(DESTDIR)$(DATADIR)/man/man1 $(DESTDIR)$(DATADIR)/man/man8 $(DESTDIR)$(DATADIR)/bash-completion/completions \
 		$(DESTDIR)$(DATADIR)/zsh/site-functions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 	$(BIN)/oci-compat man $(DESTDIR)$(DATADIR)/man/man1
+	install -m 0644 docs/man/oci-compat-hook.8 docs/man/oci-compat-runtime.8 $(DESTDIR)$(DATADIR)/man/man8
 	$(BIN)/oci-compat completions bash > $(DESTDIR)$(DATADIR)/bash-completion/completions/oci-compat
 	$(BIN)/oci-compat completions zsh > $(DESTDIR)$(DATADIR)/zsh/site-functions/_oci-compat
 	$(BIN)/oci-compat completions fish > $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/oci-compat.fish
@@ -88,6 +89,7 @@ install: build ## Install programs, man pages, completions and examples below DE
 uninstall: ## Remove what `make install` placed
 	rm -f $(DESTDIR)$(BINDIR)/oci-compat $(DESTDIR)$(BINDIR)/oci-compat-runtime
 	rm -f $(DESTDIR)$(LIBEXECDIR)/oci-compat-hook $(DESTDIR)$(DATADIR)/man/man1/oci-compat*.1
+	rm -f $(DESTDIR)$(DATADIR)/man/man8/oci-compat-hook.8 $(DESTDIR)$(DATADIR)/man/man8/oci-compat-runtime.8
 	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/oci-compat
 	rm -f $(DESTDIR)$(DATADIR)/zsh/site-functions/_oci-compat
 	rm -f $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/oci-compat.fish

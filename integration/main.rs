@@ -15,6 +15,7 @@ mod cases;
 mod cli;
 mod install;
 mod package;
+mod man;
 mod conformance;
 mod hosts;
 mod features;

@@ -20,6 +20,8 @@ const FILES: &[&str] = &[
     "644 usr/share/man/man1/oci-compat-check.1",
     "644 usr/share/man/man1/oci-compat-install.1",
     "644 usr/share/man/man1/oci-compat.1",
+    "644 usr/share/man/man8/oci-compat-hook.8",
+    "644 usr/share/man/man8/oci-compat-runtime.8",
     "644 usr/share/oci-compat/config.toml",
     "644 usr/share/oci-compat/decision.schema.json",
     "644 usr/share/oci-compat/facts.schema.json",

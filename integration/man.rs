@@ -1,0 +1,61 @@
+//! The man pages of hook and wrapper, which are written by hand, say what the programs say.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::command::{Ran, in_folder, ran};
+use crate::runtimes::program::ours;
+
+/// Options, or statuses, each with its meaning.
+type Entries = Vec<(String, String)>;
+
+/// What the wrapper has besides the hook's options.
+const LINK: (&str, &str) = (
+    "--oci-compat-link FILE",
+    "the link to the low-level runtime that the configuration names (/var/lib/oci-compat/runtime)",
+);
+
+#[test]
+fn the_hook_s_man_page_says_what_its_help_says() {
+    let (options, statuses) = help();
+    assert_eq!(entries("oci-compat-hook", "OPTIONS"), options);
+    assert_eq!(entries("oci-compat-hook", "EXIT STATUS"), statuses);
+}
+
+#[test]
+fn the_wrapper_s_man_page_says_the_same_of_the_same_options() {
+    let (options, _) = help();
+    let prefixed = |option: String| option.replacen("--", "--oci-compat-", 1);
+    let mut wrapped: Entries =
+        options.into_iter().map(|(option, meaning)| (prefixed(option), meaning)).collect();
+    wrapped.push((LINK.0.to_owned(), LINK.1.to_owned()));
+    assert_eq!(entries("oci-compat-runtime", "OPTIONS"), wrapped);
+}
+
+/// Options and statuses as `oci-compat-hook --help` tells them.
+fn help() -> (Entries, Entries) {
+    let mut command = in_folder(&ours("oci-compat-hook"), Path::new("/"));
+    let Ran { status, stdout, .. } = ran(command.arg("--help").stdin(Stdio::null()));
+    assert_eq!(status, 0);
+    let pair = |(name, meaning): (&str, &str)| (name.trim().to_owned(), meaning.trim().to_owned());
+    let options = stdout.lines().filter(|it| it.starts_with("  --"));
+    let options = options.map(|it| pair(it.trim_start().split_once("  ").expect("a meaning"))).collect();
+    let statuses = stdout.lines().find_map(|it| it.strip_prefix("Exit status: ")).expect("statuses");
+    let statuses = statuses.split("; ").map(|it| pair(it.split_once(' ').expect("a meaning"))).collect();
+    (options, statuses)
+}
+
+/// The paragraphs of a section that have a tag.
+fn entries(page: &str, section: &str) -> Entries {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/man").join(page).with_extension("8");
+    let text = fs::read_to_string(file).expect("a man page").replace("\\-", "-");
+    let (_, rest) = text.split_once(&format!(".SH {section}\n")).expect("a section");
+    let section = rest.split(".SH ").next().expect("a section").split(".PP\n").next().expect("a paragraph");
+    let tagged = section.split(".TP\n").skip(1).map(|it| {
+        let (tag, meaning) = it.split_once('\n').expect("a meaning");
+        let tag = tag.trim_start_matches(".BR ").trim_start_matches(".B ").replace('"', "");
+        (tag.replace("  ", " "), meaning.trim_end().to_owned())
+    });
+    tagged.collect()
+}
