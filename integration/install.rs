@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::command::{Ran, oci_compat};
+use crate::command::{Ran, in_folder, oci_compat, program as program_of_ours, ran};
+use crate::runtimes::runtime::skip;
 
 const WRAPPER: &str = "/usr/bin/oci-compat-runtime";
 const HOOK: &str = "/usr/libexec/oci/hooks.d/oci-compat-hook";
@@ -289,4 +290,97 @@ fn what_cannot_be_done_is_said_and_nothing_changes() {
         "podman --default",
         "error: --default is about the wrapper; the hook is for every container anyway\n",
     );
+}
+
+/// Runs a command with the system mounted read-only, in a namespace of its own; `None` where that is not possible.
+fn sealed(system: &System, args: &str) -> Option<Ran> {
+    let root = system.0.path().to_str().expect("a plain name");
+    let program = system.path(if args.starts_with("podman") { HOOK } else { WRAPPER });
+    let script = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && shift && exec \"$@\"";
+    let mut command = in_folder(Path::new("unshare"), Path::new("/"));
+    command.args(["--mount", "sh", "-c", script, "sh", root]).arg(program_of_ours()).arg("install");
+    let program = program.strip_prefix(root).expect("a path below");
+    command.args(["--root", root, "--program"]).arg(Path::new("/").join(program)).args(args.split(' '));
+    if !nix::unistd::geteuid().is_root() {
+        skip("unshare", "mounting needs root");
+        return None;
+    }
+    let ran = ran(&mut command);
+    let plain = |text: String| text.replace(root, "ROOT");
+    Some(Ran { stdout: plain(ran.stdout), stderr: plain(ran.stderr), ..ran })
+}
+
+#[test]
+fn on_a_read_only_system_nothing_is_written_and_everything_can_be_looked_at() {
+    let failed = |path: &str| Ran {
+        status: 2,
+        stdout: String::new(),
+        stderr: format!(
+            "error: {path} is on a read-only file system: --print shows what would change in it\n"
+        ),
+    };
+    let system = System::new().with(CONTAINERD, "version = 3\n").with("/etc/crio/crio.conf.d/other", "");
+    let before = system.everything();
+    for (args, path) in [
+        ("containerd", "ROOT/etc/containerd/config.toml.before-oci-compat"),
+        ("cri-o --wrapper", "ROOT/etc/crio/crio.conf.d/50-oci-compat.conf"),
+        ("docker", "ROOT/etc/docker"),
+        ("podman", "ROOT/usr/share"),
+    ] {
+        let Some(ran) = sealed(&system, args) else { return };
+        assert_eq!(ran, failed(path), "{args}");
+        let print = format!("{args} --print");
+        assert_eq!(sealed(&system, &print), Some(system.install(&print)));
+    }
+    assert_eq!(system.everything(), before);
+    assert_eq!(system.install("containerd").status, 0);
+    let after = system.everything();
+    assert_eq!(
+        sealed(&system, "containerd"),
+        Some(succeeded("ROOT/etc/containerd/config.toml: nothing to change\n"))
+    );
+    assert_eq!(sealed(&system, "containerd --remove"), Some(failed("ROOT/etc/containerd/config.toml")));
+    assert_eq!(system.everything(), after);
+}
+
+#[test]
+fn a_link_is_never_replaced_and_leads_nowhere_else() {
+    let said = "error: ROOT/etc/docker/daemon.json is a symbolic link: name the file itself with --file\n";
+    let dangling = System::new().with("/etc/docker/other", "");
+    symlink("nowhere.json", dangling.path(DAEMON)).expect("a link");
+    for args in ["docker", "docker --print", "docker --remove"] {
+        check_error(&dangling, args, said);
+    }
+    let nowhere = System::new().with("/etc/other", "");
+    symlink("nowhere", nowhere.path("/etc/docker")).expect("a link");
+    check_error(&nowhere, "docker", "error: ROOT/etc/docker is not a folder\n");
+    let linked = System::new().with("/srv/docker/daemon.json", "{}").with("/etc/other", "");
+    symlink("../srv/docker", linked.path("/etc/docker")).expect("a link");
+    check(
+        &linked,
+        "docker",
+        "ROOT/etc/docker/daemon.json: written; what was there before is ROOT/etc/docker/daemon.json.before-oci-compat\n\
+         docker reads it after: systemctl reload docker\n",
+    );
+    check(
+        &linked,
+        "docker --file /srv/docker/daemon.json",
+        "ROOT/srv/docker/daemon.json: written; what was there before is ROOT/srv/docker/daemon.json.before-oci-compat\n\
+         docker reads it after: systemctl reload docker\n",
+    );
+}
+
+#[test]
+fn a_link_out_of_another_system_is_not_followed() {
+    let outside = System::new().with("/docker/daemon.json", "{}");
+    let system = System::new().with("/etc/other", "");
+    symlink(outside.path("/docker"), system.path("/etc/docker")).expect("a link");
+    let before = outside.everything();
+    let said = format!(
+        "error: ROOT/etc/docker/daemon.json is in {}, outside of ROOT, because a folder above it is a symbolic link: \
+         name the file itself with --file\n",
+        outside.path("/docker").display()
+    );
+    check_error(&system, "docker", &said);
+    assert_eq!(outside.everything(), before);
 }

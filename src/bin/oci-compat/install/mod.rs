@@ -69,7 +69,7 @@ pub(crate) fn run(install: &Install, output: &mut Output) -> anyhow::Result<u8> 
         return Ok(0);
     }
     let file = file(install, &entry);
-    let place = Place::at(&file)?;
+    let place = Place::at(&file, &install.root)?;
     let new = wanted(install, &entry, &place).with_context(|| file.display().to_string())?;
     if new == place.current {
         output.print(&format!("{}: nothing to change\n", file.display()))?;

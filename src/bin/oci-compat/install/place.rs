@@ -26,7 +26,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn at(path: &Path) -> anyhow::Result<Self> {
+    pub(super) fn at(path: &Path, root: &Path) -> anyhow::Result<Self> {
+        must_stay_below(path, root)?;
         if path.symlink_metadata().is_ok_and(|it| it.is_symlink()) {
             bail!("{} is a symbolic link: name the file itself with --file", path.display());
         }
@@ -93,9 +94,22 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// A link in another system leads to where it would lead there, which is elsewhere here.
+fn must_stay_below(path: &Path, root: &Path) -> anyhow::Result<()> {
+    let Some(folder) = path.ancestors().skip(1).find_map(|it| it.canonicalize().ok()) else { return Ok(()) };
+    let root = root.canonicalize().map_err(|err| anyhow!("{} {}", root.display(), explain_io(&err)))?;
+    ensure!(
+        folder.starts_with(&root),
+        "{} is in {}, outside of {}, because a folder above it is a symbolic link: name the file itself with --file",
+        path.display(),
+        folder.display(),
+        root.display()
+    );
+    Ok(())
+}
+
 /// Puts a whole text in the place of a file, with owner and mode of `model` if that is there.
 fn replace(path: &Path, text: &str, model: &Path) -> anyhow::Result<()> {
-    let wrong = |path: &Path, err: &std::io::Error| anyhow!("{} {}", path.display(), explain_io(err));
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(format!(".{}", std::process::id()));
@@ -113,16 +127,23 @@ fn replace(path: &Path, text: &str, model: &Path) -> anyhow::Result<()> {
     if let Err(err) = placed {
         // It may not even be there; what went wrong is the error to tell.
         let _swept = fs::remove_file(&temporary);
-        return Err(wrong(path, &err));
+        return Err(unwritable(path, &err));
     }
     Ok(())
 }
 
 fn remove(path: &Path) -> anyhow::Result<()> {
     match fs::remove_file(path) {
-        Err(err) if err.kind() != ErrorKind::NotFound => bail!("{} {}", path.display(), explain_io(&err)),
+        Err(err) if err.kind() != ErrorKind::NotFound => Err(unwritable(path, &err)),
         _ => Ok(()),
     }
+}
+
+/// Systems with a read-only `/etc` or `/usr` get their files in another way, for which `--print` is there.
+fn unwritable(path: &Path, err: &std::io::Error) -> anyhow::Error {
+    let sealed = err.kind() == ErrorKind::ReadOnlyFilesystem;
+    let next = if sealed { ": --print shows what would change in it" } else { "" };
+    anyhow!("{} {}{next}", path.display(), explain_io(err))
 }
 
 /// Makes a folder and those above it, each with a mark.
@@ -131,7 +152,7 @@ fn make_folders(folder: &Path) -> anyhow::Result<()> {
     let mut above: Vec<_> = folder.ancestors().take_while(missing).collect();
     while let Some(next) = above.pop() {
         let made = fs::create_dir(next).and_then(|()| fs::write(next.join(MADE), ""));
-        made.map_err(|err| anyhow!("{} {}", next.display(), explain_io(&err)))?;
+        made.map_err(|err| unwritable(next, &err))?;
     }
     let there = folder.as_os_str().is_empty() || folder.metadata().is_ok_and(|it| it.is_dir());
     ensure!(there, "{} is not a folder", folder.display());
@@ -147,9 +168,7 @@ fn remove_made(folder: &Path) -> anyhow::Result<()> {
     remove(&mark)?;
     match fs::remove_dir(folder) {
         // The mark was for us alone: a folder that others use stays.
-        Err(err) if err.kind() != ErrorKind::DirectoryNotEmpty => {
-            bail!("{} {}", folder.display(), explain_io(&err))
-        }
+        Err(err) if err.kind() != ErrorKind::DirectoryNotEmpty => Err(unwritable(folder, &err)),
         _ => Ok(()),
     }
 }
