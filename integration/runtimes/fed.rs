@@ -1,16 +1,17 @@
 //! The hook with a state on its standard input, and no runtime around it.
 
 use std::fs::{self, File};
-use std::io::{Seek, Write};
+use std::io::{Seek, Write, pipe};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::geteuid;
 
 use super::bundle::{Bundle, IMAGE, SPEC};
 use super::hook::{BELIEVING, Hook, INCOMPATIBLE, MALFORMED, STRICT, TROUBLE, UNDECIDED};
 use super::host::{self, Host, MET, UNMET};
-use super::program::{Outcome, stdin};
+use super::program::{Outcome, stdin, wait};
 use super::runtime::skip;
 
 /// What engines treat specially wherever they find it: podman keeps nothing but the line, docker changes the status.
@@ -165,6 +166,21 @@ fn a_state_that_never_ends_is_a_warning_after_the_deadline() {
         assert_warned(&outcome);
         assert_soon(&outcome);
     }
+}
+
+#[test]
+fn a_stderr_that_nobody_reads_is_left_after_the_deadline() {
+    let hook = Hook::on(Host::plain()).giving_up_after(100);
+    let (_unread, full) = pipe().expect("a pipe");
+    let flags = |it| fcntl(&full, FcntlArg::F_SETFL(it)).expect("a flag of a pipe");
+    flags(OFlag::O_NONBLOCK);
+    while (&full).write(&[0; 4096]).is_ok() {}
+    flags(OFlag::empty());
+    let bundle = Bundle::hollow().annotate(SPEC, UNMET).written();
+    let (reader, _) = stdin(&bundle.state());
+    let mut child = hook.command().stdin(reader).stderr(full).spawn().expect("the hook");
+    let status = wait(&mut child, Instant::now() + Duration::from_secs(5));
+    assert_eq!(status.and_then(|it| it.code()), Some(INCOMPATIBLE));
 }
 
 #[test]

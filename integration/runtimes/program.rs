@@ -77,7 +77,7 @@ fn scratch_file() -> File {
 }
 
 /// How the child ended; `None` if it had to be killed at `deadline`.
-fn wait(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+pub(super) fn wait(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait().expect("waiting for a child") {
             return Some(status);
