@@ -1,4 +1,4 @@
-//! Leaves the unwind tables out of the hook that is installed: a tenth of it, which nothing reads.
+//! Leaves the unwind tables out of the hook and the wrapper that are installed: a tenth of them, which nothing reads.
 
 #![expect(clippy::disallowed_methods, reason = "that is how cargo talks to a build script")]
 
@@ -9,6 +9,8 @@ fn main() {
     // Other builds unwind after a panic, and other targets' linkers may not take this.
     if variable("PROFILE") == "release" && variable("TARGET") == "x86_64-unknown-linux-gnu" {
         let script = format!("{}/{SCRIPT}", variable("CARGO_MANIFEST_DIR"));
-        println!("cargo::rustc-link-arg-bin=oci-compat-hook=-Wl,--no-eh-frame-hdr,-T,{script}");
+        for program in ["oci-compat-hook", "oci-compat-runtime"] {
+            println!("cargo::rustc-link-arg-bin={program}=-Wl,--no-eh-frame-hdr,-T,{script}");
+        }
     }
 }

@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         wrapper: &wrapper,
         store: &scratch.path().join("store"),
         image: IMAGES[0],
-        rounds: (rounds / 8).max(10),
+        rounds: (rounds / 2).max(10),
     })
 }
 
