@@ -43,7 +43,7 @@ Exit status: 0 go on; 78 refused: incompatible; 79 refused: undecided; 80 refuse
 
 /// Runs the hook of this process and returns its exit status.
 pub fn main() -> u8 {
-    guard_against_panics(GO_ON);
+    guard_against_panics(Action::Start);
     match run(std::env::args_os().skip(1).collect()) {
         Ok(Some(decision)) => {
             say(&decision.message);
@@ -68,9 +68,13 @@ fn say(message: &str) {
 
 /// A defect of ours must not stop a container: a panic says so and goes on, or stops if policy wants it so.
 #[expect(clippy::exit, reason = "a panic must not become the signal by which a runtime stops the container")]
-fn guard_against_panics(status: u8) {
+fn guard_against_panics(trouble: Action) {
     std::panic::set_hook(Box::new(move |panic| {
-        say(&gate::defect(panic));
+        say(&gate::defect(panic, trouble));
+        let status = match trouble {
+            Action::Refuse => status(Situation::Trouble),
+            Action::Start => GO_ON,
+        };
         std::process::exit(i32::from(status));
     }));
 }
@@ -83,9 +87,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Option<Decision>> {
         return Ok(None);
     };
     let (policy, complaint) = policy::load(&options.config);
-    if policy.action(Situation::Trouble) == Action::Refuse {
-        guard_against_panics(status(Situation::Trouble));
-    }
+    guard_against_panics(policy.action(Situation::Trouble));
     let setting =
         Setting { caller: Caller::Hook, options: &options, policy: &policy, complaint: complaint.as_deref() };
     signals::interrupt_after(setting.deadline()).map_err(|errno| anyhow!("setting a timer: {errno}"))?;

@@ -94,10 +94,14 @@ pub fn decide_blindly(id: &str, trouble: &str, setting: &Setting<'_>) -> Decisio
     decision.complaining(setting)
 }
 
-/// What is said of a defect of ours.
-pub fn defect(panic: &PanicHookInfo<'_>) -> String {
+/// What is said of a defect of ours, and of what is done with the container.
+pub fn defect(panic: &PanicHookInfo<'_>, action: Action) -> String {
     let place = panic.location().map_or_else(String::new, |it| format!(" at {}:{}", it.file(), it.line()));
-    format!("oci-compat: warning: a defect{place}; please report it [trouble]\n")
+    let opening = match action {
+        Action::Refuse => "refused",
+        Action::Start => "warning",
+    };
+    format!("oci-compat: {opening}: a defect{place}; please report it [trouble]\n")
 }
 
 /// Under what the policy has become for this container.

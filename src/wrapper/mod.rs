@@ -119,7 +119,7 @@ fn decide_under(creation: &Creation, setting: &Setting<'_>) -> Decision {
 fn survive_panics(trouble: Action, call: &Call, choice: &Choice, kept: &Kept) {
     let (call, choice, kept) = (call.clone(), choice.clone(), kept.clone());
     std::panic::set_hook(Box::new(move |panic| {
-        let message = gate::defect(panic);
+        let message = gate::defect(panic, trouble);
         let status = match trouble {
             Action::Refuse => {
                 log::tell(&call.log, &message, &now());
