@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::probing::{ARCH, HOSTNAME, OSRELEASE};
+use super::namespace::Namespace;
+use super::probing::{ARCH, HOSTNAME, OSRELEASE, Probing};
 use super::{Fact, Root, Unknown};
 
 /// What is known and unknown of one host.
@@ -76,12 +77,15 @@ impl Facts {
 impl Origin {
     /// The host under this root. What it does not tell is left out: an origin is a note, nothing is judged by it.
     pub fn of(root: &Root, taken: String) -> Self {
-        Self {
-            name: line(root, HOSTNAME),
-            kernel: line(root, OSRELEASE),
-            arch: arch(root),
-            taken: Some(taken),
-        }
+        Self { name: name(root), kernel: line(root, OSRELEASE), arch: arch(root), taken: Some(taken) }
+    }
+}
+
+/// In a container with the host's tree, the kernel tells the container's name.
+fn name(root: &Root) -> Option<String> {
+    match Probing::new(root).shows_host(HOSTNAME, Namespace::Uts) {
+        Ok(()) => line(root, HOSTNAME),
+        Err(_) => line(root, "/etc/hostname"),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::time::SystemTime;
 
+use super::namespace::{self, Namespace};
 use super::{Fact, Feature, Miss, Root, Unknown};
 use crate::moment::Moment;
 
@@ -30,6 +31,7 @@ pub(super) struct Probing<'a> {
     sysfs: OnceCell<Result<bool, Unknown>>,
     procfs: OnceCell<Result<bool, Unknown>>,
     now: OnceCell<Moment>,
+    foreign: OnceCell<Vec<Namespace>>,
 }
 
 impl<'a> Probing<'a> {
@@ -41,6 +43,7 @@ impl<'a> Probing<'a> {
             sysfs: OnceCell::new(),
             procfs: OnceCell::new(),
             now: OnceCell::new(),
+            foreign: OnceCell::new(),
         }
     }
 
@@ -52,6 +55,30 @@ impl<'a> Probing<'a> {
     /// The text of `/proc/modules`; none if this kernel was built without modules.
     pub(super) fn modules(&self) -> Result<Option<&str>, &Unknown> {
         self.modules.get_or_init(|| self.text(MODULES)).as_ref().map(Option::as_deref)
+    }
+
+    /// As if `/proc` did not show the host's namespaces of these kinds.
+    #[cfg(test)]
+    pub(super) fn with_foreign(root: &'a Root, namespaces: &[Namespace]) -> Self {
+        Self { foreign: OnceCell::from(namespaces.to_vec()), ..Self::new(root) }
+    }
+
+    /// Whether what `/proc` shows at this path is the host's, and not that of the namespace that we run in.
+    ///
+    /// # Errors
+    ///
+    /// If it is not.
+    pub(super) fn shows_host(&self, path: &str, namespace: Namespace) -> Result<(), Unknown> {
+        match self.foreign.get_or_init(|| namespace::foreign(self.root)).contains(&namespace) {
+            true => {
+                let kind = namespace.name();
+                Err(Unknown::new(
+                    path,
+                    format!("is that of the {kind} namespace that we run in, not of the host"),
+                ))
+            }
+            false => Ok(()),
+        }
     }
 
     /// The time of this look at the host, for facts that expire: one and the same for all of them.

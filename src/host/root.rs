@@ -108,6 +108,11 @@ impl Root {
         &self.path
     }
 
+    /// Whether it is `/`: the machine, or the container, that we run in.
+    pub fn is_live(&self) -> bool {
+        self.folder.is_none()
+    }
+
     /// From this moment on nothing is read any more: each further read is a miss that says so.
     pub fn set_deadline(&self, deadline: Instant) {
         self.deadline.set(Some(deadline));

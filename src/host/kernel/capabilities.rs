@@ -12,7 +12,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     kinds: &[Kind::Flags],
     meaning: "the capabilities that the kernel knows and that are in the bounding set of this process, so that a container \
               could be given them; which it was given stands in its bundle",
-    read: "/proc/sys/kernel/cap_last_cap and the bounding set of this process",
+    read: "/proc/sys/kernel/cap_last_cap and the bounding set of this process; under another root that of its first process, in /proc/1/status",
     nfd: false,
     elements: Some(&NAMES),
     absent: "not available to containers here: the kernel is too old, or whoever runs the engine may not have it",
@@ -26,6 +26,9 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
 
 /// capabilities(7): the number of the last capability that the running kernel knows.
 const LAST: &str = "/proc/sys/kernel/cap_last_cap";
+
+/// proc_pid_status(5): `CapBnd` is the bounding set.
+const INIT: &str = "/proc/1/status";
 
 /// By number, as in `linux/capability.h`.
 pub(in crate::host) const NAMES: [&str; 41] = [
@@ -72,19 +75,35 @@ pub(in crate::host) const NAMES: [&str; 41] = [
     "CAP_CHECKPOINT_RESTORE",
 ];
 
-/// The bounding set tells of the machine that we run on: of another one, or of its files, it says nothing.
+/// Ours, where the machine that we run on is asked about; under another root that of its first process: in a container
+/// with the host's tree, ours is the container's.
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     let last = match last(probing) {
         Ok(last) => last,
         Err(unknown) => return Fact::Unknown(unknown),
     };
-    if !probing.root.is_this_machine() {
-        let reason = "is that of a process, and cannot be told from the files of another machine";
-        return Fact::Unknown(Unknown::new("the bounding set", reason));
+    if probing.root.is_live() {
+        // Its error has nothing but the C library's words.
+        let bounds = |it| caps::has_cap(None, CapSet::Bounding, it).ok();
+        return Fact::Known(gather(last, wanted, bounds), LAST.to_owned());
     }
-    // Its error has nothing but the C library's words.
-    let bounds = |it| caps::has_cap(None, CapSet::Bounding, it).ok();
-    Fact::Known(gather(last, wanted, bounds), LAST.to_owned())
+    match of_init(probing) {
+        Ok(mask) => {
+            let bounds = |it: Capability| Some(mask & it.bitmask() != 0);
+            Fact::Known(gather(last, wanted, bounds), format!("{LAST} and {INIT}"))
+        }
+        Err(unknown) => Fact::Unknown(unknown),
+    }
+}
+
+/// The bounding set of the host's first process, which those that it started can at most have.
+fn of_init(probing: &Probing<'_>) -> Result<u64, Unknown> {
+    let Some(text) = probing.text(INIT)? else {
+        return Err(Unknown::new(INIT, "is not there, and our own bounding set is not that of this host"));
+    };
+    let mask = text.lines().find_map(|it| it.strip_prefix("CapBnd:")).map(str::trim);
+    mask.and_then(|it| u64::from_str_radix(it, 16).ok())
+        .ok_or_else(|| Unknown::new(INIT, "has no CapBnd that is a hexadecimal number"))
 }
 
 /// `bounds` is none where it cannot be told.
@@ -153,13 +172,31 @@ mod tests {
     }
 
     #[test]
+    fn under_another_root_the_first_process_tells() {
+        let host = |mask: &str| {
+            let status = format!("Name:\tsystemd\nCapEff:\t000001ffffffffff\nCapBnd:\t{mask}\n");
+            FakeHost::new().file(OSRELEASE, "6.1.0\n").file(LAST, "40\n").file(INIT, status)
+        };
+        let check = |mask: &str, expected: &str| {
+            let read = "/proc/sys/kernel/cap_last_cap and /proc/1/status";
+            assert_eq!(told(&host(mask), FEATURE.name), format!("known ({read}): {expected}"));
+        };
+        check("0000000000000021", "CAP_CHOWN CAP_KILL");
+        check("0000000000000000", "");
+    }
+
+    #[test]
     fn another_machine_or_a_number_that_makes_no_sense_is_unknown() {
         let host = || FakeHost::new().file(OSRELEASE, "6.1.0\n");
         let check = |host: FakeHost, reason: &str| {
             assert_eq!(told(&host, FEATURE.name), format!("unknown: {reason}"));
         };
-        let other = "is that of a process, and cannot be told from the files of another machine";
-        check(host().file(LAST, "40\n"), &format!("the bounding set: {other}"));
+        let other = "is not there, and our own bounding set is not that of this host";
+        check(host().file(LAST, "40\n"), &format!("{INIT}: {other}"));
+        let strange = host().file(LAST, "40\n").file(INIT, "CapEff:\t1\nCapBnd:\tx\n");
+        check(strange, &format!("{INIT}: has no CapBnd that is a hexadecimal number"));
+        let hidden = host().file(LAST, "40\n").unreadable(INIT);
+        check(hidden, &format!("{INIT}: is a loop of symbolic links"));
         check(host(), &format!("{LAST}: is not there, as it is since Linux 3.2"));
         check(host().file(LAST, "-1\n"), &format!("{LAST}: holds \"-1\", expected a small number"));
         check(host().unreadable(LAST), &format!("{LAST}: is a loop of symbolic links"));

@@ -1,6 +1,7 @@
 //! `kernel.sysctl`: settings of the running kernel. Reads below `/proc/sys` only, and only what is asked for by name.
 
 use super::one_by_one;
+use crate::host::namespace::{HOST_NETWORK, Namespace};
 use crate::host::probing::OSRELEASE;
 use crate::host::{Fact, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
 
@@ -31,9 +32,6 @@ const SENSITIVE: &[&str] = &[
     "net/ipv6/conf/*",
     "net.ipv4.tcp_fastopen_key",
 ];
-/// Registered in the first network namespace alone (`net_core_table` in `net/core/sysctl_net_core.c`): in another one
-/// many settings below `net` are missing, although the kernel has them.
-const HOST_NETWORK: &str = "/proc/sys/net/core/netdev_max_backlog";
 const NETWORK: &str = "/proc/sys/net";
 
 /// Reading it makes every processor sum up its statistics (`vmstat_refresh` in `mm/vmstat.c`), which is no stranger's to
@@ -140,6 +138,9 @@ fn named(probing: &Probing<'_>, name: &str) -> Result<Option<String>, Unknown> {
     if path == ACTS {
         return Err(Unknown::new(format!("{FOLDER}/{ACTS}"), "is never read: reading it does something"));
     }
+    if let Some(namespace) = Namespace::of_setting(&path) {
+        probing.shows_host(&format!("{FOLDER}/{path:.60}"), namespace)?;
+    }
     let names: Vec<_> = path.split('/').collect();
     match probing.root.read_below(FOLDER, &names) {
         Ok(text) => Ok(Some(parse(&text))),
@@ -221,6 +222,21 @@ mod tests {
         let doubt = "/proc/sys/net: is not that of the host's network namespace, and shows less";
         let expected = format!("known (/proc/sys): vm.max_map_count=\"65530\" and maybe more: {doubt}");
         check(host(), &["net.core.bpf_jit_enable", "vm.max_map_count"], &expected);
+    }
+
+    #[test]
+    fn what_shows_another_namespace_than_the_host_s_is_unknown() {
+        let host = host().file("/proc/sys/kernel/pid_max", "4194304\n").file(HOST_NETWORK, "1000\n");
+        let root = host.root();
+        let probing = Probing::with_foreign(&root, &[Namespace::Pid, Namespace::Net]);
+        let foreign = |path, kind| {
+            let reason = format!("is that of the {kind} namespace that we run in, not of the host");
+            Err(Unknown::new(path, reason))
+        };
+        assert_eq!(named(&probing, "kernel.pid_max"), foreign("/proc/sys/kernel/pid_max", "pid"));
+        assert_eq!(named(&probing, "net/ipv4/tcp_rmem"), foreign("/proc/sys/net/ipv4/tcp_rmem", "net"));
+        assert_eq!(named(&probing, "vm.max_map_count"), Ok(Some("65530".to_owned())));
+        assert_eq!(named(&Probing::new(&root), "kernel.pid_max"), Ok(Some("4194304".to_owned())));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `system.limit`: how much of some things the kernel gives out to all processes together. Changes no limit.
 
+use crate::host::namespace::Namespace;
 use crate::host::values::{Reading, required, value};
 use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
 
@@ -21,9 +22,11 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
 };
 
 const FOLDER: &str = "/proc/sys";
+/// Each pid namespace has its own since Linux 6.14.
+const PID_MAX: &str = "/proc/sys/kernel/pid_max";
 /// Documentation/admin-guide/sysctl/kernel.rst and fs.rst.
 const FILES: [(&str, &str); 4] = [
-    ("pid_max", "/proc/sys/kernel/pid_max"),
+    ("pid_max", PID_MAX),
     ("threads_max", "/proc/sys/kernel/threads-max"),
     ("file_max", "/proc/sys/fs/file-max"),
     ("nr_open", "/proc/sys/fs/nr_open"),
@@ -33,7 +36,12 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     let mut reading = Reading::new(probing, wanted);
     let mut attributes = std::collections::BTreeMap::new();
     for (name, path) in FILES.into_iter().filter(|(name, _)| wanted.has(name)) {
-        let number = required(path, value(probing, path)).and_then(|it| number(it, path));
+        let shown = match path {
+            PID_MAX => probing.shows_host(path, Namespace::Pid),
+            _ => Ok(()),
+        };
+        let number = shown.and_then(|()| required(path, value(probing, path)));
+        let number = number.and_then(|it| number_of(it, path));
         if let Some(number) = reading.note(number.map(Some)) {
             attributes.insert(name.to_owned(), number);
         }
@@ -41,7 +49,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     reading.attributes(attributes, FOLDER)
 }
 
-fn number(text: String, path: &str) -> Result<String, Unknown> {
+fn number_of(text: String, path: &str) -> Result<String, Unknown> {
     let is_number = !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
     if is_number { Ok(text) } else { Err(Unknown::new(path, format!("holds {text:?}, expected a number"))) }
 }
@@ -49,7 +57,7 @@ fn number(text: String, path: &str) -> Result<String, Unknown> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::testing::{told, told_of, wanted};
+    use crate::host::testing::{show, told, told_of, wanted};
     use crate::testing::FakeHost;
 
     fn check(host: &FakeHost, expected: &str) {
@@ -62,6 +70,16 @@ mod tests {
             .file("/proc/sys/kernel/pid_max", "4194304\n")
             .file("/proc/sys/kernel/threads-max", "254689\n")
             .file("/proc/sys/fs/file-max", "9223372036854775807\n")
+    }
+
+    #[test]
+    fn a_limit_of_another_pid_namespace_is_not_the_host_s() {
+        let host = host().file("/proc/sys/fs/nr_open", "1048576\n");
+        let root = host.root();
+        let probing = Probing::with_foreign(&root, &[Namespace::Pid]);
+        let doubt = "/proc/sys/kernel/pid_max: is that of the pid namespace that we run in, not of the host";
+        let expected = format!(r#"known (/proc/sys): nr_open="1048576" and maybe more: {doubt}"#);
+        assert_eq!(show(&probe(&probing, &wanted(&["nr_open", "pid_max"]))), expected);
     }
 
     #[test]

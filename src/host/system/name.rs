@@ -1,5 +1,6 @@
 //! `system.name`: what the host is called.
 
+use crate::host::namespace::Namespace;
 use crate::host::probing::HOSTNAME;
 use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
 
@@ -7,7 +8,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.name",
     kinds: &[Kind::Attributes],
     meaning: "the host's name, by which Kubernetes calls its node unless told otherwise",
-    read: "/proc/sys/kernel/hostname, else /etc/hostname",
+    read: "/proc/sys/kernel/hostname, else (or where that is a container's, as under /host in one) /etc/hostname",
     nfd: true,
     elements: Some(&["nodename"]),
     absent: "the host has no name",
@@ -31,14 +32,16 @@ fn probe(probing: &Probing<'_>, _: &Wanted) -> Fact {
 }
 
 fn first(probing: &Probing<'_>) -> Result<(String, &'static str), Unknown> {
-    for place in [HOSTNAME, CONFIGURED] {
+    let own = probing.shows_host(HOSTNAME, Namespace::Uts);
+    let places: &[&'static str] = if own.is_ok() { &[HOSTNAME, CONFIGURED] } else { &[CONFIGURED] };
+    for place in places.iter().copied() {
         match probing.root.read_text(place) {
             Ok(text) => return Ok((text, place)),
             Err(Miss::NotFound) => {}
             Err(Miss::Unreadable(unknown)) => return Err(unknown),
         }
     }
-    Err(Unknown::new(HOSTNAME, format!("is not there, and nor is {CONFIGURED}")))
+    own.and(Err(Unknown::new(HOSTNAME, format!("is not there, and nor is {CONFIGURED}"))))
 }
 
 fn parse(text: &str, place: &str) -> Fact {
@@ -52,7 +55,7 @@ fn parse(text: &str, place: &str) -> Fact {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::testing::told;
+    use crate::host::testing::{show, told};
     use crate::testing::FakeHost;
 
     fn check(host: FakeHost, expected: &str) {
@@ -65,6 +68,21 @@ mod tests {
         check(configured, r#"known (/etc/hostname): nodename="node-1""#);
         let both = FakeHost::new().file(CONFIGURED, "node-1\n").file(HOSTNAME, "node-2\n");
         check(both, r#"known (/proc/sys/kernel/hostname): nodename="node-2""#);
+    }
+
+    #[test]
+    fn the_name_of_the_container_that_we_run_in_is_not_the_host_s() {
+        let check = |host: FakeHost, expected: &str| {
+            let root = host.root();
+            assert_eq!(
+                show(&probe(&Probing::with_foreign(&root, &[Namespace::Uts]), &Wanted::All)),
+                expected
+            );
+        };
+        let container = || FakeHost::new().file(HOSTNAME, "3f2a9c\n");
+        check(container().file(CONFIGURED, "node-1\n"), r#"known (/etc/hostname): nodename="node-1""#);
+        let foreign = "is that of the uts namespace that we run in, not of the host";
+        check(container(), &format!("unknown: /proc/sys/kernel/hostname: {foreign}"));
     }
 
     #[test]
