@@ -18,6 +18,7 @@ mod package;
 mod man;
 mod conformance;
 mod hosts;
+mod vantage;
 mod features;
 mod examples;
 mod layers;

@@ -18,12 +18,52 @@ kernel.version (/proc/sys/kernel/osrelease)
   major     5
   minor     4
   revision  0
+
 system.osrelease (/etc/os-release)
   ID    ubuntu
   NAME  \\u{1b}[31mUbuntu
 ";
     let features = "kernel.version Kernel.LoadedModule system.osrelease kernel.kvm";
     prints(&folder, &format!("probe --root host {features}"), 0, expected);
+}
+
+#[test]
+fn things_are_shown_a_line_each_with_their_attributes_under_each_other() {
+    let folder = folder();
+    for (name, files) in [
+        ("eth0", &[("operstate", "up\n"), ("mtu", "9000\n"), ("device/driver_override", "")][..]),
+        ("ib12", &[("mtu", "2044\n"), ("speed", "200000\n"), ("device/x", "")]),
+    ] {
+        for (file, text) in files {
+            write(&folder, &format!("host/sys/class/net/{name}/{file}"), text);
+        }
+    }
+    write(&folder, "host/sys/bus/x", "");
+    write(&folder, "host/proc/cmdline", "quiet empty= pad=\" x \"\n");
+    let expected = "kernel.cmdline (/proc/cmdline)
+  empty  \"\"
+  pad    \" x \"
+  quiet  true
+
+network.device (/sys/class/net)
+  name=eth0  mtu=9000  operstate=up
+  name=ib12  mtu=2044                speed=200000
+";
+    prints(&folder, "probe --root host network.device kernel.cmdline", 0, expected);
+}
+
+#[test]
+fn of_all_features_those_that_are_not_fully_known_are_listed_at_the_end() {
+    let text = run(&folder(), "probe --root host").stdout;
+    let (_, doubts) = text.split_once("\nunknown:\n").expect("a list");
+    let (unknown, incomplete) = doubts.split_once("\nperhaps more:\n").expect("another list");
+    assert!(unknown.contains(" kernel.config"), "{unknown}");
+    assert!(incomplete.contains(" kernel.sysctl"), "{incomplete}");
+    assert!(!text.contains("bundle."), "{text}");
+    for name in unknown.split_whitespace() {
+        let line = format!("{name}: unknown: ");
+        assert!(text.lines().any(|it| it.starts_with(&line)), "{name}");
+    }
 }
 
 #[test]

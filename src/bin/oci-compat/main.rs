@@ -5,6 +5,7 @@ mod attach;
 mod check;
 mod config;
 mod explain;
+mod facts;
 mod install;
 mod lint;
 mod log;
