@@ -110,6 +110,34 @@ pub(super) fn descriptor(media_type: &str, digest: &Digest, size: u64) -> anyhow
     Ok(Descriptor::new(MediaType::from(media_type), size, digest))
 }
 
+/// What an artifact's manifest names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parts {
+    /// The artifact, with the subject that the manifest names.
+    pub artifact: Artifact,
+    /// The digest and the size of its configuration.
+    pub config: (Digest, u64),
+}
+
+impl Parts {
+    /// Reads a manifest whose digest was verified.
+    ///
+    /// # Errors
+    ///
+    /// If it is none of a compatibility artifact, or breaks the rules of one.
+    pub fn read(manifest: &[u8]) -> anyhow::Result<Self> {
+        let name = Digest::of(manifest);
+        let document = Manifest::parse(manifest).map_err(|it| anyhow::anyhow!("artifact {name} {it}"))?;
+        let config = (document.config.digest.parse()?, document.config.size);
+        Ok(Self { artifact: document.into_artifact(name)?, config })
+    }
+
+    /// The configuration, if it is the one that nearly every artifact has.
+    pub fn empty_config(&self) -> Option<Vec<u8>> {
+        (self.config.0 == Digest::of(EMPTY)).then(|| EMPTY.to_vec())
+    }
+}
+
 impl Package {
     /// The artifact that these blobs are, for this subject.
     ///

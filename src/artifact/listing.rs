@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-use crate::moment::moment;
+use crate::moment::{Moment, moment};
 
 use super::manifest::json_reason;
 use super::{Artifact, Digest, Kept, MAX_SPEC, Origin, SpecBlob};
@@ -106,7 +106,7 @@ pub(super) fn newest(artifacts: Vec<Artifact>) -> Vec<Artifact> {
     for artifact in artifacts {
         match winners.iter_mut().find(|it| it.artifact_type == artifact.artifact_type) {
             None => winners.push(artifact),
-            Some(winner) if age(winner) < age(&artifact) => *winner = artifact,
+            Some(winner) if winner.age() < artifact.age() => *winner = artifact,
             Some(_) => {}
         }
     }
@@ -114,8 +114,19 @@ pub(super) fn newest(artifacts: Vec<Artifact>) -> Vec<Artifact> {
     winners
 }
 
-fn age(artifact: &Artifact) -> impl Ord + use<> {
-    (artifact.created.as_deref().and_then(moment), Reverse(artifact.manifest))
+/// Which of two artifacts counts: the greater one.
+pub type Age = (Option<Moment>, Reverse<Digest>);
+
+/// When an artifact with this manifest was made, as `newest` looks at it.
+pub fn age(created: Option<&str>, manifest: Digest) -> Age {
+    (created.and_then(moment), Reverse(manifest))
+}
+
+impl Artifact {
+    /// Of two artifacts of one type, the one with the greater age counts.
+    pub fn age(&self) -> Age {
+        age(self.created.as_deref(), self.manifest)
+    }
 }
 
 #[cfg(test)]
@@ -200,6 +211,7 @@ mod tests {
             image: Some("r/a:1".to_owned()),
             fetched: Some("then".to_owned()),
             signature: Some(signature),
+            ..Origin::default()
         };
         let all = [Kept { artifact: made("a", "t", ""), origin: Some(origin) }];
         let bytes = compose(&subject, &all).unwrap();

@@ -93,7 +93,7 @@ impl Manifest {
 }
 
 /// The moment of making in a set of annotations, under its name or the misspelt one.
-pub(super) fn created<'a>(annotation: impl Fn(&str) -> Option<&'a String>) -> Option<&'a String> {
+pub fn created<'a>(annotation: impl Fn(&str) -> Option<&'a String>) -> Option<&'a String> {
     annotation(CREATED).or_else(|| annotation(CREATED_MISSPELT))
 }
 

@@ -8,14 +8,17 @@
 //! blobs/sha256/<hex>                     manifests, configs and specs
 //! subjects/<hex of the image's digest>   the artifacts of one image: all that a look-up reads
 //! compiled/<hex of the spec's digest>    that spec in a form that loads faster, bound to the spec's digest
+//! images.json                            what the last pull needs not fetch again, if there was one
 //! .lock                                  held by the one writer; readers never lock
 //! ```
 
 pub use archive::Archive;
-pub use build::{Package, Subject, pack, pack_annotated};
+pub use build::{Package, Parts, Subject, pack, pack_annotated};
 pub use digest::{BadDigest, Digest};
 pub use layout::Found;
-pub use manifest::{ARTIFACT_TYPES, CREATED, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, SPEC_TYPES};
+pub use listing::{Age, age};
+pub use manifest::{ARTIFACT_TYPES, CREATED, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, SPEC_TYPES, created};
+pub use memory::Images;
 pub use origin::{Kept, Origin, Signature};
 pub use store::{Payload, Store};
 pub use tidy::Swept;
@@ -42,6 +45,7 @@ mod write;
 mod tidy;
 mod verify;
 mod transfer;
+mod memory;
 #[cfg(test)]
 mod tests;
 

@@ -12,8 +12,8 @@ use super::listing;
 use super::manifest::Manifest;
 use super::write::{LAYOUT, LAYOUT_FILE};
 use super::{
-    Archive, Digest, Kept, MAX_EVIDENCE, MAX_LISTING, MAX_MANIFEST, MAX_SPEC, Origin, Package, SUBJECTS,
-    Store, blob_path,
+    Archive, Digest, Kept, MAX_EVIDENCE, MAX_LISTING, MAX_MANIFEST, MAX_SPEC, Origin, Package, Parts,
+    SUBJECTS, Store, blob_path,
 };
 
 /// One artifact that an archive brings, verified.
@@ -59,6 +59,22 @@ impl Store {
         }
         archive.into_inner().and_then(|mut it| it.flush()).map_err(unwritten)?;
         Ok(manifests.len())
+    }
+
+    /// An artifact of this store with all its blobs, and the evidence of its signature.
+    ///
+    /// # Errors
+    ///
+    /// If a blob is damaged or missing.
+    pub fn package(&self, kept: &Kept) -> anyhow::Result<(Package, Option<Vec<u8>>)> {
+        let artifact = &kept.artifact;
+        let manifest = self.blob(&artifact.manifest, MAX_MANIFEST)?;
+        let (config, _) = Parts::read(&manifest)?.config;
+        let config = self.blob(&config, MAX_MANIFEST)?;
+        let spec = self.blob(&artifact.spec.digest, MAX_SPEC)?;
+        let signature = kept.origin.as_ref().and_then(|it| it.signature.as_ref());
+        let evidence = signature.map(|it| self.blob(&it.evidence, MAX_EVIDENCE)).transpose()?;
+        Ok((Package { manifest, config, spec, created: artifact.created.clone() }, evidence))
     }
 
     /// Every blob of an artifact, with the most bytes that it may have.

@@ -8,6 +8,7 @@ use super::compiled::{self, Form};
 use super::durable::TEMPORARY;
 use super::index::{INDEX_FILE, Index};
 use super::manifest::Manifest;
+use super::memory::IMAGES_FILE;
 use super::write::{LAYOUT_FILE, LOCK_FILE};
 use super::{
     BLOBS, COMPILED, Digest, Kept, MAX_COMPILED, MAX_EVIDENCE, MAX_MANIFEST, MAX_SPEC, SUBJECTS, Store,
@@ -53,7 +54,8 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn top(&mut self) {
-        const KNOWN: [&str; 6] = [LAYOUT_FILE, INDEX_FILE, LOCK_FILE, "blobs", SUBJECTS, COMPILED];
+        const KNOWN: [&str; 7] =
+            [LAYOUT_FILE, INDEX_FILE, IMAGES_FILE, LOCK_FILE, "blobs", SUBJECTS, COMPILED];
         for name in self.names(".") {
             if !KNOWN.iter().any(|it| it.as_bytes() == name.to_bytes()) {
                 self.foreign(".", &name);

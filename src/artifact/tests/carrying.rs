@@ -49,7 +49,8 @@ fn a_store_that_was_exported_is_imported_whole() {
     let (store, artifact) = FakeStore::with_spec();
     let evidence = b"evidence".to_vec();
     let signature = Signature { key: Digest::of(b"key"), evidence: Digest::of(&evidence) };
-    let origin = Some(Origin { image: Some("r/a:1".to_owned()), fetched: None, signature: Some(signature) });
+    let origin =
+        Some(Origin { image: Some("r/a:1".to_owned()), signature: Some(signature), ..Origin::default() });
     store.add(Addition {
         origin: origin.clone(),
         evidence: Some(evidence.clone()),

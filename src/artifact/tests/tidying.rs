@@ -20,7 +20,7 @@ fn writer(store: &FakeStore) -> Writer {
 fn signed(spec: &[u8]) -> Addition {
     let evidence = b"evidence".to_vec();
     let signature = Signature { key: Digest::of(b"key"), evidence: Digest::of(&evidence) };
-    let origin = Origin { image: Some("r/a:1".to_owned()), fetched: None, signature: Some(signature) };
+    let origin = Origin { image: Some("r/a:1".to_owned()), signature: Some(signature), ..Origin::default() };
     Addition { origin: Some(origin), evidence: Some(evidence), ..addition(spec, Some(NEW)) }
 }
 
@@ -86,17 +86,29 @@ fn superseded_artifacts_are_swept_if_that_is_asked_for() {
 }
 
 #[test]
-fn what_was_fetched_keeps_its_origin_and_fetching_again_changes_nothing() {
+fn what_was_fetched_keeps_its_origin_and_adding_it_again_changes_nothing() {
     let store = FakeStore::new();
     let first = signed(SPEC);
     let artifact = store.add(signed(SPEC)).artifact;
     let before = store.files();
-    let later = Origin { fetched: Some(NEW.to_owned()), ..first.origin.clone().unwrap() };
-    let again = store.add(Addition { origin: Some(later), ..signed(SPEC) });
+    let again = store.add(signed(SPEC));
     assert_eq!(again, Added { artifact: artifact.clone(), changed: false });
     assert_eq!(store.files(), before);
     assert!(!store.add(addition(SPEC, Some(NEW))).changed);
     assert_eq!(store.open().kept(&image()).unwrap(), [Kept { artifact, origin: first.origin }]);
+}
+
+#[test]
+fn one_artifact_may_have_several_names() {
+    let store = FakeStore::new();
+    let named = |name: &str| {
+        let origin = signed(SPEC).origin.map(|it| Origin { image: Some(name.to_owned()), ..it });
+        store.add(Addition { origin, ..signed(SPEC) }).changed
+    };
+    assert_eq!(["r/a:1", "r/a:2", "r/a:1"].map(named), [true, true, false]);
+    let kept = store.open().kept(&image()).unwrap();
+    let names: Vec<_> = kept[0].origin.iter().flat_map(Origin::names).collect();
+    assert_eq!(names, ["r/a:2", "r/a:1"]);
 }
 
 #[test]
