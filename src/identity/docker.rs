@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -185,4 +185,37 @@ fn complete(id: &str, bundle: &Path, identity: &mut Identity) -> Result<(), Unkn
     identity.digests.retain(|it| *it != manifest);
     identity.digests.push(manifest);
     Ok(())
+}
+
+/// Where dockerd's graph drivers keep their images.
+const DRIVERS: [&str; 8] =
+    ["overlay2", "vfs", "btrfs", "zfs", "fuse-overlayfs", "overlay", "devicemapper", "aufs"];
+
+/// Name and digest of every image that was pulled, from all drivers. A name without a digest was made here.
+pub(super) fn images(root: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let (mut found, mut has_any) = (Vec::new(), false);
+    for driver in DRIVERS {
+        let path = root.join("image").join(driver).join("repositories.json");
+        let Some(Repositories { repositories }) = read(&path, MAX_REPOSITORIES)? else { continue };
+        has_any = true;
+        found.extend(repositories.values().flat_map(pulled));
+    }
+    if !has_any {
+        bail!(
+            "{} has no images of dockerd's: name its folder with --engine-root, or, if it keeps images in containerd, take \
+             --from-engine containerd",
+            root.display()
+        );
+    }
+    Ok(found)
+}
+
+/// The names of one repository: those with a digest, and the tags that stand for the same image.
+fn pulled(names: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let digests = names.iter().filter_map(|(name, id)| Some((name, name.split_once('@')?.1, id)));
+    let named = digests.flat_map(|(whole, digest, id)| {
+        let tags = names.iter().filter(move |(name, other)| *other == id && !name.contains('@'));
+        tags.map(|(name, _)| name).chain([whole]).map(move |name| (name.clone(), digest.to_owned()))
+    });
+    named.collect()
 }

@@ -1,6 +1,7 @@
 //! Which image is this? No bundle says so: each engine keeps it elsewhere, and there is one resolver for each. Bounded
 //! in time and in size; what an image or an annotation says is never taken for the answer, and never names a file.
 
+pub mod held;
 mod umoci;
 mod containerd;
 mod content;

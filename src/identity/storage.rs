@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use super::{Asked, Identity, Unknown};
@@ -171,6 +171,33 @@ fn further_stores(asked: &Asked<'_>) -> anyhow::Result<Vec<PathBuf>> {
         return Ok(imagestore.into_iter().chain(graphroot).chain(options.additionalimagestores).collect());
     }
     Ok(Vec::new())
+}
+
+/// Where containers-storage keeps images (containers-storage.conf(5), "driver").
+const DRIVERS: [&str; 5] = ["overlay", "vfs", "btrfs", "zfs", "aufs"];
+
+/// Name and digest of every image, from all drivers.
+pub(super) fn images(root: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let (mut found, mut has_any) = (Vec::new(), false);
+    for driver in DRIVERS {
+        let path = root.join(format!("{driver}-images/images.json"));
+        let Some(bytes) = file::read(&path, MAX_IMAGES)? else { continue };
+        has_any = true;
+        let images: Vec<Image> =
+            serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))?;
+        found.extend(images.into_iter().flat_map(named));
+    }
+    if !has_any {
+        bail!("{} has no images of containers-storage: name its folder with --engine-root", root.display());
+    }
+    Ok(found)
+}
+
+/// A name may have its own digest: the image was pulled by it.
+fn named(image: Image) -> Vec<(String, String)> {
+    let names = image.names.unwrap_or_default().into_iter();
+    let digest = |name: &str| name.split_once('@').map_or(image.digest.clone(), |(_, it)| it.to_owned());
+    names.map(|it| (it.clone(), digest(&it))).collect()
 }
 
 /// A list in a file; one that is not there is empty.

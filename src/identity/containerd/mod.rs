@@ -9,10 +9,13 @@ mod shim;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::content::{Content, Manifest};
-use super::{Asked, Identity, Need, Task, Unknown};
+use super::{Asked, Identity, Need, Patience, Task, Unknown};
 use crate::artifact::Digest;
 use grpc::{Connection, Fault};
 
@@ -54,6 +57,26 @@ pub(super) fn resolve(task: &Task, asked: &Asked<'_>, identity: &mut Identity) -
         return Err(Unknown::Untold("the bundle has no link to containerd's content".to_owned()));
     };
     settle(target, &container, &content, &mut daemon, identity)
+}
+
+/// How long the one who lists all images waits: no container waits for it.
+const LONG: Patience = Patience { greeting: Duration::from_secs(5), answers: Duration::from_secs(30) };
+
+/// Name and digest of every image in every namespace.
+pub(super) fn images(socket: &Path) -> Result<Vec<(String, String)>, String> {
+    let connection = Connection::open(socket, LONG).map_err(|it| it.to_string())?;
+    let mut daemon = Daemon { connection, namespace: "default" };
+    let answer = daemon.ask("namespaces.v1.Namespaces/List", &[]).map_err(|it| it.to_string())?;
+    let names = || -> Option<Vec<String>> {
+        wire::all(&answer, 1)?.into_iter().map(|it| wire::text(it, 1).map(str::to_owned)).collect()
+    };
+    let namespaces = names().ok_or_else(|| unreadable("namespaces").to_string())?;
+    let mut found = Vec::new();
+    for namespace in &namespaces {
+        daemon.namespace = namespace;
+        found.extend(daemon.images().map_err(|it| format!("namespace {namespace:?}: {it}"))?);
+    }
+    Ok(found)
 }
 
 fn unanswered(fault: Fault) -> Unknown {
@@ -148,6 +171,16 @@ impl Daemon<'_> {
         let answer = self.ask("images.v1.Images/Get", &[name])?;
         let digest = || Some(wire::text(wire::bytes(wire::bytes(&answer, 1)?, 3)?, 2)?.to_owned());
         digest().ok_or_else(|| unreadable("image"))
+    }
+
+    /// Every image of the namespace: its name, and the digest of what it stands for.
+    fn images(&mut self) -> Result<Vec<(String, String)>, Fault> {
+        let answer = self.ask("images.v1.Images/List", &[])?;
+        let image = |it: &[u8]| -> Option<(String, String)> {
+            Some((wire::text(it, 1)?.to_owned(), wire::text(wire::bytes(it, 3)?, 2)?.to_owned()))
+        };
+        let images = || wire::all(&answer, 1)?.into_iter().map(image).collect::<Option<Vec<_>>>();
+        images().ok_or_else(|| unreadable("images"))
     }
 
     /// The snapshot that another one was made from.
