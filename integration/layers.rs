@@ -22,6 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("eval", &["version", "spec", "host"]),
     ("verdict", &["eval"]),
     ("policy", &["file", "input", "moment", "spec", "verdict"]),
+    ("pull", &["file", "artifact", "registry", "trust", "attach", "spec", "policy"]),
     ("report", &["spec", "eval", "verdict"]),
     ("check", &["spec", "host", "eval", "report"]),
     ("waive", &["moment", "spec", "eval", "policy", "report"]),

@@ -19,6 +19,7 @@ pub mod host;
 pub mod eval;
 pub mod verdict;
 pub mod policy;
+pub mod pull;
 pub mod report;
 pub mod check;
 pub mod waive;

@@ -71,16 +71,19 @@ pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy) -> Collected {
     collected
 }
 
-/// Collects the requirements that the store, and the administrator, have for an image; `name` is what it is called.
-pub fn of_image(image: &Digest, name: Option<&str>, store: &Path, policy: &Policy) -> Collected {
+/// Collects the requirements that the store, and the administrator, have for an image: for its index and for its manifest,
+/// or for what of these is known; `name` is what it is called.
+pub fn of_image(image: &[Digest], name: Option<&str>, store: &Path, policy: &Policy) -> Collected {
     let mut collected = Collected::default();
-    collected.subject.digest = Some(image.to_string());
+    collected.subject.digest = image.last().map(Digest::to_string);
     collected.subject.image = name.map(str::to_owned);
     let names = name.map(str::to_owned).into_iter().collect();
-    collected.image = Image { names, digests: vec![image.to_string()] };
+    collected.image = Image { names, digests: image.iter().map(Digest::to_string).collect() };
     let mut shelf = Shelf { folder: store.to_owned(), store: None };
-    let added = shelf.of_subject(image, &mut collected);
-    collected.note_trouble(added);
+    for digest in image {
+        let added = shelf.of_subject(digest, &mut collected);
+        collected.note_trouble(added);
+    }
     collected.add_own(policy, &mut |_| {});
     collected
 }

@@ -13,6 +13,7 @@ const COMMANDS: &[&str] = &[
     "explain",
     "why",
     "attach",
+    "pull",
     "show",
     "list",
     "remove",

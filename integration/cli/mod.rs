@@ -11,6 +11,9 @@ mod store;
 mod keeping;
 mod config;
 mod attach;
+mod pull;
+mod attacks;
+mod copied;
 mod show;
 mod terminal;
 

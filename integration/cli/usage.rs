@@ -72,22 +72,18 @@ fn files_that_cannot_be_read_are_named() {
 }
 
 #[test]
-fn an_image_is_named_by_its_digest() {
+fn an_image_is_named_by_its_digest_or_as_it_was_pulled() {
     let folder = folder();
-    let advice = "does not end with an image's digest; write that of its manifest, such as sha256:..., or \
-                  NAME@sha256:...: digest";
     fails(
         &folder,
-        "check docker.io/acme/upf:1",
-        &format!(
-            "\"docker.io/acme/upf:1\" {advice} \"docker.io/acme/upf:1\" does not start with \"sha256:\", the only \
-             algorithm that is supported"
-        ),
+        "check docker.io/acme/upf:1 --store store",
+        "the store store has nothing for an image of the name \"docker.io/acme/upf:1\": oci-compat pull \
+         docker.io/acme/upf:1, or write its digest, such as NAME@sha256:...",
     );
     fails(
         &folder,
         "check upf@sha256:12",
-        &format!("\"upf@sha256:12\" {advice} \"sha256:12\" has 2 digits, expected 64"),
+        "the image \"upf@sha256:12\": digest \"sha256:12\" has 2 digits, expected 64",
     );
 }
 

@@ -8,7 +8,7 @@ mod logins;
 mod networks;
 mod attacks;
 mod secure;
-mod real;
+pub(crate) mod real;
 mod linked;
 
 use std::fmt::Display;

@@ -17,8 +17,8 @@ use super::{fails, image, repository, settings};
 const KIND: &str = "application/vnd.nfd.image-compatibility.v1alpha1";
 
 /// A registry that runs until it is dropped.
-struct Real {
-    name: String,
+pub(crate) struct Real {
+    pub(crate) name: String,
     child: Child,
     folder: TempDir,
 }
@@ -33,7 +33,7 @@ impl Drop for Real {
 
 impl Real {
     /// `None`, and aloud, where it is not installed.
-    fn start(more: impl Fn(&Path) -> String) -> Option<Self> {
+    pub(crate) fn start(more: impl Fn(&Path) -> String) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
         let config = folder.path().join("config.yml");
@@ -57,7 +57,7 @@ impl Real {
 }
 
 /// Time for a registry to start.
-fn patient() -> Settings {
+pub(crate) fn patient() -> Settings {
     let limits = Limits { tries: 100, first_pause: Duration::from_millis(100), ..Limits::default() };
     let limits =
         Limits { longest_pause: Duration::from_millis(100), total: Duration::from_secs(10), ..limits };

@@ -32,6 +32,21 @@ pub struct Platform {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadPlatform(String);
 
+impl Platform {
+    /// The one of this program, in Go's words.
+    pub fn of_host() -> Self {
+        let architecture = match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "x86" => "386",
+            "aarch64" => "arm64",
+            "powerpc64" => "ppc64le",
+            "loongarch64" => "loong64",
+            same => same,
+        };
+        Self { os: "linux".to_owned(), architecture: architecture.to_owned(), variant: None }
+    }
+}
+
 impl FromStr for Platform {
     type Err = BadPlatform;
 
@@ -100,6 +115,21 @@ pub fn choose(media_type: &str, document: &[u8], choice: &Choice) -> anyhow::Res
     };
     ensure!(!subjects.is_empty(), "index {} has no image", whole.digest);
     Ok(subjects)
+}
+
+/// The images in an index for this platform, in any variant that it does not exclude; all of them for `None`. None at all
+/// is an answer: the index may be for other machines.
+///
+/// # Errors
+///
+/// If it is no index, or names an image by what is no SHA-256 digest.
+pub fn images(index: &[u8], platform: Option<&Platform>) -> anyhow::Result<Vec<Subject>> {
+    let index: Index = serde_json::from_slice(index)?;
+    let images = index.manifests.into_iter().filter(|it| {
+        let is_image = !it.is_attestation() && ![IMAGE_INDEX, DOCKER_INDEX].contains(&&*it.media_type);
+        is_image && platform.is_none_or(|wanted| it.fits(wanted))
+    });
+    images.map(Entry::subject).collect()
 }
 
 fn one(images: Vec<Entry>, platform: &Platform) -> anyhow::Result<Vec<Subject>> {

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use crate::registry::RegistryOptions;
@@ -59,6 +60,7 @@ pub(crate) enum Command {
         format: ReportFormat,
     },
     Attach(Attach),
+    Pull(Pull),
     Show(Show),
     List(List),
     Remove(Remove),
@@ -89,7 +91,7 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("subject").required(true).multiple(true).args(["image", "bundle", "spec"])))]
 pub(crate) struct Check {
-    /// The digest of an image's manifest or index, whose specs are in the store
+    /// The name of an image that was pulled, or the digest of its manifest or index
     #[arg(value_name = "IMAGE", conflicts_with_all = ["bundle", "spec"])]
     pub(crate) image: Option<String>,
     /// The folder of an OCI bundle; with --spec, those have to hold as well as its own
@@ -259,6 +261,54 @@ pub(crate) struct Attach {
     pub(crate) created: Option<String>,
     #[command(flatten)]
     pub(crate) registry: RegistryOptions,
+}
+
+/// Fetch the artifacts of images into the local store, where the hook finds them
+///
+/// Fetches no image. The newest artifact of an image, and of its index, is stored if it is whole and, where the
+/// configuration demands it, signed. What cannot be fetched stays as it was.
+///
+/// Exit status: 0 all is well, 1 something was refused or could not be fetched, 2 usage or trouble
+#[derive(Debug, clap::Args)]
+pub(crate) struct Pull {
+    /// The images; - for a list on stdin, one a line
+    #[arg(value_name = "IMAGE", required_unless_present = "from_engine")]
+    pub(crate) images: Vec<String>,
+    /// All images that this engine holds, at the digests at which it holds them
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    pub(crate) from_engine: Vec<Engine>,
+    /// The engine's folder [default: /var/lib/docker, /var/lib/containers/storage]
+    #[arg(long, value_name = "DIR", requires = "from_engine")]
+    pub(crate) engine_root: Option<PathBuf>,
+    /// containerd's socket
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "from_engine",
+        default_value = "/run/containerd/containerd.sock"
+    )]
+    pub(crate) engine_socket: PathBuf,
+    /// Of images for several platforms, those for all; else for this host's
+    #[arg(long)]
+    pub(crate) all_platforms: bool,
+    /// Take what the registry has, also if the store has something newer
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Fetch for so many images at once, each over one connection
+    #[arg(long, value_name = "N", default_value = "16")]
+    pub(crate) jobs: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) registry: RegistryOptions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    /// All its namespaces: Kubernetes' images, ctr's, nerdctl's, and Docker's where it keeps them in containerd
+    Containerd,
+    /// Images in Docker's own drivers
+    Docker,
+    /// Podman's, and CRI-O's
+    Podman,
 }
 
 /// Show what is attached to an image, by whom, and what it demands, in words

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use oci_compat::artifact::Digest;
+use oci_compat::artifact::{Digest, Store};
 use oci_compat::check::{self, Requirement};
 use oci_compat::host::{Facts, Root};
 use oci_compat::report::{self, Origin, Report};
@@ -55,13 +55,10 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
 
 fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
     if let Some(image) = &args.image {
-        let digest = image.rsplit('@').next().unwrap_or(image);
-        let digest: Digest = digest.parse().with_context(|| {
-            format!("{image:?} does not end with an image's digest; write that of its manifest, such as sha256:..., or NAME@sha256:...")
-        })?;
+        let digests = digests(image, &common.store)?;
         let (policy, complaint) = policy::load(&common.config);
-        let name = Some(image.as_str()).filter(|it| it.contains('@'));
-        let mut collected = requirements::of_image(&digest, name, &common.store, &policy);
+        let name = Some(image.as_str()).filter(|it| !it.starts_with("sha256:"));
+        let mut collected = requirements::of_image(&digests, name, &common.store, &policy);
         collected.notes.extend(complaint);
         collected.policy.get_or_insert(policy);
         return Ok(collected);
@@ -81,6 +78,26 @@ fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
         collected.requirements.push(Requirement { origin, spec: spec::parse(&read(path)?) });
     }
     Ok(collected)
+}
+
+/// Under which digests the store may have something for an image: the one that is written, or those of the last pull.
+fn digests(image: &str, store: &Path) -> anyhow::Result<Vec<Digest>> {
+    if image.starts_with("sha256:") || image.contains('@') {
+        let digest = image.rsplit('@').next().unwrap_or(image);
+        return Ok(vec![digest.parse().with_context(|| format!("the image {image:?}"))?]);
+    }
+    let digests = match Store::open(store)? {
+        Some(store) => crate::store::list::current(&store, image)?,
+        None => Vec::new(),
+    };
+    if digests.is_empty() {
+        bail!(
+            "the store {} has nothing for an image of the name {image:?}: oci-compat pull {image}, or write its digest, \
+             such as NAME@sha256:...",
+            store.display()
+        );
+    }
+    Ok(digests)
 }
 
 /// Reads a file, or stdin for `-`.

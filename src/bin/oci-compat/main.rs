@@ -14,6 +14,7 @@ mod output;
 mod registry;
 mod show;
 mod probe;
+mod pull;
 mod store;
 
 use std::io::{self, Write};
@@ -53,6 +54,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Lint(lint) => lint::run(&lint, output),
         Command::Explain { name } => explain::run(&name, output),
         Command::Attach(attach) => attach::run(&attach, output),
+        Command::Pull(pull) => pull::run(&pull, &args.common, output),
         Command::Show(show) => show::run(&show, &args.common.store, output),
         Command::List(list) => store::list::list(&list, &args.common.store, output),
         Command::Remove(remove) => store::list::remove(&remove, &args.common.store, output),

@@ -5,10 +5,12 @@ use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
-use oci_compat::artifact::{Addition, Archive, Incoming, Store, Writer};
+use oci_compat::artifact::{Addition, Archive, Digest, Incoming, Store, Writer};
 use oci_compat::file;
+use oci_compat::pull::Anchors;
 
 use super::{addition, counted};
+use crate::args::Common;
 use crate::output::Output;
 
 /// So many artifacts are synced together.
@@ -52,14 +54,16 @@ fn replace<T>(target: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow::Resul
 }
 
 /// Stores what an archive brings, all of it or, if anything in it is wrong, nothing.
-pub(super) fn import(source: &Path, store: &Path, output: &mut Output) -> anyhow::Result<u8> {
+pub(super) fn import(source: &Path, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+    let anchors = crate::pull::anchors(&common.config)?;
+    let accept = |it| accept(it, &anchors);
     let archive = Archive::open(source)?;
     let subjects = archive.subjects()?;
     // Once to see that all is well, and once more to store it: the archive may be larger than memory.
     for subject in &subjects {
         archive.artifacts(subject)?.into_iter().try_for_each(|it| accept(it).map(drop))?;
     }
-    let mut writer = Writer::open(store)?;
+    let mut writer = Writer::open(&common.store)?;
     let (mut count, mut known, mut batch) = (0, 0, Vec::new());
     for subject in &subjects {
         for incoming in archive.artifacts(subject)? {
@@ -92,8 +96,13 @@ fn flush(
     Ok(())
 }
 
-fn accept(incoming: Incoming) -> anyhow::Result<Addition> {
+/// What is demanded when an artifact is pulled is demanded of one that is carried here, too.
+fn accept(incoming: Incoming, anchors: &Anchors) -> anyhow::Result<Addition> {
     let Incoming { subject, package, origin, evidence } = incoming;
+    let manifest = Digest::of(&package.manifest);
+    anchors
+        .admit(&manifest, origin.as_ref(), evidence.as_deref())
+        .map_err(|it| anyhow!("artifact {manifest} for image {subject} {it}: nothing was imported"))?;
     let name = format!("the artifact for image {subject}");
     Ok(Addition { origin, evidence, ..addition(subject, package, &name)? })
 }

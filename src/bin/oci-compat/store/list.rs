@@ -4,6 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use oci_compat::artifact::{Digest, Kept, Store, Writer};
+use oci_compat::pull;
+use oci_compat::registry::Reference;
 use oci_compat::report::printable;
 use serde::Serialize;
 
@@ -99,10 +101,25 @@ pub(crate) fn subjects(store: &Store, image: &str) -> anyhow::Result<Vec<Digest>
         let subject: Digest = image.parse()?;
         return Ok(if store.kept(&subject)?.is_empty() { Vec::new() } else { vec![subject] });
     }
+    Ok(named(store, image)?.into_iter().map(|(subject, _)| subject).collect())
+}
+
+/// The index and the manifest of the image that was pulled last under a name: a tag may have been moved.
+pub(crate) fn current(store: &Store, image: &str) -> anyhow::Result<Vec<Digest>> {
+    let named = named(store, image)?;
+    let last = named.iter().map(|(_, fetched)| fetched.clone()).max().flatten();
+    Ok(named.into_iter().filter(|(_, fetched)| *fetched == last).map(|(subject, _)| subject).collect())
+}
+
+/// The images that were fetched under a name, whether short or in full, and when.
+fn named(store: &Store, image: &str) -> anyhow::Result<Vec<(Digest, Option<String>)>> {
+    let full = image.parse::<Reference>().map_or_else(|_| image.to_owned(), |it| pull::name(&it));
     let mut found = Vec::new();
     for subject in store.subjects()? {
-        if names(&store.kept(&subject)?).iter().any(|it| it == image) {
-            found.push(subject);
+        let origins: Vec<_> = store.kept(&subject)?.into_iter().filter_map(|it| it.origin).collect();
+        let fitting = origins.iter().filter(|it| it.is_named(image) || it.is_named(&full));
+        if let Some(fetched) = fitting.map(|it| it.fetched.clone()).max() {
+            found.push((subject, fetched));
         }
     }
     Ok(found)
@@ -138,7 +155,8 @@ fn artifact(kept: Kept, counting: &[Digest]) -> Artifact {
 }
 
 fn names(kept: &[Kept]) -> Vec<String> {
-    let mut names: Vec<_> = kept.iter().filter_map(|it| it.origin.as_ref()?.image.clone()).collect();
+    let origins = kept.iter().filter_map(|it| it.origin.as_ref());
+    let mut names: Vec<_> = origins.flat_map(|it| it.names().map(str::to_owned)).collect();
     names.sort_unstable();
     names.dedup();
     names

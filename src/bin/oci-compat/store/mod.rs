@@ -28,7 +28,7 @@ pub(crate) fn run(command: &Store, common: &Common, output: &mut Output) -> anyh
         Store::Gc { superseded } => keep::gc(*superseded, &common.store, output),
         Store::Verify => keep::verify(&common.store, output),
         Store::Export { file } => carry::export(file, &common.store, output),
-        Store::Import { file } => carry::import(file, &common.store, output),
+        Store::Import { file } => carry::import(file, common, output),
     }
 }
 

@@ -1,0 +1,594 @@
+//! What somebody tries who may push to a repository, or who answers in a registry's place, to change what hosts demand.
+//! Each attempt leaves the store as it was, and is told.
+
+use std::fs;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use oci_compat::artifact::Digest;
+use oci_compat::registry::{IMAGE_INDEX, IMAGE_MANIFEST, MAX_REFERRERS};
+use oci_compat::trust::signature_tag;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::pull::{artifact, document, listed, pulls, put, stocked};
+use super::{SPEC, folder, write};
+use crate::registry::fake::{Fake, Play, manifest};
+
+const OLD: &str = "2026-01-01T00:00:00Z";
+const NEW: &str = "2026-02-01T00:00:00Z";
+const OTHER_SPEC: &str = "version: v1alpha1\ncompatibilities:\n- rules: []\n";
+
+/// What comes before the point in the DER of every P-256 key (RFC 5480).
+const P256: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+    0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+
+/// Somebody with a key pair, who signs as cosign does.
+struct Signer(EcdsaKeyPair);
+
+impl Signer {
+    fn new() -> Self {
+        let random = SystemRandom::new();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).expect("a key");
+        Self(
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref(), &random)
+                .expect("a key"),
+        )
+    }
+
+    fn der(&self) -> Vec<u8> {
+        [&P256[..], self.0.public_key().as_ref()].concat()
+    }
+
+    fn pem(&self) -> String {
+        let der = STANDARD.encode(self.der());
+        format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n")
+    }
+
+    fn signature(&self, message: &[u8]) -> String {
+        STANDARD.encode(self.0.sign(&SystemRandom::new(), message).expect("a signature"))
+    }
+
+    /// A payload over one manifest and its signature, under the tag of `at`.
+    fn sign(&self, fake: &Fake, over: &Digest, at: &Digest) {
+        let payload = json!({"critical": {"identity": {"docker-reference": ""},
+            "image": {"docker-manifest-digest": over}, "type": "cosign container image signature"}, "optional": null});
+        let payload = payload.to_string();
+        let layer = blob(fake, &payload, "application/vnd.dev.cosign.simplesigning.v1+json");
+        let mut layer = layer;
+        layer["annotations"] =
+            json!({"dev.cosignproject.cosign/signature": self.signature(payload.as_bytes())});
+        let manifest = json!({"schemaVersion": 2, "mediaType": IMAGE_MANIFEST,
+            "config": blob(fake, "{}", "application/vnd.oci.image.config.v1+json"), "layers": [layer]});
+        fake.put("acme/upf", Some(&signature_tag(at)), IMAGE_MANIFEST, manifest.to_string().as_bytes());
+    }
+
+    /// A bundle that refers to the manifest, as cosign 3 puts it.
+    fn refer(&self, fake: &Fake, over: &Digest) {
+        const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+        let statement = json!({"_type": "https://in-toto.io/Statement/v1", "subject": [{"digest": {"sha256": over.hex()}}],
+            "predicateType": "https://sigstore.dev/cosign/sign/v1", "predicate": {}});
+        let statement = statement.to_string();
+        let kind = "application/vnd.in-toto+json";
+        let message = format!("DSSEv1 {} {kind} {} {statement}", kind.len(), statement.len());
+        let bundle = json!({"mediaType": BUNDLE, "verificationMaterial": {"publicKey": {"hint": "x"}},
+            "dsseEnvelope": {"payload": STANDARD.encode(&statement), "payloadType": kind,
+                "signatures": [{"sig": self.signature(message.as_bytes())}]}});
+        let manifest = json!({"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "artifactType": BUNDLE,
+            "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::of(b"{}"), "size": 2},
+            "layers": [blob(fake, &bundle.to_string(), BUNDLE)],
+            "subject": {"mediaType": IMAGE_MANIFEST, "digest": over, "size": 1}});
+        fake.put("acme/upf", None, IMAGE_MANIFEST, manifest.to_string().as_bytes());
+    }
+}
+
+fn blob(fake: &Fake, text: &str, media_type: &str) -> Value {
+    let digest = Digest::of(text.as_bytes());
+    let key = ("acme/upf".to_owned(), digest.to_string());
+    fake.content.lock().expect("no panic").blobs.insert(key, text.as_bytes().to_vec());
+    json!({"mediaType": media_type, "digest": digest, "size": text.len()})
+}
+
+/// A registry whose repository `acme/upf` demands signatures of this signer.
+struct Guarded {
+    fake: Fake,
+    image: Digest,
+    signer: Signer,
+    folder: TempDir,
+}
+
+impl Guarded {
+    fn new() -> Self {
+        let (fake, image) = stocked();
+        let (signer, folder) = (Signer::new(), folder());
+        write(&folder, "cosign.pub", &signer.pem());
+        let guarded = Self { fake, image, signer, folder };
+        let key = guarded.folder.path().join("cosign.pub");
+        guarded.demand(&format!("keys = [{:?}]", key.display().to_string()));
+        guarded
+    }
+
+    fn demand(&self, how: &str) {
+        let text = format!("[trust.\"{}/acme/upf\"]\nrequire = \"signature\"\n{how}\n", self.fake.name());
+        write(&self.folder, "config.toml", &text);
+    }
+
+    fn attach(&self, spec: &str, created: &str) -> Digest {
+        artifact(&self.fake, &self.image, spec, created)
+    }
+
+    fn attach_signed(&self, spec: &str, created: &str) -> Digest {
+        let artifact = self.attach(spec, created);
+        self.signer.sign(&self.fake, &artifact, &artifact);
+        artifact
+    }
+
+    /// Pulls with these counts, and with these errors after the image's name.
+    fn pulls(&self, stdout: &str, errors: &[String]) {
+        let stderr: String = errors.iter().map(|it| format!("error: HOST/acme/upf:1: {it}\n")).collect();
+        pulls(
+            &self.folder,
+            &self.fake,
+            "--config config.toml",
+            i32::from(!errors.is_empty()),
+            stdout,
+            &stderr,
+        );
+    }
+
+    fn key(&self) -> Digest {
+        Digest::of(&self.signer.der())
+    }
+
+    fn holds(&self, artifact: &Digest, created: &str) {
+        assert_eq!(listed(&self.folder), [format!("{artifact}  {created}  signed by key {}", self.key())]);
+    }
+}
+
+const STORED: &str =
+    "HOST/acme/upf:1: 1 artifact stored\n1 image: 1 artifact new, 0 known, 0 without any, 0 with errors\n";
+const STORED_WITH_ERROR: &str = "HOST/acme/upf:1: 1 artifact stored, 1 error\n1 image: 1 artifact new, 0 known, 0 without any, 1 with errors\n";
+const KNOWN: &str = "HOST/acme/upf:1: 1 artifact there already\n1 image: 0 artifacts new, 1 known, 0 without any, 0 with errors\n";
+const KNOWN_WITH_ERROR: &str = "HOST/acme/upf:1: 1 artifact there already, 1 error\n1 image: 0 artifacts new, 1 known, 0 without any, 1 with errors\n";
+const ERROR: &str =
+    "HOST/acme/upf:1: 1 error\n1 image: 0 artifacts new, 0 known, 0 without any, 1 with errors\n";
+
+#[test]
+fn a_signed_artifact_is_stored_with_its_signature() {
+    let guarded = Guarded::new();
+    let artifact = guarded.attach_signed(SPEC, OLD);
+    guarded.pulls(STORED, &[]);
+    guarded.holds(&artifact, OLD);
+    guarded.pulls(KNOWN, &[]);
+}
+
+#[test]
+fn a_signature_may_refer_to_the_artifact_instead() {
+    let guarded = Guarded::new();
+    let artifact = guarded.attach(SPEC, OLD);
+    guarded.signer.refer(&guarded.fake, &artifact);
+    guarded.pulls(STORED, &[]);
+    guarded.holds(&artifact, OLD);
+}
+
+fn demands(guarded: &Guarded) -> String {
+    let config = guarded.folder.path().join("config.toml");
+    let config = config.strip_prefix(guarded.folder.path()).expect("a path below");
+    format!("{}:1 demands a signature: not stored", config.display())
+}
+
+#[test]
+fn a_newer_unsigned_artifact_by_a_stranger() {
+    let guarded = Guarded::new();
+    let good = guarded.attach_signed(SPEC, OLD);
+    let strange = guarded.attach(OTHER_SPEC, NEW);
+    let told = [format!("artifact {strange} is not signed; {}", demands(&guarded))];
+    guarded.pulls(STORED_WITH_ERROR, &told);
+    guarded.holds(&good, OLD);
+    guarded.pulls(KNOWN_WITH_ERROR, &told);
+    guarded.holds(&good, OLD);
+}
+
+#[test]
+fn a_newer_artifact_that_a_stranger_signed() {
+    let guarded = Guarded::new();
+    let good = guarded.attach_signed(SPEC, OLD);
+    let strange = guarded.attach(OTHER_SPEC, NEW);
+    Signer::new().sign(&guarded.fake, &strange, &strange);
+    let told = format!(
+        "artifact {strange} has no signature that holds: a signature by another key; {}",
+        demands(&guarded)
+    );
+    guarded.pulls(STORED_WITH_ERROR, &[told]);
+    guarded.holds(&good, OLD);
+}
+
+#[test]
+fn the_signature_of_another_artifact() {
+    let guarded = Guarded::new();
+    let good = guarded.attach_signed(SPEC, OLD);
+    let strange = guarded.attach(OTHER_SPEC, NEW);
+    guarded.signer.sign(&guarded.fake, &good, &strange);
+    let told = format!(
+        "artifact {strange} has no signature that holds: a signature of another artifact, \"{good}\"; {}",
+        demands(&guarded)
+    );
+    guarded.pulls(STORED_WITH_ERROR, &[told]);
+    guarded.holds(&good, OLD);
+}
+
+#[test]
+fn the_replay_of_an_old_signed_artifact() {
+    let guarded = Guarded::new();
+    let old = guarded.attach_signed(OTHER_SPEC, OLD);
+    let new = guarded.attach_signed(SPEC, NEW);
+    guarded.pulls(STORED, &[]);
+    guarded.holds(&new, NEW);
+    let key = ("acme/upf".to_owned(), new.to_string());
+    guarded.fake.content.lock().expect("no panic").manifests.remove(&key);
+    let told = format!(
+        "the registry offers artifact {old} with date {OLD:?} for {}, the store has the newer {new} with date {NEW:?}: \
+         kept; --force takes the older one",
+        guarded.image
+    );
+    guarded.pulls(ERROR, &[told]);
+    guarded.holds(&new, NEW);
+    pulls(&guarded.folder, &guarded.fake, "--config config.toml --force", 0, STORED, "");
+    guarded.holds(&old, OLD);
+}
+
+#[test]
+fn what_was_stored_before_signatures_were_demanded_is_told_of() {
+    let guarded = Guarded::new();
+    let artifact = guarded.attach(SPEC, OLD);
+    pulls(&guarded.folder, &guarded.fake, "", 0, STORED, "");
+    let told = [
+        format!("artifact {artifact} is not signed; {}", demands(&guarded)),
+        format!(
+            "the store still has artifact {artifact}, which has no signature that config.toml:1 demands; to take it out: \
+             oci-compat remove {} --artifact {artifact}",
+            guarded.image
+        ),
+    ];
+    let stdout =
+        "HOST/acme/upf:1: 2 errors\n1 image: 0 artifacts new, 0 known, 0 without any, 1 with errors\n";
+    guarded.pulls(stdout, &told);
+    guarded.signer.sign(&guarded.fake, &artifact, &artifact);
+    guarded.pulls(STORED, &[]);
+    guarded.holds(&artifact, OLD);
+}
+
+#[test]
+fn the_date_of_a_list_is_not_believed_where_signatures_are_demanded() {
+    let guarded = Guarded::new();
+    let old = guarded.attach_signed(OTHER_SPEC, OLD);
+    let new = guarded.attach_signed(SPEC, NEW);
+    let entry = |digest: &Digest, created: &str| {
+        let size =
+            document(&guarded.image, if *digest == new { SPEC } else { OTHER_SPEC }, NEW).to_string().len();
+        json!({"mediaType": IMAGE_MANIFEST, "digest": digest, "size": size,
+            "artifactType": "application/vnd.nfd.image-compatibility.v1alpha1",
+            "annotations": {"org.opencontainers.image.created": created}})
+    };
+    let index = json!({"schemaVersion": 2, "mediaType": IMAGE_INDEX,
+        "manifests": [entry(&old, "2030-01-01T00:00:00Z"), entry(&new, OLD)]});
+    // The same content in a registry without the referrers API, whose list anybody who may push can write.
+    let fake = Fake::start(Play::default());
+    std::mem::swap(
+        &mut *fake.content.lock().expect("no panic"),
+        &mut *guarded.fake.content.lock().expect("no panic"),
+    );
+    let tag = format!("sha256-{}", guarded.image.hex());
+    fake.put("acme/upf", Some(&tag), IMAGE_INDEX, index.to_string().as_bytes());
+    let guarded = Guarded { fake, ..guarded };
+    let key = guarded.folder.path().join("cosign.pub");
+    guarded.demand(&format!("keys = [{:?}]", key.display().to_string()));
+    guarded.pulls(STORED, &[]);
+    guarded.holds(&new, NEW);
+}
+
+#[test]
+fn a_verifier_decides_where_no_key_does() {
+    let guarded = Guarded::new();
+    let artifact = guarded.attach(SPEC, OLD);
+    guarded.demand("verifier = [\"/bin/sh\", \"-c\", \"echo no $0 >&2; exit 3\", \"{digest}\"]");
+    let refused = format!(
+        "artifact {artifact} is not accepted by \"/bin/sh\" (exit status: 3: \"no {artifact}\"); {}",
+        demands(&guarded)
+    );
+    guarded.pulls(ERROR, &[refused]);
+    guarded.demand("verifier = [\"/nonexistent/cosign\", \"verify\", \"{image}\"]");
+    let missing = format!(
+        "artifact {artifact} cannot be verified: the verifier \"/nonexistent/cosign\" is not there; {}",
+        demands(&guarded)
+    );
+    guarded.pulls(ERROR, &[missing]);
+    // One word each: whatever it holds, no shell looks at it.
+    guarded.demand("verifier = [\"/usr/bin/test\", \"{image}\", \"!=\", \"$(exit 1); {digest}\"]");
+    guarded.pulls(STORED, &[]);
+    guarded.pulls(KNOWN, &[]);
+}
+
+#[test]
+fn an_archive_brings_what_is_signed_and_nothing_else() {
+    let guarded = Guarded::new();
+    let artifact = guarded.attach(SPEC, OLD);
+    pulls(&guarded.folder, &guarded.fake, "", 0, STORED, "");
+    let folder = &guarded.folder;
+    assert_eq!(super::run(folder, "store export unsigned.tar --store store").status, 0);
+    guarded.signer.sign(&guarded.fake, &artifact, &artifact);
+    guarded.pulls(STORED, &[]);
+    assert_eq!(super::run(folder, "store export signed.tar --store store").status, 0);
+    super::fails(
+        folder,
+        "store import unsigned.tar --store other --config config.toml",
+        &format!(
+            "artifact {artifact} for image {} is not signed; config.toml:1 demands a signature: nothing was imported",
+            guarded.image
+        ),
+    );
+    assert!(!folder.path().join("other").exists());
+    let imported = "imported 1 artifact of 1 image, 0 of which were there already\n";
+    super::prints(folder, "store import signed.tar --store other --config config.toml", 0, imported);
+    write(folder, "cosign.pub", &Signer::new().pem());
+    super::fails(
+        folder,
+        "store import signed.tar --store third --config config.toml",
+        &format!(
+            "artifact {artifact} for image {} has no signature that holds: a signature by another key; config.toml:1 \
+             demands a signature: nothing was imported",
+            guarded.image
+        ),
+    );
+}
+
+/// Pulls where nothing is demanded, with this one error; nothing is stored.
+fn refused(fake: &Fake, error: &str) {
+    let folder = folder();
+    pulls(&folder, fake, "", 1, ERROR, &format!("error: HOST/acme/upf:1: {error}\n"));
+    assert!(!folder.path().join("store/subjects").exists());
+}
+
+/// A registry without the referrers API, with an image, whose digest follows.
+fn plain() -> (Fake, Digest) {
+    let fake = Fake::start(Play::default());
+    let image = fake.put("acme/upf", Some("1"), IMAGE_MANIFEST, &manifest("an/image", None, 1));
+    (fake, image)
+}
+
+/// As if the image had only this artifact.
+fn changed(change: impl Fn(&mut Value), error: impl Fn(&Digest, &Digest) -> String) {
+    let (fake, image) = plain();
+    let mut document = document(&image, SPEC, OLD);
+    change(&mut document);
+    let artifact = put(&fake, &document, SPEC);
+    list(&fake, &image, &[(artifact, document.to_string().len())]);
+    refused(&fake, &error(&artifact, &image));
+}
+
+/// Puts artifacts on the list of a registry without the referrers API.
+fn list(fake: &Fake, image: &Digest, artifacts: &[(Digest, usize)]) {
+    let entry = |(digest, size): &(Digest, usize)| {
+        json!({"mediaType": IMAGE_MANIFEST, "digest": digest, "size": size,
+            "artifactType": "application/vnd.nfd.image-compatibility.v1alpha1"})
+    };
+    let manifests: Vec<_> = artifacts.iter().map(entry).collect();
+    let index = json!({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": manifests}).to_string();
+    fake.put("acme/upf", Some(&format!("sha256-{}", image.hex())), IMAGE_INDEX, index.as_bytes());
+}
+
+#[test]
+fn an_artifact_about_another_image() {
+    let other = Digest::of(b"another image");
+    changed(
+        |it| it["subject"]["digest"] = json!(other),
+        |artifact, image| format!("artifact {artifact} is about {other}, and is listed for {image}"),
+    );
+    changed(
+        |it| it["subject"] = Value::Null,
+        |artifact, _| format!("artifact {artifact} does not say which image it is about: attach it anew"),
+    );
+}
+
+#[test]
+fn a_manifest_that_claims_another_media_type() {
+    changed(
+        |it| it["mediaType"] = json!(IMAGE_INDEX),
+        |artifact, _| {
+            format!(
+                "registry HOST: reading the manifest of HOST/acme/upf@{artifact}: it was announced as {IMAGE_MANIFEST:?}, \
+                 and is {IMAGE_INDEX:?}"
+            )
+        },
+    );
+    changed(
+        |it| it["artifactType"] = json!("a/virus"),
+        |artifact, _| {
+            format!(
+                "artifact {artifact} is of type \"a/virus\", known are application/vnd.nfd.image-compatibility.v1alpha1 and \
+                 application/vnd.oci.image-compatibility.v1"
+            )
+        },
+    );
+    changed(
+        |it| it["layers"][0]["mediaType"] = json!("text/x-shellscript"),
+        |artifact, _| {
+            format!(
+                "artifact {artifact} has a layer of type \"text/x-shellscript\", known are \
+                 application/vnd.nfd.image-compatibility.spec.v1alpha1+yaml and \
+                 application/vnd.oci.image-compatibility.spec.v1+json"
+            )
+        },
+    );
+    changed(
+        |it| it["layers"] = json!([it["layers"][0], it["layers"][0]]),
+        |artifact, _| {
+            format!(
+                "artifact {artifact} has 2 layers, a compatibility artifact has exactly 1: push its spec alone"
+            )
+        },
+    );
+}
+
+/// The registry answers for the spec's blob with other bytes.
+fn blob_is(bytes: &str, error: &str) {
+    let (fake, image) = stocked();
+    artifact(&fake, &image, SPEC, OLD);
+    let digest = Digest::of(SPEC.as_bytes());
+    let key = ("acme/upf".to_owned(), digest.to_string());
+    fake.content.lock().expect("no panic").blobs.insert(key, bytes.as_bytes().to_vec());
+    refused(&fake, &format!("registry HOST: reading blob {digest} of HOST/acme/upf: {error}"));
+}
+
+#[test]
+fn a_blob_that_is_not_what_its_descriptor_says() {
+    let size = SPEC.len();
+    blob_is(&format!("{SPEC}#"), &format!("it is larger than {size} bytes, the most that was expected"));
+    blob_is(SPEC.trim_end(), &format!("it has {} bytes, {size} were announced", size - 1));
+    let other = SPEC.replace('5', "6");
+    blob_is(
+        &other,
+        &format!(
+            "what came has the digest {}, expected {}",
+            Digest::of(other.as_bytes()),
+            Digest::of(SPEC.as_bytes())
+        ),
+    );
+    changed(
+        |it| it["layers"][0]["size"] = json!(100 << 20),
+        |artifact, _| {
+            format!(
+                "artifact {artifact} has a spec of 104857600 bytes, at most 1048576 are read: make it smaller"
+            )
+        },
+    );
+}
+
+#[test]
+fn a_manifest_of_100_mb() {
+    let (fake, image) = plain();
+    let announced = Digest::of(b"huge");
+    list(&fake, &image, &[(announced, 100 << 20)]);
+    refused(
+        &fake,
+        &format!("artifact {announced} has a manifest of 104857600 bytes, at most 1048576 are read"),
+    );
+    // It is announced as a small one.
+    let huge = "x".repeat(100 << 20);
+    let sent = fake.put("acme/upf", None, IMAGE_MANIFEST, huge.as_bytes());
+    list(&fake, &image, &[(sent, 500)]);
+    refused(
+        &fake,
+        &format!(
+            "registry HOST: reading the manifest of HOST/acme/upf@{sent}: it is larger than 4194304 bytes, the most that \
+             was expected"
+        ),
+    );
+}
+
+#[test]
+fn a_yaml_bomb() {
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..30 {
+        let below = level - 1;
+        bomb.push_str(&format!("a{level}: &a{level} [*a{below}, *a{below}, *a{below}, *a{below}]\n"));
+    }
+    let (fake, image) = stocked();
+    let artifact = artifact(&fake, &image, &bomb, OLD);
+    refused(
+        &fake,
+        &format!(
+            "the spec of artifact {artifact} is malformed: not stored: 7:10: the document unfolds into more than 20000 values; \
+         use fewer aliases"
+        ),
+    );
+}
+
+#[test]
+fn a_thousand_referrers() {
+    let (fake, image) = plain();
+    let all: Vec<_> = (0..1000_u32).map(|it| (Digest::of(&it.to_le_bytes()), 500)).collect();
+    list(&fake, &image, &all);
+    refused(
+        &fake,
+        &format!(
+            "registry HOST: listing referrers of {image} in HOST/acme/upf: there are more referrers than {MAX_REFERRERS}, \
+             which is the most we take"
+        ),
+    );
+}
+
+#[test]
+fn an_index_that_lists_itself() {
+    let (fake, image) = plain();
+    list(&fake, &image, &[(image, 500)]);
+    refused(
+        &fake,
+        &format!(
+            "registry HOST: listing referrers of {image} in HOST/acme/upf: it lists the image itself among the image's \
+             referrers"
+        ),
+    );
+    // An image whose index leads to indexes is not followed into them.
+    let fake = Fake::start(Play { lists_referrers: true, ..Play::default() });
+    let entry = json!({"mediaType": IMAGE_INDEX, "digest": Digest::of(b"an index"), "size": 500});
+    let index = json!({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": [entry, entry]});
+    fake.put("acme/upf", Some("1"), IMAGE_INDEX, index.to_string().as_bytes());
+    let none =
+        "HOST/acme/upf:1: no artifacts\n1 image: 0 artifacts new, 0 known, 1 without any, 0 with errors\n";
+    pulls(&folder(), &fake, "--all-platforms", 0, none, "");
+}
+
+#[test]
+fn terminal_escapes_in_what_strangers_wrote() {
+    changed(
+        |it| it["artifactType"] = json!("\u{1b}]0;owned\u{7}"),
+        |artifact, _| {
+            format!(
+                "artifact {artifact} is of type \"\\u{{1b}}]0;owned\\u{{7}}\", known are \
+                 application/vnd.nfd.image-compatibility.v1alpha1 and application/vnd.oci.image-compatibility.v1"
+            )
+        },
+    );
+    let spec = SPEC.replace("- rules:", "- description: \"\\e[2J\"\n  rules:");
+    let (fake, image) = stocked();
+    let artifact = artifact(&fake, &image, &spec, "\u{1b}[31mred");
+    let folder = folder();
+    pulls(&folder, &fake, "", 0, STORED, "");
+    assert_eq!(listed(&folder), [format!("{artifact}  \\u{{1b}}[31mred  not signed")]);
+    let ran = super::run(&folder, &format!("check {image} --store store --root host"));
+    assert!(!ran.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'), "{ran:?}");
+}
+
+#[test]
+fn links_in_a_layout_lead_to_nothing_but_what_its_digests_say() {
+    let folder = folder();
+    write(&folder, "secret", "root:$6$secret");
+    let artifact = document(&Digest::of(b"image"), SPEC, OLD).to_string();
+    let digest = Digest::of(artifact.as_bytes());
+    let entry = json!({"mediaType": IMAGE_MANIFEST, "digest": digest, "size": artifact.len()});
+    write(&folder, "layout/oci-layout", r#"{"imageLayoutVersion": "1.0.0"}"#);
+    write(&folder, "layout/index.json", &json!({"schemaVersion": 2, "manifests": [entry]}).to_string());
+    write(&folder, &format!("layout/blobs/sha256/{}", digest.hex()), &artifact);
+    let spec = format!("layout/blobs/sha256/{}", Digest::of(SPEC.as_bytes()).hex());
+    let link = |target: &str, path: &str| {
+        let path = folder.path().join(path);
+        // There is none before the first.
+        drop(fs::remove_file(&path));
+        std::os::unix::fs::symlink(target, path).expect("a link");
+    };
+    link("../../../secret", &spec);
+    let size = SPEC.len();
+    let told = format!("reading layout layout: {spec} has 14 bytes, expected {size}: copy the artifact anew");
+    super::fails(&folder, "store add layout --store store", &told);
+    link("/dev/zero", &spec);
+    let told = format!("reading layout layout: {spec} is not a regular file");
+    super::fails(&folder, "store add layout --store store", &told);
+    link("../secret", "layout/index.json");
+    let told = "reading layout layout: index.json is not an OCI index (expected value at line 1 column 1)";
+    super::fails(&folder, "store add layout --store store", told);
+}

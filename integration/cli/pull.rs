@@ -1,0 +1,216 @@
+//! `pull`: from registries into the store.
+
+use oci_compat::artifact::{Digest, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE};
+use oci_compat::registry::IMAGE_MANIFEST;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{SPEC, folder, run};
+use crate::command::{Ran, fed};
+use crate::registry::fake::{Fake, Play, manifest};
+use crate::registry::server::Reply;
+
+const OLD: &str = "2026-01-01T00:00:00Z";
+const NEW: &str = "2026-02-01T00:00:00Z";
+
+/// An artifact with this spec, in a registry.
+pub(super) fn artifact(fake: &Fake, subject: &Digest, spec: &str, created: &str) -> Digest {
+    let document = document(subject, spec, created);
+    put(fake, &document, spec)
+}
+
+/// The manifest of an artifact, to be changed by whoever tests.
+pub(super) fn document(subject: &Digest, spec: &str, created: &str) -> Value {
+    json!({
+        "schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "artifactType": NFD_ARTIFACT_TYPE,
+        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::of(b"{}"), "size": 2},
+        "layers": [{"mediaType": NFD_SPEC_TYPE, "digest": Digest::of(spec.as_bytes()), "size": spec.len()}],
+        "subject": {"mediaType": IMAGE_MANIFEST, "digest": subject, "size": 1},
+        "annotations": {"org.opencontainers.image.created": created},
+    })
+}
+
+pub(super) fn put(fake: &Fake, document: &Value, spec: &str) -> Digest {
+    let blob = ("acme/upf".to_owned(), Digest::of(spec.as_bytes()).to_string());
+    fake.content.lock().expect("no panic").blobs.insert(blob, spec.as_bytes().to_vec());
+    fake.put("acme/upf", None, IMAGE_MANIFEST, document.to_string().as_bytes())
+}
+
+/// A registry that lists referrers, with an image `acme/upf:1`, and the image's digest.
+pub(super) fn stocked() -> (Fake, Digest) {
+    let fake = Fake::start(Play { lists_referrers: true, ..Play::default() });
+    let image = fake.put("acme/upf", Some("1"), IMAGE_MANIFEST, &manifest("an/image", None, 1));
+    (fake, image)
+}
+
+pub(super) fn pull(folder: &TempDir, fake: &Fake, options: &str) -> Ran {
+    let config = if options.contains("--config") { "" } else { "--config none" };
+    run(folder, &format!("pull {}/acme/upf:1 --plain-http --store store {config} {options}", fake.name()))
+}
+
+/// Pulls with this outcome, in which `HOST` stands for the registry.
+pub(super) fn pulls(folder: &TempDir, fake: &Fake, options: &str, status: i32, stdout: &str, stderr: &str) {
+    let ran = pull(folder, fake, options);
+    let text = |it: &str| it.replace(&fake.name(), "HOST");
+    assert_eq!(
+        (ran.status, text(&ran.stdout).as_str(), text(&ran.stderr).as_str()),
+        (status, stdout, stderr),
+        "{options}"
+    );
+}
+
+/// What the store has for an image, as `list` shows it without dates of today.
+pub(super) fn listed(folder: &TempDir) -> Vec<String> {
+    let ran = run(folder, "list --store store");
+    assert_eq!(ran.stderr, "");
+    ran.stdout.lines().filter_map(|it| it.strip_prefix("  ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn what_belongs_to_an_image_is_stored_and_a_second_run_transfers_nothing() {
+    for play in [
+        Play { lists_referrers: true, ..Play::default() },
+        Play { page: Some(1), lists_referrers: true, filters: true, ..Play::default() },
+    ] {
+        let fake = Fake::start(play);
+        let image = fake.put("acme/upf", Some("1"), IMAGE_MANIFEST, &manifest("an/image", None, 1));
+        artifact(&fake, &image, "version: v1alpha1\ncompatibilities: []\n", OLD);
+        let newest = artifact(&fake, &image, SPEC, NEW);
+        let folder = folder();
+        let stored = "HOST/acme/upf:1: 1 artifact stored\n1 image: 1 artifact new, 0 known, 0 without any, 0 with errors\n";
+        pulls(&folder, &fake, "", 0, stored, "");
+        assert_eq!(listed(&folder), [format!("{newest}  {NEW}  not signed")]);
+        let before = fake.server.seen().len();
+        let known = "HOST/acme/upf:1: 1 artifact there already\n1 image: 0 artifacts new, 1 known, 0 without any, 0 with errors\n";
+        pulls(&folder, &fake, "", 0, known, "");
+        let again: Vec<_> = fake.server.seen().into_iter().skip(before).collect();
+        let transfers = again.iter().filter(|it| it.method == "GET" && !it.path().contains("/referrers/"));
+        assert_eq!(transfers.count(), 0, "{again:?}");
+    }
+}
+
+#[test]
+fn a_pulled_image_is_checked_by_its_name() {
+    let (fake, image) = stocked();
+    let artifact = artifact(&fake, &image, SPEC, OLD);
+    let folder = folder();
+    assert_eq!(pull(&folder, &fake, "").status, 0);
+    let name = format!("{}/acme/upf:1", fake.name());
+    let expected = format!(
+        "compatible: image {name}, {image}\n\nspec attached {artifact}: met\n  set (weight 0): met\n    rule kernel: met\n      met     \
+         kernel.version major  5 (/proc/sys/kernel/osrelease)\n"
+    );
+    super::prints(&folder, &format!("check {name} --store store --root host"), 0, &expected);
+    super::fails(
+        &folder,
+        "check acme/smf:1 --store store --root host",
+        "the store store has nothing for an image of the name \"acme/smf:1\": oci-compat pull acme/smf:1, or write its \
+         digest, such as NAME@sha256:...",
+    );
+}
+
+#[test]
+fn of_an_index_what_is_about_it_and_about_this_hosts_image_is_stored() {
+    let (fake, _) = stocked();
+    let image = |number| fake.put("acme/upf", None, IMAGE_MANIFEST, &manifest("an/image", None, number));
+    let [ours, other] = [image(2), image(3)];
+    let host = oci_compat::attach::Platform::of_host().to_string();
+    let (os, architecture) = host.split_once('/').expect("a platform");
+    let entry = |digest: &Digest, architecture: &str| {
+        json!({"mediaType": IMAGE_MANIFEST, "digest": digest, "size": 1,
+            "platform": {"os": os, "architecture": architecture}})
+    };
+    let index = json!({"schemaVersion": 2, "mediaType": oci_compat::registry::IMAGE_INDEX,
+        "manifests": [entry(&ours, architecture), entry(&other, "mips")]});
+    let media_type = oci_compat::registry::IMAGE_INDEX;
+    let index = fake.put("acme/upf", Some("1"), media_type, index.to_string().as_bytes());
+    for subject in [&index, &ours, &other] {
+        artifact(&fake, subject, SPEC, OLD);
+    }
+    let folder = folder();
+    let counts = |count: usize, fresh: &str, known: usize| {
+        format!(
+            "HOST/acme/upf:1: {fresh}\n1 image: {count} new, {known} known, 0 without any, 0 with errors\n"
+        )
+        .replace("1 new", "1 artifact new")
+        .replace("2 new", "2 artifacts new")
+    };
+    pulls(&folder, &fake, "", 0, &counts(2, "2 artifacts stored", 0), "");
+    let again = counts(1, "1 artifact stored, 2 artifacts there already", 2);
+    pulls(&folder, &fake, "--all-platforms", 0, &again, "");
+}
+
+#[test]
+fn an_error_is_never_that_there_are_none() {
+    let fake = Fake::start_with(Play { lists_referrers: true, ..Play::default() }, |request| {
+        let fails = request.path().contains("/referrers/");
+        fails.then(|| Reply::complaint(403, "DENIED", "no"))
+    });
+    let image = fake.put("acme/upf", Some("1"), IMAGE_MANIFEST, &manifest("an/image", None, 1));
+    let told = format!(
+        "error: HOST/acme/upf:1: registry HOST: listing referrers of {image} in HOST/acme/upf: it is not allowed (\"DENIED: \
+         no\"): have whoever owns the repository grant it\n"
+    );
+    let counts =
+        "HOST/acme/upf:1: 1 error\n1 image: 0 artifacts new, 0 known, 0 without any, 1 with errors\n";
+    pulls(&folder(), &fake, "", 1, counts, &told);
+}
+
+/// Pulls for the images of an engine, whose files lie in `engine`.
+fn pulls_from(folder: &TempDir, fake: &Fake, engine: &str, status: i32, stdout: &str, stderr: &str) {
+    let line =
+        format!("pull --plain-http --store store --config none --from-engine {engine} --engine-root engine");
+    let ran = run(folder, &line);
+    let text = |it: &str| it.replace(&fake.name(), "HOST");
+    assert_eq!(
+        (ran.status, text(&ran.stdout).as_str(), text(&ran.stderr).as_str()),
+        (status, stdout, stderr)
+    );
+}
+
+#[test]
+fn the_images_that_engines_hold_are_pulled_at_the_digest_that_they_hold() {
+    let (fake, image) = stocked();
+    artifact(&fake, &image, SPEC, OLD);
+    // The tag stands for another image by now.
+    fake.put("acme/upf", Some("1"), IMAGE_MANIFEST, &manifest("an/image", None, 2));
+    let name = format!("{}/acme/upf", fake.name());
+    let stored = "HOST/acme/upf:1: 1 artifact stored\n1 image: 1 artifact new, 0 known, 0 without any, 0 with errors\n";
+
+    let podman = folder();
+    let images = json!([
+        {"id": "1", "digest": image, "names": [format!("{name}:1"), "localhost/built:latest"]},
+        {"id": "2", "digest": image, "names": null}]);
+    super::write(&podman, "engine/overlay-images/images.json", &images.to_string());
+    pulls_from(&podman, &fake, "podman", 0, stored, "");
+
+    let docker = folder();
+    let repositories = json!({"Repositories": {
+        (name.clone()): {(format!("{name}:1")): "sha256:1", (format!("{name}@{image}")): "sha256:1"},
+        "built": {"built:latest": "sha256:2"}}});
+    super::write(&docker, "engine/image/overlay2/repositories.json", &repositories.to_string());
+    pulls_from(&docker, &fake, "docker", 0, stored, "");
+
+    let none = folder();
+    let told = "error: asking which images there are: engine has no images of containers-storage: name its folder with \
+                --engine-root\n";
+    pulls_from(&none, &fake, "podman", 2, "", told);
+}
+
+#[test]
+fn images_may_be_listed_on_standard_input() {
+    let (fake, image) = stocked();
+    artifact(&fake, &image, SPEC, OLD);
+    let folder = folder();
+    let list = format!("# ours\n{0}/acme/upf:1\n\n{0}/acme/upf:1\n", fake.name());
+    let args = ["pull", "-", "--plain-http", "--store", "store", "--config", "none"];
+    let ran = fed(folder.path(), &args, list.as_bytes());
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
+    assert!(
+        ran.stdout.ends_with("1 image: 1 artifact new, 0 known, 0 without any, 0 with errors\n"),
+        "{ran:?}"
+    );
+    let ran = fed(folder.path(), &args, b"a\nB\n");
+    let told = "error: stdin, line 2: \"library/B\" has upper-case letters, which a repository never has\n";
+    assert_eq!((ran.status, ran.stderr.as_str()), (2, told));
+}

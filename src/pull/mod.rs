@@ -1,0 +1,138 @@
+//! Fetches the artifacts of images from registries, and decides which of them may go into the store: the newest that
+//! fits its image, is whole, can be read, and is signed where the administrator demands it. Never writes: its caller has
+//! the store. An error is never "there are none", and what could not be fetched leaves the store as it was.
+
+pub use anchors::{Anchors, Proof};
+pub use crowd::pull_all;
+pub use verifier::Verifier;
+
+mod anchors;
+mod verifier;
+mod candidate;
+mod signatures;
+mod artifact;
+mod crowd;
+
+use std::collections::BTreeSet;
+
+use crate::artifact::{Addition, Digest, Images, Kept, Origin, Store};
+use crate::attach::{Platform, images};
+use crate::registry::{Client, Reference};
+
+/// What pulls share.
+#[derive(Debug)]
+pub struct Puller<'a> {
+    /// How registries are reached.
+    pub client: &'a Client,
+    /// What is there already; `None` if there is no store yet.
+    pub store: Option<&'a Store>,
+    /// Which manifests belong to which image, as an earlier pull found out.
+    pub images: &'a Images,
+    /// Whom the administrator trusts.
+    pub anchors: &'a Anchors,
+    /// Whose images are wanted of an index; `None` for all.
+    pub platform: Option<Platform>,
+    /// Take what the registry has, also if the store has something newer.
+    pub force: bool,
+    /// Now, in RFC 3339.
+    pub now: String,
+}
+
+/// What came of pulling one image.
+#[derive(Debug, Default)]
+pub struct Pulled {
+    /// What is to be stored.
+    pub additions: Vec<Addition>,
+    /// What has to leave the store before that: by image, an artifact.
+    pub obsolete: Vec<(Digest, Digest)>,
+    /// How many artifacts the image has that are not in the store yet.
+    pub fresh: usize,
+    /// How many it has that are there already.
+    pub known: usize,
+    /// The digest that the name stands for, and the manifests under which artifacts were looked for.
+    pub image: Option<(Digest, Vec<Digest>)>,
+    /// What was refused or failed, each a whole sentence.
+    pub problems: Vec<String>,
+}
+
+impl Puller<'_> {
+    /// Fetches what belongs to an image and is not in the store yet.
+    pub fn pull(&self, image: &Reference) -> Pulled {
+        let mut pulled = Pulled::default();
+        let subjects = match self.subjects(image) {
+            Ok((digest, subjects)) => {
+                pulled.image = Some((digest, subjects.clone()));
+                subjects
+            }
+            Err(err) => {
+                pulled.problems.push(format!("{err:#}"));
+                return pulled;
+            }
+        };
+        let mut known = Vec::new();
+        for subject in &subjects {
+            if let Err(err) = self.artifacts_of(image, subject, &mut pulled, &mut known) {
+                pulled.problems.push(format!("{err:#}"));
+            }
+        }
+        self.name_known(image, known, &mut pulled);
+        pulled
+    }
+
+    /// The index and its images for the platform, or the one image.
+    fn subjects(&self, image: &Reference) -> anyhow::Result<(Digest, Vec<Digest>)> {
+        if !self.images.images.is_empty() {
+            let digest = image.digest().map_or_else(|| self.client.look(image), |it| Ok(*it))?;
+            if let Some(subjects) = self.images.images.get(&digest) {
+                return Ok((digest, subjects.clone()));
+            }
+        }
+        let found = self.client.resolve(image)?;
+        let mut subjects = vec![found.digest];
+        if found.is_index() {
+            subjects.extend(images(&found.bytes, self.platform.as_ref())?.into_iter().map(|it| it.digest));
+        }
+        let mut seen = BTreeSet::new();
+        subjects.retain(|it| seen.insert(*it));
+        Ok((found.digest, subjects))
+    }
+
+    /// All artifacts of an image carry the same date if any of them is new under this name, so that a name that was
+    /// moved leads to those of the last image alone.
+    fn name_known(&self, image: &Reference, known: Vec<(Digest, Kept)>, pulled: &mut Pulled) {
+        let name = name(image);
+        let is_named = |(_, it): &(Digest, Kept)| it.origin.as_ref().is_some_and(|it| it.is_named(&name));
+        pulled.known += known.len();
+        if pulled.additions.is_empty() && known.iter().all(is_named) {
+            return;
+        }
+        for (subject, kept) in known {
+            match self.again(subject, &kept, &name) {
+                Ok(addition) => pulled.additions.push(addition),
+                Err(err) => pulled.problems.push(format!("{err:#}")),
+            }
+        }
+    }
+
+    fn again(&self, subject: Digest, kept: &Kept, name: &str) -> anyhow::Result<Addition> {
+        let store = self.store.ok_or_else(|| anyhow::anyhow!("the store is gone: pull again"))?;
+        let (package, evidence) = store.package(kept)?;
+        let signature = kept.origin.as_ref().and_then(|it| it.signature.clone());
+        let origin = Some(Origin { signature, ..self.origin(name) });
+        Ok(Addition { subject, package, compiled: None, origin, evidence })
+    }
+
+    fn origin(&self, name: &str) -> Origin {
+        Origin { image: Some(name.to_owned()), fetched: Some(self.now.clone()), ..Origin::default() }
+    }
+}
+
+/// Under which name the store keeps an image: its tag, where it has one, and without the digest that a tag stands for
+/// today.
+pub fn name(image: &Reference) -> String {
+    match (image.tag(), image.digest()) {
+        (Some(tag), _) => format!("{}:{tag}", image.repository()),
+        (None, Some(digest)) => format!("{}@{digest}", image.repository()),
+        (None, None) => image.to_string(),
+    }
+}

@@ -1,0 +1,129 @@
+//! A program of the administrator's that verifies what we do not verify ourselves, such as `cosign` or `notation`. Only the
+//! configuration names it, it gets its words one by one and never through a shell, and it has so much time and no more.
+
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::artifact::Digest;
+use crate::file;
+use crate::registry::Repository;
+
+/// How long a verifier may take: it asks registries and transparency logs.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
+/// So much of what it complains of is read, in bytes.
+const MAX_WORDS: u64 = 4 << 10;
+
+/// A command line with placeholders.
+#[derive(Debug, Clone, Copy)]
+pub struct Verifier<'a> {
+    words: &'a [String],
+    patience: Duration,
+}
+
+impl<'a> Verifier<'a> {
+    /// `{image}` stands for the artifact as a name with a digest, `{digest}` for its digest alone.
+    pub fn new(words: &'a [String]) -> Self {
+        Self { words, patience: PATIENCE }
+    }
+
+    /// One that may take no longer than this.
+    pub fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Stands for it where otherwise a key's digest would.
+    pub fn digest(&self) -> Digest {
+        Digest::of(json!(self.words).to_string().as_bytes())
+    }
+
+    /// What is recorded of its word: no other machine can verify it again.
+    pub fn evidence(&self, manifest: &Digest) -> Vec<u8> {
+        let evidence = json!({"schema": "oci-compat.verifier/v1", "verifier": self.words, "manifest": manifest.to_string()});
+        evidence.to_string().into_bytes()
+    }
+
+    /// Asks it about an artifact's manifest: its status 0 means that all is well.
+    ///
+    /// # Errors
+    ///
+    /// What it said, as the rest of a sentence that starts with the artifact.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a program that the administrator's configuration names; and its words are read beside"
+    )]
+    pub fn verify(&self, repository: &Repository, manifest: &Digest) -> Result<(), String> {
+        let words = filled(self.words, repository, manifest);
+        let Some((program, arguments)) = words.split_first() else {
+            return Err("cannot be verified: the verifier has no program".to_owned());
+        };
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|err| {
+            format!("cannot be verified: the verifier {program:?} {}", file::explain_io(&err))
+        })?;
+        // Read beside, so that a verifier with much to say is not kept waiting; what it leaves open behind it is not
+        // waited for.
+        let (send, said) = std::sync::mpsc::channel();
+        if let Some(stderr) = child.stderr.take() {
+            thread::spawn(move || send.send(read(stderr)));
+        }
+        match wait(&mut child, self.patience) {
+            Ok(Some(status)) if status.success() => Ok(()),
+            Ok(Some(status)) => {
+                let said = said.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
+                Err(format!("is not accepted by {program:?} ({status}{})", words_of(&said)))
+            }
+            Ok(None) => Err(format!(
+                "cannot be verified: {program:?} took longer than {} s",
+                self.patience.as_secs_f32()
+            )),
+            Err(err) => {
+                Err(format!("cannot be verified: waiting for {program:?}: it {}", file::explain_io(&err)))
+            }
+        }
+    }
+}
+
+fn filled(words: &[String], repository: &Repository, manifest: &Digest) -> Vec<String> {
+    let image = repository.at(*manifest).to_string();
+    let fill = |it: &String| it.replace("{image}", &image).replace("{digest}", &manifest.to_string());
+    words.iter().map(fill).collect()
+}
+
+/// `None` if it had to be ended.
+fn wait(child: &mut Child, patience: Duration) -> std::io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= deadline {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// What can be read of it is told; the rest is let go by, so that it can end.
+fn read(mut stream: impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Whatever was read until an error is worth telling.
+    let _cut = stream.by_ref().take(MAX_WORDS).read_to_end(&mut bytes);
+    let _cut = std::io::copy(&mut stream, &mut std::io::sink());
+    bytes
+}
+
+fn words_of(said: &[u8]) -> String {
+    let said = String::from_utf8_lossy(said);
+    match said.lines().rev().find(|it| !it.trim().is_empty()) {
+        None => String::new(),
+        Some(line) => format!(": {:?}", line.trim().chars().take(300).collect::<String>()),
+    }
+}
