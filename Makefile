@@ -12,6 +12,7 @@ BINDIR ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/oci/hooks.d
 DATADIR ?= $(PREFIX)/share
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 # Where tests and benchmarks find the programs: those that would be installed.
 export OCI_COMPAT_BIN := $(BIN)
@@ -59,7 +60,7 @@ integration: build ## Integration tests, with the runtimes that are installed; a
 		$(CARGO) test --locked --test integration
 
 .PHONY: bench
-bench: build ## Measure hook and wrapper against programs that do nothing, and asking containerd
+bench: build ## Measure hook and wrapper against programs that do nothing, asking containerd, and pulls
 	$(CARGO) bench --locked --bench hook
 
 .PHONY: order
@@ -77,6 +78,10 @@ install: build ## Install programs, man pages, completions and examples below DE
 	install -m 0644 hooks/config.toml docs/report.schema.json docs/facts.schema.json docs/decision.schema.json $(DESTDIR)$(DATADIR)/oci-compat
 	install -d $(DESTDIR)$(TMPFILESDIR)
 	install -m 0644 hooks/oci-compat.tmpfiles $(DESTDIR)$(TMPFILESDIR)/oci-compat.conf
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|@BINDIR@|$(BINDIR)|' hooks/oci-compat-pull.service > $(DESTDIR)$(UNITDIR)/oci-compat-pull.service
+	chmod 0644 $(DESTDIR)$(UNITDIR)/oci-compat-pull.service
+	install -m 0644 hooks/oci-compat-pull.timer $(DESTDIR)$(UNITDIR)
 	install -d $(DESTDIR)$(DATADIR)/man/man1 $(DESTDIR)$(DATADIR)/man/man8 $(DESTDIR)$(DATADIR)/bash-completion/completions \
 		$(DESTDIR)$(DATADIR)/zsh/site-functions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 	$(BIN)/oci-compat man $(DESTDIR)$(DATADIR)/man/man1
@@ -94,6 +99,7 @@ uninstall: ## Remove what `make install` placed
 	rm -f $(DESTDIR)$(DATADIR)/zsh/site-functions/_oci-compat
 	rm -f $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/oci-compat.fish
 	rm -f $(DESTDIR)$(TMPFILESDIR)/oci-compat.conf
+	rm -f $(DESTDIR)$(UNITDIR)/oci-compat-pull.service $(DESTDIR)$(UNITDIR)/oci-compat-pull.timer
 	rm -rf $(DESTDIR)$(DATADIR)/oci-compat
 
 .PHONY: clean

@@ -16,6 +16,7 @@ mod cli;
 mod install;
 mod package;
 mod man;
+mod units;
 mod conformance;
 mod hosts;
 mod vantage;

@@ -13,6 +13,8 @@ use crate::runtimes::runtime::skip;
 const FILES: &[&str] = &[
     "755 usr/bin/oci-compat",
     "755 usr/bin/oci-compat-runtime",
+    "644 usr/lib/systemd/system/oci-compat-pull.service",
+    "644 usr/lib/systemd/system/oci-compat-pull.timer",
     "644 usr/lib/tmpfiles.d/oci-compat.conf",
     "755 usr/libexec/oci/hooks.d/oci-compat-hook",
     "644 usr/share/bash-completion/completions/oci-compat",
@@ -45,6 +47,9 @@ fn everything_is_placed_and_taken_away_again() {
     let hook =
         fs::read_to_string(root.path().join("usr/share/oci-compat/oci-compat.json")).expect("the hook file");
     assert!(hook.contains("\"path\": \"/usr/libexec/oci/hooks.d/oci-compat-hook\""), "{hook}");
+    let unit = root.path().join("usr/lib/systemd/system/oci-compat-pull.service");
+    let unit = fs::read_to_string(unit).expect("the unit");
+    assert!(unit.contains("ExecStart=/usr/bin/oci-compat pull $ENGINES\n"), "{unit}");
     make("uninstall", root.path());
     assert_eq!(files(root.path()), Vec::<String>::new());
 }
