@@ -1,5 +1,5 @@
 //! What the hook costs: whole processes against one that does nothing, in turn, in one run; judging by itself; asking
-//! containerd; and what hook and wrapper add to runc.
+//! containerd; pulling for a thousand images; and what hook and wrapper add to runc.
 //!
 //! `make bench` runs it. Medians of pairs are printed, because machines drift while they are measured.
 
@@ -10,6 +10,22 @@ mod judge;
 mod look_up;
 mod process;
 mod runc;
+mod pull;
+#[path = "../registry/server.rs"]
+#[expect(
+    dead_code,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "the tests' registry, which does more than this needs"
+)]
+mod server;
+#[path = "../registry/fake.rs"]
+#[expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "the tests' registry, which does more than this needs"
+)]
+mod fake;
 mod stores;
 
 use std::error::Error;
@@ -60,6 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     stores::run(&hook, scratch.path(), ONE_RULE, rounds)?;
     println!("\nhook: {} bytes", fs::metadata(programs.join("oci-compat-hook"))?.len());
     judge::run(TWELVE_RULES)?;
+    pull::run(&programs.join("oci-compat"), scratch.path(), TWELVE_RULES)?;
     look_up::run(rounds, scratch.path())?;
     runc::run(&runc::Bench {
         scratch: scratch.path(),

@@ -37,7 +37,7 @@ impl Program {
     }
 
     /// Microseconds from start to end, the peak of resident memory in KiB, and whether it was a refusal.
-    fn run(&self) -> Result<(f64, i64, bool), Box<dyn Error>> {
+    pub(crate) fn run(&self) -> Result<(f64, i64, bool), Box<dyn Error>> {
         let mut input = self.input.try_clone()?;
         input.rewind()?;
         let mut command = Command::new(&self.path);

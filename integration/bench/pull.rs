@@ -1,0 +1,55 @@
+//! What it costs to pull what belongs to a thousand images, from a registry on this machine.
+
+use std::error::Error;
+use std::path::Path;
+
+use oci_compat::artifact::{Digest, Subject, pack};
+use oci_compat::registry::{IMAGE_INDEX, IMAGE_MANIFEST};
+use serde_json::json;
+
+use crate::fake::{Fake, Play, manifest};
+use crate::process::Program;
+
+const IMAGES: usize = 1_000;
+
+/// Pulls with sixteen connections and with one, each into an empty store, and once more into the full one.
+pub(crate) fn run(oci_compat: &Path, scratch: &Path, spec: &str) -> Result<(), Box<dyn Error>> {
+    let fake = Fake::start(Play::default());
+    let names: Vec<_> =
+        (0..IMAGES).map(|it| image(&fake, it, spec)).collect::<Result<_, Box<dyn Error>>>()?;
+    let list = names.join("\n");
+    println!("\n{:<44} {:>9} {:>9} {:>9}", "pull of 1,000 images", "each", "all", "peak");
+    for (name, jobs, store) in
+        [("16 at once", "16", "sixteen"), ("1 at a time", "1", "one"), ("again, 16 at once", "16", "sixteen")]
+    {
+        let store = scratch.join(store);
+        let args = ["pull", "-", "--plain-http", "--config", "none", "--jobs", jobs, "--store"];
+        let args: Vec<_> = args.iter().map(std::ffi::OsStr::new).chain([store.as_os_str()]).collect();
+        let (time, peak, _) = Program::new(oci_compat, &args, list.as_bytes())?.run()?;
+        let each = time / 1e3 / f64::from(u32::try_from(IMAGES)?);
+        println!("{name:<44} {each:>6.2} ms {:>7.2} s {peak:>5} KiB", time / 1e6);
+    }
+    Ok(())
+}
+
+/// An image with an artifact, under the fallback tag, as most registries have it.
+fn image(fake: &Fake, number: usize, spec: &str) -> Result<String, Box<dyn Error>> {
+    let repository = format!("acme/image-{number}");
+    let bytes = manifest("an/image", None, number);
+    let subject = fake.put(&repository, Some("1"), IMAGE_MANIFEST, &bytes);
+    let subject =
+        Subject { digest: subject, media_type: IMAGE_MANIFEST.to_owned(), size: u64::try_from(bytes.len())? };
+    // Specs differ, as they do.
+    let spec = format!("# image {number}\n{spec}");
+    let package = pack(spec.as_bytes(), &subject, Some("2026-01-01T00:00:00Z"))?;
+    let artifact = fake.put(&repository, None, IMAGE_MANIFEST, &package.manifest);
+    let blob = (repository.clone(), Digest::of(&package.spec).to_string());
+    fake.content.lock().map_err(|_| "a panic")?.blobs.insert(blob, package.spec);
+    let entry = json!({"mediaType": IMAGE_MANIFEST, "digest": artifact, "size": package.manifest.len(),
+        "artifactType": "application/vnd.nfd.image-compatibility.v1alpha1",
+        "annotations": {"org.opencontainers.image.created": "2026-01-01T00:00:00Z"}});
+    let index = json!({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": [entry]}).to_string();
+    let tag = format!("sha256-{}", subject.digest.hex());
+    fake.put(&repository, Some(&tag), IMAGE_INDEX, index.as_bytes());
+    Ok(format!("{}/{repository}:1", fake.name()))
+}
