@@ -52,3 +52,49 @@ impl Candidate {
 pub(super) fn newest_first(candidates: &mut [Candidate]) {
     candidates.sort_by_key(|it| Reverse(it.age()));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::{CREATED, Digest, NFD_ARTIFACT_TYPE};
+    use crate::registry::IMAGE_MANIFEST;
+
+    fn descriptor(name: &str, kind: Option<&str>, created: &str) -> Descriptor {
+        Descriptor {
+            media_type: IMAGE_MANIFEST.to_owned(),
+            digest: Digest::of(name.as_bytes()),
+            size: 1,
+            artifact_type: kind.map(str::to_owned),
+            annotations: Some([(CREATED.to_owned(), created.to_owned())].into()),
+            platform: None,
+        }
+    }
+
+    #[test]
+    fn the_newest_comes_first_and_what_has_no_date_last() {
+        let dates =
+            ["2026-01-01T00:00:00Z", "yesterday", "2026-01-01T02:00:00+01:00", "2026-01-01T00:30:00Z"];
+        let mut all: Vec<_> = dates.map(|it| Candidate::dated(descriptor(it, None, it))).into();
+        newest_first(&mut all);
+        let found: Vec<_> = all.iter().filter_map(|it| it.created.as_deref()).collect();
+        assert_eq!(found, [dates[2], dates[3], dates[0], dates[1]]);
+    }
+
+    #[test]
+    fn of_equals_the_lowest_digest_comes_first() {
+        let date = "2026-01-01T00:00:00Z";
+        let mut all: Vec<_> = ["a", "b", "c"].map(|it| Candidate::dated(descriptor(it, None, date))).into();
+        newest_first(&mut all);
+        assert!(all.is_sorted_by_key(|it| it.descriptor.digest));
+    }
+
+    #[test]
+    fn a_list_tells_which_of_it_are_artifacts_or_leaves_it_open() {
+        let check = |descriptor: &Descriptor, expected: Told| assert_eq!(told(descriptor), expected);
+        check(&descriptor("a", Some(NFD_ARTIFACT_TYPE), ""), Told::Ours);
+        check(&descriptor("a", Some("application/spdx+json"), ""), Told::Other);
+        check(&descriptor("a", None, ""), Told::Nothing);
+        let layer = Descriptor { media_type: "text/plain".to_owned(), ..descriptor("a", None, "") };
+        check(&layer, Told::Other);
+    }
+}

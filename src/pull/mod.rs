@@ -136,3 +136,20 @@ pub fn name(image: &Reference) -> String {
         (None, None) => image.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_kept_under_its_tag_and_without_one_under_its_digest() {
+        let digest = Digest::of(b"image");
+        let check = |text: &str, expected: &str| {
+            assert_eq!(name(&text.parse().unwrap()), expected.replace("DIGEST", &digest.to_string()));
+        };
+        check("upf", "docker.io/library/upf:latest");
+        check("quay.io/acme/upf:1", "quay.io/acme/upf:1");
+        check(&format!("acme/upf:1@{digest}"), "docker.io/acme/upf:1");
+        check(&format!("acme/upf@{digest}"), "docker.io/acme/upf@DIGEST");
+    }
+}

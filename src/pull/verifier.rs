@@ -127,3 +127,36 @@ fn words_of(said: &[u8]) -> String {
         Some(line) => format!(": {:?}", line.trim().chars().take(300).collect::<String>()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|it| (*it).to_owned()).collect()
+    }
+
+    #[test]
+    fn each_word_stays_one_word_whatever_is_filled_in() {
+        let manifest = Digest::of(b"manifest");
+        let repository = "quay.io/acme/upf".parse().unwrap();
+        let found =
+            filled(&words(&["/v", "--of={image}", "{digest}", "$(id) {other}"]), &repository, &manifest);
+        let image = format!("--of=quay.io/acme/upf@{manifest}");
+        assert_eq!(found, words(&["/v", &image, &manifest.to_string(), "$(id) {other}"]));
+    }
+
+    #[test]
+    fn a_verifier_that_takes_too_long_is_ended() {
+        let words = words(&["/bin/sleep", "60"]);
+        let verifier = Verifier::new(&words).within(Duration::from_millis(50));
+        let found = verifier.verify(&"quay.io/acme/upf".parse().unwrap(), &Digest::of(b"manifest"));
+        assert_eq!(found, Err("cannot be verified: \"/bin/sleep\" took longer than 0.05 s".to_owned()));
+    }
+
+    #[test]
+    fn of_what_it_says_the_last_line_is_told() {
+        assert_eq!(words_of(b"one\n\x1b[1mtwo\n\n"), ": \"\\u{1b}[1mtwo\"");
+        assert_eq!(words_of(b"\n"), "");
+    }
+}
