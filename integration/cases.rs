@@ -3,7 +3,7 @@
 //! - `command`: the arguments, on one line; the program runs in (a copy of) the folder;
 //! - `host/`: files of a host, with `note.txt` on which kind of machine it is modelled on, and `host.links`: its empty folders (`path/`) and
 //!   symbolic links (`path -> target`), one a line;
-//! - whatever else the command names, such as `spec.yaml` and `facts.json`;
+//! - whatever else the command names, such as `spec.yaml` (of many, a link to `node.yaml`) and `facts.json`;
 //! - `expected` (stdout), `expected.stderr` if there is any, and `status`. `BLESS=1` writes these anew.
 
 use std::fmt::Write as _;
