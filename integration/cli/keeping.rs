@@ -30,8 +30,10 @@ fn stocked() -> (TempDir, [String; 3]) {
 #[test]
 fn what_the_store_has_is_listed_by_image() {
     let (folder, [old, new, undated]) = stocked();
-    let one = format!("{ONE}\n  {old}  {OLD}  not signed, superseded\n  {new}  {NEW}  not signed\n");
-    let two = format!("{TWO}\n  {undated}  no date  not signed\n");
+    let one = format!(
+        "{ONE}\n  {old}  {OLD}  no signature verified, superseded\n  {new}  {NEW}  no signature verified\n"
+    );
+    let two = format!("{TWO}\n  {undated}  no date  no signature verified\n");
     prints(&folder, "list --store store", 0, &format!("{one}{two}"));
     prints(&folder, &format!("list {TWO} --store store"), 0, &two);
     prints(&folder, "list docker.io/library/nothing:1 --store store", 0, "");
@@ -54,7 +56,7 @@ fn what_is_removed_is_gone_with_its_files() {
         0,
         &format!("removed artifact {new} of image {ONE}\n"),
     );
-    let one = format!("{ONE}\n  {old}  {OLD}  not signed\n");
+    let one = format!("{ONE}\n  {old}  {OLD}  no signature verified\n");
     prints(&folder, &format!("list {ONE} --store store"), 0, &one);
     assert!(!folder.path().join("store/blobs/sha256").join(&new["sha256:".len()..]).exists());
     prints(

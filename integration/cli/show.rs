@@ -47,7 +47,7 @@ fn requirements_are_shown_in_words() {
         "{IMAGE}
   artifact {digest}
     made     2026-01-01T00:00:00Z
-    signed   no
+    signed   no signature was verified
     one of these has to fit:
     set fast (weight 5): with \\u{{1b}}[31mVFs
       rule nic
@@ -80,7 +80,7 @@ fn what_its_author_says_is_shown_without_terminal_escapes() {
     let [_, _, digest, _, subject] = words.as_slice() else { panic!("{ran:?}") };
     let expected = format!(
         "{subject}\n  artifact {digest}\n    made     2026-01-01T00:00:00Z\n    by       \\u{{1b}}]0;pwned\\u{{7}}Acme\n    \
-         signed   no\n      rule kernel\n        kernel version major: 5\n"
+         signed   no signature was verified\n      rule kernel\n        kernel version major: 5\n"
     );
     prints(&folder, "show oci:layout", 0, &expected);
 }

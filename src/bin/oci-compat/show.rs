@@ -185,7 +185,10 @@ fn text(image: &Image) -> String {
 
 impl Artifact {
     fn origin(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let signed = self.signed_by.as_ref().map_or("no".to_owned(), |it| format!("with key {it}"));
+        let signed = self
+            .signed_by
+            .as_ref()
+            .map_or("no signature was verified".to_owned(), |it| format!("with key {it}"));
         let made = self.created.clone().unwrap_or_else(|| "at an unknown time".to_owned());
         let makers =
             MAKERS.iter().filter_map(|(key, what)| Some((*what, self.annotations.get(*key)?.clone())));

@@ -169,7 +169,7 @@ fn text(image: &Image) -> String {
         let created = it.created.as_deref().map_or("no date".into(), printable);
         let signed = match &it.signed_by {
             Some(key) => format!("signed by key {key}"),
-            None => "not signed".to_owned(),
+            None => "no signature verified".to_owned(),
         };
         let superseded = if it.counts { "" } else { ", superseded" };
         text.push_str(&format!("  {}  {created}  {signed}{superseded}\n", it.digest));
