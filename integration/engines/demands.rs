@@ -57,15 +57,21 @@ pub(super) fn demand_little(machine: &Machine, subject: &str) {
     demand(machine, subject, MET);
 }
 
+/// A spec that the machine does not fit.
+pub(super) fn unfit() -> String {
+    spec(UNMET)
+}
+
+fn spec(id: &str) -> String {
+    format!(
+        "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: distribution\n    matchFeatures:\n    \
+         - feature: system.osrelease\n      matchExpressions:\n        ID: {{op: In, value: [\"{id}\"]}}\n"
+    )
+}
+
 /// Puts a spec into the store of the machine, for the image with this digest.
 fn demand(machine: &Machine, subject: &str, id: &str) {
-    machine.write(
-        "/root/spec.yaml",
-        &format!(
-            "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: distribution\n    matchFeatures:\n    \
-             - feature: system.osrelease\n      matchExpressions:\n        ID: {{op: In, value: [\"{id}\"]}}\n"
-        ),
-    );
+    machine.write("/root/spec.yaml", &spec(id));
     machine.succeed("rm", &["-rf", STORE]);
     machine.succeed("oci-compat", &["store", "add", "/root/spec.yaml", "--subject", subject]);
 }

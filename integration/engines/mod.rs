@@ -18,4 +18,5 @@ mod docker;
 mod podman;
 mod buildah;
 mod page;
+mod life;
 mod killed;
