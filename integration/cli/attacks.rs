@@ -559,7 +559,7 @@ fn terminal_escapes_in_what_strangers_wrote() {
     let artifact = artifact(&fake, &image, &spec, "\u{1b}[31mred");
     let folder = folder();
     pulls(&folder, &fake, "", 0, STORED, "");
-    assert_eq!(listed(&folder), [format!("{artifact}  \\u{{1b}}[31mred  not signed")]);
+    assert_eq!(listed(&folder), [format!("{artifact}  \\u{{1b}}[31mred  no signature verified")]);
     let ran = super::run(&folder, &format!("check {image} --store store --root host"));
     assert!(!ran.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'), "{ran:?}");
 }

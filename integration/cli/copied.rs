@@ -94,6 +94,6 @@ fn an_artifact_in_the_shape_of_oras_is_pulled() {
     let folder = folder();
     pulls(&folder, &real, "store");
     let listed = run(&folder, "list --store store").stdout;
-    assert!(listed.contains(&format!("{artifact}  2025-01-01T00:00:00Z  not signed")), "{listed}");
+    assert!(listed.contains(&format!("{artifact}  2025-01-01T00:00:00Z  no signature verified")), "{listed}");
     assert!(fs::exists(folder.path().join("store/images.json")).expect("a look"));
 }

@@ -79,7 +79,7 @@ fn what_belongs_to_an_image_is_stored_and_a_second_run_transfers_nothing() {
         let folder = folder();
         let stored = "HOST/acme/upf:1: 1 artifact stored\n1 image: 1 artifact new, 0 known, 0 without any, 0 with errors\n";
         pulls(&folder, &fake, "", 0, stored, "");
-        assert_eq!(listed(&folder), [format!("{newest}  {NEW}  not signed")]);
+        assert_eq!(listed(&folder), [format!("{newest}  {NEW}  no signature verified")]);
         let before = fake.server.seen().len();
         let known = "HOST/acme/upf:1: 1 artifact there already\n1 image: 0 artifacts new, 1 known, 0 without any, 0 with errors\n";
         pulls(&folder, &fake, "", 0, known, "");

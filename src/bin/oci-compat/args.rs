@@ -313,15 +313,23 @@ pub(crate) enum Engine {
 
 /// Show what is attached to an image, by whom, and what it demands, in words
 ///
-/// The image is a digest, the name under which it was pulled, oci:FOLDER, or oci-archive:FILE.
+/// The image is a digest, the name under which it was pulled, oci:FOLDER, or oci-archive:FILE; with --remote a name in a
+/// registry.
+///
+/// Exit status: 0 all is well, 1 something was refused or could not be fetched (--remote), 2 usage or trouble
 #[derive(Debug, clap::Args)]
 pub(crate) struct Show {
     /// The image
     #[arg(value_name = "IMAGE")]
     pub(crate) image: String,
+    /// Show what a pull would fetch from the registry, and store nothing
+    #[arg(long)]
+    pub(crate) remote: bool,
     /// How to show it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
+    #[command(flatten)]
+    pub(crate) registry: RegistryOptions,
 }
 
 /// List the artifacts in the local store
@@ -333,6 +341,11 @@ pub(crate) struct List {
     /// How to show them
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
+    /// List what the registry has for the image
+    #[arg(long, requires = "image")]
+    pub(crate) remote: bool,
+    #[command(flatten)]
+    pub(crate) registry: RegistryOptions,
 }
 
 /// Remove the artifacts of an image from the local store

@@ -55,7 +55,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Explain { name } => explain::run(&name, output),
         Command::Attach(attach) => attach::run(&attach, output),
         Command::Pull(pull) => pull::run(&pull, &args.common, output),
-        Command::Show(show) => show::run(&show, &args.common.store, output),
+        Command::Show(show) => show::run(&show, &args.common, output),
         Command::List(list) => store::list::list(&list, &args.common.store, output),
         Command::Remove(remove) => store::list::remove(&remove, &args.common.store, output),
         Command::Why { container, reports, decisions, format } => {

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use oci_compat::artifact::{Digest, Kept, MAX_MANIFEST, MAX_SPEC, Store, layout};
+use oci_compat::artifact::{Addition, Digest, Images, Kept, MAX_MANIFEST, MAX_SPEC, Store, layout};
 use oci_compat::eval::demands;
+use oci_compat::pull::{Pulled, Puller};
+use oci_compat::registry::Reference;
 use oci_compat::report::printable;
 use oci_compat::spec::{self, Set, Spec, Term};
 use serde::{Deserialize, Serialize};
 
-use crate::args::{ReportFormat, Show};
+use crate::args::{Common, ReportFormat, Show};
 use crate::attach::layout_of;
 use crate::output::Output;
+use crate::pull::anchors;
 use crate::store::list::subjects;
 
 /// What `show --format json` prints. Fields are only ever added.
@@ -72,16 +75,53 @@ const MAKERS: [(&str, &str); 4] = [
     ("org.opencontainers.image.documentation", "see"),
 ];
 
-pub(crate) fn run(args: &Show, store: &Path, output: &mut Output) -> anyhow::Result<u8> {
-    let images = match layout_of(&args.image) {
-        Some(layout) => in_layout(layout)?,
-        None => in_store(&args.image, store)?,
+/// Something of the image could not be fetched, or is refused by the rules of trust.
+const INCOMPLETE: u8 = 1;
+
+pub(crate) fn run(args: &Show, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+    let (images, problems) = match layout_of(&args.image) {
+        Some(layout) => (in_layout(layout)?, Vec::new()),
+        None if args.remote => in_registry(args, common)?,
+        None => (in_store(&args.image, &common.store)?, Vec::new()),
     };
+    for problem in &problems {
+        log::error!("{problem}");
+    }
     match args.format {
         ReportFormat::Json => output.json(&Document { schema: "oci-compat.show/v1", images })?,
         ReportFormat::Text => images.iter().try_for_each(|it| output.print(&text(it)))?,
     }
-    Ok(0)
+    Ok(if problems.is_empty() { 0 } else { INCOMPLETE })
+}
+
+/// What a pull would store, with the problems that it would tell; nothing is stored.
+fn in_registry(args: &Show, common: &Common) -> anyhow::Result<(Vec<Image>, Vec<String>)> {
+    let image: Reference = args.image.parse()?;
+    let puller = Puller {
+        client: &args.registry.client()?,
+        store: None,
+        images: &Images::default(),
+        anchors: &anchors(&common.config)?,
+        platform: None,
+        force: false,
+        now: String::new(),
+    };
+    let Pulled { additions, problems, .. } = puller.pull(&image);
+    let mut images: BTreeMap<Digest, Vec<Artifact>> = BTreeMap::new();
+    for Addition { subject, package, origin, .. } in &additions {
+        let artifact = described(&package.artifact(subject)?, &package.manifest, &package.spec)?;
+        let signature = origin.as_ref().and_then(|it| it.signature.as_ref());
+        let signed_by = signature.map(|it| it.key.to_string());
+        images.entry(*subject).or_default().push(Artifact { signed_by, ..artifact });
+    }
+    if images.is_empty() && problems.is_empty() {
+        log::warn!("nothing is attached to {image}");
+    }
+    Ok((by_image(images), problems))
+}
+
+fn by_image(images: BTreeMap<Digest, Vec<Artifact>>) -> Vec<Image> {
+    images.into_iter().map(|(it, artifacts)| Image { digest: it.to_string(), artifacts }).collect()
 }
 
 fn in_store(image: &str, folder: &Path) -> anyhow::Result<Vec<Image>> {
@@ -118,7 +158,7 @@ fn in_layout(layout: &str) -> anyhow::Result<Vec<Image>> {
         let artifact = described(&found.artifact, &found.package.manifest, &found.package.spec)?;
         images.entry(found.subject).or_default().push(artifact);
     }
-    Ok(images.into_iter().map(|(it, artifacts)| Image { digest: it.to_string(), artifacts }).collect())
+    Ok(by_image(images))
 }
 
 fn described(

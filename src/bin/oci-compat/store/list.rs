@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use oci_compat::artifact::{Digest, Kept, Store, Writer};
-use oci_compat::pull;
-use oci_compat::registry::Reference;
+use oci_compat::artifact::{ARTIFACT_TYPES, CREATED, Digest, Kept, Store, Writer};
+use oci_compat::registry::{Descriptor, Reference};
 use oci_compat::report::printable;
+use oci_compat::{attach, pull};
 use serde::Serialize;
 
 use crate::args::{List, Remove, ReportFormat};
@@ -42,11 +42,12 @@ struct Artifact {
     counts: bool,
 }
 
-/// Prints what the store has, for all images or for one.
+/// Prints what the store has, for all images or for one, or what a registry has for one.
 pub(crate) fn list(command: &List, store: &Path, output: &mut Output) -> anyhow::Result<u8> {
-    let images = match Store::open(store)? {
-        None => Vec::new(),
-        Some(store) => images(&store, command.image.as_deref())?,
+    let images = match (&command.image, Store::open(store)?) {
+        (Some(image), _) if command.remote => in_registry(image, command)?,
+        (_, None) => Vec::new(),
+        (image, Some(store)) => images(&store, image.as_deref())?,
     };
     if command.format == ReportFormat::Json {
         output.json(&Document { schema: "oci-compat.list/v1", images })?;
@@ -55,7 +56,7 @@ pub(crate) fn list(command: &List, store: &Path, output: &mut Output) -> anyhow:
     for image in &images {
         output.print(&text(image))?;
     }
-    if images.is_empty() {
+    if images.is_empty() && !command.remote {
         let whose = command.image.as_ref().map_or("any image".to_owned(), |it| format!("image {it:?}"));
         log::info!("the store {} has no artifact for {whose}", store.display());
     }
@@ -139,6 +140,40 @@ fn image(store: &Store, subject: &Digest) -> anyhow::Result<Image> {
     let names = names(&kept);
     let artifacts = kept.into_iter().map(|it| artifact(it, &counting)).collect();
     Ok(Image { digest: subject.to_string(), names, artifacts })
+}
+
+/// All that is attached to an image and to the images of its index, as the registry lists it: nothing is fetched but lists.
+fn in_registry(image: &str, command: &List) -> anyhow::Result<Vec<Image>> {
+    let client = command.registry.client()?;
+    let reference: Reference = image.parse()?;
+    let found = client.resolve(&reference)?;
+    let mut subjects = vec![found.digest];
+    if found.is_index() {
+        subjects.extend(attach::images(&found.bytes, None)?.into_iter().map(|it| it.digest));
+    }
+    let mut images = Vec::new();
+    for subject in subjects {
+        let mut artifacts = Vec::new();
+        for kind in ARTIFACT_TYPES {
+            let referrers = client.referrers(reference.repository(), &subject, Some(kind))?;
+            artifacts.extend(referrers.descriptors.into_iter().map(|it| listed(it, kind)));
+        }
+        if !artifacts.is_empty() {
+            images.push(Image { digest: subject.to_string(), names: vec![reference.to_string()], artifacts });
+        }
+    }
+    Ok(images)
+}
+
+fn listed(descriptor: Descriptor, kind: &str) -> Artifact {
+    Artifact {
+        digest: descriptor.digest.to_string(),
+        kind: kind.to_owned(),
+        created: descriptor.annotations.and_then(|mut it| it.remove(CREATED)),
+        fetched: None,
+        signed_by: None,
+        counts: true,
+    }
 }
 
 fn artifact(kept: Kept, counting: &[Digest]) -> Artifact {
