@@ -96,10 +96,14 @@ fn judge_expressions<'a>(term: &'a Term, feature: &Feature, read: &str) -> Vec<F
 
 /// The findings on the instance that comes nearest, the first among equals.
 fn nearest_instance<'a>(term: &'a Term, feature: &Feature, read: &str) -> Vec<Finding<'a>> {
-    let instances = feature.instances.as_deref().unwrap_or(&[]);
-    let nearest = instances
+    let candidates = candidates(term, feature);
+    let judge = |it: &Instance| {
+        let judge = |asked| judge_instance(term, asked, it, feature, (read, candidates.len()));
+        named(term).map(judge).collect()
+    };
+    let nearest = candidates
         .iter()
-        .map(|it| named(term).map(|asked| judge_instance(term, asked, it, feature, read)).collect())
+        .map(|it| judge(it))
         .reduce(|best: Vec<Finding<'a>>, it| if rank(&it) > rank(&best) { it } else { best });
     let none = |it: Named<'a>| {
         finding(term, asked(it), Outcome::Unmet, Evidence::NoInstance { read: read.to_owned() })
@@ -109,6 +113,20 @@ fn nearest_instance<'a>(term: &'a Term, feature: &Feature, read: &str) -> Vec<Fi
         doubt(&mut nearest, unknown);
     }
     nearest
+}
+
+/// Where a term says which instances it is about, no other comes near: `overlay` is not nearly `sctp`.
+fn candidates<'f>(term: &Term, feature: &'f Feature) -> Vec<&'f Instance> {
+    let key = host::probe(&super::lower(&term.feature)).and_then(|it| it.key);
+    let said = named(term).find(|(name, test, _)| Some(*name) == key && matches!(test, Test::In(_)));
+    let is_meant = |it: &&Instance| {
+        said.is_none_or(|(key, test, _)| {
+            let element =
+                it.attributes.get(key).map_or_else(|| missing(feature, key), |it| Element::Value(it));
+            element::judge(test, element) != Outcome::Unmet
+        })
+    };
+    feature.instances.iter().flatten().filter(is_meant).collect()
 }
 
 fn asked<'a>((name, test, at): Named<'a>) -> Asked<'a> {
@@ -200,7 +218,7 @@ fn judge_instance<'a>(
     named: Named<'a>,
     instance: &Instance,
     feature: &Feature,
-    read: &str,
+    (read, count): (&str, usize),
 ) -> Finding<'a> {
     let (name, test, _) = named;
     let value = instance.attributes.get(name);
@@ -208,7 +226,6 @@ fn judge_instance<'a>(
     let element = value.map_or_else(|| missing(feature, name), |it| Element::Value(it));
     let outcome = element::judge(test, element);
     let read = instance.read.clone().unwrap_or_else(|| read.to_owned());
-    let count = feature.instances.as_ref().map_or(0, Vec::len);
     let evidence = match (outcome, value, &feature.incomplete) {
         (Outcome::Unknown, Some(value), _) => Evidence::Unfit { value: value.clone(), read },
         (Outcome::Unknown, None, Some(unknown)) => Evidence::Unknown(unknown.clone()),
@@ -327,5 +344,39 @@ mod tests {
         check("driver: {op: NotIn, value: [nouveau]}", reason, &[Outcome::Unknown]);
         check("vendor: {op: In, value: [\"10de\"]}", reason, &[Outcome::Met]);
         check("vendor: {op: In, value: [\"8086\"]}", reason, &[Outcome::Unknown]);
+    }
+
+    #[test]
+    fn an_instance_of_another_name_is_not_near() {
+        let check = |expressions: &str, expected: &[(Outcome, &str)]| {
+            let document = format!(
+                "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: r\n    matchFeatures:\n    \
+                 - {{feature: kernel.module, matchExpressions: {{{expressions}}}}}\n"
+            );
+            let spec = spec::parse(document.as_bytes()).unwrap();
+            let module = |name: &str, state: &str| Instance {
+                attributes: [("name", name), ("state", state)]
+                    .map(|(key, it)| (key.to_owned(), it.to_owned()))
+                    .into(),
+                read: None,
+            };
+            let modules = vec![module("overlay", "loaded"), module("tun", "available")];
+            let fact = Fact::Known(Feature::instances(modules), "/".to_owned());
+            let found = judge(&spec.sets[0].rules[0].match_features[0], &fact, &Facts::default());
+            let found: Vec<_> = found.iter().map(|it| (it.outcome, it.found())).collect();
+            let found: Vec<_> = found.iter().map(|(outcome, found)| (*outcome, found.as_str())).collect();
+            assert_eq!(found, expected, "{expressions}");
+        };
+        let (met, unmet) = (Outcome::Met, Outcome::Unmet);
+        let none = (unmet, "no kernel module");
+        check("name: {op: In, value: [sctp]}, state: {op: In, value: [loaded]}", &[none, none]);
+        check(
+            "name: {op: In, value: [tun]}, state: {op: In, value: [loaded]}",
+            &[(met, "tun"), (unmet, "available")],
+        );
+        check(
+            "name: {op: InRegexp, value: [^s]}, state: {op: In, value: [loaded]}",
+            &[(unmet, "overlay (nearest of 2)"), (met, "loaded")],
+        );
     }
 }
