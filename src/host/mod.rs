@@ -106,4 +106,38 @@ mod tests {
         check("vendor.thing", "known (the facts document): x");
         check("kernel.version", "unknown: the facts document: does not mention this feature");
     }
+
+    /// Features that say something of this host for certain, be it that something is not there.
+    fn answers(host: &FakeHost) -> Vec<&'static str> {
+        let is_open = |it: &str| it.starts_with("unknown: ") || it.contains(": and maybe more: ");
+        FEATURES.iter().map(|it| it.name).filter(|it| !is_open(&told(host, it))).collect()
+    }
+
+    #[test]
+    fn a_root_that_shows_nothing_answers_nothing() {
+        // As in NFD, nobody has said anything where nobody could have.
+        assert_eq!(answers(&FakeHost::new()), ["local.feature", "local.label"]);
+    }
+
+    #[test]
+    fn a_root_that_hides_everything_answers_nothing() {
+        let folders = ["/proc", "/sys", "/dev", "/etc", "/lib", "/lib64", "/usr", "/boot", "/run"];
+        let host = folders.into_iter().fold(FakeHost::new(), FakeHost::unreadable);
+        assert_eq!(answers(&host), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn folders_full_of_nonsense_stop_no_probe() {
+        let nonsense =
+            [0xff, 0, b'\n', b'=', b':', b'(', 0x80, b'\r', b'-', b' ', b'"', b'9', b'\\'].repeat(7);
+        let paths = FEATURES.iter().flat_map(|it| it.read.split([' ', ',', ';']));
+        let paths = paths.filter(|it| it.starts_with('/') && !it.contains(['*', '<']));
+        let paths: std::collections::BTreeSet<_> = paths.map(|it| it.trim_end_matches('/')).collect();
+        let leaves =
+            paths.iter().filter(|it| !paths.iter().any(|other| other.starts_with(&format!("{it}/"))));
+        let host = leaves.fold(FakeHost::new(), |host, path| host.file(path, &nonsense));
+        let all: Vec<_> = FEATURES.iter().map(|it| told(&host, it.name)).collect();
+        // It was there to be read.
+        assert!(all.iter().any(|it| it.contains("it is not in gzip's format")), "{all:#?}");
+    }
 }
