@@ -27,8 +27,10 @@ pub const STORE: &str = "/var/lib/oci-compat/store";
 pub struct Collected {
     /// What is checked.
     pub subject: Subject,
-    /// What its image is called, if anybody had to know.
+    /// What its image is called, if anybody had to know; only what its engine or the administrator vouches for.
     pub image: Image,
+    /// What annotations call it: that may add requirements, and relaxes none.
+    pub said: Image,
     /// What the container's annotations made of the policy; none if they wish nothing.
     pub policy: Option<Policy>,
     /// All of them have to hold.
@@ -117,7 +119,7 @@ impl Collected {
         }
         let is_unknown = self.image == Image::default();
         for file in files {
-            if file.is_for(&self.image) {
+            if file.is_for(&self.image) || file.is_for(&self.said) {
                 match file.requirement() {
                     Ok(requirement) => self.requirements.push(requirement),
                     Err(trouble) => self.troubles.push(trouble),
@@ -221,7 +223,6 @@ impl Who<'_> {
         }
         let digests = images(self.folder, self.bundle, self.policy, collected);
         collected.subject.digest = digests.last().map(Digest::to_string);
-        collected.image.digests = digests.iter().map(Digest::to_string).collect();
         self.digests.insert(digests).clone()
     }
 }
@@ -230,8 +231,7 @@ impl Who<'_> {
 fn images(folder: &Path, bundle: &Bundle, policy: &Policy, collected: &mut Collected) -> Vec<Digest> {
     let identity = identity::resolve(folder, bundle, Need::Digests, &Places::live());
     let mut digests = identity.digests.clone();
-    collected.subject.image = identity.names.first().cloned();
-    collected.image.names = identity.names.clone();
+    collected.subject.image = identity.names.first().or(identity.said.names.first()).cloned();
     match &bundle.image {
         Some(text) if policy.image_annotation => {
             let said = digest("annotation org.oci-compat.image", text).map(|it| {
@@ -252,7 +252,15 @@ fn images(folder: &Path, bundle: &Bundle, policy: &Policy, collected: &mut Colle
         (gap, _) if digests == identity.digests => collected.notes.extend(gap),
         _ => {}
     }
-    digests
+    collected.image = called(identity.names, &digests);
+    let mut all = identity.said.digests;
+    collected.said = called(identity.said.names, &all);
+    all.retain(|it| !digests.contains(it));
+    [all, digests].concat()
+}
+
+fn called(names: Vec<String>, digests: &[Digest]) -> Image {
+    Image { names, digests: digests.iter().map(Digest::to_string).collect() }
 }
 
 fn add(store: &Store, artifact: &Artifact, origin: Origin, collected: &mut Collected) -> Result<(), String> {

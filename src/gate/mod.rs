@@ -123,7 +123,8 @@ fn some(id: &str) -> Option<String> {
 
 /// The report, and every situation that the container is in, the gravest first.
 fn judge(collected: Collected, setting: &Setting<'_>) -> (Report, Vec<Situation>) {
-    let Collected { subject, image, requirements, bundle, mut troubles, mut notes, policy: _ } = collected;
+    let Collected { subject, image, requirements, bundle, mut troubles, mut notes, policy: _, said: _ } =
+        collected;
     let tags = &setting.policy.tags;
     let facts = match Root::at(&setting.options.root) {
         Ok(root) => {

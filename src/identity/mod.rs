@@ -24,8 +24,19 @@ pub struct Identity {
     pub names: Vec<String>,
     /// The digests by which artifacts may be attached to the image: those of indexes, and last its manifest's.
     pub digests: Vec<Digest>,
+    /// What annotations say besides, which is no more than whoever starts the container wishes it to be.
+    pub said: Said,
     /// What is not known, and why.
     pub unknown: Option<Unknown>,
+}
+
+/// An image as annotations tell it: it may add requirements, and never takes one away.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Its names.
+    pub names: Vec<String>,
+    /// The digests of its manifest or indexes.
+    pub digests: Vec<Digest>,
 }
 
 /// Why an image, or its manifest, is not known: the rest of a sentence that starts with "image unknown: ".

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
-use super::{Asked, Identity, Unknown};
+use super::{Asked, Identity, Said, Unknown};
 use crate::artifact::Digest;
 use crate::file;
+use crate::input::Bundle;
 
 /// About 1 KiB for each container.
 const MAX_CONTAINERS: usize = 32 << 20;
@@ -61,15 +62,7 @@ struct Image {
 
 /// Finds out which image a container runs.
 pub(super) fn resolve(place: &Place, asked: &Asked<'_>, identity: &mut Identity) -> Result<(), Unknown> {
-    let bundle = asked.bundle;
-    for name in [&bundle.crio_image, &bundle.crio_image_name] {
-        identity.add_name(name.as_deref());
-    }
-    // The engine's own record tells; what a pod says can only add to it.
-    let said = bundle.crio_digests.as_deref().unwrap_or_default();
-    let said: Vec<Digest> =
-        said.split(',').filter_map(|it| it.trim().split_once('@')?.1.parse().ok()).collect();
-    identity.digests.extend(said);
+    identity.said = said(asked.bundle);
     let unread = |err: anyhow::Error| Unknown::Unanswered(format!("{err:#}"));
     let roots = roots(place, asked);
     let container = find(&roots, place).map_err(unread)?;
@@ -92,6 +85,14 @@ pub(super) fn resolve(place: &Place, asked: &Asked<'_>, identity: &mut Identity)
         )));
     };
     image.tell(identity)
+}
+
+/// CRI-O's annotations. Podman hands on whatever a user wrote there, and so does a CRI-O that does not know one of them.
+fn said(bundle: &Bundle) -> Said {
+    let names = [&bundle.crio_image, &bundle.crio_image_name].into_iter().flatten().cloned();
+    let digests = bundle.crio_digests.as_deref().unwrap_or_default().split(',');
+    let digests = digests.filter_map(|it| it.trim().split_once('@')?.1.parse().ok());
+    Said { names: names.filter(|it| !it.is_empty()).collect(), digests: digests.collect() }
 }
 
 /// Where containers and images may be: where the bundle is, above the container's root file system, and by default. The

@@ -32,7 +32,9 @@ pub(super) fn told_within(host: &FakeHost, folder: &str, need: Need, patience: P
         MANIFEST => "manifest".to_owned(),
         other => other.to_owned(),
     };
-    identity.names.into_iter().chain(identity.digests.iter().map(digest)).chain(gap).collect()
+    let said = identity.said.names.into_iter().chain(identity.said.digests.iter().map(digest));
+    let said = said.map(|it| format!("said: {it}"));
+    identity.names.into_iter().chain(identity.digests.iter().map(digest)).chain(said).chain(gap).collect()
 }
 
 /// A content store with the image's index, manifest and configuration, as far as they are named.
@@ -335,12 +337,14 @@ mod containers_storage {
         let host = host(&annotations, ID)
             .file("s/vfs-containers/containers.json", CONTAINERS)
             .file("s/vfs-images/images.json", IMAGES);
-        check(&host, ID, &["app", NAME, "localhost/extra:t", "index", &other, "manifest"]);
+        let (name, other) = (format!("said: {NAME}"), format!("said: {other}"));
+        let said = ["said: app", &name, "said: index", &other];
+        let found = ["localhost/extra:t", NAME, "index", "manifest"];
+        check(&host, ID, &[&found[..], &said].concat());
         fs::remove_file(host.place("s/vfs-containers/containers.json")).expect("a fixture");
-        let gone = format!(
-            "unanswered: image known only in part: container {ID:?} is not in containers-storage below /s"
-        );
-        check(&host, ID, &["app", NAME, "index", &other, &gone]);
+        let gone =
+            format!("unanswered: image unknown: container {ID:?} is not in containers-storage below /s");
+        check(&host, ID, &[&said[..], &[&gone]].concat());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::artifact::{Addition, Compiled, Package, Subject as Image, Writer, pack};
+use crate::testing::FakeHost;
 
 const SPEC: &str = "version: v1alpha1\ncompatibilities: []\n";
 
@@ -350,4 +351,27 @@ fn annotations_change_the_policy_only_where_something_is_demanded() {
     let place = place.umoci(&[&image().to_string()]);
     let given = place.policy(&format!("may_waive.images = [\"{}\"]", image()));
     assert_eq!(heeded(&place, &given).map(|it| it.mode), Some(crate::policy::Mode::Audit));
+}
+
+#[test]
+fn an_image_s_name_and_digest_in_annotations_relax_nothing() {
+    let (asked, granted) = (Digest::of(b"asked").to_string(), Digest::of(b"granted").to_string());
+    let claims = format!(
+        "\"org.oci-compat.spec\": {SPEC:?}, \"org.oci-compat.waive\": \"*\", \"io.kubernetes.cri-o.Image\": \"acme/upf:1\", \
+         \"io.kubernetes.cri-o.ImageRepoDigests\": \"acme/upf@{granted}\""
+    );
+    let images = format!("[{{\"id\": \"i\", \"digest\": \"{asked}\", \"names\": [\"quay.io/x/y:1\"]}}]");
+    let host = FakeHost::new()
+        .file("s/vfs-containers/c1/userdata/config.json", format!("{{\"annotations\": {{{claims}}}}}"))
+        .file("s/vfs-containers/containers.json", "[{\"id\": \"c1\", \"image\": \"i\"}]")
+        .file("s/vfs-images/images.json", images);
+    let heeded = |may_waive: &str| {
+        let mut policy = Policy { requirements: None, ..policy() };
+        let config = format!("may_waive.images = [\"{may_waive}\"]");
+        assert_eq!(policy.overlay(&config, "config.toml").problems, []);
+        let folder = host.place("s/vfs-containers/c1/userdata");
+        of_bundle(&folder, &host.place("store"), &policy).policy.is_some_and(|it| !it.waivers.is_empty())
+    };
+    assert_eq!(["acme/upf", &granted].map(heeded), [false, false]);
+    assert_eq!(["quay.io/x/*", &asked, "*"].map(heeded), [true, true, true]);
 }

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
             common.store.display()
         ));
     }
-    let Collected { subject, image, policy, requirements, bundle, troubles, mut notes } = collected;
+    let Collected { subject, image, policy, requirements, bundle, troubles, mut notes, said: _ } = collected;
     let bundle = bundle.as_ref();
     let facts = match &args.facts {
         Some(path) => {
