@@ -1,5 +1,6 @@
 //! containerd's content store: which manifests an index leads to. Parses nothing whose digest was not verified.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -9,8 +10,9 @@ use crate::file;
 
 /// What registries take for a manifest or index.
 const MAX_MANIFEST: usize = 4 << 20;
-/// Indexes have some tens of entries; those of attestations are among them.
-const MAX_ENTRIES: usize = 1000;
+/// Indexes have some tens of entries, those of attestations among them, and mostly one of their manifests was pulled.
+/// Each is read and hashed, which no deadline ends.
+const MAX_DOCUMENTS: usize = 100;
 /// An index in an index is rare, and a third one in it unheard of.
 const MAX_DEPTH: usize = 3;
 
@@ -30,6 +32,13 @@ pub(super) struct Manifest {
     pub(super) path: Vec<Digest>,
     /// The configuration's digest.
     pub(super) config: Digest,
+}
+
+/// What was met on the way through an index. Strangers write them: the same entry may stand there any number of times.
+struct Walk {
+    seen: BTreeSet<Digest>,
+    documents: usize,
+    found: Vec<Manifest>,
 }
 
 /// Either an index or a manifest.
@@ -88,35 +97,38 @@ impl Content {
     ///
     /// # Errors
     ///
-    /// If what the digest stands for is missing or broken: a sentence.
+    /// If what the digest stands for is missing or broken, or leads to more than any image has: a sentence.
     pub(super) fn manifests(&self, digest: Digest) -> Result<Vec<Manifest>, String> {
         let document =
             self.document(&digest)?.ok_or_else(|| format!("{digest} is not in {}", self.blobs.display()))?;
-        let mut found = Vec::new();
-        self.collect(document, vec![digest], &mut found)?;
-        Ok(found)
+        let mut walk = Walk { seen: BTreeSet::from([digest]), documents: 1, found: Vec::new() };
+        self.collect(document, vec![digest], &mut walk)?;
+        Ok(walk.found)
     }
 
-    fn collect(
-        &self,
-        document: Document,
-        path: Vec<Digest>,
-        found: &mut Vec<Manifest>,
-    ) -> Result<(), String> {
+    fn collect(&self, document: Document, path: Vec<Digest>, walk: &mut Walk) -> Result<(), String> {
         if let Some(config) = document.config.and_then(|it| it.digest.parse().ok()) {
-            found.push(Manifest { path, config });
+            walk.found.push(Manifest { path, config });
             return Ok(());
         }
         if path.len() >= MAX_DEPTH {
             return Ok(());
         }
-        let entries = document.manifests.unwrap_or_default().into_iter().take(MAX_ENTRIES);
+        let entries = document.manifests.unwrap_or_default().into_iter();
         // BuildKit's attestations are manifests for an unknown platform.
         for entry in entries.filter(|it| it.platform.as_ref().is_none_or(|it| it.os != "unknown")) {
             // Another algorithm's digest is none that an artifact's subject could have in our store.
             let Ok(digest) = entry.digest.parse::<Digest>() else { continue };
+            if !walk.seen.insert(digest) {
+                continue;
+            }
             if let Some(document) = self.document(&digest)? {
-                self.collect(document, [path.as_slice(), &[digest]].concat(), found)?;
+                walk.documents += 1;
+                if walk.documents > MAX_DOCUMENTS {
+                    let first = path.first().unwrap_or(&digest);
+                    return Err(format!("{first} leads to more than {MAX_DOCUMENTS} manifests and indexes"));
+                }
+                self.collect(document, [path.as_slice(), &[digest]].concat(), walk)?;
             }
         }
         Ok(())
@@ -154,5 +166,57 @@ impl Content {
             found if found == *digest => Ok(Some(bytes)),
             found => Err(format!("{} has digest {found}", path.display())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::FakeHost;
+
+    /// A store, and the text of a descriptor for each blob.
+    fn with(host: FakeHost, text: &str) -> (FakeHost, String) {
+        let digest = Digest::of(text.as_bytes());
+        let host =
+            host.file(&format!("io.containerd.content.v1.content/blobs/sha256/{}", digest.hex()), text);
+        (host, format!("{{\"digest\": \"{digest}\"}}"))
+    }
+
+    fn index(entries: &[String]) -> String {
+        format!("{{\"manifests\": [{}]}}", entries.join(", "))
+    }
+
+    fn check(host: &FakeHost, index: &str, expected: Result<usize, &str>) {
+        let found = Content::new(&host.place("")).manifests(Digest::of(index.as_bytes()));
+        assert_eq!(found.map(|it| it.len()), expected.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn what_an_index_names_again_and_again_is_read_once() {
+        let config = Digest::of(b"");
+        let (host, manifest) =
+            with(FakeHost::new(), &format!("{{\"config\": {{\"digest\": \"{config}\"}}}}"));
+        let (host, inner) = with(host, &index(&vec![manifest.clone(); 100]));
+        let outer = index(&[vec![inner; 99], vec![manifest]].concat());
+        let (host, _) = with(host, &outer);
+        check(&host, &outer, Ok(1));
+    }
+
+    #[test]
+    fn an_index_that_leads_to_more_than_any_image_has_is_left() {
+        let (mut host, mut entries) = (FakeHost::new(), Vec::new());
+        for it in 0..MAX_DOCUMENTS {
+            let config = Digest::of(&[u8::try_from(it).expect("a few")]);
+            let (more, entry) = with(host, &format!("{{\"config\": {{\"digest\": \"{config}\"}}}}"));
+            host = more;
+            entries.push(entry);
+        }
+        let few = index(&entries[1..]);
+        let all = index(&entries);
+        let (host, _) = with(host, &few);
+        let (host, _) = with(host, &all);
+        check(&host, &few, Ok(MAX_DOCUMENTS - 1));
+        let digest = Digest::of(all.as_bytes());
+        check(&host, &all, Err(&format!("{digest} leads to more than 100 manifests and indexes")));
     }
 }

@@ -160,6 +160,10 @@ impl Connection {
     }
 
     fn frame(&mut self) -> Result<(Head, Vec<u8>), Fault> {
+        // Who never stops talking is never waited for.
+        if self.deadline <= Instant::now() {
+            return Err(self.too_late());
+        }
         self.fill(HEAD)?;
         let Some((head, _)) = self.unread.split_first_chunk() else { return Err(self.garbled()) };
         let head = Head::read(*head);

@@ -207,6 +207,15 @@ fn what_greets_and_then_falls_silent_is_not_waited_for() {
 }
 
 #[test]
+fn who_never_stops_talking_is_not_listened_to_for_ever() {
+    let (host, server) = host("default/c1", "", recorded(CTR, "S"), true);
+    let patience = Patience { greeting: Duration::from_secs(60), answers: Duration::ZERO };
+    let late = [format!("{AT}did not answer within 0 ms")];
+    assert_eq!(told_within(&host, FOLDER, Need::Digests, patience), late);
+    drop(server.join().expect("a server"));
+}
+
+#[test]
 fn what_is_no_grpc_is_told() {
     let garbled = "answers with something else than gRPC";
     let at = "unanswered: image unknown: containerd at /run/containerd/containerd.sock ";
