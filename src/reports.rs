@@ -21,6 +21,11 @@ const MAX_REPORTS: usize = 1_000;
 /// Oldest reports that go at once, so that not every report is followed by a search for the oldest.
 const THINNED: usize = 100;
 
+/// Bytes of all reports together: strangers write long specs, and each of their containers has a report.
+const MAX_BYTES: u64 = 64 << 20;
+/// Bytes of a report; as long as none is larger, all of them fit.
+const LARGE: u64 = MAX_BYTES / MAX_REPORTS as u64;
+
 /// Writes the report on a container, in place of an older one. Of too many reports, the oldest go.
 ///
 /// # Errors
@@ -36,24 +41,32 @@ pub fn write(folder: &Path, id: &str, report: &Report) -> anyhow::Result<()> {
         let _left_behind = fs::remove_file(&temporary);
         anyhow!("report {} {}", path.display(), file::explain_io(&err))
     })?;
-    thin_out(folder).map_err(|err| {
+    thin_out(folder, bytes.len() as u64).map_err(|err| {
         anyhow!("folder {} is not thinned out: it {}", folder.display(), file::explain_io(&err))
     })
 }
 
+/// After a report of so many bytes has come.
 #[expect(clippy::disallowed_methods, reason = "our own folder, not the host's under a root")]
-fn thin_out(folder: &Path) -> std::io::Result<()> {
+fn thin_out(folder: &Path, added: u64) -> std::io::Result<()> {
     let entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
-    if entries.len() <= MAX_REPORTS {
+    if entries.len() <= MAX_REPORTS && added <= LARGE {
         return Ok(());
     }
     let mut aged = Vec::new();
     for entry in &entries {
-        aged.extend(unless_gone(entry.metadata().and_then(|it| it.modified()))?.map(|it| (it, entry.path())));
+        let found = entry.metadata().and_then(|it| Ok((it.modified()?, it.len())));
+        aged.extend(unless_gone(found)?.map(|(time, size)| (time, entry.path(), size)));
     }
     aged.sort_unstable();
-    for (_, path) in aged.iter().take(entries.len() - MAX_REPORTS + THINNED) {
+    let mut bytes: u64 = aged.iter().map(|(_, _, size)| size).sum();
+    let surplus = if aged.len() > MAX_REPORTS { aged.len() - MAX_REPORTS + THINNED } else { 0 };
+    for (index, (_, path, size)) in aged.iter().enumerate() {
+        if index >= surplus && bytes <= MAX_BYTES {
+            break;
+        }
         unless_gone(fs::remove_file(path))?;
+        bytes -= size;
     }
     Ok(())
 }
@@ -245,6 +258,27 @@ mod tests {
         let found = ["first", "1", "2", "101", "102", "last"];
         let found = found.map(|it| reports.folder().join(format!("{it}.json")).exists());
         assert_eq!(found, [false, true, false, false, true, true]);
+    }
+
+    #[test]
+    fn reports_take_no_more_room_than_they_may_whatever_strangers_write() {
+        let reports = Reports::new();
+        assert_eq!(reports.write("small"), Ok(()));
+        for it in 0..8 {
+            let file = fs::File::create(reports.folder().join(format!("{it}.json"))).expect("a fixture");
+            file.set_len(8 << 20).expect("a fixture");
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(it);
+            file.set_modified(time).expect("a fixture");
+        }
+        let left = || {
+            let names = ids(&reports.folder()).expect("the folder");
+            names.into_iter().collect::<String>()
+        };
+        assert_eq!((reports.write("small"), left().as_str()), (Ok(()), "01234567small"));
+        let large =
+            Report::trouble(report("large").subject, &"x".repeat(usize::try_from(LARGE).expect("a size")));
+        assert!(write(&reports.folder(), "large", &large).is_ok());
+        assert_eq!(left(), "1234567largesmall");
     }
 
     #[test]
