@@ -87,7 +87,7 @@ impl Choice {
         };
         let linked = self.linked();
         let settled = if self.first(&self.names()).as_ref() == Some(&found) {
-            linked.map_or(Ok(()), |_| fs::remove_file(&self.link))
+            linked.map_or(Ok(()), |_| unlink(&self.link))
         } else if linked.as_ref() == Some(&found) {
             Ok(())
         } else {
@@ -183,6 +183,14 @@ fn relink(link: &Path, target: &Path) -> io::Result<()> {
         // That the link could not be written is the error to tell.
         let _left_behind = fs::remove_file(&temporary);
     })
+}
+
+/// Other wrappers do the same at the same time.
+fn unlink(link: &Path) -> io::Result<()> {
+    match fs::remove_file(link) {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 fn list(names: &[OsString], between: &str) -> String {
