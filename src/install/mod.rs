@@ -12,7 +12,8 @@ use anyhow::{Context, ensure};
 
 /// The name under which engines know the wrapper, unless another one is chosen.
 pub const NAME: &str = "oci-compat";
-/// How the wrapper's file is called, wherever it is: by it an earlier entry is known for ours.
+/// How the wrapper's file is called, wherever it is, perhaps with `-NAME` behind it: by it an earlier entry is known for
+/// ours.
 const WRAPPER: &str = "oci-compat-runtime";
 /// The same for the hook.
 const HOOK: &str = "oci-compat-hook";
@@ -157,6 +158,12 @@ impl Entry {
             "{:?} is not an absolute path: engines take no other",
             self.program
         );
+        let name = if hook { HOOK } else { WRAPPER };
+        ensure!(
+            is_program(&self.program, name),
+            "{:?} is not called {name} or {name}-..., by which its entry is found again: make a link",
+            self.program
+        );
         // A RuntimeClass's handler is a DNS label, and TOML and JSON take that as it is (Kubernetes, RuntimeClass).
         let plain = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-';
         let label = self.name.chars().all(plain) && !self.name.starts_with('-') && !self.name.ends_with('-');
@@ -234,9 +241,11 @@ fn filled_toml(value: toml::Value) -> Option<toml::Value> {
     Some(members.collect::<toml::Table>()).filter(|it| !it.is_empty()).map(Into::into)
 }
 
-/// Whether a path is that of one of our programs, in whatever folder.
+/// Whether a path is that of one of our programs, in whatever folder. A link with the name of a low-level runtime behind
+/// the wrapper's is the wrapper as well.
 fn is_program(path: &str, program: &str) -> bool {
-    path.rsplit('/').next() == Some(program)
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.strip_prefix(program).is_some_and(|it| it.is_empty() || it.starts_with('-'))
 }
 
 #[cfg(test)]

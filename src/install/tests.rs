@@ -56,6 +56,13 @@ fn docker_without_a_configuration_gets_one() {
 }
 
 #[test]
+fn docker_may_have_the_wrapper_under_the_name_of_a_runtime() {
+    let program = "/usr/bin/oci-compat-runtime-crun".to_owned();
+    let after = r#"{"a": 1, "runtimes": {"oci-compat":{"path":"/usr/bin/oci-compat-runtime-crun"}}}"#;
+    check(&Entry { program, ..docker() }, Some(r#"{"a": 1}"#), after);
+}
+
+#[test]
 fn docker_keeps_what_it_has_as_it_is_written() {
     let before = "{\n\t\"log-driver\":   \"journald\",\n\t\"runtimes\": {\n\t\t\"kata\": {\"path\": \"/usr/bin/kata\", \"x\": 1e3}\n\t}\n}";
     let after = "{\n\t\"log-driver\":   \"journald\",\n\t\"runtimes\": {\n\t\t\"kata\": {\"path\": \"/usr/bin/kata\", \"x\": 1e3},\n\t\t\"oci-compat\": {\n\t\t\t\"path\": \"/usr/bin/oci-compat-runtime\"\n\t\t}\n\t}\n}";
@@ -309,6 +316,13 @@ fn what_no_engine_could_take_is_an_error() {
     check_error(&wrapped, None, "runc does not know a wrapper in its bundles");
     let relative = Entry { program: "oci-compat-runtime".to_owned(), ..docker() };
     check_error(&relative, None, "\"oci-compat-runtime\" is not an absolute path: engines take no other");
+    let renamed = Entry { program: "/opt/checked-runc".to_owned(), ..docker() };
+    check_error(
+        &renamed,
+        None,
+        "\"/opt/checked-runc\" is not called oci-compat-runtime or oci-compat-runtime-..., by which its entry is found \
+         again: make a link",
+    );
     for name in ["", "a.b", "Big", "-a"] {
         let named = Entry { name: name.to_owned(), ..docker() };
         let message = format!(
