@@ -21,7 +21,8 @@ pub(super) fn started(configuration: &str) -> Option<(Machine, Digests)> {
     furnished(configuration, |_| ())
 }
 
-fn furnished(configuration: &str, install: impl FnOnce(&Machine)) -> Option<(Machine, Digests)> {
+/// The same with what `install` does before the daemon starts.
+pub(super) fn furnished(configuration: &str, install: impl FnOnce(&Machine)) -> Option<(Machine, Digests)> {
     let programs = ["containerd", "ctr", "runc"];
     let machine = Machine::with("containerd", &[&programs[..], &registry::PROGRAMS].concat())?;
     let digests = registry::serve(&machine);

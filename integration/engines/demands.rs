@@ -14,8 +14,9 @@ const REFUSED: &str = "oci-compat: refused: os-release ID is fresh, needs other 
 
 /// Where the host's facts, the configuration and the store are.
 const FACTS: &str = "/etc/os-release";
-const CONFIGURATION: &str = "/etc/oci-compat/config.toml";
-const STORE: &str = "/var/lib/oci-compat/store";
+pub(super) const CONFIGURATION: &str = "/etc/oci-compat/config.toml";
+pub(super) const STORE: &str = "/var/lib/oci-compat/store";
+pub(super) const REQUIREMENTS: &str = "/etc/oci-compat/requirements.d";
 
 /// One situation that a container starts in.
 struct Situation {
@@ -62,18 +63,19 @@ pub(super) fn unfit() -> String {
     spec(UNMET)
 }
 
-fn spec(id: &str) -> String {
-    format!(
-        "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: distribution\n    matchFeatures:\n    \
-         - feature: system.osrelease\n      matchExpressions:\n        ID: {{op: In, value: [\"{id}\"]}}\n"
-    )
-}
-
 /// Puts a spec into the store of the machine, for the image with this digest.
 fn demand(machine: &Machine, subject: &str, id: &str) {
     machine.write("/root/spec.yaml", &spec(id));
     machine.succeed("rm", &["-rf", STORE]);
     machine.succeed("oci-compat", &["store", "add", "/root/spec.yaml", "--subject", subject]);
+}
+
+/// A spec that wants the machine's distribution to have this name.
+fn spec(id: &str) -> String {
+    format!(
+        "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: distribution\n    matchFeatures:\n    \
+         - feature: system.osrelease\n      matchExpressions:\n        ID: {{op: In, value: [\"{id}\"]}}\n"
+    )
 }
 
 /// The container says `ran` in each situation in which it may start, and leaves nothing.
@@ -102,6 +104,34 @@ pub(super) fn starts(machine: &Machine, digests: &Digests, run: impl Fn() -> Out
     }
     machine.succeed("rm", &["-rf", FACTS, CONFIGURATION]);
     machine.write(FACTS, "ID=fresh\n");
+}
+
+/// The container starts, because it is not known to be the image's, and the report on another doubt says why that is.
+pub(super) fn starts_unknown(machine: &Machine, digests: &Digests, why: &str, run: impl Fn() -> Outcome) {
+    let quiet = || leaves_nothing(machine, &run);
+    for subject in [&digests.index, &digests.manifest] {
+        demand(machine, subject, UNMET);
+        let outcome = quiet();
+        assert!(outcome.status.success() && outcome.stdout.ends_with("ran\n"), "{outcome:?}");
+        assert_eq!(outcome.stderr, "");
+    }
+    machine.succeed("rm", &["-rf", "/run/oci-compat"]);
+    machine.write(CONFIGURATION, "mode = \"audit\"\n");
+    require(machine, "*");
+    let outcome = quiet();
+    assert!(outcome.status.success() && outcome.stdout.ends_with("ran\n"), "{outcome:?}");
+    let report = machine.succeed("sh", &["-c", "cat /run/oci-compat/reports/*.json"]);
+    assert!(report.contains(why) && !report.contains("attached"), "{report}");
+    machine.succeed("rm", &["-rf", CONFIGURATION, REQUIREMENTS]);
+}
+
+/// The administrator demands of those images what the machine does not have.
+pub(super) fn require(machine: &Machine, images: &str) {
+    let spec = spec(UNMET);
+    machine.write(
+        &format!("{REQUIREMENTS}/own.toml"),
+        &format!("images = [\"{images}\"]\nspec = '''\n{spec}'''\n"),
+    );
 }
 
 /// The container is refused whichever digest is demanded of, nothing is left, and `oci-compat why` tells the rest. What the

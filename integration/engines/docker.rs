@@ -20,7 +20,8 @@ pub(super) fn plain() -> Option<(Machine, Digests)> {
     furnished(|_| ())
 }
 
-fn furnished(install: impl FnOnce(&Machine)) -> Option<(Machine, Digests)> {
+/// The same with what `install` does before the daemon starts.
+pub(super) fn furnished(install: impl FnOnce(&Machine)) -> Option<(Machine, Digests)> {
     let programs = ["dockerd", "docker", "containerd", "runc"];
     let machine = Machine::with("docker", &[&programs[..], &registry::PROGRAMS].concat())?;
     let digests = registry::serve(&machine);

@@ -1,9 +1,9 @@
 //! containerd as Kubernetes drives it.
 
-use super::demands::{demand_too_much, starts, without_refusal};
+use super::demands::{demand_too_much, require, starts, starts_unknown, without_refusal};
 use super::leftovers::leaves_nothing;
 use super::machine::Machine;
-use super::registry::{Digests, IMAGE};
+use super::registry::{Digests, IMAGE, PAUSE};
 use super::{breakage, containerd, cri, page};
 
 /// Starts a container in a pod of its own, and removes both.
@@ -54,6 +54,48 @@ fn kubernetes_is_told_of_a_refusal_and_the_pod_of_it_lives() {
             cri::remove_pod(&machine, &pod);
         });
     }
+}
+
+/// The name goes, or stands for another image, between the creation of a container and its start.
+#[test]
+fn kubernetes_starts_a_container_whose_image_cannot_be_found_out() {
+    let Some((machine, digests)) = started() else { return };
+    let names =
+        "ctr --namespace k8s.io images list --quiet | grep -v pause | xargs ctr --namespace k8s.io images";
+    let forget = [format!("{names} remove"), format!("{names} tag --force {PAUSE}")];
+    let whys = [
+        "containerd has no image ",
+        "stands for another image than the one that the container was made from",
+    ];
+    for (forget, why) in forget.iter().zip(whys) {
+        starts_unknown(&machine, &digests, why, || {
+            let pod = cri::run_pod(&machine, "oci-compat", &[]);
+            let container = cri::create(&machine, &pod, IMAGE, &["/bin/sleep", "1000"]);
+            machine.succeed("sh", &["-euc", forget]);
+            let started = cri::start(&machine, &container);
+            containerd::ctr(&machine, containerd::KUBERNETES, &["images", "remove", IMAGE]);
+            cri::pull(&machine, IMAGE);
+            cri::remove_pod(&machine, &pod);
+            assert_eq!(started, Ok(()));
+            machine.run("echo", &["ran"])
+        });
+    }
+}
+
+/// The container that holds a pod together runs nothing of the image's.
+#[test]
+fn a_pod_s_sandbox_is_not_checked_whatever_is_demanded() {
+    let Some((machine, _)) = started() else { return };
+    require(&machine, "*");
+    leaves_nothing(&machine, || {
+        let pod = cri::run_pod(&machine, "oci-compat", &[]);
+        let container = cri::create(&machine, &pod, IMAGE, &["/bin/sleep", "1000"]);
+        let refusal = cri::start(&machine, &container).expect_err("a refusal");
+        without_refusal(&refusal.message);
+        cri::remove_pod(&machine, &pod);
+    });
+    let decisions = machine.succeed("oci-compat", &["log", "--format", "json"]);
+    assert_eq!(decisions.lines().count(), 1, "the sandbox is in none: {decisions}");
 }
 
 #[test]

@@ -19,4 +19,6 @@ mod podman;
 mod buildah;
 mod page;
 mod life;
+mod runc;
+mod exceptions;
 mod killed;

@@ -83,7 +83,7 @@ fn block(opening: &str) -> String {
 }
 
 /// Without what differs between machines, containers and versions: which module could be loaded, the id, and how
-/// runc and crun word things: runc dresses its errors for a log if nobody sits at a terminal.
+/// runc and crun word things.
 fn plain(text: &str) -> String {
     let text = without_noise(text);
     let lines = text.lines().map(|line| {
@@ -94,14 +94,20 @@ fn plain(text: &str) -> String {
             }
             None => line.to_owned(),
         };
-        let line = match line.strip_prefix("time=\"").and_then(|it| it.split_once("level=error msg=\"")) {
-            Some((_, message)) => message.trim_end_matches('"').trim_end_matches("\\n").to_owned(),
-            None => line,
-        };
-        line.replace("createRuntime hook #0:", "hook #0: error running hook:")
-            .replace("running createRuntime hook #1: ", "executing hook ")
+        undressed(&line)
     });
-    lines.map(|it| it + "\n").collect()
+    lines.collect()
+}
+
+/// A line of a runtime as people see it at a terminal, in the words of the versions that the page shows.
+pub(super) fn undressed(line: &str) -> String {
+    let line = line.trim_end_matches('\n');
+    let line = match line.strip_prefix("time=\"").and_then(|it| it.split_once("level=error msg=\"")) {
+        Some((_, message)) => message.trim_end_matches('"').trim_end_matches("\\n"),
+        None => line,
+    };
+    let line = line.replace("createRuntime hook #0:", "hook #0: error running hook:");
+    line.replace("running createRuntime hook #1: ", "executing hook ") + "\n"
 }
 
 /// Every file below the folders in which engines are configured.

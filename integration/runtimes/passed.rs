@@ -85,6 +85,30 @@ fn words_need_not_be_text() {
     }
 }
 
+/// The bundle is found where its path says, whatever the bytes, and the words of a refusal are text all the same.
+#[test]
+fn a_bundle_whose_path_is_no_text_is_checked() {
+    let wrapper = Wrapper::beside(Hook::on(Host::plain()));
+    let bundle = Bundle::hollow().annotate(SPEC, UNMET).written();
+    let path = bundle.path().with_file_name(OsStr::from_bytes(b"b\xff\xfe"));
+    fs::rename(bundle.path(), &path).expect("renaming the bundle");
+    let id = OsStr::from_bytes(b"c\xff");
+    let log = wrapper.folder().join(OsStr::from_bytes(b"log\xff"));
+    let mut refused = wrapper.before_script(ECHO);
+    refused.arg("--log").arg(&log).args(["--log-format", "json", "create", "--bundle"]).arg(&path).arg(id);
+    let outcome = run(&mut refused);
+    assert_eq!((outcome.status.code(), outcome.stdout.as_str()), (Some(1), ""));
+    let said = "oci-compat: refused: ";
+    assert!(outcome.stderr.starts_with(said) && outcome.stderr.is_ascii(), "{outcome:?}");
+    let line: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(log).expect("a log")).expect("an object");
+    assert_eq!(line["msg"], outcome.stderr.trim_end());
+    assert_eq!(
+        run(wrapper.before_script(ECHO).arg("create").arg(id).current_dir(&path)).status.code(),
+        Some(1)
+    );
+}
+
 /// Descriptors, signals, limits, environment, working directory: compared with a direct call.
 #[test]
 fn the_runtime_finds_the_process_as_the_caller_has_left_it() {
@@ -279,6 +303,45 @@ fn in_a_runtimes_place_it_becomes_the_next_one() {
         let outcome = run(Command::new(called.join("runc")).arg("kill").env_clear().env("PATH", &path));
         assert_eq!((outcome.status.code(), outcome.stdout.as_str()), (Some(42), "<kill>\n"));
     }
+}
+
+/// By its name, by the link, or by the configuration: under another name, as a copy of the name, and as itself.
+#[test]
+fn it_never_becomes_itself() {
+    let wrapper = Wrapper::beside(Hook::on(Host::plain()));
+    let bundle = Bundle::hollow().annotate(SPEC, MET).written();
+    let path = bundle.path().display().to_string();
+    let alias = wrapper.folder().join("alias");
+    symlink(ours("oci-compat-runtime"), &alias).expect("linking the wrapper");
+    fs::create_dir(wrapper.folder().join("lib")).expect("making a folder");
+    symlink(&alias, wrapper.link()).expect("linking the link");
+    let call = |words: &[&str]| {
+        let mut command = Command::new(wrapper.called("nothing"));
+        command.args(wrapper.options()).args(words).stdin(Stdio::null());
+        run(command.env_clear().env("PATH", wrapper.folder()))
+    };
+    symlink(ours("oci-compat-runtime"), wrapper.folder().join("nothing")).expect("linking the wrapper");
+    for words in [&["kill", "c1"][..], &["features"], &["create", "--bundle", &path, "c1"]] {
+        let outcome = call(words);
+        let said = "oci-compat-runtime: there is no low-level runtime in PATH: install nothing\n";
+        assert_eq!((outcome.status.code(), outcome.stderr.as_str()), (Some(1), said), "{words:?}");
+    }
+    let configured = format!("runtimes = [{:?}, {:?}]\n", ours("oci-compat-runtime"), alias);
+    fs::write(wrapper.hook.config(), configured).expect("writing a configuration");
+    fs::remove_file(wrapper.link()).expect("removing the link");
+    let script = wrapper.script(ECHO).get_program().to_owned();
+    let runc = wrapper.folder().join("bin/runc");
+    symlink(script, &runc).expect("linking a script");
+    let mut command = Command::new(ours("oci-compat-runtime"));
+    command.args(wrapper.options()).args(["run", "--bundle", &path, "c1"]).stdin(Stdio::null());
+    let outcome = run(command.env_clear().env("PATH", wrapper.folder().join("bin")));
+    let warning = format!(
+        "oci-compat: warning: runtimes in the configuration is not heeded: there is no {}, no {}\n",
+        ours("oci-compat-runtime").display(),
+        alias.display()
+    );
+    assert_eq!((outcome.status.code(), outcome.stderr.as_str()), (Some(42), warning.as_str()));
+    assert!(!wrapper.link().exists());
 }
 
 #[test]
