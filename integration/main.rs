@@ -20,6 +20,7 @@ mod units;
 mod conformance;
 mod hosts;
 mod vantage;
+mod large;
 mod features;
 mod examples;
 mod layers;
