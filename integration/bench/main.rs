@@ -8,6 +8,7 @@
 
 mod judge;
 mod look_up;
+mod probe;
 mod process;
 mod runc;
 mod pull;
@@ -73,6 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("    this machine does not meet the rules: a refusal was measured, with its report");
         }
     }
+    probe::run(&programs, rounds.min(100))?;
     stores::run(&hook, scratch.path(), ONE_RULE, rounds)?;
     println!("\nhook: {} bytes", fs::metadata(programs.join("oci-compat-hook"))?.len());
     judge::run(TWELVE_RULES)?;

@@ -15,6 +15,7 @@ mod pull;
 mod attacks;
 mod copied;
 mod show;
+mod opened;
 mod remote;
 mod terminal;
 
