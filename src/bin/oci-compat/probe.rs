@@ -45,7 +45,9 @@ fn demand(args: &Probe) -> anyhow::Result<Demand> {
     if args.features.is_empty() {
         // People know that they gave no bundle; a document says of every feature why it is unknown.
         let is_short = args.format == FactsFormat::Text && args.bundle.is_none();
-        let names = host::FEATURES.iter().map(|it| it.name);
+        // What NFD does not know is not printed in its shape, and need not be read.
+        let is_nfd = args.format == FactsFormat::Nfd;
+        let names = host::FEATURES.iter().filter(|it| it.nfd || !is_nfd).map(|it| it.name);
         let names = names.filter(|it| !is_short || !it.starts_with("bundle."));
         return Ok(names.map(|it| (it.to_owned(), Wanted::All)).collect());
     }
