@@ -38,7 +38,9 @@ pub(super) fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     let others = iter::once_with(|| other_places(probing.release())).flatten();
     for place in iter::once(COMPRESSED.to_owned()).chain(others) {
         match read(probing.root, &place, wanted) {
-            Ok(options) => return Fact::Known(Feature::attributes(options), place),
+            Ok(options) => {
+                return Fact::Known(Feature { attributes: Some(options), ..Feature::default() }, place);
+            }
             Err(Miss::NotFound) => {}
             Err(Miss::Unreadable(unknown)) => trouble = trouble.or(Some(unknown)),
         }

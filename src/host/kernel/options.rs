@@ -23,7 +23,8 @@ pub(super) fn scan(text: &[u8], wanted: &Wanted) -> Result<BTreeMap<String, Stri
     }
     Ok(match wanted {
         Wanted::All => {
-            text.split(|it| *it == b'\n').filter_map(|line| option(line.strip_prefix(PREFIX)?)).collect()
+            let lines = occurrences(text, PREFIX).filter_map(|it| rest_of_line(text, it + PREFIX.len()));
+            lines.filter_map(option).collect()
         }
         Wanted::Names(names) => names.iter().filter_map(|it| Some((it.clone(), find(text, it)?))).collect(),
     })
@@ -37,9 +38,13 @@ fn find(text: &[u8], name: &str) -> Option<String> {
     }
     let line = [PREFIX, name.as_bytes(), b"="].concat();
     let start = occurrences(text, &line).last()? + line.len();
+    rest_of_line(text, start).map(value)
+}
+
+/// What is left of the line from here on.
+fn rest_of_line(text: &[u8], start: usize) -> Option<&[u8]> {
     let rest = text.get(start..)?;
-    let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-    Some(value(rest.get(..end)?))
+    rest.get(..memchr::memchr(b'\n', rest).unwrap_or(rest.len()))
 }
 
 /// Where lines start with this.
@@ -49,7 +54,7 @@ fn occurrences<'a>(text: &'a [u8], start: &'a [u8]) -> impl Iterator<Item = usiz
 }
 
 fn option(line: &[u8]) -> Option<(String, String)> {
-    let at = line.iter().position(|it| *it == b'=')?;
+    let at = memchr::memchr(b'=', line)?;
     Some((String::from_utf8_lossy(line.get(..at)?).into_owned(), value(line.get(at + 1..)?)))
 }
 
