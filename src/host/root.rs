@@ -178,7 +178,7 @@ impl Root {
     ///
     /// As [`Root::read`].
     pub fn list(&self, path: &str) -> Result<Vec<String>, Miss> {
-        let mut folder = match self.resolve(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
+        let folder = match self.resolve(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
             // ENOTDIR means nothing there, unless it is the very last part that is a file.
             Err(Miss::NotFound) if self.exists(path) == Ok(true) => {
                 return Err(Miss::unreadable(path, "is not a folder"));
@@ -186,7 +186,7 @@ impl Root {
             folder => Dir::from_fd(folder?).map_err(|errno| Miss::of(path, errno))?,
         };
         let mut names = Vec::new();
-        for entry in folder.iter() {
+        for entry in folder {
             let entry = entry.map_err(|errno| Miss::of(path, errno))?;
             let name = entry.file_name().to_bytes();
             if name != b"." && name != b".." {

@@ -1,7 +1,9 @@
 //! `kernel.moduleparam`: the values of module parameters as the kernel shows them now. Changes none.
 
+use std::collections::BTreeMap;
+
 use super::one_by_one;
-use crate::host::{Fact, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.moduleparam",
@@ -41,22 +43,29 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
 }
 
 fn all(probing: &Probing<'_>, modules: &[String]) -> Fact {
-    let (mut names, mut trouble) = (Vec::new(), None);
+    let (mut attributes, mut incomplete) = (BTreeMap::new(), None);
     for module in modules {
-        match probing.list(&format!("{FOLDER}/{module}/{PARAMETERS}")) {
-            Ok(parameters) => {
-                names.extend(parameters.iter().flatten().map(|it| format!("{module}.{it}")));
+        let folder = format!("{FOLDER}/{module}/{PARAMETERS}");
+        let files = probing.surely(&folder, probing.root.read_all_in(&folder)).map(Option::unwrap_or_default);
+        for (parameter, text) in files.unwrap_or_else(|unknown| {
+            incomplete.get_or_insert(unknown);
+            Vec::new()
+        }) {
+            match text {
+                Ok(text) => {
+                    drop(attributes.insert(format!("{module}.{parameter}"), text.trim_end().to_owned()));
+                }
+                Err(Miss::NotFound) => {}
+                Err(Miss::Unreadable(unknown)) => drop(incomplete.get_or_insert(unknown)),
             }
-            Err(unknown) => drop(trouble.get_or_insert(unknown)),
         }
     }
-    let mut fact =
-        one_by_one::attributes(FOLDER, names.iter().map(String::as_str), |name| named(probing, name));
-    match (&mut fact, trouble) {
-        (Fact::Known(feature, _), Some(unknown)) => drop(feature.incomplete.get_or_insert(unknown)),
-        (Fact::Known(..) | Fact::Absent(_) | Fact::Unknown(_), _) => {}
+    match incomplete {
+        Some(unknown) if attributes.is_empty() => Fact::Unknown(unknown),
+        incomplete => {
+            Fact::Known(Feature { incomplete, ..Feature::attributes(attributes) }, FOLDER.to_owned())
+        }
     }
-    fact
 }
 
 /// `-` and `_` are the same in the names of modules and of parameters (`Documentation/admin-guide/kernel-parameters.rst`);

@@ -15,6 +15,9 @@ use super::{Miss, Root, look, read_to_end, text};
 /// No file has a longer name (NAME_MAX in `linux/limits.h`).
 const MAX_NAME: usize = 255;
 
+/// A file's name, and its text or why it could not be read.
+pub(in crate::host) type Named = (String, Result<String, Miss>);
+
 impl Root {
     /// Reads a text file below a folder, by the names of the folders on the way and its own.
     ///
@@ -33,13 +36,27 @@ impl Root {
         for folder in folders {
             at = step(&path, &at, folder, OFlag::O_PATH)?;
         }
-        // O_NONBLOCK: opening a FIFO must not wait for a writer.
-        let file = step(&path, &at, name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
-        match look(&path, &file)? {
-            (SFlag::S_IFREG, size) => read_to_end(&path, &file, size).map(text),
-            (SFlag::S_IFDIR, _) => Err(Miss::NotFound),
-            _ => Err(Miss::unreadable(&path, "is not a regular file")),
+        read_at(&path, &at, name)
+    }
+
+    /// Reads each text file that stands in a folder, in the order of their names: what a kernel tells in as many files.
+    /// No link is followed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Root::list`], if the folder cannot be listed.
+    pub(in crate::host) fn read_all_in(&self, folder: &str) -> Result<Vec<Named>, Miss> {
+        let names = self.list(folder)?;
+        if names.is_empty() {
+            return Ok(Vec::new());
         }
+        let at = self.resolve(folder, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+        let read = |name: String| {
+            let path = format!("{folder}/{name}");
+            let text = self.in_time(&path).and_then(|()| read_at(&path, &at, &name));
+            (name, text)
+        };
+        Ok(names.into_iter().map(read).collect())
     }
 
     /// Whether a file system would be mounted on this folder if it were touched (autofs), which asking does not.
@@ -58,6 +75,16 @@ impl Root {
 /// Whether it can be the name of a file in a folder, and nothing beyond it.
 fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(['/', '\0']) && name.len() <= MAX_NAME
+}
+
+fn read_at(path: &str, folder: &OwnedFd, name: &str) -> Result<String, Miss> {
+    // O_NONBLOCK: opening a FIFO must not wait for a writer.
+    let file = step(path, folder, name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
+    match look(path, &file)? {
+        (SFlag::S_IFREG, size) => read_to_end(path, &file, size).map(text),
+        (SFlag::S_IFDIR, _) => Err(Miss::NotFound),
+        _ => Err(Miss::unreadable(path, "is not a regular file")),
+    }
 }
 
 fn step(path: &str, folder: &OwnedFd, name: &str, flags: OFlag) -> Result<OwnedFd, Miss> {
@@ -102,6 +129,17 @@ mod tests {
             check(&host, &[name, "secret"], Err(Miss::NotFound));
             check(&host, &["b", name], Err(Miss::NotFound));
         }
+    }
+
+    #[test]
+    fn all_files_of_a_folder_are_read_and_nothing_else_in_it() {
+        let host = FakeHost::new().file("/f/b", "2").file("/f/a", "1").folder("/f/c").link("/f/d", "a");
+        let link = Err(Miss::unreadable("/f/d", "leads over a symbolic link, and none is followed here"));
+        let expected = [("a", Ok("1")), ("b", Ok("2")), ("c", Err(Miss::NotFound)), ("d", link)];
+        let expected = expected.map(|(name, it)| (name.to_owned(), it.map(str::to_owned)));
+        assert_eq!(host.root().read_all_in("/f"), Ok(expected.to_vec()));
+        assert_eq!(host.folder("/e").root().read_all_in("/e"), Ok(Vec::new()));
+        assert_eq!(FakeHost::new().root().read_all_in("/f"), Err(Miss::NotFound));
     }
 
     #[test]
