@@ -1,7 +1,9 @@
 //! `system.libc`: the host's C library and its version. Reads the library's file, and never runs or loads it.
 
 use memchr::memmem;
+use nix::unistd;
 
+use crate::host::root::reason;
 use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
 use crate::version::Version;
 
@@ -41,6 +43,10 @@ const MUSL_FOLDER: &str = "/lib";
 const ELF: &[u8] = b"\x7fELF";
 /// The banner is shorter, distribution and all.
 const MAX_BANNER: usize = 256;
+/// As much as is looked through at a time.
+const PIECE: usize = 64 << 10;
+/// No library is larger: 16 MiB.
+const MAX_PIECES: usize = 256;
 
 fn probe(probing: &Probing<'_>, _: &Wanted) -> Fact {
     match glibc(probing).and_then(|found| found.map_or_else(|| musl(probing), |it| Ok(Some(it)))) {
@@ -63,9 +69,9 @@ struct Found {
 
 fn glibc(probing: &Probing<'_>) -> Result<Option<Found>, Unknown> {
     for path in GLIBC {
-        match probing.root.read(path) {
-            Ok(bytes) => {
-                let version = glibc_version(&bytes)
+        match probing.root.open(path) {
+            Ok(file) => {
+                let version = glibc_version(path, |room| unistd::read(&file, room))?
                     .ok_or_else(|| Unknown::new(path, "is not a GNU C library that tells its version"))?;
                 return Ok(Some(Found { name: "glibc", version, read: path.to_owned() }));
             }
@@ -77,29 +83,54 @@ fn glibc(probing: &Probing<'_>) -> Result<Option<Found>, Unknown> {
 }
 
 /// From the banner that the library prints if it is run, else from the newest version of its symbols.
-fn glibc_version(bytes: &[u8]) -> Option<String> {
-    if !bytes.starts_with(ELF) {
-        return None;
+///
+/// `read` fills the room that it is given, as read(2) does. It is two megabytes to look through, and not to hold.
+fn glibc_version(
+    path: &str,
+    mut read: impl FnMut(&mut [u8]) -> nix::Result<usize>,
+) -> Result<Option<String>, Unknown> {
+    let mut window = vec![0; MAX_BANNER + PIECE];
+    let (mut held, mut newest, mut is_known) = (0, None, false);
+    for _ in 0..MAX_PIECES {
+        let room = window.get_mut(held..).unwrap_or_default();
+        let count = read(room).map_err(|errno| Unknown::new(path, reason(errno)))?;
+        let bytes = window.get(..held + count).unwrap_or_default();
+        let start = bytes.get(..ELF.len()).unwrap_or(bytes);
+        if !is_known && start != ELF && (start.len() == ELF.len() || count == 0) {
+            return Ok(None);
+        }
+        is_known |= start == ELF;
+        // What starts in the last bytes may not be there as a whole yet.
+        let whole = if count == 0 { bytes.len() } else { bytes.len().saturating_sub(MAX_BANNER) };
+        let found = banner(bytes, whole);
+        newest = newest.max(newest_symbol(bytes, whole));
+        if found.is_some() || count == 0 {
+            return Ok(found.or_else(|| newest.map(|it| it.to_string())));
+        }
+        held = bytes.len() - whole;
+        window.copy_within(whole..whole + held, 0);
     }
-    banner(bytes).or_else(|| newest_symbol(bytes))
+    Err(Unknown::new(path, format!("is larger than {} bytes", MAX_PIECES * PIECE)))
 }
 
-/// The `2.36` of `GNU C Library (Debian GLIBC 2.36-9+deb12u4) stable release version 2.36.` (`csu/version.c` in glibc).
-fn banner(bytes: &[u8]) -> Option<String> {
-    let start = memmem::find(bytes, b"GNU C Library ")?;
-    let banner =
-        bytes.get(start..)?.iter().copied().take(MAX_BANNER).take_while(|it| !matches!(it, b'\n' | 0));
-    let banner = String::from_utf8(banner.collect()).ok()?;
-    let (_, version) = banner.split_once(" release version ")?;
-    number(version.as_bytes())
+/// The `2.36` of `GNU C Library (Debian GLIBC 2.36-9+deb12u4) stable release version 2.36.` (`csu/version.c` in glibc),
+/// if that starts among the first so many bytes.
+fn banner(bytes: &[u8], whole: usize) -> Option<String> {
+    let mut starts = memmem::find_iter(bytes, b"GNU C Library ").take_while(|it| *it < whole);
+    starts.find_map(|start| {
+        let line = bytes.get(start..)?.iter().copied().take(MAX_BANNER);
+        let line = String::from_utf8(line.take_while(|it| !matches!(it, b'\n' | 0)).collect()).ok()?;
+        let (_, version) = line.split_once(" release version ")?;
+        number(version.as_bytes())
+    })
 }
 
 /// The highest of `GLIBC_2.2.5`, `GLIBC_2.34` and the like: the library has a node for each release with new symbols.
-fn newest_symbol(bytes: &[u8]) -> Option<String> {
+fn newest_symbol(bytes: &[u8], whole: usize) -> Option<Version> {
     const PREFIX: &[u8] = b"GLIBC_";
-    let places = memmem::find_iter(bytes, PREFIX).filter_map(|it| bytes.get(it + PREFIX.len()..));
-    let versions = places.filter_map(number).filter_map(|it| Version::parse(&it));
-    versions.max().map(|it| it.to_string())
+    let starts = memmem::find_iter(bytes, PREFIX).take_while(|it| *it < whole);
+    let versions = starts.filter_map(|it| bytes.get(it + PREFIX.len()..)).filter_map(number);
+    versions.filter_map(|it| Version::parse(&it)).max()
 }
 
 /// The dotted number at the start: at least two numbers.
@@ -164,7 +195,19 @@ mod tests {
     }
 
     fn check_glibc(text: &str, expected: Option<&str>) {
-        assert_eq!(glibc_version(&elf(text)).as_deref(), expected, "{text:?}");
+        // However it is handed out, and wherever it stands.
+        for (size, before) in [(usize::MAX, 0), (1, 0), (7, 0), (usize::MAX, PIECE - 20), (4096, PIECE + 200)]
+        {
+            let mut bytes = elf(&("x".repeat(before) + text));
+            let read = |room: &mut [u8]| {
+                let count = room.len().min(size).min(bytes.len());
+                room[..count].copy_from_slice(&bytes[..count]);
+                bytes.drain(..count);
+                Ok(count)
+            };
+            let version = glibc_version(DEBIAN, read).unwrap();
+            assert_eq!(version.as_deref(), expected, "{text:?}, {size} bytes at a time after {before}");
+        }
     }
 
     fn check_musl(text: &str, expected: Option<&str>) {
