@@ -23,7 +23,7 @@ struct Size {
 
 const LARGE: Size = Size { modules: 10_000, devices: 2_000, disks: 1_000, cpus: 512 };
 const HALF: Size = Size { modules: 5_000, devices: 1_000, disks: 500, cpus: 256 };
-/// In KiB of address space; the document on such a host has 4.6 MB, and the program takes 34 MB to write it.
+/// In KiB of writable memory; the document on such a host has 4.6 MB, and the program takes 34 MB to write it.
 const ROOM: u32 = 64 << 10;
 const RELEASE: &str = "6.1.0-28-amd64";
 
@@ -59,7 +59,7 @@ fn twice_as_much_takes_twice_the_work_and_no_more() {
 fn a_large_host_fits_into_little_memory() {
     let host = host(LARGE);
     let mut command = Command::new("sh");
-    command.args(["-c", &format!("ulimit -v {ROOM}; exec \"$0\" \"$@\"")]).arg(program());
+    command.args(["-c", &format!("ulimit -d {ROOM}; exec \"$0\" \"$@\"")]).arg(program());
     let facts = probe(&mut command, host.path(), &[]);
     assert_eq!(facts["instances"]["pci.device"]["elements"].as_array().map_or(0, Vec::len), LARGE.devices);
 }

@@ -37,6 +37,10 @@ pub use features::{FEATURES, FeatureInfo, Kind, Probe, feature, nearest, probe};
 pub use kernel::available::loadable_modules;
 pub use root::{Miss, Root, Status};
 
+use std::iter;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
 use probing::Probing;
 
 /// Reads what is demanded, and nothing else. A feature that cannot be read costs no other.
@@ -44,13 +48,35 @@ pub fn gather(root: &Root, demand: &Demand) -> Facts {
     let probing = Probing::new(root);
     let mut facts = Facts::default();
     for (name, wanted) in demand {
-        let fact = match features::probe(name) {
-            Some(probe) => (probe.probe)(&probing, wanted),
-            None => Fact::Unknown(Unknown::new("", no_probe(name))),
-        };
-        facts.insert(name.as_str(), fact);
+        facts.insert(name.as_str(), fact(&probing, name, wanted));
     }
     facts
+}
+
+/// As [`gather`], with a thread for each of these roots, which are all the same host's: for whoever wants to know everything.
+/// What a container's rules name is read sooner than a thread starts.
+pub fn gather_in_parallel(roots: Vec<Root>, demand: &Demand) -> Facts {
+    let (left, facts) = (Mutex::new(demand.iter()), Mutex::new(Facts::default()));
+    let work = &|root: Root| {
+        let probing = Probing::new(&root);
+        for (name, wanted) in iter::from_fn(|| left.lock().unwrap_or_else(PoisonError::into_inner).next()) {
+            let fact = fact(&probing, name, wanted);
+            facts.lock().unwrap_or_else(PoisonError::into_inner).insert(name.as_str(), fact);
+        }
+    };
+    thread::scope(|scope| {
+        for root in roots {
+            scope.spawn(move || work(root));
+        }
+    });
+    facts.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn fact(probing: &Probing<'_>, name: &str, wanted: &Wanted) -> Fact {
+    match features::probe(name) {
+        Some(probe) => (probe.probe)(probing, wanted),
+        None => Fact::Unknown(Unknown::new("", no_probe(name))),
+    }
 }
 
 /// Says of features that no probe knows, and these facts neither, what [`gather`] says of them.
@@ -83,6 +109,18 @@ mod tests {
         let names: Vec<_> = facts.iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["kernel.version"]);
         assert_eq!(show(facts.get("kernel.config")), "unknown: : was not read");
+    }
+
+    #[test]
+    fn however_many_read_a_host_it_has_the_same_facts() {
+        let host =
+            FakeHost::new().file("/proc/sys/kernel/osrelease", "6.1.0\n").file("/etc/os-release", "ID=x\n");
+        let demand: Demand = FEATURES.iter().map(|it| (it.name.to_owned(), Wanted::All)).collect();
+        let alone = gather(&host.root(), &demand);
+        for count in [1, 2, 7] {
+            let roots: Vec<_> = (0..count).map(|_| host.root()).collect();
+            assert_eq!(gather_in_parallel(roots, &demand), alone, "{count} roots");
+        }
     }
 
     #[test]
