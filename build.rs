@@ -5,6 +5,8 @@
 fn main() {
     const SCRIPT: &str = "hooks/no-unwinding.ld";
     println!("cargo::rerun-if-changed={SCRIPT}");
+    // The linker reads it (.cargo/config.toml).
+    println!("cargo::rerun-if-changed=hooks/order.txt");
     let variable = |name| std::env::var(name).unwrap_or_default();
     // Other builds unwind after a panic, and other targets' linkers may not take this.
     if variable("PROFILE") == "release" && variable("TARGET") == "x86_64-unknown-linux-gnu" {
