@@ -175,26 +175,75 @@ fn the_images_that_engines_hold_are_pulled_at_the_digest_that_they_hold() {
     // The tag stands for another image by now.
     fake.put("acme/upf", Some("1"), IMAGE_MANIFEST, &manifest("an/image", None, 2));
     let name = format!("{}/acme/upf", fake.name());
-    let stored = "HOST/acme/upf:1: 1 artifact stored\n1 image: 1 artifact new, 0 known, 0 without any, 0 with errors\n";
+    let stored = "HOST/acme/upf:1: 1 artifact stored\n2 images: 1 artifact new, 0 known, 0 without any, 0 with errors, 1 in no \
+                  registry\n";
 
     let podman = folder();
     let images = json!([
         {"id": "1", "digest": image, "names": [format!("{name}:1"), "localhost/built:latest"]},
-        {"id": "2", "digest": image, "names": null}]);
+        {"id": "2", "digest": image, "names": ["localhost/other:latest"]},
+        {"id": "3", "digest": image, "names": null}]);
     super::write(&podman, "engine/overlay-images/images.json", &images.to_string());
-    pulls_from(&podman, &fake, "podman", 0, stored, "");
+    let local = "localhost/other:latest: from no registry\n";
+    pulls_from(&podman, &fake, "podman", 0, &format!("{local}{stored}"), "");
 
     let docker = folder();
     let repositories = json!({"Repositories": {
         (name.clone()): {(format!("{name}:1")): "sha256:1", (format!("{name}@{image}")): "sha256:1"},
         "built": {"built:latest": "sha256:2"}}});
     super::write(&docker, "engine/image/overlay2/repositories.json", &repositories.to_string());
-    pulls_from(&docker, &fake, "docker", 0, stored, "");
+    pulls_from(&docker, &fake, "docker", 0, &format!("built:latest: from no registry\n{stored}"), "");
+}
 
+#[test]
+fn an_image_is_pulled_once_under_all_its_names_and_at_all_its_digests() {
+    let (fake, image) = stocked();
+    artifact(&fake, &image, SPEC, OLD);
+    let name = format!("{}/acme/upf", fake.name());
+    let (folder, unknown) = (folder(), Digest::of(b"of another registry"));
+    let images = json!([
+        {"id": "1", "digest": unknown, "names": [format!("{name}:1"), format!("{name}:2")],
+            "big-data-digests": {(format!("manifest-{image}")): image, "manifest": image, "signature-x": unknown}},
+        {"id": "2", "digest": unknown, "names": [format!("{name}:3")]}]);
+    super::write(&folder, "engine/overlay-images/images.json", &images.to_string());
+    let lines = |text: &str| {
+        let mut lines: Vec<_> = text.lines().map(|it| it.replace(&fake.name(), "HOST")).collect();
+        lines.sort_unstable();
+        lines
+    };
+    let line = "pull --plain-http --store store --config none --from-engine podman --engine-root engine";
+    for (outcome, counts) in [("stored", "1 artifact new, 0"), ("there already", "0 artifacts new, 1")] {
+        let ran = run(&folder, line);
+        let expected = [
+            format!("2 images: {counts} known, 0 without any, 0 with errors, 1 in no registry"),
+            format!("HOST/acme/upf:1, HOST/acme/upf:2: 1 artifact {outcome}"),
+            "HOST/acme/upf:3: its registry does not have it".to_owned(),
+        ];
+        assert_eq!((ran.status, lines(&ran.stdout), ran.stderr.as_str()), (0, expected.to_vec(), ""));
+    }
+    let listed = run(&folder, "list --store store").stdout;
+    assert!(listed.starts_with(&format!("{image} {name}:1 {name}:2\n")), "{listed}");
+}
+
+#[test]
+fn an_engine_that_does_not_answer_is_told_of_and_the_images_of_others_are_pulled() {
+    let (fake, image) = stocked();
+    artifact(&fake, &image, SPEC, OLD);
     let none = folder();
-    let told = "error: asking which images there are: engine has no images of containers-storage: name its folder with \
+    let told = "error: asking which images there are: no images of containers-storage in engine: name its folder with \
                 --engine-root\n";
     pulls_from(&none, &fake, "podman", 2, "", told);
+    super::write(&none, "engine/overlay-images/images.lock", "");
+    let nothing = "0 images: 0 artifacts new, 0 known, 0 without any, 0 with errors\n";
+    pulls_from(&none, &fake, "podman", 0, nothing, "");
+
+    let both = folder();
+    let images = json!([{"id": "1", "digest": image, "names": [format!("{}/acme/upf:1", fake.name())]}]);
+    super::write(&both, "engine/overlay-images/images.json", &images.to_string());
+    let told = "error: asking which images there are: containerd at none.sock is not there: start it, or name its socket with \
+                --engine-socket\n";
+    let stored = "HOST/acme/upf:1: 1 artifact stored\n1 image: 1 artifact new, 0 known, 0 without any, 0 with errors\n";
+    pulls_from(&both, &fake, "containerd --engine-socket none.sock --from-engine podman", 1, stored, told);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::content::{Content, root_of_task};
+use super::held::Record;
 use super::{Asked, Identity, Places, Task, Unknown};
 use crate::artifact::Digest;
 use crate::{file, input};
@@ -191,14 +192,22 @@ fn complete(id: &str, bundle: &Path, identity: &mut Identity) -> Result<(), Unkn
 const DRIVERS: [&str; 8] =
     ["overlay2", "vfs", "btrfs", "zfs", "fuse-overlayfs", "overlay", "devicemapper", "aufs"];
 
-/// Name and digest of every image that was pulled, from all drivers. A name without a digest was made here.
-pub(super) fn images(root: &Path) -> anyhow::Result<Vec<(String, String)>> {
+/// The names of every image, from all drivers. One without a name that has a digest was made here.
+pub(super) fn images(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Record>> {
+    let root = match root {
+        Some(root) => root.to_owned(),
+        None => configured(places)?.unwrap_or_else(|| places.at("var/lib/docker")),
+    };
     let (mut found, mut has_any) = (Vec::new(), false);
     for driver in DRIVERS {
         let path = root.join("image").join(driver).join("repositories.json");
         let Some(Repositories { repositories }) = read(&path, MAX_REPOSITORIES)? else { continue };
         has_any = true;
-        found.extend(repositories.values().flat_map(pulled));
+        let mut images: BTreeMap<String, Record> = BTreeMap::new();
+        for (name, image) in repositories.into_values().flatten() {
+            images.entry(image).or_default().names.push(name);
+        }
+        found.extend(images.into_values());
     }
     if !has_any {
         bail!(
@@ -208,14 +217,4 @@ pub(super) fn images(root: &Path) -> anyhow::Result<Vec<(String, String)>> {
         );
     }
     Ok(found)
-}
-
-/// The names of one repository: those with a digest, and the tags that stand for the same image.
-fn pulled(names: &BTreeMap<String, String>) -> Vec<(String, String)> {
-    let digests = names.iter().filter_map(|(name, id)| Some((name, name.split_once('@')?.1, id)));
-    let named = digests.flat_map(|(whole, digest, id)| {
-        let tags = names.iter().filter(move |(name, other)| *other == id && !name.contains('@'));
-        tags.map(|(name, _)| name).chain([whole]).map(move |name| (name.clone(), digest.to_owned()))
-    });
-    named.collect()
 }

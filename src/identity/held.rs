@@ -6,15 +6,34 @@ use std::path::Path;
 
 use crate::artifact::Digest;
 
-use super::{containerd, docker, storage};
+use super::{Places, containerd, docker, storage};
 
-/// An image in an engine's store.
+/// An image in an engine's store, as one repository knows it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Held {
-    /// Repository and tag, such as `docker.io/acme/upf:1`; without a tag, if it has none.
-    pub name: String,
-    /// The digest of the index or manifest that the name stands for on this machine.
-    pub digest: Digest,
+    /// Repository and tag, such as `docker.io/acme/upf:1`, for each tag; the repository alone, if it has none.
+    pub names: Vec<String>,
+    /// The digests of the indexes and manifests under which it was pulled. Empty for an image that was built or loaded on
+    /// this machine: no registry can have it.
+    pub digests: Vec<Digest>,
+}
+
+/// What an engine notes about one image.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    /// All names, each with a tag, with a digest, or with neither.
+    pub(super) names: Vec<String>,
+    /// The digests that belong to every name of it.
+    pub(super) digests: Vec<String>,
+}
+
+/// How an engine writes names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// With the registry's host. A name without one was made on this machine.
+    Whole,
+    /// As people do, without the host where it is `docker.io`.
+    Short,
 }
 
 /// The images that containerd holds, in all its namespaces; `socket` is `/run/containerd/containerd.sock` mostly.
@@ -23,85 +42,202 @@ pub struct Held {
 ///
 /// If it does not answer.
 pub fn of_containerd(socket: &Path) -> Result<Vec<Held>, String> {
-    containerd::images(socket).map(held)
+    let mut records: BTreeMap<String, Record> = BTreeMap::new();
+    for (name, digest) in containerd::images(socket)? {
+        let record = records.entry(digest.clone()).or_default();
+        record.digests = vec![digest];
+        record.names.push(name);
+    }
+    Ok(held(records.into_values(), Form::Whole))
 }
 
-/// The images that dockerd pulled into one of its graph drivers; `root` is `/var/lib/docker` mostly. Those that were built
-/// or loaded there have no digest in a registry.
+/// The images that dockerd keeps in one of its graph drivers, below `root`; without it, where its configuration says, or
+/// below `/var/lib/docker`.
 ///
 /// # Errors
 ///
 /// If its files cannot be read, or it keeps its images in containerd.
-pub fn of_docker(root: &Path) -> anyhow::Result<Vec<Held>> {
-    docker::images(root).map(held)
+pub fn of_docker(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Held>> {
+    docker::images(root, places).map(|it| held(it, Form::Short))
 }
 
-/// The images in containers-storage, which Podman and CRI-O share; `root` is `/var/lib/containers/storage` mostly.
+/// The images in containers-storage, which Podman and CRI-O share, below `root`; without it, in all stores that
+/// containers-storage.conf(5) names, or below `/var/lib/containers/storage`.
 ///
 /// # Errors
 ///
 /// If its files cannot be read.
-pub fn of_storage(root: &Path) -> anyhow::Result<Vec<Held>> {
-    storage::images(root).map(held)
+pub fn of_storage(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Held>> {
+    storage::images(root, places).map(|it| held(it, Form::Whole))
 }
 
-/// Each repository and digest once, by its tag if it has one; the names that are none of a registry's are left out.
-fn held(all: Vec<(String, String)>) -> Vec<Held> {
-    let mut found: BTreeMap<(String, Digest), Vec<String>> = BTreeMap::new();
-    for (name, digest) in all {
-        let Ok(digest) = digest.parse::<Digest>() else { continue };
-        let (name, is_tagged) = match name.split_once('@') {
-            Some((repository, _)) => (repository.to_owned(), false),
-            None => (name, true),
-        };
-        // The CRI plugin's names for configurations (`sha256:...`), and what was built here by Podman.
-        if name.starts_with("sha256:") || name.starts_with("localhost/") || name.is_empty() {
+/// Each image once for every repository that it has a name of.
+fn held(records: impl IntoIterator<Item = Record>, form: Form) -> Vec<Held> {
+    let mut found: Vec<_> = records.into_iter().flat_map(|it| by_repository(it, form)).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn by_repository(record: Record, form: Form) -> Vec<Held> {
+    let mut repositories: BTreeMap<String, Held> = BTreeMap::new();
+    for name in &record.names {
+        let (repository, tagged, digest) = parts(name);
+        if !is_of_registry(repository, form) {
             continue;
         }
-        let repository = match name.rsplit_once(':') {
-            Some((repository, tag)) if is_tagged && !tag.contains('/') => repository.to_owned(),
-            _ => name.clone(),
-        };
-        let tags = found.entry((repository, digest)).or_default();
-        if is_tagged && !tags.contains(&name) {
-            tags.push(name);
-        }
+        let entry = repositories
+            .entry(repository.to_owned())
+            .or_insert_with(|| Held { names: Vec::new(), digests: Vec::new() });
+        entry.names.extend(tagged.map(str::to_owned));
+        // Another algorithm's digest is none that an artifact's subject could have in our store.
+        entry.digests.extend(digest.and_then(|it| it.parse::<Digest>().ok()));
     }
-    let one = |((repository, digest), tags): ((String, Digest), Vec<String>)| -> Vec<Held> {
-        let names = if tags.is_empty() { vec![repository] } else { tags };
-        names.into_iter().map(|name| Held { name, digest }).collect()
-    };
-    found.into_iter().flat_map(one).collect()
+    let mut found = Vec::new();
+    for (repository, mut entry) in repositories {
+        entry.names.sort_unstable();
+        entry.names.dedup();
+        if entry.names.is_empty() {
+            entry.names.push(repository);
+        }
+        for digest in record.digests.iter().filter_map(|it| it.parse().ok()) {
+            if !entry.digests.contains(&digest) {
+                entry.digests.push(digest);
+            }
+        }
+        found.push(entry);
+    }
+    found.retain(|it| !it.digests.is_empty());
+    if found.is_empty() && !record.names.is_empty() {
+        found.push(Held { names: record.names, digests: Vec::new() });
+    }
+    found
+}
+
+/// The repository of a name, the name if it has a tag, and the digest in it.
+fn parts(name: &str) -> (&str, Option<&str>, Option<&str>) {
+    let (tagged, digest) = name.split_once('@').map_or((name, None), |(name, it)| (name, Some(it)));
+    match tagged.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tagged), digest),
+        _ => (tagged, None, digest),
+    }
+}
+
+/// Podman names `localhost/...` what it builds, containerd's CRI plugin `sha256:...` what it pulls, and `ctr images import`
+/// `import-...` what has no name.
+fn is_of_registry(repository: &str, form: Form) -> bool {
+    match repository.split_once('/') {
+        Some(("localhost", _)) => false,
+        Some((host, _)) => form == Form::Short || host.contains(['.', ':']),
+        None => form == Form::Short && !repository.is_empty(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::FakeHost;
 
     const A: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     const B: &str = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
-    fn check(names: &[(&str, &str)], expected: &[(&str, &str)]) {
-        let all = names.iter().map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned())).collect();
-        let found: Vec<_> = held(all).into_iter().map(|it| (it.name, it.digest.to_string())).collect();
+    /// What is held of one image: names and digests, in which `@A` and `@B` stand for digests.
+    fn check(form: Form, names: &[&str], digests: &[&str], expected: &[(&[&str], &[&str])]) {
+        let whole = |it: &&str| it.replace("@A", &format!("@{A}")).replace("@B", &format!("@{B}"));
+        let record = Record {
+            names: names.iter().map(whole).collect(),
+            digests: digests.iter().map(ToString::to_string).collect(),
+        };
+        let found = held([record], form);
+        let found: Vec<_> = found
+            .iter()
+            .map(|it| (it.names.clone(), it.digests.iter().map(ToString::to_string).collect()))
+            .collect();
+        let owned = |all: &[&str]| all.iter().map(whole).collect::<Vec<_>>();
         let expected: Vec<_> =
-            expected.iter().map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned())).collect();
-        assert_eq!(found, expected);
+            expected.iter().map(|(names, digests)| (owned(names), owned(digests))).collect();
+        assert_eq!(found, expected, "{names:?}");
     }
 
     #[test]
-    fn an_image_is_held_once_under_each_tag() {
-        let digested = format!("docker.io/acme/upf@{A}");
+    fn an_image_is_held_once_in_each_repository_with_all_its_tags() {
         check(
-            &[("docker.io/acme/upf:1", A), (&digested, A), ("docker.io/acme/upf:2", A), ("quay.io/x/y:1", B)],
-            &[("docker.io/acme/upf:1", A), ("docker.io/acme/upf:2", A), ("quay.io/x/y:1", B)],
+            Form::Whole,
+            &["docker.io/acme/upf:2", "docker.io/acme/upf:1", "quay.io/x/y:1", "docker.io/acme/upf@A", A],
+            &[A],
+            &[(&["docker.io/acme/upf:1", "docker.io/acme/upf:2"], &[A]), (&["quay.io/x/y:1"], &[A])],
         );
-        check(&[(&digested, A)], &[("docker.io/acme/upf", A)]);
-        check(&[("localhost:5000/upf:1", A)], &[("localhost:5000/upf:1", A)]);
+        check(Form::Whole, &["docker.io/acme/upf@A"], &[A], &[(&["docker.io/acme/upf"], &[A])]);
+        check(Form::Whole, &["localhost:5000/upf:1"], &[A, B], &[(&["localhost:5000/upf:1"], &[A, B])]);
+        check(Form::Whole, &["quay.io/x/y:1@B"], &[A], &[(&["quay.io/x/y:1"], &[B, A])]);
     }
 
     #[test]
-    fn names_that_no_registry_knows_are_left_out() {
-        check(&[(A, A), ("localhost/built:latest", A), ("docker.io/acme/upf:1", "md5:1"), ("", A)], &[]);
+    fn only_docker_leaves_its_own_registry_out_of_names() {
+        check(Form::Short, &["upf:1", "upf@A", "upf@B"], &[], &[(&["upf:1"], &[A, B])]);
+        check(Form::Short, &["acme/upf:1", "quay.io/x/y@A"], &[], &[(&["quay.io/x/y"], &[A])]);
+        check(Form::Short, &["built:1"], &[], &[(&["built:1"], &[])]);
+        check(Form::Whole, &["built:1"], &[A], &[(&["built:1"], &[])]);
+        check(Form::Whole, &["local/built:1"], &[A], &[(&["local/built:1"], &[])]);
+    }
+
+    #[test]
+    fn what_no_registry_can_have_has_no_digest() {
+        check(Form::Whole, &["localhost/built:latest"], &[A], &[(&["localhost/built:latest"], &[])]);
+        check(Form::Whole, &["import-2026-01-01@A"], &[A], &[(&["import-2026-01-01@A"], &[])]);
+        check(Form::Whole, &[A], &[A], &[(&[A], &[])]);
+        check(Form::Whole, &["docker.io/acme/upf:1"], &["md5:1"], &[(&["docker.io/acme/upf:1"], &[])]);
+        check(Form::Whole, &[], &[A], &[]);
+    }
+
+    /// The names of all images that are held, those without a digest in brackets.
+    fn names(found: anyhow::Result<Vec<Held>>) -> Vec<String> {
+        let shown = |it: Held| match it.digests.is_empty() {
+            true => format!("({})", it.names.join(" ")),
+            false => it.names.join(" "),
+        };
+        found.expect("images").into_iter().map(shown).collect()
+    }
+
+    fn places(host: &FakeHost) -> Places {
+        Places { root: host.place(""), ..Places::live() }
+    }
+
+    #[test]
+    fn all_stores_that_are_configured_are_read() {
+        let image = |name: &str| format!("[{{\"id\": \"1\", \"digest\": \"{A}\", \"names\": [\"{name}\"]}}]");
+        let host = FakeHost::new();
+        let root = host.place("").display().to_string();
+        let configuration = format!(
+            "[storage]\ngraphroot = \"{root}/graph\"\n[storage.options]\nadditionalimagestores = [\"{root}/shared\"]\n"
+        );
+        let host = host
+            .file("etc/containers/storage.conf", &configuration)
+            .file("graph/overlay-images/images.json", image("quay.io/x/own:1"))
+            .file("shared/vfs-images/images.json", image("quay.io/x/shared:1"));
+        let all = ["quay.io/x/own:1", "quay.io/x/shared:1"];
+        assert_eq!(names(of_storage(None, &places(&host))), all);
+        assert_eq!(names(of_storage(Some(&host.place("shared")), &places(&host))), [all[1]]);
+
+        let repositories = format!(
+            "{{\"Repositories\": {{\"upf\": {{\"upf:1\": \"i\", \"upf@{A}\": \"i\"}}, \"mine\": {{\"mine:1\": \"i\"}}, \
+             \"built\": {{\"built:1\": \"j\"}}}}}}"
+        );
+        let host = FakeHost::new();
+        let data = format!("{{\"data-root\": \"{}\"}}", host.place("data").display());
+        let host = host
+            .file("etc/docker/daemon.json", &data)
+            .file("data/image/overlay2/repositories.json", &repositories);
+        assert_eq!(names(of_docker(None, &places(&host))), ["(built:1)", "upf:1"]);
+    }
+
+    #[test]
+    fn an_image_that_has_lost_its_name_is_looked_for_where_it_was_pulled() {
+        let images = format!(
+            "[{{\"id\": \"1\", \"digest\": \"{A}\", \"names-history\": [\"localhost:5000/upf:1\", \"localhost/built:1\"]}}, \
+             {{\"id\": \"2\", \"digest\": \"{B}\", \"names-history\": [\"localhost/built:1\"]}}]"
+        );
+        let host = FakeHost::new().file("s/overlay-images/images.json", &images);
+        assert_eq!(names(of_storage(Some(&host.place("s")), &places(&host))), ["localhost:5000/upf"]);
     }
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
-use super::{Asked, Identity, Said, Unknown};
+use super::held::Record;
+use super::{Asked, Identity, Places, Said, Unknown};
 use crate::artifact::Digest;
 use crate::file;
 use crate::input::Bundle;
@@ -18,6 +19,8 @@ const MAX_CONTAINERS: usize = 32 << 20;
 const MAX_IMAGES: usize = 64 << 20;
 /// Written by hand.
 const MAX_CONFIG: usize = 1 << 20;
+/// Some numbers of the one who wrote last.
+const MAX_LOCK: usize = 4096;
 /// Where containers-storage is configured, first wins (containers-storage.conf(5)).
 const CONFIGS: [&str; 2] = ["etc/containers/storage.conf", "usr/share/containers/storage.conf"];
 
@@ -55,6 +58,9 @@ struct Image {
     digest: String,
     #[serde(default)]
     names: Option<Vec<String>>,
+    /// Names that it had once.
+    #[serde(default, rename = "names-history")]
+    earlier: Option<Vec<String>>,
     /// `manifest` is the manifest, `manifest-<digest>` each one on the way to it.
     #[serde(default, rename = "big-data-digests")]
     data: Option<BTreeMap<String, String>>,
@@ -135,7 +141,7 @@ fn image(id: &str, roots: &[PathBuf], driver: &str, asked: &Asked<'_>) -> anyhow
             return Ok(Some(image));
         }
     }
-    for root in further_stores(asked)? {
+    for root in further_stores(asked.places)? {
         if let Some(image) = among(&root)? {
             return Ok(Some(image));
         }
@@ -144,7 +150,7 @@ fn image(id: &str, roots: &[PathBuf], driver: &str, asked: &Asked<'_>) -> anyhow
 }
 
 /// Stores that the administrator shares among users or machines.
-fn further_stores(asked: &Asked<'_>) -> anyhow::Result<Vec<PathBuf>> {
+fn further_stores(places: &Places) -> anyhow::Result<Vec<PathBuf>> {
     #[derive(Default, Deserialize)]
     struct Config {
         #[serde(default)]
@@ -164,7 +170,7 @@ fn further_stores(asked: &Asked<'_>) -> anyhow::Result<Vec<PathBuf>> {
         #[serde(default)]
         additionalimagestores: Vec<PathBuf>,
     }
-    for path in CONFIGS.map(|it| asked.places.at(it)) {
+    for path in CONFIGS.map(|it| places.at(it)) {
         let Some(bytes) = file::read(&path, MAX_CONFIG)? else { continue };
         let text = str::from_utf8(&bytes).with_context(|| format!("reading {}", path.display()))?;
         let config: Config = toml::from_str(text).with_context(|| format!("reading {}", path.display()))?;
@@ -177,28 +183,36 @@ fn further_stores(asked: &Asked<'_>) -> anyhow::Result<Vec<PathBuf>> {
 /// Where containers-storage keeps images (containers-storage.conf(5), "driver").
 const DRIVERS: [&str; 5] = ["overlay", "vfs", "btrfs", "zfs", "aufs"];
 
-/// Name and digest of every image, from all drivers.
-pub(super) fn images(root: &Path) -> anyhow::Result<Vec<(String, String)>> {
+/// Every image with its names and digests, from all drivers and stores.
+pub(super) fn images(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Record>> {
+    let roots = match root {
+        Some(root) => vec![root.to_owned()],
+        None => {
+            let mut roots = further_stores(places)?;
+            roots.push(places.at("var/lib/containers/storage"));
+            roots
+        }
+    };
     let (mut found, mut has_any) = (Vec::new(), false);
-    for driver in DRIVERS {
-        let path = root.join(format!("{driver}-images/images.json"));
-        let Some(bytes) = file::read(&path, MAX_IMAGES)? else { continue };
-        has_any = true;
-        let images: Vec<Image> =
-            serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))?;
-        found.extend(images.into_iter().flat_map(named));
+    for folder in roots.iter().flat_map(|it| DRIVERS.map(|driver| it.join(format!("{driver}-images")))) {
+        let images: Vec<Image> = list(&folder.join("images.json"), MAX_IMAGES)?;
+        // Before the first image there is a lock, and no list.
+        has_any |= !images.is_empty() || file::read(&folder.join("images.lock"), MAX_LOCK)?.is_some();
+        found.extend(images.into_iter().map(Image::record));
     }
     if !has_any {
-        bail!("{} has no images of containers-storage: name its folder with --engine-root", root.display());
+        let roots: Vec<_> = roots.iter().map(|it| it.display().to_string()).collect();
+        bail!("no images of containers-storage in {}: name its folder with --engine-root", roots.join(", "));
     }
     Ok(found)
 }
 
-/// A name may have its own digest: the image was pulled by it.
-fn named(image: Image) -> Vec<(String, String)> {
-    let names = image.names.unwrap_or_default().into_iter();
-    let digest = |name: &str| name.split_once('@').map_or(image.digest.clone(), |(_, it)| it.to_owned());
-    names.map(|it| (it.clone(), digest(&it))).collect()
+/// A name without the tag that is another image's by now.
+fn untagged(name: &str) -> String {
+    match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') && !name.contains('@') => repository.to_owned(),
+        _ => name.to_owned(),
+    }
 }
 
 /// A list in a file; one that is not there is empty.
@@ -208,6 +222,21 @@ fn list<T: for<'a> Deserialize<'a>>(path: &Path, limit: usize) -> anyhow::Result
 }
 
 impl Image {
+    /// The index or manifest by which it was pulled last comes first, then those by which it was before.
+    fn record(self) -> Record {
+        let is_way = |name: &str| name == "manifest" || name.starts_with("manifest-");
+        let ways = self.data.unwrap_or_default().into_iter().filter(|(name, _)| is_way(name));
+        let digests = [self.digest].into_iter().chain(ways.map(|(_, digest)| digest)).collect();
+        let mut names = self.names.unwrap_or_default();
+        if names.is_empty() {
+            // Its name stands for another image by now; what was built here and lost its name is nobody's business.
+            let earlier = self.earlier.unwrap_or_default().into_iter();
+            let earlier = earlier.filter(|it| !it.starts_with("localhost/"));
+            names = earlier.map(|it| untagged(&it)).collect();
+        }
+        Record { names, digests }
+    }
+
     fn tell(self, identity: &mut Identity) -> Result<(), Unknown> {
         for name in self.names.iter().flatten() {
             identity.add_name(Some(name));

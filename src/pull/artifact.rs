@@ -10,13 +10,13 @@ use crate::artifact::{
     ARTIFACT_TYPES, Addition, Artifact, Compiled, Digest, Kept, MAX_EVIDENCE, MAX_MANIFEST, MAX_SPEC,
     Package, Parts, Signature, Store, created,
 };
-use crate::registry::{Descriptor, Problem, Reference, Referrers};
+use crate::registry::{Descriptor, Problem, Referrers, Repository};
 use crate::spec::{self, compiled};
 use crate::trust;
 
 use super::anchors::Proof;
 use super::candidate::{Candidate, Told, newest_first, told};
-use super::{Pulled, Puller, name, signatures};
+use super::{Pulled, Puller, Wanted, signatures};
 
 /// A signature that was verified, with its evidence.
 type Signed = Option<(Signature, Vec<u8>)>;
@@ -37,7 +37,7 @@ impl From<anyhow::Error> for Refusal {
 
 /// What is being looked at.
 struct Scene<'a> {
-    image: &'a Reference,
+    wanted: &'a Wanted,
     subject: Digest,
     proof: Option<Proof<'a>>,
     kept: Vec<Kept>,
@@ -48,14 +48,14 @@ impl Puller<'_> {
     /// Looks at everything that refers to a manifest or an index.
     pub(super) fn artifacts_of<'a>(
         &'a self,
-        image: &'a Reference,
+        wanted: &'a Wanted,
         subject: &Digest,
         pulled: &mut Pulled,
         known: &mut Vec<(Digest, Kept)>,
     ) -> anyhow::Result<()> {
-        let proof = self.anchors.proof_for(image.repository());
+        let proof = self.anchors.proof_for(wanted.image.repository());
         let kept = self.store.map(|it| it.kept(subject)).transpose()?.unwrap_or_default();
-        let scene = Scene { image, subject: *subject, proof, kept, store: self.store };
+        let scene = Scene { wanted, subject: *subject, proof, kept, store: self.store };
         let candidates = self.candidates(&scene)?;
         for kind in ARTIFACT_TYPES {
             let of_kind = |it: &&Candidate| it.descriptor.artifact_type.as_deref() == Some(kind);
@@ -91,7 +91,7 @@ impl Puller<'_> {
 
     /// All types at once, or, if that is too much, ours alone.
     fn referrers(&self, scene: &Scene<'_>) -> anyhow::Result<Vec<Descriptor>> {
-        let list = |kind| self.client.referrers(scene.image.repository(), &scene.subject, kind);
+        let list = |kind| self.client.referrers(scene.wanted.image.repository(), &scene.subject, kind);
         match list(None) {
             Ok(Referrers { descriptors, .. }) => Ok(descriptors),
             Err(err) if matches!(err.problem(), Problem::TooMany { .. }) => {
@@ -140,7 +140,7 @@ impl Puller<'_> {
         {
             return Ok(bytes); // One that is damaged is fetched anew.
         }
-        let bytes = self.client.manifest(scene.image.repository(), &digest)?.bytes;
+        let bytes = self.client.manifest(scene.wanted.image.repository(), &digest)?.bytes;
         let found = u64::try_from(bytes.len())?;
         ensure!(found == size, "artifact {digest} has {found} bytes, its descriptor says {size}");
         Ok(bytes)
@@ -197,7 +197,7 @@ impl Puller<'_> {
             });
         }
         let signed = match &scene.proof {
-            Some(proof) => Some(self.prove(scene.image, &name, proof)?),
+            Some(proof) => Some(self.prove(scene.wanted.image.repository(), &name, proof)?),
             None => None,
         };
         let (package, artifact) = self.fetch(scene, candidate)?;
@@ -211,11 +211,10 @@ impl Puller<'_> {
     /// A signature that holds, or the word of the administrator's verifier.
     fn prove(
         &self,
-        image: &Reference,
+        repository: &Repository,
         manifest: &Digest,
         proof: &Proof<'_>,
     ) -> Result<(Signature, Vec<u8>), Refusal> {
-        let repository = image.repository();
         let mut reason = "is not signed".to_owned();
         if !proof.keys.is_empty() {
             let keys: Vec<_> = proof.keys.iter().map(|it| (*it).clone()).collect();
@@ -240,7 +239,7 @@ impl Puller<'_> {
 
     /// All blobs of an artifact, verified, and about this very image.
     fn fetch(&self, scene: &Scene<'_>, candidate: Candidate) -> anyhow::Result<(Package, Artifact)> {
-        let repository = scene.image.repository();
+        let repository = scene.wanted.image.repository();
         let manifest = match candidate.manifest {
             Some(manifest) => manifest,
             None => self.manifest(scene, &candidate.descriptor)?,
@@ -275,7 +274,7 @@ impl Puller<'_> {
             format!("the spec of artifact {} is malformed: not stored", Digest::of(&package.manifest))
         })?;
         let (signature, evidence) = signed.unzip();
-        let origin = super::Origin { signature, ..self.origin(&name(scene.image)) };
+        let origin = super::Origin { signature, ..self.origin(scene.wanted) };
         let compiled = Some(Compiled { format: compiled::FORMAT, body });
         Ok(Addition { subject: scene.subject, package, compiled, origin: Some(origin), evidence })
     }

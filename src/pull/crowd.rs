@@ -6,15 +6,13 @@ use std::sync::Mutex;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use crate::registry::Reference;
-
-use super::{Pulled, Puller};
+use super::{Pulled, Puller, Wanted};
 
 /// Pulls all images with so many threads, and hands each outcome over as it comes, by its place in `images`; no more
 /// outcomes wait in memory than there are threads. Ends early if the caller breaks off.
 pub fn pull_all<E>(
     puller: &Puller<'_>,
-    images: &[Reference],
+    images: &[Wanted],
     jobs: NonZeroUsize,
     mut take: impl FnMut(usize, Pulled) -> ControlFlow<E>,
 ) -> Result<(), E> {

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 use crate::artifact::{Addition, Digest, Images, Kept, Origin, Store};
 use crate::attach::{Platform, images};
-use crate::registry::{Client, Reference};
+use crate::registry::{self, Client, Reference};
 
 /// What pulls share.
 #[derive(Debug)]
@@ -38,6 +38,18 @@ pub struct Puller<'a> {
     pub now: String,
 }
 
+/// An image whose artifacts are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wanted {
+    /// Where it is looked for.
+    pub image: Reference,
+    /// The names under which the store keeps what it has.
+    pub names: Vec<String>,
+    /// The digests at which an engine holds it: what its tags stand for by now does not matter, and a registry need not
+    /// know all of them. Empty for an image that was named.
+    pub held: Vec<Digest>,
+}
+
 /// What came of pulling one image.
 #[derive(Debug, Default)]
 pub struct Pulled {
@@ -49,38 +61,65 @@ pub struct Pulled {
     pub fresh: usize,
     /// How many it has that are there already.
     pub known: usize,
-    /// The digest that the name stands for, and the manifests under which artifacts were looked for.
-    pub image: Option<(Digest, Vec<Digest>)>,
+    /// The digest of the index or manifest, and the manifests under which artifacts were looked for.
+    pub images: Vec<(Digest, Vec<Digest>)>,
+    /// The registry has none of the digests at which an engine holds the image, and so nothing that is attached to them.
+    pub is_absent: bool,
     /// What was refused or failed, each a whole sentence.
     pub problems: Vec<String>,
 }
 
 impl Puller<'_> {
     /// Fetches what belongs to an image and is not in the store yet.
-    pub fn pull(&self, image: &Reference) -> Pulled {
+    pub fn pull(&self, wanted: &Wanted) -> Pulled {
         let mut pulled = Pulled::default();
-        let subjects = match self.subjects(image) {
-            Ok((digest, subjects)) => {
-                pulled.image = Some((digest, subjects.clone()));
-                subjects
-            }
+        match self.subjects(wanted) {
+            Ok(images) => pulled.images = images,
             Err(err) => {
                 pulled.problems.push(format!("{err:#}"));
                 return pulled;
             }
-        };
+        }
+        pulled.is_absent = pulled.images.is_empty();
+        let mut subjects: Vec<Digest> = Vec::new();
+        for subject in pulled.images.iter().flat_map(|(_, manifests)| manifests) {
+            if !subjects.contains(subject) {
+                subjects.push(*subject);
+            }
+        }
         let mut known = Vec::new();
         for subject in &subjects {
-            if let Err(err) = self.artifacts_of(image, subject, &mut pulled, &mut known) {
+            if let Err(err) = self.artifacts_of(wanted, subject, &mut pulled, &mut known) {
                 pulled.problems.push(format!("{err:#}"));
             }
         }
-        self.name_known(image, known, &mut pulled);
+        self.name_known(wanted, known, &mut pulled);
         pulled
     }
 
+    /// Where artifacts may be, for each digest that the image has in its registry.
+    fn subjects(&self, wanted: &Wanted) -> anyhow::Result<Vec<(Digest, Vec<Digest>)>> {
+        if wanted.held.is_empty() {
+            return Ok(vec![self.manifests(&wanted.image)?]);
+        }
+        let mut found: Vec<(Digest, Vec<Digest>)> = Vec::new();
+        for digest in &wanted.held {
+            if found.iter().any(|(_, manifests)| manifests.contains(digest)) {
+                continue;
+            }
+            match self.manifests(&wanted.image.repository().at(*digest)) {
+                Ok(image) => found.push(image),
+                // Pulled elsewhere and tagged here, or deleted there since.
+                Err(err) if err.downcast_ref::<registry::Error>().is_some_and(registry::Error::is_absent) => {
+                }
+                Err(err) => return Err(err),
+            }
+        }
+        Ok(found)
+    }
+
     /// The index and its images for the platform, or the one image.
-    fn subjects(&self, image: &Reference) -> anyhow::Result<(Digest, Vec<Digest>)> {
+    fn manifests(&self, image: &Reference) -> anyhow::Result<(Digest, Vec<Digest>)> {
         if !self.images.images.is_empty() {
             let digest = image.digest().map_or_else(|| self.client.look(image), |it| Ok(*it))?;
             if let Some(subjects) = self.images.images.get(&digest) {
@@ -99,31 +138,40 @@ impl Puller<'_> {
 
     /// All artifacts of an image carry the same date if any of them is new under this name, so that a name that was
     /// moved leads to those of the last image alone.
-    fn name_known(&self, image: &Reference, known: Vec<(Digest, Kept)>, pulled: &mut Pulled) {
-        let name = name(image);
-        let is_named = |(_, it): &(Digest, Kept)| it.origin.as_ref().is_some_and(|it| it.is_named(&name));
+    fn name_known(&self, wanted: &Wanted, known: Vec<(Digest, Kept)>, pulled: &mut Pulled) {
+        let is_named = |(_, it): &(Digest, Kept)| {
+            it.origin.as_ref().is_some_and(|it| wanted.names.iter().all(|name| it.is_named(name)))
+        };
         pulled.known += known.len();
         if pulled.additions.is_empty() && known.iter().all(is_named) {
             return;
         }
         for (subject, kept) in known {
-            match self.again(subject, &kept, &name) {
+            match self.again(subject, &kept, wanted) {
                 Ok(addition) => pulled.additions.push(addition),
                 Err(err) => pulled.problems.push(format!("{err:#}")),
             }
         }
     }
 
-    fn again(&self, subject: Digest, kept: &Kept, name: &str) -> anyhow::Result<Addition> {
+    fn again(&self, subject: Digest, kept: &Kept, wanted: &Wanted) -> anyhow::Result<Addition> {
         let store = self.store.ok_or_else(|| anyhow::anyhow!("the store is gone: pull again"))?;
         let (package, evidence) = store.package(kept)?;
         let signature = kept.origin.as_ref().and_then(|it| it.signature.clone());
-        let origin = Some(Origin { signature, ..self.origin(name) });
+        let origin = Some(Origin { signature, ..self.origin(wanted) });
         Ok(Addition { subject, package, compiled: None, origin, evidence })
     }
 
-    fn origin(&self, name: &str) -> Origin {
-        Origin { image: Some(name.to_owned()), fetched: Some(self.now.clone()), ..Origin::default() }
+    fn origin(&self, wanted: &Wanted) -> Origin {
+        let mut names = wanted.names.iter().cloned();
+        let (image, other_names) = (names.next(), names.collect());
+        Origin { image, other_names, fetched: Some(self.now.clone()), ..Origin::default() }
+    }
+}
+
+impl From<Reference> for Wanted {
+    fn from(image: Reference) -> Self {
+        Self { names: vec![name(&image)], image, held: Vec::new() }
     }
 }
 

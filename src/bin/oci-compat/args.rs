@@ -277,7 +277,7 @@ pub(crate) struct Pull {
     /// All images that this engine holds, at the digests at which it holds them
     #[arg(long, value_enum, value_name = "ENGINE")]
     pub(crate) from_engine: Vec<Engine>,
-    /// The engine's folder [default: /var/lib/docker, /var/lib/containers/storage]
+    /// The engine's folder [default: as it is configured, else /var/lib/docker, /var/lib/containers/storage]
     #[arg(long, value_name = "DIR", requires = "from_engine")]
     pub(crate) engine_root: Option<PathBuf>,
     /// containerd's socket

@@ -1,23 +1,23 @@
 //! `pull`: fetches the artifacts of images into the store.
 
-use std::collections::BTreeSet;
+mod asked;
+
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use oci_compat::artifact::{Addition, Digest, Images, Store, Writer};
 use oci_compat::attach::Platform;
-use oci_compat::identity::held::{self, Held};
 use oci_compat::policy::trust::Trust;
-use oci_compat::pull::{Anchors, Pulled, Puller, name, pull_all};
-use oci_compat::registry::Reference;
+use oci_compat::pull::{Anchors, Pulled, Puller, Wanted, pull_all};
 use oci_compat::report::printable;
 use oci_compat::{moment, records};
 
-use crate::args::{Common, Engine, Pull};
+use crate::args::{Common, Pull};
 use crate::output::Output;
 use crate::store::counted;
+use asked::asked;
 
 /// Something was refused, or could not be fetched.
 const INCOMPLETE: u8 = 1;
@@ -27,7 +27,7 @@ const BATCH: usize = 100;
 const BATCH_BYTES: usize = 16 << 20;
 
 pub(crate) fn run(args: &Pull, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
-    let images = images(args)?;
+    let asked = asked(args)?;
     let anchors = anchors(&common.config)?;
     let client = args.registry.client()?;
     let store = Store::open(&common.store)?;
@@ -46,12 +46,18 @@ pub(crate) fn run(args: &Pull, common: &Common, output: &mut Output) -> anyhow::
         force: args.force,
         now: now(),
     };
-    let mut tally =
-        Tally { total: images.len(), is_live: std::io::stderr().is_terminal(), ..Tally::default() };
+    let mut tally = Tally {
+        total: asked.images.len() + asked.local.len(),
+        is_live: std::io::stderr().is_terminal(),
+        ..Tally::default()
+    };
+    for name in &asked.local {
+        tally.count_local(name, output)?;
+    }
     let mut batch = Batch { store: &common.store, additions: Vec::new(), obsolete: Vec::new(), bytes: 0 };
-    let taken = pull_all(&puller, &images, args.jobs, |place, pulled| {
-        known.images.extend(pulled.image.clone());
-        let told = images.get(place).map_or(Ok(()), |it| tally.count(it, &pulled, output));
+    let taken = pull_all(&puller, &asked.images, args.jobs, |place, pulled| {
+        known.images.extend(pulled.images.iter().cloned());
+        let told = asked.images.get(place).map_or(Ok(()), |it| tally.count(it, &pulled, output));
         match told.and_then(|()| batch.take(pulled)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(err) => ControlFlow::Break(err),
@@ -63,7 +69,7 @@ pub(crate) fn run(args: &Pull, common: &Common, output: &mut Output) -> anyhow::
         Writer::open(&common.store)?.remember(&known)?;
     }
     output.print(&tally.summary())?;
-    Ok(if tally.failed == 0 { 0 } else { INCOMPLETE })
+    Ok(if tally.failed == 0 && asked.is_complete { 0 } else { INCOMPLETE })
 }
 
 /// Whom the administrator trusts; nobody pulls with fewer rules than there are.
@@ -77,48 +83,6 @@ fn now() -> String {
     moment::text((records::now().0, 0)).replace(".000000Z", "Z")
 }
 
-/// Those that are named, and those on stdin; each once.
-fn images(args: &Pull) -> anyhow::Result<Vec<Reference>> {
-    let mut images = Vec::new();
-    for text in &args.images {
-        if text != "-" {
-            images.push(text.parse::<Reference>()?);
-            continue;
-        }
-        let bytes = crate::check::read(Path::new("-"))?;
-        let text = std::str::from_utf8(&bytes).context("reading stdin")?;
-        for (number, line) in (1..).zip(text.lines().map(str::trim)) {
-            if !line.is_empty() && !line.starts_with('#') {
-                images.push(line.parse::<Reference>().with_context(|| format!("stdin, line {number}"))?);
-            }
-        }
-    }
-    for engine in &args.from_engine {
-        images.extend(held(args, *engine)?);
-    }
-    let mut seen = BTreeSet::new();
-    images.retain(|it| seen.insert(it.clone()));
-    Ok(images)
-}
-
-/// The images that an engine holds, each at the digest that it holds, whatever its tag stands for by now.
-fn held(args: &Pull, engine: Engine) -> anyhow::Result<Vec<Reference>> {
-    let root = |default: &str| args.engine_root.clone().unwrap_or_else(|| PathBuf::from(default));
-    let held = match engine {
-        Engine::Containerd => held::of_containerd(&args.engine_socket).map_err(|it| anyhow::anyhow!("{it}")),
-        Engine::Docker => held::of_docker(&root("/var/lib/docker")),
-        Engine::Podman => held::of_storage(&root("/var/lib/containers/storage")),
-    };
-    let mut images = Vec::new();
-    for Held { name, digest } in held.context("asking which images there are")? {
-        match format!("{name}@{digest}").parse() {
-            Ok(image) => images.push(image),
-            Err(err) => log::warn!("passing over an image: {err}"),
-        }
-    }
-    Ok(images)
-}
-
 /// What is told of all that was done.
 #[derive(Debug, Default)]
 struct Tally {
@@ -128,19 +92,31 @@ struct Tally {
     bare: usize,
     fresh: usize,
     known: usize,
+    absent: usize,
     is_live: bool,
 }
 
 impl Tally {
-    fn count(&mut self, image: &Reference, pulled: &Pulled, output: &mut Output) -> anyhow::Result<()> {
+    /// An image that no registry can have.
+    fn count_local(&mut self, name: &str, output: &mut Output) -> anyhow::Result<()> {
+        self.done += 1;
+        self.absent += 1;
+        if self.is_live {
+            return Ok(());
+        }
+        output.print(&format!("{}: from no registry\n", printable(name)))
+    }
+
+    fn count(&mut self, image: &Wanted, pulled: &Pulled, output: &mut Output) -> anyhow::Result<()> {
         self.done += 1;
         self.failed += usize::from(!pulled.problems.is_empty());
         self.fresh += pulled.fresh;
         self.known += pulled.known;
-        let is_bare = pulled.fresh + pulled.known == 0 && pulled.problems.is_empty();
+        self.absent += usize::from(pulled.is_absent);
+        let is_bare = pulled.fresh + pulled.known == 0 && pulled.problems.is_empty() && !pulled.is_absent;
         self.bare += usize::from(is_bare);
         self.clear();
-        let name = name(image);
+        let name = image.names.join(", ");
         for problem in &pulled.problems {
             // Nobody is there to hear it: the status says it too.
             let _unheard = writeln!(std::io::stderr(), "error: {}", printable(&format!("{name}: {problem}")));
@@ -174,8 +150,12 @@ impl Tally {
     }
 
     fn summary(&self) -> String {
+        let absent = match self.absent {
+            0 => String::new(),
+            absent => format!(", {absent} in no registry"),
+        };
         format!(
-            "{}: {} new, {} known, {} without any, {} with errors\n",
+            "{}: {} new, {} known, {} without any, {} with errors{absent}\n",
             counted(self.total, "image"),
             counted(self.fresh, "artifact"),
             self.known,
@@ -195,6 +175,9 @@ fn outcome(pulled: &Pulled) -> String {
     }
     if !pulled.problems.is_empty() {
         parts.push(counted(pulled.problems.len(), "error"));
+    }
+    if pulled.is_absent && parts.is_empty() {
+        return "its registry does not have it".to_owned();
     }
     if parts.is_empty() {
         return "no artifacts".to_owned();

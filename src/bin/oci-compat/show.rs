@@ -106,7 +106,7 @@ fn in_registry(args: &Show, common: &Common) -> anyhow::Result<(Vec<Image>, Vec<
         force: false,
         now: String::new(),
     };
-    let Pulled { additions, problems, .. } = puller.pull(&image);
+    let Pulled { additions, problems, .. } = puller.pull(&image.clone().into());
     let mut images: BTreeMap<Digest, Vec<Artifact>> = BTreeMap::new();
     for Addition { subject, package, origin, .. } in &additions {
         let artifact = described(&package.artifact(subject)?, &package.manifest, &package.spec)?;
