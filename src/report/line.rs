@@ -1,5 +1,7 @@
 //! The message that engines show: one write, at most 1 KiB, its first line complete in itself.
 
+use std::collections::BTreeSet;
+
 use super::{Reason, Report};
 
 /// The first line has to survive engines that show a line only (`docs/hooks.md`).
@@ -22,7 +24,7 @@ pub(super) const POISON: [&str; 9] = [
 
 /// What a hook or a wrapper prints on a decision; the same text each time for the same container.
 pub fn message(report: &Report, opening: &str) -> String {
-    let others = report.reasons.iter().skip(1);
+    let others = distinct(&report.reasons).into_iter().skip(1);
     let others = others.map(|it| line(&format!("  {} [{}]", discreet(it), it.code)));
     let waived = report.waivers.iter().map(|it| line(&format!("  {}", it.sentence())));
     whole(std::iter::once(first_line(report, opening)).chain(others).chain(waived))
@@ -48,7 +50,7 @@ pub fn whole(lines: impl IntoIterator<Item = String>) -> String {
 
 fn first_line(report: &Report, opening: &str) -> String {
     let (text, code, count) = match (report.reasons.as_slice(), report.waivers.as_slice()) {
-        ([first, ..], _) => (discreet(first), first.code.as_str(), report.reasons.len()),
+        ([first, ..], _) => (discreet(first), first.code.as_str(), distinct(&report.reasons).len()),
         ([], [first, ..]) => (first.shown(), first.code.as_str(), report.waivers.len()),
         ([], []) => ("", "", 0),
     };
@@ -62,6 +64,12 @@ fn first_line(report: &Report, opening: &str) -> String {
     let opening = format!("oci-compat: {opening}: ");
     let space = MAX_LINE.saturating_sub(opening.len() + closing.len());
     line(&format!("{opening}{}{closing}", cut(&ascii(text, MAX_LINE), space)))
+}
+
+/// Each sentence once: the same spec may be attached to an index and to an image of it.
+fn distinct(reasons: &[Reason]) -> Vec<&Reason> {
+    let mut seen = BTreeSet::new();
+    reasons.iter().filter(|it| seen.insert((&it.message, &it.code))).collect()
 }
 
 /// What anybody may see: engines show it to whoever asked for the container.

@@ -56,6 +56,19 @@ fn the_first_line_says_the_most_important_and_how_much_more_there_is() {
 }
 
 #[test]
+fn what_several_specs_demand_alike_is_said_once() {
+    let one = set("", &["op: In, value: [6]"]);
+    let both = set("", &["op: In, value: [6]", "op: Gt, value: [7]"]);
+    let said = "oci-compat: refused: x.value size is 5, needs 6 [value-differs; oci-compat why c1]\n";
+    assert_eq!(message(&report(&[&one, &one]), "refused"), said);
+    assert_eq!(
+        message(&report(&[&one, &both, &both]), "refused"),
+        "oci-compat: refused: x.value size is 5, needs 6 [value-differs, +1 more; oci-compat why c1]\n  \
+         x.value size is 5, needs more than 7 [value-out-of-range]\n"
+    );
+}
+
+#[test]
 fn values_that_only_root_may_see_are_in_the_report_and_not_in_the_message() {
     let mut report = of_reasons(&["kernel.cmdline a is 1", "kernel.cmdline b is 2", "c is 3"]);
     for (reason, line) in report.reasons.iter_mut().zip(["a is hidden", "b is hidden"]) {
@@ -121,9 +134,11 @@ fn odd_texts() -> Vec<String> {
 #[test]
 fn whatever_the_text_engines_get_short_lines_of_ascii_without_their_phrases() {
     for text in odd_texts() {
+        let many: Vec<_> = (0..12).map(|it| format!("{text}{it}")).collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
         let said = [
             message(&of_reasons(&[&text]), "refused"),
-            message(&of_reasons(&[text.as_str(); 12]), "warning: would be refused"),
+            message(&of_reasons(&many), "warning: would be refused"),
             whole([warning(&text), warning(&text)]),
         ];
         for said in said {
@@ -133,7 +148,7 @@ fn whatever_the_text_engines_get_short_lines_of_ascii_without_their_phrases() {
             let lower = said.to_lowercase();
             assert!(!POISON.iter().any(|it| lower.contains(it)), "{said}");
         }
-        let first = message(&of_reasons(&[&text, "x"]), "refused");
+        let first = message(&of_reasons(&[&text, "another"]), "refused");
         let first = first.lines().next().unwrap_or_default();
         assert!(first.ends_with(" [value-differs, +1 more; oci-compat why c1]"), "{first}");
     }
