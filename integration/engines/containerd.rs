@@ -57,7 +57,7 @@ pub(super) fn ctr(machine: &Machine, namespace: &str, args: &[&str]) -> String {
 }
 
 /// The image of the process that holds a pod together, as this version of containerd calls it.
-fn sandbox_image(machine: &Machine) -> String {
+pub(super) fn sandbox_image(machine: &Machine) -> String {
     let dump = machine.succeed("containerd", &["config", "dump"]);
     let value = |line: &str| {
         let (key, value) = line.trim().split_once(" = ")?;

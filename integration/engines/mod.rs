@@ -19,6 +19,7 @@ mod podman;
 mod buildah;
 mod page;
 mod life;
+mod held;
 mod runc;
 mod exceptions;
 mod killed;
