@@ -105,7 +105,7 @@ const REASONS: [(Errno, &str); 11] = [
     (Errno::EINTR, "was not read: a signal came in between"),
     (
         Errno::ENOSYS,
-        "cannot be opened safely: that takes openat2(2), Linux 5.6, which this kernel does not offer",
+        "cannot be opened safely: that takes openat2(2), which this kernel does not have (Linux 5.6) or a filter of system calls forbids",
     ),
 ];
 const CLOSED: &str = "is closed to this user: run as root, or name another store with --store";
@@ -152,7 +152,7 @@ mod tests {
         );
         check(
             Trouble::Unreadable { path, reason: reason(Errno::ENOSYS) },
-            "/s/subjects cannot be opened safely: that takes openat2(2), Linux 5.6, which this kernel does not offer",
+            "/s/subjects cannot be opened safely: that takes openat2(2), which this kernel does not have (Linux 5.6) or a filter of system calls forbids",
         );
     }
 
