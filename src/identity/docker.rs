@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::content::{Content, root_of_task};
-use super::held::Record;
+use super::held::{Absent, Record};
 use super::{Asked, Identity, Places, Task, Unknown};
 use crate::artifact::Digest;
 use crate::{file, input};
@@ -210,11 +210,12 @@ pub(super) fn images(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec
         found.extend(images.into_values());
     }
     if !has_any {
-        bail!(
+        let told = format!(
             "{} has no images of dockerd's: name its folder with --engine-root, or, if it keeps images in containerd, take \
              --from-engine containerd",
             root.display()
         );
+        return Err(Absent(told).into());
     }
     Ok(found)
 }

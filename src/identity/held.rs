@@ -2,6 +2,7 @@
 //! Asks no registry and changes nothing; what an image's record says is a stranger's text.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
 use crate::artifact::Digest;
@@ -17,6 +18,18 @@ pub struct Held {
     /// this machine: no registry can have it.
     pub digests: Vec<Digest>,
 }
+
+/// There is no such engine here, or it never had an image: a whole sentence.
+#[derive(Debug)]
+pub struct Absent(pub(super) String);
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Absent {}
 
 /// What an engine notes about one image.
 #[derive(Debug, Default)]
@@ -40,10 +53,16 @@ enum Form {
 ///
 /// # Errors
 ///
-/// If it does not answer.
-pub fn of_containerd(socket: &Path) -> Result<Vec<Held>, String> {
+/// If it does not answer; [`Absent`] without a socket.
+pub fn of_containerd(socket: &Path) -> anyhow::Result<Vec<Held>> {
+    const REMEDY: &str = "start it, or name its socket with --engine-socket";
+    if matches!(socket.try_exists(), Ok(false)) {
+        let told = format!("containerd at {} is not there: {REMEDY}", socket.display());
+        return Err(Absent(told).into());
+    }
     let mut records: BTreeMap<String, Record> = BTreeMap::new();
-    for (name, digest) in containerd::images(socket)? {
+    let images = containerd::images(socket).map_err(|it| anyhow::anyhow!("{it}: {REMEDY}"))?;
+    for (name, digest) in images {
         let record = records.entry(digest.clone()).or_default();
         record.digests = vec![digest];
         record.names.push(name);
@@ -56,7 +75,7 @@ pub fn of_containerd(socket: &Path) -> Result<Vec<Held>, String> {
 ///
 /// # Errors
 ///
-/// If its files cannot be read, or it keeps its images in containerd.
+/// If its files cannot be read; [`Absent`] if there are none, as where it keeps its images in containerd.
 pub fn of_docker(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Held>> {
     docker::images(root, places).map(|it| held(it, Form::Short))
 }
@@ -66,7 +85,7 @@ pub fn of_docker(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Hel
 ///
 /// # Errors
 ///
-/// If its files cannot be read.
+/// If its files cannot be read; [`Absent`] if there are none.
 pub fn of_storage(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Held>> {
     storage::images(root, places).map(|it| held(it, Form::Whole))
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::Deserialize;
 
-use super::held::Record;
+use super::held::{Absent, Record};
 use super::{Asked, Identity, Places, Said, Unknown};
 use crate::artifact::Digest;
 use crate::file;
@@ -202,7 +202,11 @@ pub(super) fn images(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec
     }
     if !has_any {
         let roots: Vec<_> = roots.iter().map(|it| it.display().to_string()).collect();
-        bail!("no images of containers-storage in {}: name its folder with --engine-root", roots.join(", "));
+        let told = format!(
+            "no images of containers-storage in {}: name its folder with --engine-root",
+            roots.join(", ")
+        );
+        return Err(Absent(told).into());
     }
     Ok(found)
 }

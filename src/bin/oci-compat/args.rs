@@ -303,6 +303,8 @@ pub(crate) struct Pull {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Engine {
+    /// Each of them that is on this host
+    All,
     /// All its namespaces: Kubernetes' images, ctr's, nerdctl's, and Docker's where it keeps them in containerd
     Containerd,
     /// Images in Docker's own drivers

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use oci_compat::identity::Places;
-use oci_compat::identity::held::{self, Held};
+use oci_compat::identity::held::{self, Absent, Held};
 use oci_compat::pull::{Wanted, name};
 use oci_compat::registry::Reference;
 use oci_compat::report::printable;
@@ -16,6 +16,23 @@ use crate::args::{Engine, Pull};
 
 /// An image that is tagged anew all the time has no use for its old names.
 const MAX_NAMES: usize = 20;
+
+#[derive(Debug, Clone, Copy)]
+enum Named {
+    Containerd,
+    Docker,
+    Podman,
+}
+
+/// The engines that are meant, and whether each may be missing.
+fn named(engine: Engine) -> Vec<(Named, bool)> {
+    match engine {
+        Engine::All => [Named::Containerd, Named::Docker, Named::Podman].map(|it| (it, true)).to_vec(),
+        Engine::Containerd => vec![(Named::Containerd, false)],
+        Engine::Docker => vec![(Named::Docker, false)],
+        Engine::Podman => vec![(Named::Podman, false)],
+    }
+}
 
 /// What a call is about.
 #[derive(Debug, Default)]
@@ -38,22 +55,15 @@ pub(super) fn asked(args: &Pull) -> anyhow::Result<Asked> {
             asked.images.push(text.parse::<Reference>()?.into());
         }
     }
-    let mut silent = Vec::new();
-    for engine in &args.from_engine {
-        match held(args, *engine) {
-            Ok(all) => all.into_iter().for_each(|it| asked.add(it)),
-            Err(err) => silent.push(err),
-        }
-    }
+    let silent = asked.engines(args);
     asked.is_complete = silent.is_empty();
-    if silent.len() == args.from_engine.len() && asked.images.is_empty() {
-        let all: Vec<_> = silent.iter().map(|it| format!("{it:#}")).collect();
-        anyhow::bail!("asking which images there are: {}", all.join("; "));
+    if !silent.is_empty() && asked.images.is_empty() && asked.local.is_empty() {
+        anyhow::bail!("asking which images there are: {}", silent.join("; "));
     }
     for err in silent {
-        let told = format!("asking which images there are: {err:#}");
         // Nobody is there to hear it: the status says it too.
-        let _unheard = writeln!(std::io::stderr(), "error: {}", printable(&told));
+        let _unheard =
+            writeln!(std::io::stderr(), "error: asking which images there are: {}", printable(&err));
     }
     let mut seen = BTreeSet::new();
     asked.images.retain(|it| seen.insert(it.clone()));
@@ -75,17 +85,35 @@ fn listed(asked: &mut Asked) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn held(args: &Pull, engine: Engine) -> anyhow::Result<Vec<Held>> {
+fn held(args: &Pull, engine: Named) -> anyhow::Result<Vec<Held>> {
     let (root, places) = (args.engine_root.as_deref(), Places::live());
     match engine {
-        Engine::Containerd => held::of_containerd(&args.engine_socket)
-            .map_err(|it| anyhow::anyhow!("{it}: start it, or name its socket with --engine-socket")),
-        Engine::Docker => held::of_docker(root, &places),
-        Engine::Podman => held::of_storage(root, &places),
+        Named::Containerd => held::of_containerd(&args.engine_socket),
+        Named::Docker => held::of_docker(root, &places),
+        Named::Podman => held::of_storage(root, &places),
     }
 }
 
 impl Asked {
+    /// Asks the engines; what those say that do not answer. Of `all` engines those that are not there are passed over.
+    fn engines(&mut self, args: &Pull) -> Vec<String> {
+        let (mut silent, mut absent, mut has_any) = (Vec::new(), Vec::new(), false);
+        for (engine, is_optional) in args.from_engine.iter().flat_map(|it| named(*it)) {
+            match held(args, engine) {
+                Ok(all) => {
+                    has_any = true;
+                    all.into_iter().for_each(|it| self.add(it));
+                }
+                Err(err) if is_optional && err.is::<Absent>() => absent.push(format!("{err:#}")),
+                Err(err) => silent.push(format!("{err:#}")),
+            }
+        }
+        if !has_any {
+            silent.extend(absent);
+        }
+        silent
+    }
+
     /// An engine's image, at the digests at which it holds it, whatever its tags stand for by now.
     fn add(&mut self, Held { names, digests }: Held) {
         let Some(digest) = digests.first() else {
