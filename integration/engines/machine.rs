@@ -31,11 +31,24 @@ const TOOLS: [&str; 5] = ["unshare", "nsenter", "ip", "umoci", "busybox"];
 /// The namespaces that are the machine's own.
 const NAMESPACES: [&str; 5] = ["mnt", "pid", "net", "ipc", "cgroup"];
 
+/// Where Debian has it.
+const SYSTEMD: &str = "/lib/systemd/systemd";
+
+/// What it brings up by itself: nothing.
+const QUIET: &str = "[Unit]\nDefaultDependencies=no\n";
+
 /// Where control groups are mounted.
 const CGROUPS: &str = "/sys/fs/cgroup";
 
 /// Far more than any engine needs to begin or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the first process of a machine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First {
+    Shell,
+    Systemd,
+}
 
 /// Everything in it ends with it, also when a test panics.
 #[derive(Debug)]
@@ -51,7 +64,16 @@ pub(super) struct Machine {
 impl Machine {
     /// Starts a machine on which our programs are installed. If it lacks a program or cannot be had, that is said aloud.
     pub(super) fn with(engine: &str, programs: &[&str]) -> Option<Self> {
-        let started = Self::able(programs).and_then(|()| Self::start());
+        let started = Self::able(programs).and_then(|()| Self::start(First::Shell));
+        started.map_err(|why| skip(engine, &why)).ok()
+    }
+
+    /// The same, and systemd runs on it.
+    pub(super) fn with_systemd(engine: &str, programs: &[&str]) -> Option<Self> {
+        let started = match Path::new(SYSTEMD).is_file() {
+            true => Self::able(programs).and_then(|()| Self::start(First::Systemd)),
+            false => Err(format!("{SYSTEMD} is not installed")),
+        };
         started.map_err(|why| skip(engine, &why)).ok()
     }
 
@@ -65,26 +87,37 @@ impl Machine {
         }
     }
 
-    fn start() -> Result<Self, String> {
+    fn start(first: First) -> Result<Self, String> {
         let folder = Builder::new().prefix("oci-compat-machine-").tempdir().expect("a temporary folder");
         furnish(folder.path());
+        let argument = match first {
+            First::Shell => "",
+            First::Systemd => {
+                let units = folder.path().join("etc/systemd/system");
+                fs::create_dir_all(&units).expect("making a folder");
+                fs::write(units.join("quiet.target"), QUIET).expect("writing a unit");
+                fs::write(folder.path().join("etc/machine-id"), "0123456789abcdef0123456789abcdef\n")
+                    .expect("writing an id");
+                "systemd"
+            }
+        };
         let (reader, alive) = pipe().expect("a pipe");
         let mut said = tempfile::tempfile().expect("a temporary file");
         let mut keeper = Command::new("sh")
             .args(["-c", include_str!("enter.sh"), "enter", &group(&folder), "unshare"])
             .args(["--mount", "--pid", "--net", "--ipc", "--cgroup", "--fork", "--kill-child"])
-            .args(["sh", "-c", include_str!("machine.sh"), "machine"])
+            .args(["sh", "-c", include_str!("machine.sh"), "machine", argument])
             .current_dir(folder.path())
             .stdin(reader)
             .stdout(Stdio::piped())
             .stderr(said.try_clone().expect("a second handle"))
             .spawn()
             .expect("starting a machine");
-        let mut first = String::new();
+        let mut line = String::new();
         let stdout = keeper.stdout.take().expect("its output");
-        BufReader::new(stdout).read_line(&mut first).expect("reading what the machine says");
+        BufReader::new(stdout).read_line(&mut line).expect("reading what the machine says");
         let machine = Self { folder, keeper, alive: Some(alive), daemons: RefCell::default() };
-        if first == "ready\n" {
+        if line == "ready\n" {
             return Ok(machine);
         }
         let mut why = String::new();
@@ -189,7 +222,11 @@ impl Machine {
             self.keeper.kill().map_err(|err| format!("killing a machine: {err}"))?;
         }
         for daemon in self.daemons.get_mut() {
-            daemon.wait().map_err(|err| format!("waiting for a daemon: {err}"))?;
+            // nsenter(1) stops itself when systemd stops what it is about to end.
+            daemon
+                .kill()
+                .and_then(|()| daemon.wait())
+                .map_err(|err| format!("waiting for a daemon: {err}"))?;
         }
         let emptied = || {
             let groups = self.cgroups();

@@ -20,6 +20,7 @@ mod buildah;
 mod page;
 mod life;
 mod held;
+mod service;
 mod runc;
 mod exceptions;
 mod killed;

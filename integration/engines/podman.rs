@@ -7,7 +7,9 @@ use super::registry::{self, Digests, IMAGE};
 use crate::runtimes::program::Outcome;
 
 /// Those of a distribution's machine that cannot raise its own limits; see `default_ulimits` in containers.conf(5).
-const CONFIGURATION: &str = "[containers]\ndefault_ulimits = []\n";
+pub(super) const CONFIGURATION: &str = "[containers]\ndefault_ulimits = []\n";
+
+pub(super) const PROGRAMS: [&str; 4] = ["podman", "conmon", "runc", "crun"];
 
 /// A machine on which Podman has the image, with the hook or the wrapper, and has run it once: some folders stay from then
 /// on.
@@ -22,8 +24,7 @@ fn started(install: &[&str]) -> Option<(Machine, Digests)> {
 
 /// A machine on which Podman has the image, and nothing of ours.
 pub(super) fn plain() -> Option<(Machine, Digests)> {
-    let programs = ["podman", "conmon", "runc", "crun"];
-    let machine = Machine::with("podman", &[&programs[..], &registry::PROGRAMS].concat())?;
+    let machine = Machine::with("podman", &[&PROGRAMS[..], &registry::PROGRAMS].concat())?;
     let digests = registry::serve(&machine);
     machine.write("/etc/containers/containers.conf", CONFIGURATION);
     machine.succeed("podman", &["pull", "--quiet", "--tls-verify=false", IMAGE]);
