@@ -1,14 +1,20 @@
 //! `pull`: from registries into the store.
 
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
 use oci_compat::artifact::{Digest, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE};
 use oci_compat::registry::IMAGE_MANIFEST;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{SPEC, folder, run};
-use crate::command::{Ran, fed};
+use crate::command::{Ran, fed, in_folder, program};
 use crate::registry::fake::{Fake, Play, manifest};
-use crate::registry::server::Reply;
+use crate::registry::server::{Reply, Request};
 
 const OLD: &str = "2026-01-01T00:00:00Z";
 const NEW: &str = "2026-02-01T00:00:00Z";
@@ -87,6 +93,42 @@ fn what_belongs_to_an_image_is_stored_and_a_second_run_transfers_nothing() {
         let transfers = again.iter().filter(|it| it.method == "GET" && !it.path().contains("/referrers/"));
         assert_eq!(transfers.count(), 0, "{again:?}");
     }
+}
+
+#[test]
+fn what_was_fetched_before_a_pull_was_killed_is_not_fetched_again() {
+    let is_stuck = Arc::new(AtomicBool::new(true));
+    let stuck = Arc::clone(&is_stuck);
+    let special = move |request: &Request| {
+        while request.path().starts_with("/v2/acme/slow/") && stuck.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(20));
+        }
+        None
+    };
+    let fake = Fake::start_with(Play { lists_referrers: true, ..Play::default() }, special);
+    let image = fake.put("acme/upf", Some("1"), IMAGE_MANIFEST, &manifest("an/image", None, 1));
+    fake.put("acme/slow", Some("1"), IMAGE_MANIFEST, &manifest("an/image", None, 2));
+    artifact(&fake, &image, SPEC, NEW);
+    let folder = folder();
+    let images = format!("{0}/acme/upf:1 {0}/acme/slow:1", fake.name());
+    let line = format!("pull {images} --plain-http --store store --config none --jobs 1");
+    let mut command = in_folder(&program(), folder.path());
+    let mut child = command.args(line.split(' ')).stdout(Stdio::null()).spawn().expect("starting");
+    let has_it = || folder.path().join("store").exists() && listed(&folder).len() == 1;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !has_it() {
+        assert!(Instant::now() < deadline, "nothing was stored");
+        thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().and_then(|()| child.wait()).expect("ending it");
+    is_stuck.store(false, Ordering::Relaxed);
+    let before = fake.server.seen().len();
+    let ran = run(&folder, &line);
+    let expected = "HOST/acme/upf:1: 1 artifact there already\nHOST/acme/slow:1: no artifacts\n\
+                    2 images: 0 artifacts new, 1 known, 1 without any, 0 with errors\n";
+    assert_eq!((ran.stdout.replace(&fake.name(), "HOST").as_str(), ran.stderr.as_str()), (expected, ""));
+    let again: Vec<_> = fake.server.seen().into_iter().skip(before).collect();
+    assert!(!again.iter().any(|it| it.path().contains("/blobs/")), "{again:?}");
 }
 
 #[test]

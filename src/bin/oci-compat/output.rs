@@ -8,6 +8,7 @@ use oci_compat::report::Style;
 #[derive(Debug)]
 pub(crate) struct Output {
     stdout: StdoutLock<'static>,
+    is_dumb: bool,
     pub(crate) style: Style,
 }
 
@@ -19,7 +20,17 @@ impl Output {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
         let is_dumb = std::env::var_os("TERM").is_none_or(|it| it == "dumb");
         let style = if stdout.is_terminal() && !no_colour && !is_dumb { Style::Colour } else { Style::Plain };
-        Self { stdout, style }
+        Self { stdout, is_dumb, style }
+    }
+
+    /// Whether somebody sees what is printed here.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.stdout.is_terminal()
+    }
+
+    /// Whether standard error is a terminal on which a line can be written over.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.is_dumb && io::stderr().is_terminal()
     }
 
     pub(crate) fn writer(&mut self) -> &mut dyn Write {

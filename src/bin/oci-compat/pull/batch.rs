@@ -1,0 +1,60 @@
+//! What was fetched and waits to be stored: many artifacts are synced together, and none waits for long.
+
+use std::mem;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use oci_compat::artifact::{Addition, Digest, Writer};
+use oci_compat::pull::Pulled;
+
+/// So many artifacts are synced together.
+const MAX_ADDITIONS: usize = 100;
+/// Or so many bytes.
+const MAX_BYTES: usize = 16 << 20;
+/// Whoever breaks off loses no more than this.
+const MAX_AGE: Duration = Duration::from_secs(1);
+
+pub(super) struct Batch<'a> {
+    store: &'a Path,
+    additions: Vec<Addition>,
+    obsolete: Vec<(Digest, Digest)>,
+    bytes: usize,
+    flushed: Instant,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(store: &'a Path) -> Self {
+        Self { store, additions: Vec::new(), obsolete: Vec::new(), bytes: 0, flushed: Instant::now() }
+    }
+
+    pub(super) fn take(&mut self, pulled: Pulled) {
+        self.bytes += pulled.additions.iter().map(size).sum::<usize>();
+        self.additions.extend(pulled.additions);
+        self.obsolete.extend(pulled.obsolete);
+    }
+
+    pub(super) fn flush_if_due(&mut self) -> anyhow::Result<()> {
+        let is_full = self.additions.len() >= MAX_ADDITIONS || self.bytes >= MAX_BYTES;
+        if is_full || self.flushed.elapsed() >= MAX_AGE { self.flush() } else { Ok(()) }
+    }
+
+    /// Adds first: a look-up finds the old or the new, never neither.
+    pub(super) fn flush(&mut self) -> anyhow::Result<()> {
+        if !self.additions.is_empty() || !self.obsolete.is_empty() {
+            let mut writer = Writer::open(self.store)?;
+            writer.add_all(&mem::take(&mut self.additions)).context("storing what was fetched")?;
+            for (subject, artifact) in mem::take(&mut self.obsolete) {
+                writer.remove(&subject, Some(&artifact))?;
+            }
+            self.bytes = 0;
+        }
+        self.flushed = Instant::now();
+        Ok(())
+    }
+}
+
+fn size(addition: &Addition) -> usize {
+    let compiled = addition.compiled.as_ref().map_or(0, |it| it.body.len());
+    addition.package.manifest.len() + addition.package.spec.len() + addition.package.config.len() + compiled
+}

@@ -1,0 +1,142 @@
+//! What is told of a pull: a line for each image, a bar on a terminal, and a summary.
+
+use std::io::Write;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use oci_compat::pull::{Pulled, Wanted};
+use oci_compat::report::printable;
+
+use crate::output::Output;
+use crate::store::counted;
+
+/// Its messages start where the number of images ends.
+const BAR: &str = "[{bar:30}] {pos} of {len}{msg}, {elapsed}";
+
+#[derive(Debug)]
+pub(super) struct Tally {
+    /// Draws nothing where nobody would see it.
+    bar: ProgressBar,
+    /// Only what changed anything, or went wrong, has a line: somebody sees the bar beside it.
+    is_terse: bool,
+    total: usize,
+    failed: usize,
+    bare: usize,
+    fresh: usize,
+    known: usize,
+    absent: usize,
+}
+
+impl Tally {
+    pub(super) fn new(total: usize, output: &Output) -> Self {
+        let bar = match output.shows_progress() {
+            true => bar(total),
+            false => ProgressBar::hidden(),
+        };
+        let is_terse = output.shows_progress() && output.is_terminal();
+        let tally = Self { bar, is_terse, total, failed: 0, bare: 0, fresh: 0, known: 0, absent: 0 };
+        tally.show();
+        tally
+    }
+
+    /// An image that no registry can have.
+    pub(super) fn count_local(&mut self, name: &str, output: &mut Output) -> anyhow::Result<()> {
+        self.absent += 1;
+        self.bar.inc(1);
+        if self.is_terse {
+            return Ok(());
+        }
+        self.bar.suspend(|| output.print(&format!("{}: from no registry\n", printable(name))))
+    }
+
+    pub(super) fn count(
+        &mut self,
+        image: &Wanted,
+        pulled: &Pulled,
+        output: &mut Output,
+    ) -> anyhow::Result<()> {
+        self.failed += usize::from(!pulled.problems.is_empty());
+        self.fresh += pulled.fresh;
+        self.known += pulled.known;
+        self.absent += usize::from(pulled.is_absent);
+        let is_bare = pulled.fresh + pulled.known == 0 && pulled.problems.is_empty() && !pulled.is_absent;
+        self.bare += usize::from(is_bare);
+        self.bar.inc(1);
+        self.show();
+        self.bar.suspend(|| self.tell(image, pulled, output))
+    }
+
+    fn tell(&self, image: &Wanted, pulled: &Pulled, output: &mut Output) -> anyhow::Result<()> {
+        let name = image.names.join(", ");
+        for problem in &pulled.problems {
+            // Nobody is there to hear it: the status says it too.
+            let _unheard = writeln!(std::io::stderr(), "error: {}", printable(&format!("{name}: {problem}")));
+        }
+        if self.is_terse && pulled.fresh == 0 {
+            return Ok(());
+        }
+        output.print(&format!("{}: {}\n", printable(&name), outcome(pulled)))
+    }
+
+    fn show(&self) {
+        let of = if self.total == 1 { " image" } else { " images" };
+        let failed = if self.failed == 0 { String::new() } else { format!(", {} with errors", self.failed) };
+        self.bar.set_message(format!("{of}, {} new{failed}", counted(self.fresh, "artifact")));
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// Whether everything was fetched that there is.
+    pub(super) fn has_all(&self) -> bool {
+        self.failed == 0
+    }
+
+    pub(super) fn summary(&self) -> String {
+        let absent = match self.absent {
+            0 => String::new(),
+            absent => format!(", {absent} in no registry"),
+        };
+        format!(
+            "{}: {} new, {} known, {} without any, {} with errors{absent}\n",
+            counted(self.total, "image"),
+            counted(self.fresh, "artifact"),
+            self.known,
+            self.bare,
+            self.failed
+        )
+    }
+}
+
+fn bar(total: usize) -> ProgressBar {
+    let total = u64::try_from(total).unwrap_or(u64::MAX);
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template(BAR) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    // A registry may be slow: the clock shows that it is waited for.
+    bar.enable_steady_tick(Duration::from_secs(1));
+    bar
+}
+
+fn outcome(pulled: &Pulled) -> String {
+    let mut parts = Vec::new();
+    if pulled.fresh > 0 {
+        parts.push(format!("{} stored", counted(pulled.fresh, "artifact")));
+    }
+    if pulled.known > 0 {
+        parts.push(format!("{} there already", counted(pulled.known, "artifact")));
+    }
+    if !pulled.problems.is_empty() {
+        parts.push(counted(pulled.problems.len(), "error"));
+    }
+    if pulled.is_absent && parts.is_empty() {
+        return "its registry does not have it".to_owned();
+    }
+    if parts.is_empty() {
+        return "no artifacts".to_owned();
+    }
+    parts.join(", ")
+}
