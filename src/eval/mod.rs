@@ -234,7 +234,7 @@ impl<'a> Judgement<'a> {
 
     /// The set to speak of when none fits: the one that lacks least, then the heaviest, then the first.
     pub fn nearest(&self) -> Option<&JudgedSet<'a>> {
-        let lacking = |it: &JudgedSet<'_>| it.decisive().count();
+        let lacking = |it: &JudgedSet<'_>| it.decisive().map(JudgedTerm::lacking).sum::<usize>();
         self.sets
             .iter()
             .min_by_key(|it| (it.outcome == Outcome::Unmet, lacking(it), -i128::from(it.set.weight)))
@@ -289,10 +289,18 @@ impl<'a> JudgedRule<'a> {
     fn nearest_alternative(&self) -> Option<usize> {
         let all = (0..self.rule.match_any.len()).map(|index| {
             let terms = self.terms.iter().filter(move |it| it.alternative == Some(index));
-            let lacking = terms.clone().filter(|it| it.outcome != Outcome::Met).count();
+            let lacking: usize = terms.clone().map(JudgedTerm::lacking).sum();
+            // Of those that lack as much the first: authors begin with what they prefer.
             (Outcome::all(terms.map(|it| it.outcome)) == Outcome::Unmet, lacking, index)
         });
         all.min().filter(|(unmet, lacking, _)| *unmet || *lacking > 0).map(|(.., index)| index)
+    }
+}
+
+impl JudgedTerm<'_> {
+    /// How many demands are not met.
+    fn lacking(&self) -> usize {
+        self.findings.iter().filter(|it| it.outcome != Outcome::Met).count()
     }
 }
 

@@ -445,4 +445,10 @@ fn decisive_are_the_terms_that_give_the_outcome_and_of_alternatives_the_nearest(
     check(&format!("matchAny: [{lacks_two}, {{{UNKNOWN}}}]"), &["t.unknown"]);
     check(&format!("{UNMET}, matchAny: [{lacks_one}, {{{UNKNOWN}}}]"), &["t.absent"]);
     check(&format!("{UNMET}, matchAny: [{lacks_one}, {{}}]"), &["t.absent"]);
+    // However the demands are spread over terms; and of those that lack as much, the first.
+    let lacks_both =
+        "{matchFeatures: [{feature: t.flags, matchExpressions: {neither: {op: Exists}, nor: {op: Exists}}}]}";
+    check(&format!("matchAny: [{lacks_both}, {lacks_one}]"), &["T.Absent"]);
+    let has_less = "{matchFeatures: [{feature: t.absent}]}";
+    check(&format!("matchAny: [{has_less}, {lacks_one}]"), &["t.absent"]);
 }
