@@ -2,7 +2,8 @@
 //!
 //! `integration/examples/NAME.toml` has the hosts of `docs/examples/NAME.yaml`: what all of them have (`common`), and
 //! below `fits`, `fails` and `undecided` what each has besides, or has otherwise. Hosts are files by their paths; `{link = TARGET}` is a
-//! symbolic link, `false` takes one away, and a path that ends in `/` is an empty folder. `facts` are what files cannot show, such as CPUID and device nodes, in the
+//! symbolic link, `{instead = TEXT, has = TEXT}` the common file with a part of it replaced, `false` takes one away, and a path that
+//! ends in `/` is an empty folder. `line_by_line` names common files of which each line is taken away in turn. `facts` are what files cannot show, such as CPUID and device nodes, in the
 //! shape of `probe --format json`, without its `elements`. `NAME.expected` has what is said of each: `BLESS=1` writes it anew.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use oci_compat::check::{self, Requirement};
+use oci_compat::eval::{JudgedTerm, Judgement, Outcome};
 use oci_compat::host::{Bundle, Fact, Facts, Feature, Instance, Root};
 use oci_compat::lint::lint;
 use oci_compat::report::{Origin, Report};
@@ -29,6 +31,9 @@ struct Example {
     common: Host,
     fits: BTreeMap<String, Host>,
     fails: BTreeMap<String, Host>,
+    /// Common files of which no line may be missing: hosts that fail.
+    #[serde(default)]
+    line_by_line: Vec<String>,
     #[serde(default)]
     undecided: BTreeMap<String, Host>,
 }
@@ -50,6 +55,10 @@ enum Content {
     Text(String),
     Link {
         link: String,
+    },
+    Changed {
+        instead: String,
+        has: String,
     },
     /// `false` takes away what all hosts have.
     There(bool),
@@ -81,6 +90,24 @@ fn every_example_fits_and_fails_as_recorded() {
 }
 
 #[test]
+fn every_demand_of_an_example_is_what_some_host_fails_by() {
+    let mut open = Vec::new();
+    for name in names() {
+        let requirement = requirement(&name, spec(&name));
+        let example = example(&name);
+        let mut demands = BTreeMap::new();
+        for host in example.fits.values().chain(example.failing().values()) {
+            let facts = example.common.with(host).facts(&requirement);
+            for judged in check::judge(&requirement, &[], &facts).iter().flat_map(|it| &it.result) {
+                count_failures(judged, &mut demands);
+            }
+        }
+        open.extend(demands.iter().filter(|it| *it.1 == 0).map(|it| format!("{name}.yaml:{}", it.0)));
+    }
+    assert!(open.is_empty(), "no host fails by these alone:\n{}", open.join("\n"));
+}
+
+#[test]
 fn no_example_has_anything_that_lint_warns_of() {
     for name in names() {
         // That other tools do not know a feature is no fault of the spec.
@@ -109,10 +136,10 @@ impl Example {
     /// What is said of each host, the verdict first.
     fn told(&self, spec: Spec, name: &str) -> String {
         assert!(!self.note.is_empty() && !self.fits.is_empty() && !self.fails.is_empty(), "{name}");
-        let requirement = [Requirement { origin: Origin::File(format!("{name}.yaml")), spec: Ok(spec) }];
+        let requirement = requirement(name, spec);
         let mut told = String::new();
         for (verdict, cases) in
-            [("compatible", &self.fits), ("incompatible", &self.fails), ("undecided", &self.undecided)]
+            [("compatible", &self.fits), ("incompatible", &self.failing()), ("undecided", &self.undecided)]
         {
             for (case, host) in cases {
                 let report = self.common.with(host).judge(&requirement);
@@ -122,25 +149,48 @@ impl Example {
         }
         told
     }
+
+    fn failing(&self) -> BTreeMap<String, Host> {
+        let mut all = self.fails.clone();
+        for path in &self.line_by_line {
+            let Some(Content::Text(text)) = self.common.host.get(path) else {
+                panic!("{path} is no common file")
+            };
+            for line in text.split_inclusive('\n') {
+                let content = Content::Text(text.replace(line, ""));
+                let host = BTreeMap::from([(path.clone(), content)]);
+                all.insert(format!("without {}", line.trim_end()), Host { host, ..Host::default() });
+            }
+        }
+        all
+    }
 }
 
 impl Host {
     fn with(&self, other: &Self) -> Self {
         let mut both = self.clone();
-        both.host.extend(other.host.clone());
+        for (path, content) in &other.host {
+            let content = content.applied(path, self.host.get(path));
+            both.host.insert(path.clone(), content);
+        }
         both.facts.extend(other.facts.clone());
         both.bundle = other.bundle.clone().or(both.bundle);
         both
     }
 
     fn judge(&self, requirement: &[Requirement]) -> Report {
+        let facts = self.facts(requirement);
+        let checked = check::judge(requirement, &[], &facts);
+        Report::new(Default::default(), &checked)
+    }
+
+    fn facts(&self, requirement: &[Requirement]) -> Facts {
         let folder = self.make();
         let root = Root::at(folder.path()).expect("a host");
         let bundle = self.bundle.as_ref().map(|it| Bundle::new(it.clone().into_bytes()));
         let mut facts = check::gather(requirement, &[], &root, bundle.as_ref());
         self.add_facts(&mut facts);
-        let checked = check::judge(requirement, &[], &facts);
-        Report::new(Default::default(), &checked)
+        facts
     }
 
     fn make(&self) -> tempfile::TempDir {
@@ -155,6 +205,7 @@ impl Host {
                 Content::Text(_) if path.ends_with('/') => fs::create_dir_all(place).expect(path),
                 Content::Text(text) => fs::write(in_its_folder(&place), text).expect(path),
                 Content::Link { link } => symlink(link, in_its_folder(&place)).expect(path),
+                Content::Changed { .. } => panic!("{path}: there is nothing to change"),
             }
         }
         folder
@@ -170,6 +221,36 @@ impl Host {
                 ..Feature::default()
             };
             facts.insert(name.clone(), Fact::Known(feature, it.read.clone()));
+        }
+    }
+}
+
+impl Content {
+    fn applied(&self, path: &str, common: Option<&Self>) -> Self {
+        match (self, common) {
+            (Self::Changed { instead, has }, Some(Self::Text(text))) => {
+                assert!(text.contains(instead.as_str()), "{path}: has no {instead:?}");
+                Self::Text(text.replace(instead.as_str(), has))
+            }
+            _ => self.clone(),
+        }
+    }
+}
+
+/// Adds each demand by its place in the spec, and counts the one by which the host fails: the first that is not met, where it
+/// belongs to the only term that is not met of a rule, or of one of its alternatives.
+fn count_failures(judgement: &Judgement<'_>, demands: &mut BTreeMap<String, usize>) {
+    for rule in judgement.sets.iter().flat_map(|it| &it.rules) {
+        for term in &rule.terms {
+            let is_unmet = |it: &&JudgedTerm<'_>| it.outcome == Outcome::Unmet;
+            let beside = rule.terms.iter().filter(|it| it.alternative == term.alternative).filter(is_unmet);
+            let decides = rule.outcome == Outcome::Unmet && is_unmet(&term) && beside.count() == 1;
+            let failed = term.findings.iter().find(|it| it.outcome == Outcome::Unmet).filter(|_| decides);
+            for it in &term.findings {
+                let place = format!("{}: {} {}", it.at.line, it.feature, it.element);
+                *demands.entry(place).or_default() +=
+                    usize::from(failed.is_some_and(|failed| failed.at == it.at));
+            }
         }
     }
 }
@@ -211,6 +292,10 @@ fn names() -> Vec<String> {
 fn spec(name: &str) -> Spec {
     let bytes = fs::read(specs().join(format!("{name}.yaml"))).expect("an example");
     spec::parse(&bytes).unwrap_or_else(|err| panic!("{name}.yaml: {err}"))
+}
+
+fn requirement(name: &str, spec: Spec) -> [Requirement; 1] {
+    [Requirement { origin: Origin::File(format!("{name}.yaml")), spec: Ok(spec) }]
 }
 
 fn example(name: &str) -> Example {
