@@ -68,9 +68,10 @@ fn mounts(probing: &Probing<'_>) -> Result<(String, &'static str), Unknown> {
     let [first, second] = MOUNTS;
     match probing.root.read_text(first) {
         Ok(text) => Ok((text, first)),
-        Err(Miss::NotFound | Miss::Unreadable(_)) => match probing.root.read_text(second) {
-            Ok(text) => Ok((text, second)),
-            Err(miss) => Err(miss.unknown(second)),
+        Err(missed) => match (missed, probing.root.read_text(second)) {
+            (_, Ok(text)) => Ok((text, second)),
+            (Miss::Unreadable(unknown), Err(Miss::NotFound)) => Err(unknown),
+            (_, Err(miss)) => Err(miss.unknown(second)),
         },
     }
 }
@@ -227,6 +228,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_unknown() {
         check(FakeHost::new(), "unknown: /proc/self/mountinfo: is not there");
+        check(FakeHost::new().unreadable(INIT), "unknown: /proc/1/mountinfo: is a loop of symbolic links");
         let host = FakeHost::new().file(INIT, TWO);
         let doubt = "/sys/fs/cgroup/cgroup.controllers: is not there";
         let expected = format!("known (/proc/1/mountinfo): version=\"2\" and maybe more: {doubt}");

@@ -40,9 +40,9 @@ pub(super) fn active(probing: &Probing<'_>) -> Result<BTreeSet<String>, Unknown>
         return Err(Unknown::new(LSM, why_not(probing)?));
     };
     let names: BTreeSet<_> = text.trim().split(',').filter(|it| !it.is_empty()).map(str::to_owned).collect();
-    match names.is_empty() {
-        true => Err(Unknown::new(LSM, "lists no security module, not even capability")),
-        false => Ok(names),
+    match names.contains("capability") {
+        true => Ok(names),
+        false => Err(Unknown::new(LSM, "does not list capability, which every kernel has")),
     }
 }
 
@@ -87,6 +87,7 @@ mod tests {
     fn a_list_that_cannot_be_read_or_is_none_is_unknown() {
         let check = |host, reason: &str| check(host, &format!("unknown: {LSM}: {reason}"));
         check(FakeHost::new().unreadable(LSM), "is a loop of symbolic links");
-        check(FakeHost::new().file(LSM, ","), "lists no security module, not even capability");
+        check(FakeHost::new().file(LSM, ","), "does not list capability, which every kernel has");
+        check(FakeHost::new().file(LSM, "nonsense"), "does not list capability, which every kernel has");
     }
 }
