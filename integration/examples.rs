@@ -40,18 +40,18 @@ struct Example {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Host {
+pub(crate) struct Host {
     #[serde(default)]
-    host: BTreeMap<String, Content>,
+    pub(crate) host: BTreeMap<String, Content>,
     #[serde(default)]
     facts: BTreeMap<String, Elements>,
     /// A `config.json`.
-    bundle: Option<String>,
+    pub(crate) bundle: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
-enum Content {
+pub(crate) enum Content {
     Text(String),
     Link {
         link: String,
@@ -66,7 +66,7 @@ enum Content {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Elements {
+pub(crate) struct Elements {
     read: String,
     flags: Option<Vec<String>>,
     attributes: Option<BTreeMap<String, String>>,
@@ -193,7 +193,7 @@ impl Host {
         facts
     }
 
-    fn make(&self) -> tempfile::TempDir {
+    pub(crate) fn make(&self) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a temporary folder");
         // /sys and /proc are mounted on every host.
         let mounted = [("/sys/bus/", ""), ("/proc/version", "Linux\n")];

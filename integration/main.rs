@@ -23,6 +23,7 @@ mod vantage;
 mod large;
 mod features;
 mod examples;
+mod everything;
 mod layers;
 mod unicode;
 mod documents;
