@@ -14,6 +14,7 @@ mod attach;
 mod pull;
 mod attacks;
 mod copied;
+mod made;
 mod show;
 mod opened;
 mod remote;

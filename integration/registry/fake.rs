@@ -208,7 +208,8 @@ impl Play {
         let mut all = Vec::new();
         for ((repository, digest), (media_type, bytes)) in &content.manifests {
             let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
-            let kind = document["artifactType"].as_str().unwrap_or_default();
+            let kind = document["artifactType"].as_str().or(document["config"]["mediaType"].as_str());
+            let kind = kind.unwrap_or_default();
             if repository != name
                 || document["subject"]["digest"] != subject
                 || wanted.as_ref().is_some_and(|it| it != kind)

@@ -165,6 +165,10 @@ struct Collected<'a> {
     descriptors: Vec<Descriptor>,
 }
 
+/// What go-containerregistry, and so cosign and crane, write into the fallback index for the type of whatever has an empty
+/// configuration: the configuration's.
+const NO_TYPE: &str = "application/vnd.oci.empty.v1+json";
+
 /// An entry of a list. Its digest may be in an algorithm that is none of our business until its type is.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -229,9 +233,12 @@ impl<'a> Collected<'a> {
 }
 
 fn entries(bytes: &[u8]) -> Result<Vec<Entry>, Problem> {
-    let index: Index = serde_json::from_slice(bytes).map_err(|err| {
+    let mut index: Index = serde_json::from_slice(bytes).map_err(|err| {
         Problem::Malformed(format!("its list is no image index ({})", quoted(&err.to_string())))
     })?;
+    for entry in &mut index.manifests {
+        entry.artifact_type.take_if(|it| it.is_empty() || it == NO_TYPE);
+    }
     Ok(index.manifests)
 }
 
