@@ -64,7 +64,7 @@ fn without_any_file_the_defaults_are_in_force() {
 #[test]
 fn what_is_in_force_is_told_with_the_file_that_says_so() {
     let waiver = "[[waiver]]\nrule = \"a\"\ncode = \"cpu-model\"\nimage = \"acme/upf\"\nreason = \"lab\"\nexpires = \"2033-01-01\"\n";
-    let trust = "[trust.\"docker.io/*\"]\nrequire = \"signature\"\nkeys = [\"DIR/key.pub\"]\nverifier = [\"DIR/bin/cosign\", \"-v\"]\n";
+    let trust = "[trust.\"docker.io/*\"]\nrequire = \"signature\"\nkeys = [\"DIR/key.pub\"]\nverifier = [\"DIR/bin/cosign\", \"{image}\"]\n";
     let (_, text) = inspected(&[
         ("config.toml", &format!("mode = \"audit\"\n{waiver}")),
         ("config.toml.d/1.toml", &format!("mode = \"enforce\"\ntags = [\"gpu\"]\n{trust}")),
@@ -79,7 +79,7 @@ fn what_is_in_force_is_told_with_the_file_that_says_so() {
         .replace("mode = \"enforce\"\n", "mode = \"enforce\"  DIR/config.toml.d/1.toml:1\n")
         .replace("tags = []\n", "tags = [\"gpu\"]    DIR/config.toml.d/1.toml:2\n");
     let lists = "  waiver for rule a, code cpu-model of image acme/upf, until 2033-01-01: lab (DIR/config.toml:2)\n  \
-                 trust in docker.io/*: signature, keys DIR/key.pub, verifier DIR/bin/cosign -v (DIR/config.toml.d/1.toml:3)\n  \
+                 trust in docker.io/*: signature, keys DIR/key.pub, verifier DIR/bin/cosign {image} (DIR/config.toml.d/1.toml:3)\n  \
                  requirements for acme/*, * (DIR/requirements.d/1.toml)\n";
     assert_eq!(text, format!("2 files: 0 errors, 0 warnings\nin force\n{expected}{lists}"));
 }
@@ -146,7 +146,7 @@ fn waivers_that_are_over_or_for_nothing_or_for_everything_are_told() {
 
 #[test]
 fn files_that_are_named_and_not_there_are_told() {
-    let trust = "[trust.x]\nrequire = \"signature\"\nkeys = [\"DIR/gone.pub\", \"DIR/odd.pub\"]\nverifier = [\"DIR/gone\"]\n";
+    let trust = "[trust.x]\nrequire = \"signature\"\nkeys = [\"DIR/gone.pub\", \"DIR/odd.pub\"]\nverifier = [\"DIR/gone\", \"{digest}\"]\n";
     check(
         &[("config.toml", trust), ("odd.pub", "x")],
         &[

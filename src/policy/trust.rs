@@ -161,13 +161,20 @@ fn absolute(text: At<String>) -> Read<PathBuf> {
 
 /// The program by its whole path: nothing is looked for in `PATH` on behalf of a configuration.
 fn command(entry: Entry<'_>) -> Read<Vec<String>> {
-    const NEEDED: &str =
-        "a list that starts with a program's absolute path, such as [\"/usr/bin/cosign\", \"verify\"]";
+    const NEEDED: &str = "a list that starts with a program's absolute path, such as [\"/usr/bin/cosign\", \"verify\", \"{image}\"]";
     let at = entry.value.at;
     let words: Vec<_> = entry.texts()?.into_iter().map(|it| it.value).collect();
     match words.first() {
-        Some(program) if program.starts_with('/') => Ok(words),
-        _ => Err(Problem { at, message: format!("verifier has to be {NEEDED}") }),
+        Some(program) if program.starts_with('/') => {}
+        _ => return Err(Problem { at, message: format!("verifier has to be {NEEDED}") }),
+    }
+    match words.iter().skip(1).any(|it| it.contains("{image}") || it.contains("{digest}")) {
+        true => Ok(words),
+        // It would say yes or no to everything.
+        false => {
+            let message = "verifier is not told what to verify: give it {image} or {digest}".to_owned();
+            Err(Problem { at, message })
+        }
     }
 }
 
@@ -185,13 +192,13 @@ mod tests {
     fn rules_say_what_is_demanded_of_which_repositories() {
         let trust = trust(
             "mode = \"audit\"\n[trust.\"docker.io/acme/*\"]\nrequire = \"signature\"\nkeys = [\"/k.pub\"]\n\
-             verifier = [\"/usr/bin/cosign\", \"verify\"]\n[trust.\"*\"]\nrequire = \"none\"\n",
+             verifier = [\"/usr/bin/cosign\", \"verify\", \"{image}\"]\n[trust.\"*\"]\nrequire = \"none\"\n",
         );
         let expected = TrustRule {
             pattern: ImagePattern::parse("docker.io/acme/*").expect("a pattern"),
             require: Require::Signature,
             keys: vec![PathBuf::from("/k.pub")],
-            verifier: Some(vec!["/usr/bin/cosign".to_owned(), "verify".to_owned()]),
+            verifier: Some(vec!["/usr/bin/cosign".to_owned(), "verify".to_owned(), "{image}".to_owned()]),
             from: "config.toml:2".to_owned(),
         };
         assert_eq!(trust.rule_for("docker.io/acme/upf"), Some(&expected));
@@ -254,8 +261,12 @@ mod tests {
                 "3:9: an item of keys is \"k.pub\", has to be an absolute path in quotes",
                 "2:11: require is \"some\", has to be \"none\" or \"signature\"",
                 "4:12: verifier has to be a list that starts with a program's absolute path, such as \
-                 [\"/usr/bin/cosign\", \"verify\"]",
+                 [\"/usr/bin/cosign\", \"verify\", \"{image}\"]",
             ],
+        );
+        check(
+            "[trust.x]\nrequire = \"signature\"\nverifier = [\"/bin/{image}\", \"image\"]",
+            &["3:12: verifier is not told what to verify: give it {image} or {digest}"],
         );
     }
 }
