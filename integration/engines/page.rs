@@ -94,7 +94,8 @@ fn plain(text: &str) -> String {
             }
             None => line.to_owned(),
         };
-        undressed(&line)
+        // containerd 2 leaves it out.
+        undressed(line.strip_suffix(": unknown").unwrap_or(&line))
     });
     lines.collect()
 }
