@@ -68,7 +68,7 @@ fn image(source: &Source, index: &Value, tag: Option<&str>) -> anyhow::Result<(S
     let name = |it: &Value| Some(it.get("annotations")?.get(REF_NAME)?.as_str()?.to_owned());
     let named: Vec<_> = match tag {
         Some(tag) => entries.iter().filter(|it| name(it).as_deref() == Some(tag)).collect(),
-        None => entries.iter().filter(|it| it.get("artifactType").is_none()).collect(),
+        None => entries.iter().filter(|it| !is_referrer(source, it)).collect(),
     };
     let entry = match (named.as_slice(), tag) {
         ([entry], _) => *entry,
@@ -90,6 +90,16 @@ fn image(source: &Source, index: &Value, tag: Option<&str>) -> anyhow::Result<(S
         .with_context(|| format!("{path} is not there: copy the image anew"))?;
     ensure!(Digest::of(&document) == digest, "{path} is damaged: copy the image anew");
     Ok((text("mediaType").to_owned(), document))
+}
+
+/// Whether an entry is about an image and is none itself. `oras` says so in the manifest alone.
+fn is_referrer(source: &Source, entry: &Value) -> bool {
+    let digest = entry.get("digest").and_then(Value::as_str).and_then(|it| it.parse::<Digest>().ok());
+    let path = digest.map(|it| format!("blobs/sha256/{}", it.hex()));
+    // One that cannot be read is told of when it is named.
+    let manifest = path.and_then(|it| source.read(&it, MAX_INDEX).ok().flatten()).unwrap_or_default();
+    let document: Value = serde_json::from_slice(&manifest).unwrap_or_default();
+    entry.get("artifactType").is_some() || document.get("subject").is_some()
 }
 
 /// Adds the artifact to the index, unless it is in there.

@@ -113,6 +113,20 @@ fn what_is_attached_to_a_layout_is_found_there() {
 }
 
 #[test]
+fn the_only_image_of_a_layout_needs_no_name_beside_what_is_about_it() {
+    let folder = tempfile::tempdir().unwrap();
+    made(folder.path());
+    attach_to_layout(folder.path(), None, &Choice::Whole, false, packed).unwrap();
+    let path = folder.path().join("index.json");
+    let mut index: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    // As oras copies it.
+    index["manifests"][1].as_object_mut().unwrap().remove("artifactType").unwrap();
+    fs::write(&path, index.to_string()).unwrap();
+    let again = attach_to_layout(folder.path(), None, &Choice::Whole, false, packed).unwrap();
+    assert_eq!(again.len(), 1);
+}
+
+#[test]
 fn what_is_attached_to_an_archive_is_found_there() {
     let folder = tempfile::tempdir().unwrap();
     let image = made(&folder.path().join("layout"));
