@@ -219,9 +219,13 @@ fn what_is_attached_to_a_layout_or_archive_goes_into_the_store() {
         assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{image}");
         let digest = attached(&ran.stdout);
         let subject = ran.stdout.trim_end().rsplit(' ').next().unwrap_or_default().to_owned();
-        let store = format!("store-of-{source}");
-        let expected = format!("added artifact {digest} for image {subject}\n");
-        prints(&folder, &format!("store add {source} --store {store}"), 0, &expected);
+        for (number, named) in [source, &format!("{source}:v1"), image].into_iter().enumerate() {
+            let expected = format!("added artifact {digest} for image {subject}\n");
+            prints(&folder, &format!("store add {named} --store store-{number}-of-{source}"), 0, &expected);
+        }
+        let shown = run(&folder, &format!("show {image}"));
+        let start = format!("{subject}\n  artifact {digest}\n");
+        assert!(shown.stdout.starts_with(&start) && shown.stderr.is_empty(), "{shown:?}");
     }
     if has_archive {
         // The image is still there for other tools.

@@ -31,8 +31,9 @@ pub struct Found {
 
 /// The compatibility artifacts in `LAYOUT` or `LAYOUT:TAG`, at least one, in the order of the layout's index.
 ///
-/// A tag names an artifact, or an index of artifacts such as the fallback tag `sha256-<hex>` of distribution-spec 1.1;
-/// without a tag all are taken. If the whole text is a folder, it has no tag.
+/// A tag names an artifact, an index of artifacts such as the fallback tag `sha256-<hex>` of distribution-spec 1.1, or an
+/// image, or an index of images, that artifacts are about; without a tag all are taken. If the whole text is a folder, it
+/// has no tag.
 ///
 /// # Errors
 ///
@@ -118,23 +119,50 @@ enum Opened {
     Other(String),
 }
 
+/// What descriptors turned out to lead to.
+#[derive(Default)]
+struct Sorted {
+    /// Artifacts, with the bytes of their manifests.
+    artifacts: Vec<(Descriptor, Vec<u8>)>,
+    /// The types of everything else.
+    others: BTreeSet<String>,
+}
+
 impl Layout<'_> {
     fn find(&self, tag: Option<&str>, subject: Option<&Digest>) -> anyhow::Result<Vec<Found>> {
-        let (mut found, mut seen, mut others) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-        for candidate in self.candidates(tag)? {
+        let Sorted { mut artifacts, others } = self.sorted(self.candidates(tag)?)?;
+        if artifacts.is_empty() && tag.is_some() {
+            let images = self.images(tag)?;
+            artifacts = self.sorted(self.candidates(None)?)?.artifacts;
+            artifacts.retain(|(_, manifest)| is_about(manifest, &images));
+        }
+        ensure!(!artifacts.is_empty(), nothing(tag, others));
+        artifacts.into_iter().map(|(entry, manifest)| self.load(&entry, manifest, subject)).collect()
+    }
+
+    fn sorted(&self, candidates: Vec<Descriptor>) -> anyhow::Result<Sorted> {
+        let (mut sorted, mut seen) = (Sorted::default(), BTreeSet::new());
+        for candidate in candidates {
             if !seen.insert(candidate.digest().to_string()) {
                 continue;
             }
             match self.open(&candidate)? {
-                Opened::Artifact(manifest) => found.push(self.load(&candidate, manifest, subject)?),
+                Opened::Artifact(manifest) => sorted.artifacts.push((candidate, manifest)),
                 Opened::Other(kind) => {
                     log::debug!("passing over {} of type {kind:?}", candidate.digest());
-                    others.insert(format!("{:?}", shorten(&kind)));
+                    sorted.others.insert(format!("{:?}", shorten(&kind)));
                 }
             }
         }
-        ensure!(!found.is_empty(), nothing(tag, others));
-        Ok(found)
+        Ok(sorted)
+    }
+
+    /// What a tag stands for: an image, or an index and the images in it.
+    fn images(&self, tag: Option<&str>) -> anyhow::Result<BTreeSet<String>> {
+        let index = self.index()?;
+        let tagged = index.manifests().iter().filter(|it| name(it) == tag);
+        let own = tagged.map(|it| it.digest().to_string()).collect::<Vec<_>>();
+        Ok(self.candidates(tag)?.iter().map(|it| it.digest().to_string()).chain(own).collect())
     }
 
     /// The descriptors that may lead to an artifact: those in the layout's index, and in the indexes that it names.
@@ -235,6 +263,11 @@ impl Layout<'_> {
         })?;
         Ok(Some(bytes))
     }
+}
+
+/// Whether an artifact's manifest names one of these images for its subject.
+fn is_about(manifest: &[u8], images: &BTreeSet<String>) -> bool {
+    Manifest::parse(manifest).is_ok_and(|it| it.subject.is_some_and(|it| images.contains(&it.digest)))
 }
 
 fn name(entry: &Descriptor) -> Option<&str> {

@@ -32,7 +32,7 @@ pub(super) struct Manifest {
     artifact_type: Option<String>,
     pub(super) config: Link,
     layers: Vec<Link>,
-    subject: Option<Link>,
+    pub(super) subject: Option<Link>,
     annotations: Option<BTreeMap<String, String>>,
 }
 

@@ -133,6 +133,24 @@ fn a_tag_names_an_artifact_or_an_index_of_artifacts() {
 }
 
 #[test]
+fn a_tag_of_an_image_or_of_an_index_finds_what_is_about_it() {
+    let layout = FakeLayout::new();
+    let image = layout.descriptor(MANIFEST, &image_manifest());
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [image.clone()]});
+    let index = layout.descriptor(INDEX, &index);
+    let about = |subject: &Value| {
+        let subject = subject.clone();
+        move |it: &mut Value| it["subject"] = subject
+    };
+    let (one, two) = (layout.artifact("one", about(&image)), layout.artifact("two", about(&index)));
+    let other = layout.artifact("other", keep);
+    let layout = layout.tagged(image, "image").tagged(index, "index").entry(other).entry(one).entry(two);
+    layout.check(":image", &["one"]);
+    layout.check(":index", &["one", "two"]);
+    layout.check("", &["other", "one", "two"]);
+}
+
+#[test]
 fn a_layout_without_artifacts_says_what_it_has() {
     let layout = FakeLayout::new();
     let none = "reading layout LAYOUT: the layout has no compatibility artifact, found";

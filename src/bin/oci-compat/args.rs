@@ -315,8 +315,8 @@ pub(crate) enum Engine {
 
 /// Show what is attached to an image, by whom, and what it demands, in words
 ///
-/// The image is a digest, the name under which it was pulled, oci:FOLDER, or oci-archive:FILE; with --remote a name in a
-/// registry.
+/// The image is a digest, the name under which it was pulled, oci:FOLDER[:TAG], or oci-archive:FILE[:TAG]; with --remote a
+/// name in a registry.
 ///
 /// Exit status: 0 all is well, 1 something was refused or could not be fetched (--remote), 2 usage or trouble
 #[derive(Debug, clap::Args)]

@@ -12,6 +12,7 @@ use oci_compat::artifact::{Added, Addition, Compiled, Digest, Package, Subject, 
 use oci_compat::spec::{self, compiled};
 
 use crate::args::{Common, Store};
+use crate::attach::layout_of;
 use crate::check::read;
 use crate::output::Output;
 
@@ -62,6 +63,8 @@ fn additions(
     subject: Option<Digest>,
     created: Option<&str>,
 ) -> anyhow::Result<Vec<Addition>> {
+    // As attach and show name them.
+    let source = source.to_str().and_then(layout_of).map_or(source, OsStr::new);
     let path = Path::new(source);
     if !path.is_file() || path.extension().is_some_and(|it| it == "tar") {
         let found = layout::find(source, subject.as_ref())?;
