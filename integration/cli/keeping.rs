@@ -36,8 +36,12 @@ fn what_the_store_has_is_listed_by_image() {
     let two = format!("{TWO}\n  {undated}  no date  no signature verified\n");
     prints(&folder, "list --store store", 0, &format!("{one}{two}"));
     prints(&folder, &format!("list {TWO} --store store"), 0, &two);
-    prints(&folder, "list docker.io/library/nothing:1 --store store", 0, "");
-    prints(&folder, "list --store nowhere", 0, "");
+    let nothing = |line: &str, told: &str| {
+        let stderr = format!("warn: the store {told}\n");
+        assert_eq!(run(&folder, line), Ran { status: 0, stdout: String::new(), stderr }, "{line}");
+    };
+    nothing("list acme/nothing:1 --store store", "store has no artifact for image \"acme/nothing:1\"");
+    nothing("list --store nowhere", "nowhere has no artifact for any image");
     let ran = run(&folder, &format!("list {TWO} --store store --format json"));
     let kind = "application/vnd.nfd.image-compatibility.v1alpha1";
     assert_eq!(

@@ -146,6 +146,14 @@ impl FromStr for Reference {
         if text.len() == 64 && text.bytes().all(|it| it.is_ascii_hexdigit()) {
             return Err(bad(text, "is the bare number of a digest: name the image as NAME@sha256:NUMBER"));
         }
+        if let Some(layout) = text.strip_prefix("oci:").or(text.strip_prefix("oci-archive:")) {
+            return Err(bad(
+                text,
+                &format!(
+                    "is a layout, and no image in a registry: oci-compat store add {layout:?} stores what it has"
+                ),
+            ));
+        }
         if let Some((scheme, rest)) = text.split_once("://") {
             return Err(bad(
                 text,
@@ -330,6 +338,11 @@ mod tests {
         check(
             "https://quay.io/upf",
             "\"https://quay.io/upf\" is a URL: leave out \"https://\" and name \"quay.io/upf\"",
+        );
+        check(
+            "oci-archive:upf.tar:1",
+            "\"oci-archive:upf.tar:1\" is a layout, and no image in a registry: oci-compat store add \"upf.tar:1\" stores what \
+             it has",
         );
         check(
             HEX,

@@ -58,7 +58,7 @@ pub(crate) fn list(command: &List, store: &Path, output: &mut Output) -> anyhow:
     }
     if images.is_empty() && !command.remote {
         let whose = command.image.as_ref().map_or("any image".to_owned(), |it| format!("image {it:?}"));
-        log::info!("the store {} has no artifact for {whose}", store.display());
+        log::warn!("the store {} has no artifact for {whose}", store.display());
     }
     Ok(0)
 }
