@@ -94,10 +94,14 @@ fn plain(text: &str) -> String {
             }
             None => line.to_owned(),
         };
-        // containerd 2 leaves it out.
-        undressed(line.strip_suffix(": unknown").unwrap_or(&line))
+        undressed(in_containerd_2(&line))
     });
     lines.collect()
+}
+
+/// containerd 1 says the code of an error behind its message.
+pub(super) fn in_containerd_2(line: &str) -> &str {
+    line.strip_suffix(": unknown").unwrap_or(line)
 }
 
 /// A line of a runtime as people see it at a terminal, in the words of the versions that the page shows.
