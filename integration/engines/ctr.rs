@@ -13,7 +13,7 @@ use crate::runtimes::runtime::skip;
 
 const WRAPPER: &str = "/usr/local/bin/oci-compat-runtime";
 
-const REFUSED: &str = "ctr: failed to create shim task: OCI runtime create failed: REFUSAL: unknown\n";
+const REFUSED: &str = "ctr: failed to create shim task: OCI runtime create failed: REFUSAL\n";
 
 fn started() -> Option<(Machine, Digests)> {
     let (machine, digests) = containerd::started(containerd::PLAIN)?;

@@ -157,9 +157,19 @@ pub(super) fn without_refusal(text: &str) -> (String, String) {
     (without_noise(&format!("{before}REFUSAL{after}")), id.to_owned())
 }
 
-/// Without the line that Docker's client adds if it is not fast enough to hear of the failure first.
+/// Without the line that Docker's client adds if it is not fast enough to hear of the failure first, and what only some
+/// versions add: the code that containerd 1 says behind a message, and what Docker's client says around it since 23.
 pub(super) fn without_noise(text: &str) -> String {
     let lines =
         text.split_inclusive('\n').filter(|it| !it.contains("error waiting for container: context canceled"));
-    lines.collect()
+    let mut text: String = lines.collect();
+    for noise in [
+        "failed to create task for container: ",
+        "\n\nRun 'docker run --help' for more information",
+        ": unknown.",
+        ": unknown",
+    ] {
+        text = text.replace(noise, "");
+    }
+    text
 }

@@ -48,7 +48,7 @@ fn docker_shows_a_refusal_and_leaves_nothing() {
     let shown = refused(&machine, &digests, || run(&machine));
     assert_eq!(
         shown,
-        "docker: Error response from daemon: failed to create shim task: OCI runtime create failed: REFUSAL: unknown.\n"
+        "docker: Error response from daemon: failed to create shim task: OCI runtime create failed: REFUSAL\n"
     );
 }
 

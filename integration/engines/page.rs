@@ -94,14 +94,9 @@ fn plain(text: &str) -> String {
             }
             None => line.to_owned(),
         };
-        undressed(in_containerd_2(&line))
+        undressed(&line)
     });
     lines.collect()
-}
-
-/// containerd 1 says the code of an error behind its message.
-pub(super) fn in_containerd_2(line: &str) -> &str {
-    line.strip_suffix(": unknown").unwrap_or(line)
 }
 
 /// A line of a runtime as people see it at a terminal, in the words of the versions that the page shows.

@@ -43,6 +43,8 @@ pub(super) fn remove_cgroups(bundle: &Bundle) {
 fn look(bundle: &Bundle) -> Vec<String> {
     let id = bundle.id();
     let mut found = entries(&bundle.state_folder());
+    // Newer versions of crun keep one for all containers.
+    found.retain(|it| !it.ends_with("/.empty-directory"));
     cgroups(Path::new(CGROUPS), id, &mut found);
     found.extend(lines_with(Path::new("/proc/self/mountinfo"), id));
     for process in entries(Path::new("/proc")) {

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::bundle::{Bundle, SPEC};
 use super::hook::{Hook, INCOMPATIBLE, MALFORMED, PATH, STRICT, UNDECIDED};
@@ -138,11 +138,12 @@ fn crun_passes_a_refusal_on_where_the_policy_says_so() {
         let both: Vec<_> = wordings.iter().map(|it| format!("{said}{it}")).collect();
         assert_refused(&outcome, &bundle, &both);
         let log = bundle.path().join("log.json");
-        for (parent, lines) in [("conmon", 2), ("other", 1)] {
+        for (parent, entries) in [("conmon", 2), ("other", 1)] {
             assert_refused(&logged(parent, &log, runtime, &bundle), &bundle, &both);
             let text = fs::read_to_string(&log).expect("crun's log");
             fs::remove_file(&log).expect("removing a log");
-            assert_eq!(text.lines().count(), lines, "under {parent}: {text}");
+            let all: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(&text).into_iter().collect();
+            assert_eq!(all.expect("JSON").len(), entries, "under {parent}: {text}");
         }
     });
 }
