@@ -186,6 +186,10 @@ fn misnamed(name: &str, info: &FeatureInfo) -> Option<String> {
             let right = name.strip_prefix("CONFIG_").unwrap_or(name);
             Some(format!("kernel options are named without CONFIG_: write {right:?}"))
         }
+        ("kernel.config", _) if name.contains('-') => {
+            let right = name.replace('-', "_");
+            Some(format!("kernel options are named with underscores: {name:?} is never set, write {right:?}"))
+        }
         (feature, Some(elements)) if !elements.contains(&name) => {
             let hint = match nearest(name, elements.iter().copied()) {
                 Some(it) => format!("did you mean {it:?}?"),
@@ -302,6 +306,10 @@ mod tests {
         check(
             "feature: kernel.config, matchExpressions: {CONFIG_NET: {op: Exists}}",
             &["5:51: kernel options are named without CONFIG_: write \"NET\""],
+        );
+        check(
+            "feature: kernel.config, matchExpressions: {x86-64: {op: Exists}}",
+            &["5:51: kernel options are named with underscores: \"x86-64\" is never set, write \"x86_64\""],
         );
         check(
             "feature: kernel.enabledmodule, matchExpressions: {vfio-pci: {op: Exists}}",
