@@ -10,9 +10,11 @@ use super::machine::{Machine, soon};
 const STATE: [&str; 2] = ["/run", "/var"];
 
 /// What stays after a container by intent: records, and what is made once and used by the next as well. Docker collects its
-/// network namespaces once a minute, and containerd the layers of containers that are gone when it has time.
-const LASTING: [&str; 11] = [
+/// network namespaces once a minute, containerd the layers of containers that are gone when it has time, and Podman 5.8 never the
+/// folder of one that could not be started.
+const LASTING: [&str; 12] = [
     "/run/docker/netns",
+    "/run/libpod/persist",
     "/run/oci-compat",
     "/run/lock",
     "/var/log",

@@ -15,9 +15,13 @@ use tempfile::{Builder, TempDir};
 use crate::runtimes::program::{Outcome, ours, run, succeed};
 use crate::runtimes::runtime::skip;
 
-/// What the programs of the machine get as their environment; engines and their users have no more than this.
-const ENVIRONMENT: [(&str, &str); 2] =
-    [("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root")];
+/// What the programs of the machine get as their environment; engines and their users have no more than this. On an old host
+/// Podman 5 would warn of that with each command.
+const ENVIRONMENT: [(&str, &str); 3] = [
+    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ("HOME", "/root"),
+    ("PODMAN_IGNORE_CGROUPSV1_WARNING", "1"),
+];
 
 /// Folders of the machine that replace the host's.
 const FOLDERS: [&str; 6] = ["etc", "var", "run", "root", "usr/local", "usr/share/containers"];
