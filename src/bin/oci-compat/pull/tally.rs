@@ -36,6 +36,10 @@ impl Tally {
         let is_terse = output.shows_progress() && output.is_terminal();
         let tally = Self { bar, is_terse, total, failed: 0, bare: 0, fresh: 0, known: 0, absent: 0 };
         tally.show();
+        if output.shows_progress() {
+            // A registry may be slow: the clock shows that it is waited for. It draws at once, so the text comes first.
+            tally.bar.enable_steady_tick(Duration::from_secs(1));
+        }
         tally
     }
 
@@ -116,8 +120,6 @@ fn bar(total: usize) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template(BAR) {
         bar.set_style(style.progress_chars("=> "));
     }
-    // A registry may be slow: the clock shows that it is waited for.
-    bar.enable_steady_tick(Duration::from_secs(1));
     bar
 }
 
