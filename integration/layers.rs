@@ -15,7 +15,7 @@ const LAYERS: Layers = &[
     ("file", &[]),
     ("signals", &[]),
     ("input", &["file"]),
-    ("artifact", &["moment"]),
+    ("artifact", &["file", "moment"]),
     ("registry", &["file", "artifact"]),
     ("trust", &["artifact"]),
     ("attach", &["file", "artifact", "registry"]),

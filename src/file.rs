@@ -46,17 +46,57 @@ pub fn is_trusted_folder(path: &Path) -> anyhow::Result<bool> {
     }
 }
 
+/// Why a file is not trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exposure {
+    /// Its owner is neither root nor the user who reads it.
+    Owner {
+        /// The owner's uid.
+        found: u32,
+        /// The uid that reads.
+        reader: u32,
+    },
+    /// Its permission bits, which let its group or everybody write.
+    Mode(u32),
+}
+
+impl Exposure {
+    /// What makes a file or folder untrustworthy; `None` if only root and the user who reads it can write to it. The rule
+    /// for everything that decides about containers: the configuration, requirements, and the store. Access control lists
+    /// need no look of their own: what they let others write shows in the group's bits (acl(5)).
+    pub fn of(found: &FileStat) -> Option<Self> {
+        const OTHERS_WRITE: u32 = 0o022;
+        let (owner, reader) = (found.st_uid, geteuid().as_raw());
+        if owner != 0 && owner != reader {
+            return Some(Self::Owner { found: owner, reader });
+        }
+        (found.st_mode & OTHERS_WRITE != 0).then_some(Self::Mode(found.st_mode & 0o7777))
+    }
+
+    /// What is wrong with the file at this path, and what to do.
+    pub fn said(self, path: &Path) -> String {
+        let path = path.display();
+        match self {
+            Self::Owner { found, reader: 0 } => {
+                format!("{path} belongs to user {found}, must belong to root: chown root {path}")
+            }
+            Self::Owner { found, reader } => {
+                format!(
+                    "{path} belongs to user {found}, must belong to root or user {reader}: chown root {path}"
+                )
+            }
+            Self::Mode(mode) => {
+                format!("{path} has mode {mode:04o}, only its owner may write to it: chmod go-w {path}")
+            }
+        }
+    }
+}
+
 fn trust(path: &Path, found: &FileStat) -> anyhow::Result<()> {
-    const OTHERS_WRITE: u32 = 0o022;
-    let (name, owner) = (path.display(), found.st_uid);
-    if owner != 0 && owner != geteuid().as_raw() {
-        bail!("{name} belongs to user {owner}, must belong to root: chown root {name}");
+    match Exposure::of(found) {
+        Some(exposure) => bail!(exposure.said(path)),
+        None => Ok(()),
     }
-    if found.st_mode & OTHERS_WRITE != 0 {
-        let mode = found.st_mode & 0o7777;
-        bail!("{name} has mode {mode:04o}, only its owner may write to it: chmod go-w {name}");
-    }
-    Ok(())
 }
 
 fn open(path: &Path) -> anyhow::Result<Option<(File, FileStat)>> {
@@ -228,6 +268,45 @@ mod tests {
         );
         check(&path, 0o644, &is_there, Err("IT is not a folder"));
         assert_eq!(is_there(&folder.path().join("gone")).ok().as_deref(), Some("false"));
+    }
+
+    #[test]
+    fn only_what_root_or_the_reader_alone_can_write_is_trusted() {
+        let reader = geteuid().as_raw();
+        let stranger = reader + 12_345;
+        let check = |owner: u32, mode: u32, expected: Option<Exposure>| {
+            let mut found = stat::stat("/").expect("a root folder");
+            found.st_uid = owner;
+            found.st_mode = mode;
+            assert_eq!(Exposure::of(&found), expected);
+        };
+        check(0, 0o100_644, None);
+        check(reader, 0o100_644, None);
+        check(0, 0o040_755, None);
+        check(0, 0o100_664, Some(Exposure::Mode(0o664)));
+        check(reader, 0o100_602, Some(Exposure::Mode(0o602)));
+        check(0, 0o041_777, Some(Exposure::Mode(0o1777)));
+        check(stranger, 0o100_600, Some(Exposure::Owner { found: stranger, reader }));
+        check(stranger, 0o100_666, Some(Exposure::Owner { found: stranger, reader }));
+    }
+
+    #[test]
+    fn what_is_not_trusted_is_told_with_what_to_do() {
+        let check = |exposure: Exposure, expected: &str| {
+            assert_eq!(exposure.said(Path::new("/s/subjects")), expected);
+        };
+        check(
+            Exposure::Owner { found: 7, reader: 0 },
+            "/s/subjects belongs to user 7, must belong to root: chown root /s/subjects",
+        );
+        check(
+            Exposure::Owner { found: 7, reader: 1000 },
+            "/s/subjects belongs to user 7, must belong to root or user 1000: chown root /s/subjects",
+        );
+        check(
+            Exposure::Mode(0o775),
+            "/s/subjects has mode 0775, only its owner may write to it: chmod go-w /s/subjects",
+        );
     }
 
     #[test]

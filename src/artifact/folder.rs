@@ -11,13 +11,10 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{self, AtFlags, OFlag, OpenHow, ResolveFlag};
 use nix::sys::stat::{self, FileStat, Mode, SFlag};
-use nix::unistd::geteuid;
 
+use super::Trouble;
 use super::trouble::{io_reason, reason};
-use super::{Exposure, Trouble};
-
-/// Write permission for the group and for everybody.
-const OTHERS_WRITE: u32 = 0o022;
+use crate::file::Exposure;
 
 /// The folder of a store, opened once; everything in it is reached from there.
 #[derive(Debug)]
@@ -148,42 +145,9 @@ fn unreadable(path: &Path, errno: Errno) -> Trouble {
     Trouble::Unreadable { path: path.to_owned(), reason: reason(errno) }
 }
 
-/// Access control lists need no look of their own: what they let others write shows in the group's bits (acl(5)).
 fn trust(found: &FileStat, path: impl FnOnce() -> PathBuf) -> Result<(), Trouble> {
-    let exposure = if found.st_uid != 0 && found.st_uid != geteuid().as_raw() {
-        Exposure::Owner { found: found.st_uid, reader: geteuid().as_raw() }
-    } else if found.st_mode & OTHERS_WRITE != 0 {
-        Exposure::Mode(found.st_mode & 0o7777)
-    } else {
-        return Ok(());
-    };
-    Err(Trouble::Exposed { path: path(), found: exposure })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(owner: u32, mode: u32, expected: Result<(), Exposure>) {
-        let mut found = stat::stat("/").unwrap();
-        found.st_uid = owner;
-        found.st_mode = mode;
-        let path = || PathBuf::from("/s");
-        let expected = expected.map_err(|found| Trouble::Exposed { path: path(), found });
-        assert_eq!(trust(&found, path), expected);
-    }
-
-    #[test]
-    fn only_what_root_or_the_reader_alone_can_write_is_trusted() {
-        let reader = geteuid().as_raw();
-        let stranger = reader + 12_345;
-        check(0, 0o100_644, Ok(()));
-        check(reader, 0o100_644, Ok(()));
-        check(0, 0o040_755, Ok(()));
-        check(0, 0o100_664, Err(Exposure::Mode(0o664)));
-        check(reader, 0o100_602, Err(Exposure::Mode(0o602)));
-        check(0, 0o041_777, Err(Exposure::Mode(0o1777)));
-        check(stranger, 0o100_600, Err(Exposure::Owner { found: stranger, reader }));
-        check(stranger, 0o100_666, Err(Exposure::Owner { found: stranger, reader }));
+    match Exposure::of(found) {
+        Some(found) => Err(Trouble::Exposed { path: path(), found }),
+        None => Ok(()),
     }
 }

@@ -23,7 +23,7 @@ pub use origin::{Kept, Origin, Signature};
 pub use store::{Payload, Store};
 pub use tidy::Swept;
 pub use transfer::Incoming;
-pub use trouble::{Exposure, Trouble};
+pub use trouble::Trouble;
 pub use verify::Verified;
 pub use write::{Added, Addition, Compiled, Recompiled, Writer};
 

@@ -2,11 +2,12 @@
 //! anything in the C library's words: engines cut messages down to the line that holds them.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use nix::errno::Errno;
 
 use super::Digest;
+use crate::file::Exposure;
 
 /// Why the store could not be read. None of these is an answer to the question whether an image has requirements.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,47 +42,15 @@ pub enum Trouble {
     },
 }
 
-/// Why a file is not trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exposure {
-    /// Its owner is neither root nor the user who reads it.
-    Owner {
-        /// The owner's uid.
-        found: u32,
-        /// The uid that reads.
-        reader: u32,
-    },
-    /// Its permission bits, which let its group or everybody write.
-    Mode(u32),
-}
-
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exposed { path, found } => exposed(f, path, *found),
+            Self::Exposed { path, found } => f.write_str(&found.said(path)),
             Self::Unreadable { path, reason } => write!(f, "{} {reason}", path.display()),
             Self::Damaged { path, reason } => {
                 write!(f, "{} {reason}: remove it and add the artifact again", path.display())
             }
             Self::Unfit { artifact, reason } => write!(f, "artifact {artifact} {reason}"),
-        }
-    }
-}
-
-fn exposed(f: &mut fmt::Formatter<'_>, path: &Path, found: Exposure) -> fmt::Result {
-    let path = path.display();
-    match found {
-        Exposure::Owner { found, reader: 0 } => {
-            write!(f, "{path} belongs to user {found}, must belong to root: chown root {path}")
-        }
-        Exposure::Owner { found, reader } => {
-            write!(
-                f,
-                "{path} belongs to user {found}, must belong to root or user {reader}: chown root {path}"
-            )
-        }
-        Exposure::Mode(mode) => {
-            write!(f, "{path} has mode {mode:04o}, only its owner may write to it: chmod go-w {path}")
         }
     }
 }
@@ -138,14 +107,6 @@ mod tests {
     #[test]
     fn a_trouble_says_what_was_found_and_what_to_do() {
         let path = PathBuf::from("/s/subjects");
-        check(
-            Trouble::Exposed { path: path.clone(), found: Exposure::Owner { found: 7, reader: 0 } },
-            "/s/subjects belongs to user 7, must belong to root: chown root /s/subjects",
-        );
-        check(
-            Trouble::Exposed { path: path.clone(), found: Exposure::Owner { found: 7, reader: 1000 } },
-            "/s/subjects belongs to user 7, must belong to root or user 1000: chown root /s/subjects",
-        );
         check(
             Trouble::Exposed { path: path.clone(), found: Exposure::Mode(0o775) },
             "/s/subjects has mode 0775, only its owner may write to it: chmod go-w /s/subjects",
