@@ -71,11 +71,15 @@ impl Url {
         }
         let path = self.rest.split('?').next().unwrap_or_default();
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        match location.chars().next() {
-            Some('/') => Self::parse(&format!("{}{location}", self.origin)),
-            Some('?') => Self::parse(&format!("{}{path}{location}", self.origin)),
-            _ => Self::parse(&format!("{}{folder}/{location}", self.origin)),
-        }
+        let location = location.split('#').next().unwrap_or_default();
+        let (there, query) = location.find('?').map_or((location, ""), |at| location.split_at(at));
+        let path = match there.chars().next() {
+            Some('/') => without_dots(there),
+            Some(_) => without_dots(&format!("{folder}/{there}")),
+            None => path.to_owned(),
+        };
+        let query = if location.is_empty() { self.rest.get(path.len()..).unwrap_or_default() } else { query };
+        Self::parse(&format!("{}{path}{query}", self.origin))
     }
 
     /// Without the query, which may hold a signature.
@@ -89,6 +93,24 @@ impl Url {
         let rest = format!("{}{sign}{name}={}", self.rest, encode(value));
         Self { origin: self.origin.clone(), rest }
     }
+}
+
+/// A path, which starts with a slash, without `.` and `..` (RFC 3986, section 5.2.4).
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let segments = path.split('/').skip(1);
+    for segment in segments.clone() {
+        match segment {
+            "." => {}
+            ".." => drop(kept.pop()),
+            segment => kept.push(segment),
+        }
+    }
+    // A folder stays a folder.
+    if matches!(segments.last(), Some("." | "..")) {
+        kept.push("");
+    }
+    format!("/{}", kept.join("/"))
 }
 
 /// An address in a message: between quotation marks, without its query.
@@ -170,6 +192,27 @@ mod tests {
         check("?n=2", "https://quay.io:8443/v2/a/blobs/x?n=2");
         check("y", "https://quay.io:8443/v2/a/blobs/y");
         check("http://[::1]:5000/x", "http://[::1]:5000/x");
+        check("", "https://quay.io:8443/v2/a/blobs/x?y=z");
+        check("#top", "https://quay.io:8443/v2/a/blobs/x?y=z");
+    }
+
+    /// The examples of RFC 3986, section 5.4, that a registry's path can be.
+    #[test]
+    fn dots_in_a_location_lead_up() {
+        check("./y", "https://quay.io:8443/v2/a/blobs/y");
+        check("y/", "https://quay.io:8443/v2/a/blobs/y/");
+        check(".", "https://quay.io:8443/v2/a/blobs/");
+        check("./", "https://quay.io:8443/v2/a/blobs/");
+        check("..", "https://quay.io:8443/v2/a/");
+        check("../", "https://quay.io:8443/v2/a/");
+        check("../y?n=../2", "https://quay.io:8443/v2/a/y?n=../2");
+        check("../../..", "https://quay.io:8443/");
+        check("../../../../../y", "https://quay.io:8443/y");
+        check("/./y", "https://quay.io:8443/y");
+        check("/v2/../y", "https://quay.io:8443/y");
+        check("y.", "https://quay.io:8443/v2/a/blobs/y.");
+        check("..y/...", "https://quay.io:8443/v2/a/blobs/..y/...");
+        check("./y/../z/./w", "https://quay.io:8443/v2/a/blobs/z/w");
     }
 
     #[test]
