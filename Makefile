@@ -1,9 +1,12 @@
 # Everything that is done to this project. `make help` lists it.
 
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 CARGO ?= cargo
-TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
+# Who installs what somebody else has built needs no Rust: then it is the target that was built.
+TARGET := $(or $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p'),$(word 2,$(subst /, ,$(lastword $(wildcard target/*-linux-*/release)))))
 BIN := $(CURDIR)/target/$(TARGET)/release
+LOG := target/integration.log
 DENY := target/tools/bin/cargo-deny
 
 DESTDIR ?=
@@ -23,6 +26,7 @@ help: ## Show this list
 
 .PHONY: build
 build: ## Build the programs, statically linked
+	@integration/setup rust
 	$(CARGO) build --locked --release --bins
 
 .PHONY: demo
@@ -32,15 +36,18 @@ demo: ## Install what it takes, build, and see runc start one container and refu
 	integration/demo
 
 .PHONY: test
-test: ## Install what it takes, and run everything: style, licences, unit tests, real runtimes
-	integration/setup engines youki deny
-	$(MAKE) --no-print-directory check deny unit integration
+test: ## Install what it takes, and run everything: style, unit tests, licences, real runtimes
+	@integration/setup rust
+	integration/setup build
+	$(MAKE) --no-print-directory check unit
+	integration/setup deny engines youki
+	$(MAKE) --no-print-directory deny integration
 
 .PHONY: check
 check: ## Formatting, lints and documentation
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --lib
+	$(CARGO) clippy --locked --quiet --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --quiet --no-deps --lib
 
 .PHONY: deny
 deny: ## Licences, sources and banned crates, without a network
@@ -52,12 +59,13 @@ audit: ## Known vulnerabilities of the dependencies; needs a network
 
 .PHONY: unit
 unit: ## Unit tests: no root, no network, no runtime
-	$(CARGO) test --locked --lib
+	$(CARGO) test --locked --lib --quiet
 
 .PHONY: integration
 integration: build ## Integration tests, with the runtimes that are installed; as root
 	OCI_COMPAT_REQUIRE_RUNTIMES=$${OCI_COMPAT_REQUIRE_RUNTIMES-$$(integration/setup runtimes)} \
-		$(CARGO) test --locked --test integration
+		$(CARGO) test --locked --test integration 2>&1 | tee $(LOG)
+	@integration/setup summary $(LOG)
 
 .PHONY: bench
 bench: build ## Measure hook and wrapper against programs that do nothing, asking containerd, and pulls
@@ -68,8 +76,10 @@ order: ## Find anew which functions of the hook to place side by side (x86-64)
 	CARGO_PROFILE_RELEASE_STRIP=false $(CARGO) build --locked --release --bins --target-dir target/order
 	OCI_COMPAT_BIN=$(CURDIR)/target/order/$(TARGET)/release $(CARGO) bench --locked --bench order
 
+# Programs that are there already are built anew only by who has Rust: root often has none.
 .PHONY: install
-install: build ## Install programs, man pages, completions and examples below DESTDIR/PREFIX
+install: $(if $(shell command -v $(CARGO)),build) ## Install programs, man pages, completions and examples below DESTDIR/PREFIX
+	@[ -x $(BIN)/oci-compat ] || integration/setup rust
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)/oci-compat
 	install -m 0755 $(BIN)/oci-compat $(BIN)/oci-compat-runtime $(DESTDIR)$(BINDIR)
 	install -m 0755 $(BIN)/oci-compat-hook $(DESTDIR)$(LIBEXECDIR)

@@ -10,6 +10,7 @@ use oci_compat::artifact::{Digest, Store};
 use oci_compat::spec::compiled;
 
 use crate::command::{in_folder, oci_compat, program};
+use crate::runtimes::runtime::skip;
 
 /// All by which the store is written, and the lock taken.
 const CALLS: [&str; 9] =
@@ -20,10 +21,10 @@ const LEAST: usize = 200;
 #[test]
 fn a_store_whose_writer_is_killed_has_the_old_or_the_new() {
     if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
-        eprintln!(
-            "SKIPPED: killing writers of the store: strace is not installed (run integration/setup test)"
+        return skip(
+            "strace",
+            "not installed, so no writer of the store is killed (run integration/setup test)",
         );
-        return;
     }
     let add = "store add new.yaml --subject IMAGE --created 2026-02-01T00:00:00Z";
     let points = check(&[], add)

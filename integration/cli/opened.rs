@@ -4,6 +4,7 @@ use std::process::Command;
 
 use super::folder;
 use crate::command::{in_folder, program};
+use crate::runtimes::runtime::skip;
 
 /// What says whose facts they are, and what Rust's own start reads.
 const EVERYBODY: [&str; 4] =
@@ -26,9 +27,7 @@ fn check(feature: &str, expected: &[&str]) {
 #[test]
 fn one_feature_costs_only_its_own_files() {
     if Command::new("/usr/bin/strace").arg("-V").output().is_err() {
-        return eprintln!(
-            "SKIPPED: files that a probe opens: strace is not installed (run integration/setup test)"
-        );
+        return skip("strace", "not installed, so no probe's files are seen (run integration/setup test)");
     }
     check("kernel.version", &[]);
     check("kernel.loadedmodule", &["/proc/modules"]);

@@ -1,6 +1,5 @@
 //! Colour and a bar on terminals and nowhere else; a reader that has seen enough is no error.
 
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::{fs, io};
@@ -10,6 +9,7 @@ use tempfile::TempDir;
 use super::pull::{artifact, stocked};
 use super::{SPEC, folder};
 use crate::command::{Ran, in_folder, program, ran};
+use crate::runtimes::runtime::skip;
 
 const SCRIPT: &str = "/usr/bin/script";
 const CHECK: &str = "check --spec spec.yaml --root host";
@@ -90,9 +90,7 @@ fn bars_and_lines(screen: &str) -> (Vec<String>, Vec<String>) {
 fn has_terminals(what: &str) -> bool {
     let is_there = Path::new(SCRIPT).exists();
     if !is_there {
-        // Past the harness, which would keep it for itself.
-        writeln!(io::stderr(), "SKIPPED: {what} on a terminal: script (util-linux) is not installed")
-            .expect("standard error");
+        skip("script", &format!("not installed, so there is no terminal for {what} (util-linux has it)"));
     }
     is_there
 }

@@ -11,6 +11,7 @@ use super::fake::{Fake, Play, manifest};
 use super::server::{Reply, Request, Server};
 use super::transfers::of;
 use super::{client, environment, fails, image, repository, settings};
+use crate::runtimes::runtime::skip;
 
 /// A registry with the image `acme/upf:1` that answers the first `failures` requests in another way.
 fn failing_at_first(failures: usize, reply: Reply) -> Fake {
@@ -156,7 +157,7 @@ fn a_registry_at_an_ipv6_address_is_reached() {
     let answer = move |_: &Request| Reply::new(200).body(IMAGE_MANIFEST, bytes.clone());
     let server = match Server::listen("[::1]:0", None, answer) {
         Ok(server) => server,
-        Err(err) => return eprintln!("SKIPPED: this machine has no IPv6: {err}"),
+        Err(err) => return skip("IPv6", &format!("this machine has none: {err}")),
     };
     let found = client().resolve(&image(&format!("{}/acme/upf:1", server.address))).expect("a manifest");
     assert_eq!(found.media_type, IMAGE_MANIFEST);

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::fake::{base64, manifest};
 use super::{fails, image, repository, settings};
+use crate::runtimes::runtime::skip;
 
 const KIND: &str = "application/vnd.nfd.image-compatibility.v1alpha1";
 
@@ -49,7 +50,7 @@ impl Real {
         match command.spawn() {
             Ok(child) => Some(Self { name: format!("127.0.0.1:{port}"), child, folder }),
             Err(err) => {
-                eprintln!("SKIPPED: docker-registry: {err}");
+                skip("docker-registry", &format!("{err} (run integration/setup test)"));
                 None
             }
         }
@@ -124,7 +125,7 @@ fn an_artifact_lives_at_a_real_registry() {
 fn an_artifact_lives_at_a_real_registry_with_tls_and_a_password() {
     let htpasswd = Command::new("htpasswd").args(["-Bbn", "u", "pw"]).output();
     let Ok(htpasswd) = htpasswd else {
-        return eprintln!("SKIPPED: htpasswd (apache2-utils) is not installed");
+        return skip("htpasswd", "not installed (run integration/setup test)");
     };
     let authority = super::secure::files(&["127.0.0.1"]);
     let Some(real) = Real::start(|folder| {

@@ -8,6 +8,7 @@ use super::bundle::Bundle;
 use super::hook::Hook;
 use super::host::Host;
 use super::program::ours;
+use super::runtime::skip;
 
 const IMAGE: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
 const ONE_RULE: &str = "version: v1alpha1
@@ -77,8 +78,7 @@ fn a_check_from_the_store_is_one_process_that_only_reads() {
 #[test]
 fn hook_and_wrapper_are_small_static_programs() {
     if cfg!(debug_assertions) && std::env::var_os("OCI_COMPAT_BIN").is_none() {
-        eprintln!("SKIPPED: the size of the hook: this is a debug build (set OCI_COMPAT_BIN, as make does)");
-        return;
+        return skip("the size of the hook", "this is a debug build (set OCI_COMPAT_BIN, as make does)");
     }
     for name in ["oci-compat-hook", "oci-compat-runtime"] {
         let program = fs::read(ours(name)).expect("reading a program");
@@ -108,7 +108,7 @@ fn trace(hook: &Hook, bundle: &Bundle) -> Option<Vec<String>> {
     let state =
         json!({"ociVersion": "1.0.2", "id": bundle.id(), "status": "creating", "bundle": bundle.path()});
     let Some((outcome, log)) = hook.traced(&state.to_string()) else {
-        eprintln!("SKIPPED: system calls of the hook: strace is not installed (run integration/setup test)");
+        skip("strace", "not installed, so no system call of the hook is seen (run integration/setup test)");
         return None;
     };
     assert_eq!((outcome.status.code(), outcome.stderr.as_str()), (Some(0), ""), "{log}");
