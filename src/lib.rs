@@ -7,6 +7,9 @@
 
 pub mod version;
 pub mod moment;
+pub mod glob;
+pub mod digest;
+pub mod image;
 pub mod file;
 pub mod input;
 pub mod artifact;

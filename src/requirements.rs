@@ -11,8 +11,9 @@ use crate::artifact::{Artifact, Digest, Payload, Store, Trouble};
 use crate::check::Requirement;
 use crate::host;
 use crate::identity::{self, Need, Places, Unknown};
+use crate::image::Image;
 use crate::input::{Bundle, Wishes};
-use crate::policy::{Heeded, Image, Policy};
+use crate::policy::{Heeded, Policy};
 use crate::report::{Origin, Subject};
 use crate::spec::{self, Malformed, Spec, compiled};
 
@@ -80,7 +81,7 @@ pub fn of_image(image: &[Digest], name: Option<&str>, store: &Path, policy: &Pol
     collected.subject.digest = image.last().map(Digest::to_string);
     collected.subject.image = name.map(str::to_owned);
     let names = name.map(str::to_owned).into_iter().collect();
-    collected.image = Image { names, digests: image.iter().map(Digest::to_string).collect() };
+    collected.image = Image { names, digests: image.to_vec() };
     let mut shelf = Shelf { folder: store.to_owned(), store: None };
     for digest in image {
         let added = shelf.of_subject(digest, &mut collected);
@@ -260,7 +261,7 @@ fn images(folder: &Path, bundle: &Bundle, policy: &Policy, collected: &mut Colle
 }
 
 fn called(names: Vec<String>, digests: &[Digest]) -> Image {
-    Image { names, digests: digests.iter().map(Digest::to_string).collect() }
+    Image { names, digests: digests.to_vec() }
 }
 
 fn add(store: &Store, artifact: &Artifact, origin: Origin, collected: &mut Collected) -> Result<(), String> {

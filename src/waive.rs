@@ -5,8 +5,9 @@
 mod tests;
 
 use crate::eval::{JudgedRule, Judgement, Outcome};
+use crate::image::Image;
 use crate::moment::Moment;
-use crate::policy::{Expiry, Image, Waiver};
+use crate::policy::{Expiry, Waiver};
 use crate::report::{Checked, WaiverReport, printable};
 use crate::spec::Place;
 

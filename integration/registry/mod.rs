@@ -14,7 +14,8 @@ mod linked;
 use std::fmt::Display;
 use std::time::Duration;
 
-use oci_compat::registry::{Client, Environment, Limits, Reference, Repository, Settings};
+use oci_compat::image::{Reference, Repository};
+use oci_compat::registry::{Client, Environment, Limits, Settings};
 
 /// Patience for tests: three quick tries.
 pub(crate) fn limits() -> Limits {

@@ -93,7 +93,7 @@ fn lives(client: &Client, name: &str) {
     assert_eq!(client.referrers(&repository, &subject, Some(KIND)).expect("a list").descriptors, []);
 }
 
-fn attach(client: &Client, repository: &oci_compat::registry::Repository, subject: &Digest, bytes: &[u8]) {
+fn attach(client: &Client, repository: &oci_compat::image::Repository, subject: &Digest, bytes: &[u8]) {
     let pushed = client.push_manifest(repository, None, IMAGE_MANIFEST, bytes).expect("pushed");
     assert!(!pushed.lists_referrers);
     let descriptor = Descriptor {

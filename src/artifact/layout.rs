@@ -11,9 +11,9 @@ use oci_spec::image::{ANNOTATION_REF_NAME, Descriptor, ImageIndex, MediaType};
 
 use super::archive::Archive;
 use super::build::{EMPTY, descriptor};
-use super::digest::shorten;
 use super::manifest::{self, ARTIFACT_TYPES, Manifest, json_reason};
 use super::{Artifact, Digest, MAX_MANIFEST, MAX_SPEC, Package, blob, blob_path};
+use crate::digest::shorten;
 
 /// No index is larger, in bytes: registries take manifests of 4 MiB (distribution-spec 1.1, "Pushing Manifests").
 const MAX_INDEX: u64 = 4 << 20;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::digest::{cut, shorten};
 use super::{Artifact, Digest, MAX_SPEC, SpecBlob, Trouble};
+use crate::digest::{cut, shorten};
 
 /// The artifact type that Node Feature Discovery gives its image-compatibility specs.
 pub const NFD_ARTIFACT_TYPE: &str = "application/vnd.nfd.image-compatibility.v1alpha1";

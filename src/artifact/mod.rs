@@ -12,9 +12,9 @@
 //! .lock                                  held by the one writer; readers never lock
 //! ```
 
+pub use crate::digest::{BadDigest, Digest};
 pub use archive::Archive;
 pub use build::{Package, Parts, Subject, pack, pack_annotated};
-pub use digest::{BadDigest, Digest};
 pub use layout::Found;
 pub use listing::{Age, age};
 pub use manifest::{ARTIFACT_TYPES, CREATED, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, SPEC_TYPES, created};
@@ -27,7 +27,6 @@ pub use trouble::Trouble;
 pub use verify::Verified;
 pub use write::{Added, Addition, Compiled, Recompiled, Writer};
 
-mod digest;
 mod trouble;
 mod manifest;
 mod origin;

@@ -3,7 +3,8 @@
 use anyhow::Context;
 
 use crate::artifact::{Artifact, CREATED, Digest, Package, Subject};
-use crate::registry::{Client, Descriptor, Found, IMAGE_MANIFEST, Repository};
+use crate::image::Repository;
+use crate::registry::{Client, Descriptor, Found, IMAGE_MANIFEST};
 
 /// An artifact that is in the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]

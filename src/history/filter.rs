@@ -1,5 +1,6 @@
 //! Which decisions somebody wants to see.
 
+use crate::glob::Glob;
 use crate::moment::Moment;
 use crate::records::Record;
 
@@ -76,27 +77,5 @@ impl Filter {
 }
 
 fn names(wanted: &str, text: &str) -> bool {
-    if wanted.contains(['*', '?']) { fits(wanted.as_bytes(), text.as_bytes()) } else { text.contains(wanted) }
-}
-
-/// `*` stands for any bytes and `?` for one. Takes at most as many steps as the product of both lengths.
-fn fits(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut at, mut from) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while let Some(byte) = text.get(from) {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at + 1, from));
-                at += 1;
-            }
-            Some(it) if *it == b'?' || it == byte => (at, from) = (at + 1, from + 1),
-            _ => {
-                // The last star takes one byte more.
-                let Some((after, taken)) = star else { return false };
-                star = Some((after, taken + 1));
-                (at, from) = (after, taken + 1);
-            }
-        }
-    }
-    pattern.get(at..).unwrap_or_default().iter().all(|it| *it == b'*')
+    if wanted.contains(['*', '?']) { Glob::new(wanted).matches(text) } else { text.contains(wanted) }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::artifact::Digest;
+use crate::image::Spelled;
 
 use super::{Places, containerd, docker, storage};
 
@@ -101,24 +102,25 @@ fn held(records: impl IntoIterator<Item = Record>, form: Form) -> Vec<Held> {
 fn by_repository(record: Record, form: Form) -> Vec<Held> {
     let mut repositories: BTreeMap<String, Held> = BTreeMap::new();
     for name in &record.names {
-        let (repository, tagged, digest) = parts(name);
-        if !is_of_registry(repository, form) {
+        let spelled = Spelled::of(name);
+        if !is_of_registry(&spelled, form) {
             continue;
         }
         let entry = repositories
-            .entry(repository.to_owned())
+            .entry(spelled.repository())
             .or_insert_with(|| Held { names: Vec::new(), digests: Vec::new() });
-        entry.names.extend(tagged.map(str::to_owned));
+        entry.names.push(name.split_once('@').map_or(name.as_str(), |(it, _)| it).to_owned());
         // Another algorithm's digest is none that an artifact's subject could have in our store.
-        entry.digests.extend(digest.and_then(|it| it.parse::<Digest>().ok()));
+        entry.digests.extend(spelled.digest.and_then(|it| it.parse::<Digest>().ok()));
     }
     let mut found = Vec::new();
-    for (repository, mut entry) in repositories {
+    let has_tag = |it: &String| Spelled::of(it).tag.is_some();
+    for mut entry in repositories.into_values() {
+        if entry.names.iter().any(has_tag) {
+            entry.names.retain(has_tag);
+        }
         entry.names.sort_unstable();
         entry.names.dedup();
-        if entry.names.is_empty() {
-            entry.names.push(repository);
-        }
         for digest in record.digests.iter().filter_map(|it| it.parse().ok()) {
             if !entry.digests.contains(&digest) {
                 entry.digests.push(digest);
@@ -133,22 +135,13 @@ fn by_repository(record: Record, form: Form) -> Vec<Held> {
     found
 }
 
-/// The repository of a name, the name if it has a tag, and the digest in it.
-fn parts(name: &str) -> (&str, Option<&str>, Option<&str>) {
-    let (tagged, digest) = name.split_once('@').map_or((name, None), |(name, it)| (name, Some(it)));
-    match tagged.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tagged), digest),
-        _ => (tagged, None, digest),
-    }
-}
-
 /// Podman names `localhost/...` what it builds, containerd's CRI plugin `sha256:...` what it pulls, and `ctr images import`
 /// `import-...` what has no name.
-fn is_of_registry(repository: &str, form: Form) -> bool {
-    match repository.split_once('/') {
-        Some(("localhost", _)) => false,
-        Some((host, _)) => form == Form::Short || host.contains(['.', ':']),
-        None => form == Form::Short && !repository.is_empty(),
+fn is_of_registry(name: &Spelled<'_>, form: Form) -> bool {
+    match name.registry {
+        Some("localhost") => false,
+        Some(_) => true,
+        None => form == Form::Short && !name.path.is_empty(),
     }
 }
 

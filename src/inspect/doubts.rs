@@ -7,8 +7,9 @@ use nix::unistd::{AccessFlags, access};
 
 use crate::eval::CODES;
 use crate::file;
+use crate::glob::Glob;
 use crate::policy::trust::TrustRule;
-use crate::policy::{Glob, Survey, Waiver};
+use crate::policy::{Survey, Waiver};
 use crate::spec::{Place, nearest};
 
 use super::{Machine, Remark};

@@ -5,8 +5,9 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::image::ImagePattern;
 use crate::policy::trust::{Require, TrustRule};
-use crate::policy::{Expiry, ImagePattern, KEYS, Policy, Survey, Waiver};
+use crate::policy::{Expiry, KEYS, Policy, Survey, Waiver};
 use crate::report::printable;
 use crate::requirements::SurveyedOwn;
 

@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::image::ImagePattern;
 use crate::spec::{Place, Problem};
 
 use super::syntax::{self, At, Table, Value};
 use super::value::{Entry, Read, unknown};
-use super::{Action, ImagePattern, Mode, Policy, waiver};
+use super::{Action, Mode, Policy, waiver};
 
 /// Every key outside of lists; those of waivers and of trust stand in their own modules.
 pub const KEYS: [&str; 20] = [

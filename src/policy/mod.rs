@@ -2,8 +2,6 @@
 
 mod syntax;
 mod value;
-mod glob;
-mod image;
 mod log;
 mod waiver;
 mod document;
@@ -18,11 +16,10 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::image::ImagePattern;
 use crate::verdict::Verdict;
 
 pub use document::{KEYS, Reading};
-pub use glob::Glob;
-pub use image::{Image, ImagePattern};
 pub use load::{load, toml_files};
 pub use log::Log;
 pub use survey::{Survey, Surveyed};

@@ -1,9 +1,9 @@
 //! Files of the administrator's own requirements (`requirements.d`): for which images, and what is demanded. Never reads
 //! what a spec says.
 
+use crate::image::ImagePattern;
 use crate::spec::{Place, Problem};
 
-use super::ImagePattern;
 use super::syntax::{self, At};
 use super::value::{Entry, Read, missing, unknown};
 use super::waiver::pattern;

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::load::MAX_FILE;
 use super::*;
+use crate::image::Image;
 
 /// The defaults, with what a configuration says taken over.
 fn policy(text: &str) -> Policy {

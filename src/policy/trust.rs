@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::image::{Image, ImagePattern};
 use crate::spec::Problem;
 
 use super::load;
 use super::syntax::{self, At, Value};
 use super::value::{Entry, Read, missing, unknown};
 use super::waiver::pattern;
-use super::{Image, ImagePattern};
 
 /// The rules of all files; a rule in a later file replaces one with the same pattern.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -204,6 +204,14 @@ mod tests {
         assert_eq!(trust.rule_for("docker.io/acme/upf"), Some(&expected));
         assert_eq!(trust.rule_for("quay.io/acme/upf").map(|it| it.require), Some(Require::None));
         assert_eq!(Trust::default().rule_for("quay.io/acme/upf"), None);
+    }
+
+    #[test]
+    fn a_rule_holds_however_its_repository_is_written() {
+        let trust = trust("[trust.\"docker.io/nginx\"]\nrequire = \"signature\"\nkeys = [\"/k.pub\"]");
+        let demands = |it: &str| trust.rule_for(it).map(|it| it.require);
+        assert_eq!(demands("docker.io/library/nginx"), Some(Require::Signature));
+        assert_eq!(demands("docker.io/acme/nginx"), None);
     }
 
     #[test]

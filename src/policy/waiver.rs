@@ -1,11 +1,12 @@
 //! Exceptions that the administrator granted: for which rules of which images, why, and until when. Never applies one.
 
+use crate::glob::Glob;
+use crate::image::{Image, ImagePattern};
 use crate::moment::{self, Moment};
 use crate::spec::{Place, Problem};
 
 use super::syntax::{At, Table, Value};
 use super::value::{Entry, Read, missing, unknown};
-use super::{Glob, Image, ImagePattern};
 
 /// An exception, `[[waiver]]` in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,11 @@
 //! What a container's annotations may change: they make a check stricter, and less strict only where the policy lets
 //! them. Says so of each that has no effect.
 
+use crate::glob::Glob;
+use crate::image::{Image, ImagePattern};
 use crate::input::Wishes;
 
-use super::{Action, Expiry, Glob, Image, ImagePattern, Mode, Policy, Waiver};
+use super::{Action, Expiry, Mode, Policy, Waiver};
 
 /// Annotations, in the order in which they are told.
 const PREFIX: &str = "org.oci-compat.";

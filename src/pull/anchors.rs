@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use crate::artifact::{Digest, Origin};
 use crate::file;
+use crate::image::{Reference, Repository};
 use crate::policy::trust::{Require, Trust};
-use crate::registry::{Reference, Repository};
 use crate::trust::{self, Key};
 
 use super::Verifier;

@@ -10,7 +10,8 @@ use crate::artifact::{
     ARTIFACT_TYPES, Addition, Artifact, Compiled, Digest, Kept, MAX_EVIDENCE, MAX_MANIFEST, MAX_SPEC,
     Package, Parts, Signature, Store, created,
 };
-use crate::registry::{Descriptor, Problem, Referrers, Repository};
+use crate::image::Repository;
+use crate::registry::{Descriptor, Problem, Referrers};
 use crate::spec::{self, compiled};
 use crate::trust;
 

@@ -17,7 +17,8 @@ use std::collections::BTreeSet;
 
 use crate::artifact::{Addition, Digest, Images, Kept, Origin, Store};
 use crate::attach::{Platform, images};
-use crate::registry::{self, Client, Reference};
+use crate::image::Reference;
+use crate::registry::{self, Client};
 
 /// What pulls share.
 #[derive(Debug)]

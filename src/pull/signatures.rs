@@ -5,7 +5,8 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use crate::artifact::{Digest, MAX_EVIDENCE};
-use crate::registry::{Client, Descriptor, Error, MANIFEST_TYPES, Repository};
+use crate::image::Repository;
+use crate::registry::{Client, Descriptor, Error, MANIFEST_TYPES};
 use crate::trust::{
     BUNDLE, Candidate, SIGNATURE_ANNOTATION, SIGNATURE_ARTIFACT, SIMPLE_SIGNING, signature_tag,
 };

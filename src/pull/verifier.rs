@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::artifact::Digest;
 use crate::file;
-use crate::registry::Repository;
+use crate::image::Repository;
 
 /// How long a verifier may take: it asks registries and transparency logs.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -3,13 +3,13 @@
 use ureq::http::{Method, header};
 
 use crate::artifact::Digest;
+use crate::image::Repository;
 
 use super::MAX_MANIFEST;
 use super::client::{Client, Wanted};
 use super::descriptor::Descriptor;
 use super::endpoint::{Access, By, Endpoint};
 use super::error::{Error, Problem};
-use super::reference::Repository;
 use super::transport::misdirected;
 
 impl Client {

@@ -5,12 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ureq::http::{Method, header};
 
 use crate::artifact::Digest;
+use crate::image::Repository;
 
 use super::auth::{Auth, Errand};
 use super::endpoint::{Access, By, Endpoint};
 use super::error::{Error, Problem};
 use super::reach::Reach;
-use super::reference::Repository;
 use super::rewrites::Rewrites;
 use super::settings::{Limits, Settings};
 use super::transport::{Answer, Ask, Transport, step};

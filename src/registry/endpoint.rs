@@ -1,7 +1,8 @@
 //! Where a repository really is: the registry that an image names, its mirrors, or what registries.conf puts in its place.
 
+use crate::image::Repository;
+
 use super::Problem;
-use super::reference::Repository;
 use super::rewrites::{Place, Rewrites};
 use super::settings::Settings;
 use super::url::Url;

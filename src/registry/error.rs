@@ -5,8 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::artifact::Digest;
-
-use super::reference::Repository;
+use crate::image::Repository;
 
 /// A request that failed. `Display` is the whole message.
 #[derive(Debug, Clone, PartialEq, Eq)]

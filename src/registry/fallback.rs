@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use ureq::http::{Method, header};
 
 use crate::artifact::Digest;
+use crate::image::Repository;
 
 use super::MAX_MANIFEST;
 use super::client::{Client, Wanted};
@@ -13,7 +14,6 @@ use super::descriptor::{Descriptor, IMAGE_INDEX};
 use super::endpoint::{Access, Endpoint};
 use super::error::{Error, Problem};
 use super::manifests::verified;
-use super::reference::Repository;
 use super::referrers::fallback_tag;
 
 /// How often a change is tried against others who change the same index.

@@ -5,13 +5,13 @@ use serde::de::IgnoredAny;
 use ureq::http::{Method, header};
 
 use crate::artifact::Digest;
+use crate::image::{Reference, Repository};
 
 use super::MAX_MANIFEST;
 use super::client::{Client, Wanted};
 use super::descriptor::{DOCKER_INDEX, IMAGE_INDEX, MANIFEST_TYPES, Manifest};
 use super::endpoint::{Access, By, Endpoint};
 use super::error::{Error, Problem, quoted};
-use super::reference::{Reference, Repository};
 use super::transport::Answer;
 
 const DIGEST_HEADER: &str = "docker-content-digest";

@@ -11,12 +11,10 @@ pub use descriptor::{
 };
 pub use error::{Error, Problem, Said};
 pub use manifests::Pushed;
-pub use reference::{BadReference, Reference, Repository};
 pub use referrers::{Found, Referrers};
 pub use secret::Secret;
 pub use settings::{Environment, Limits, Settings};
 
-mod reference;
 mod secret;
 mod error;
 mod settings;

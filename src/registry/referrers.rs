@@ -9,12 +9,12 @@ use serde::Deserialize;
 use ureq::http::header;
 
 use crate::artifact::Digest;
+use crate::image::Repository;
 
 use super::client::{Client, Wanted};
 use super::descriptor::{Descriptor, IMAGE_INDEX, MANIFEST_TYPES, Manifest};
 use super::endpoint::{By, Endpoint};
 use super::error::{Error, Problem, quoted};
-use super::reference::Repository;
 use super::transport::{Answer, misdirected};
 use super::url::Url;
 use super::{MAX_MANIFEST, MAX_REFERRERS};

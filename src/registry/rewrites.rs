@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::file;
+use crate::image::Repository;
 
 use super::Problem;
 use super::endpoint::By;
-use super::reference::Repository;
 use super::settings::Environment;
 
 /// No file is larger, in bytes.
@@ -99,6 +99,8 @@ impl Rewrites {
             if entry.prefix.is_empty() {
                 return Err("a [[registry]] has neither prefix nor location".to_owned());
             }
+            // Only a host may have capital letters, and none count there.
+            entry.prefix.make_ascii_lowercase();
             self.0.retain(|it| it.prefix != entry.prefix);
             self.0.push(entry);
         }
@@ -107,10 +109,11 @@ impl Rewrites {
 
     /// Where a repository is to be looked for, in this order; the last one is no mirror. Mirrors are only for pulling.
     pub(super) fn places(&self, repository: &Repository, pull: Option<By>) -> Result<Vec<Place>, Problem> {
+        let repository = repository.as_host();
         let name = repository.to_string();
         let matching = self.0.iter().filter_map(|it| Some((it, matched(&it.prefix, &name)?)));
         let Some((entry, length)) = matching.max_by_key(|(_, length)| *length) else {
-            return Ok(vec![Place { repository: repository.clone(), is_insecure: false, is_mirror: false }]);
+            return Ok(vec![Place { repository, is_insecure: false, is_mirror: false }]);
         };
         if entry.blocked {
             return Err(Problem::Blocked);
@@ -121,7 +124,7 @@ impl Rewrites {
             places.push(place(&mirror.location, rest, mirror.insecure, true)?);
         }
         places.push(match entry.location.is_empty() {
-            true => Place { repository: repository.clone(), is_insecure: entry.insecure, is_mirror: false },
+            true => Place { repository, is_insecure: entry.insecure, is_mirror: false },
             false => place(&entry.location, rest, entry.insecure, false)?,
         });
         Ok(places)
@@ -141,7 +144,7 @@ impl Entry {
 fn place(location: &str, rest: &str, is_insecure: bool, is_mirror: bool) -> Result<Place, Problem> {
     let repository = Repository::written(&format!("{location}{rest}"))
         .map_err(|err| Problem::Settings(format!("registries.conf: location: {err}")))?;
-    Ok(Place { repository, is_insecure, is_mirror })
+    Ok(Place { repository: repository.as_host(), is_insecure, is_mirror })
 }
 
 /// How much of a name a prefix covers: all of it, or up to a slash. `*.example.com` covers each host below.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::check::Requirement;
 use crate::file;
+use crate::image::{Image, ImagePattern};
 use crate::policy::own::{self, Own, Source};
-use crate::policy::{Image, ImagePattern, toml_files};
+use crate::policy::toml_files;
 use crate::report::Origin;
 use crate::spec::{self, Place, Problem, Spec};
 

@@ -6,9 +6,10 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use oci_compat::artifact::{CREATED, Digest, Package, Subject, pack_annotated};
 use oci_compat::attach::{Choice, Platform, attach_to_layout, choose, push, replace};
+use oci_compat::image::Reference;
 use oci_compat::lint::{self, Level};
 use oci_compat::moment;
-use oci_compat::registry::{Found, Reference};
+use oci_compat::registry::Found;
 use oci_compat::spec;
 
 use crate::args::Attach;

@@ -8,8 +8,8 @@ use std::path::Path;
 use anyhow::Context;
 use oci_compat::identity::Places;
 use oci_compat::identity::held::{self, Absent, Held};
+use oci_compat::image::Reference;
 use oci_compat::pull::{Wanted, name};
-use oci_compat::registry::Reference;
 use oci_compat::report::printable;
 
 use crate::args::{Engine, Pull};

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use oci_compat::artifact::{ARTIFACT_TYPES, CREATED, Digest, Kept, Store, Writer};
-use oci_compat::registry::{Descriptor, Reference};
+use oci_compat::image::Reference;
+use oci_compat::registry::Descriptor;
 use oci_compat::report::printable;
 use oci_compat::{attach, pull};
 use serde::Serialize;

@@ -69,12 +69,12 @@ fn nibble(digit: u8) -> Option<u8> {
 }
 
 /// The start of a text that a stranger chose, long enough to recognise it in a message.
-pub(super) fn shorten(text: &str) -> Cow<'_, str> {
+pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
     cut(text, 80)
 }
 
 /// The first so many characters of a text, with dots where some are missing.
-pub(super) fn cut(text: &str, most: usize) -> Cow<'_, str> {
+pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)) {
         None => Cow::Borrowed(text),
         Some(start) => Cow::Owned(format!("{start}...")),

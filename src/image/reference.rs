@@ -1,15 +1,13 @@
 //! Names of images as people and engines write them, filled up the way Docker does. Never asks a registry anything.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-use crate::artifact::Digest;
+use crate::digest::{Digest, cut};
 
-const HUB: &str = "docker.io";
-/// The Hub's former name, which credentials and old scripts still use.
-const HUB_LEGACY: &str = "index.docker.io";
-/// Where the Hub keeps images that are named by one word.
-const HUB_OFFICIAL: &str = "library";
+use super::spelled::{Spelled, is_identifier};
+
 const LATEST: &str = "latest";
 /// No repository is longer, in characters (Docker's reference grammar).
 const MAX_REPOSITORY: usize = 255;
@@ -36,7 +34,8 @@ pub struct Reference {
 pub struct BadReference(String);
 
 impl Repository {
-    /// The host of the registry and the port where one was named, such as `localhost:5000`, `[::1]:5000` or `docker.io`.
+    /// The host of the registry and the port where one was named, such as `localhost:5000`, `[::1]:5000` or `docker.io`, in
+    /// the letters in which it was written: `Local/upf` with a small letter would be a folder of `docker.io`.
     pub fn registry(&self) -> &str {
         &self.registry
     }
@@ -47,10 +46,22 @@ impl Repository {
     }
 
     /// A host and a path as a configuration writes them: without Docker's short forms.
-    pub(super) fn written(text: &str) -> Result<Self, BadReference> {
+    ///
+    /// # Errors
+    ///
+    /// If one of them is missing or malformed.
+    pub fn written(text: &str) -> Result<Self, BadReference> {
         let (host, path) = text.split_once('/').ok_or_else(|| bad(text, "names no repository"))?;
         check_path(path)?;
-        Ok(Self { registry: check_host(host)?, path: path.to_owned() })
+        check_host(host)?;
+        Ok(Self { registry: host.to_owned(), path: path.to_owned() })
+    }
+
+    /// The same with its registry in small letters, as hosts are compared (RFC 4343). For those who reach it; it need not be
+    /// read again as the same name.
+    #[must_use]
+    pub fn as_host(&self) -> Self {
+        Self { registry: self.registry.to_ascii_lowercase(), path: self.path.clone() }
     }
 
     /// What this tag in the repository stands for.
@@ -125,17 +136,20 @@ impl FromStr for Repository {
     type Err = BadReference;
 
     fn from_str(text: &str) -> Result<Self, BadReference> {
-        let (registry, path) = match text.split_once('/') {
-            Some((first, rest)) if is_host(first) => (check_host(first)?, rest.to_owned()),
-            _ => (HUB.to_owned(), text.to_owned()),
-        };
-        let registry = if registry == HUB_LEGACY { HUB.to_owned() } else { registry };
-        let path = match registry == HUB && !path.contains('/') {
-            true => format!("{HUB_OFFICIAL}/{path}"),
-            false => path,
-        };
+        let spelled = Spelled::of(text);
+        match spelled {
+            Spelled { tag: None, digest: None, .. } => Self::of(&spelled),
+            _ => Err(bad(text, "names an image, has to be the name of a repository")),
+        }
+    }
+}
+
+impl Repository {
+    fn of(spelled: &Spelled<'_>) -> Result<Self, BadReference> {
+        let (registry, path) = (spelled.registry(), spelled.path());
+        check_host(registry)?;
         check_path(&path)?;
-        Ok(Self { registry, path })
+        Ok(Self { registry: registry.to_owned(), path: path.into_owned() })
     }
 }
 
@@ -143,7 +157,7 @@ impl FromStr for Reference {
     type Err = BadReference;
 
     fn from_str(text: &str) -> Result<Self, BadReference> {
-        if text.len() == 64 && text.bytes().all(|it| it.is_ascii_hexdigit()) {
+        if is_identifier(text) {
             return Err(bad(text, "is the bare number of a digest: name the image as NAME@sha256:NUMBER"));
         }
         if let Some(layout) = text.strip_prefix("oci:").or(text.strip_prefix("oci-archive:")) {
@@ -160,42 +174,26 @@ impl FromStr for Reference {
                 &format!("is a URL: leave out {:?} and name {rest:?}", format!("{scheme}://")),
             ));
         }
-        let (name, digest) = match text.split_once('@') {
-            Some((name, digest)) => {
-                (name, Some(digest.parse().map_err(|err| bad(text, &format!("has a bad digest: {err}")))?))
-            }
-            None => (text, None),
+        let spelled = Spelled::of(text);
+        let digest = spelled.digest.map(str::parse).transpose();
+        let digest = digest.map_err(|err| bad(text, &format!("has a bad digest: {err}")))?;
+        let repository = Repository::of(&spelled)?;
+        spelled.tag.map_or(Ok(()), check_tag)?;
+        let tag = match (spelled.tag, &digest) {
+            (None, None) => Some(LATEST),
+            (tag, _) => tag,
         };
-        let (name, tag) = split_tag(name);
-        if let Some(tag) = tag {
-            check_tag(tag)?;
-        }
-        let repository = name.parse()?;
-        let tag = match (tag, &digest) {
-            (None, None) => Some(LATEST.to_owned()),
-            (tag, _) => tag.map(str::to_owned),
-        };
-        Ok(Self { repository, tag, digest })
+        Ok(Self { repository, tag: tag.map(str::to_owned), digest })
     }
 }
 
-/// A colon starts a tag where no slash follows; before one it starts a port.
-fn split_tag(name: &str) -> (&str, Option<&str>) {
-    match name.rsplit_once(':') {
-        Some((before, tag)) if !tag.contains('/') && !tag.contains(']') => (before, Some(tag)),
-        _ => (name, None),
-    }
-}
-
-/// Docker's rule: the first part is a host if nothing else could look like it.
-fn is_host(first: &str) -> bool {
-    first.contains(['.', ':', '[']) || first == "localhost" || first.bytes().any(|it| it.is_ascii_uppercase())
-}
-
-fn check_host(text: &str) -> Result<String, BadReference> {
+pub(super) fn check_host(text: &str) -> Result<(), BadReference> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
-            Some((address, port)) if address.parse::<std::net::Ipv6Addr>().is_ok() => (address, port),
+            // Docker's names have no IPv4 in IPv6, and no zone.
+            Some((address, port)) if !address.contains('.') && address.parse::<Ipv6Addr>().is_ok() => {
+                (address, port)
+            }
             _ => return Err(bad(text, "is no address in brackets, such as [::1]:5000")),
         },
         None => {
@@ -222,11 +220,11 @@ fn check_host(text: &str) -> Result<String, BadReference> {
     if host.len() > MAX_REPOSITORY || !port_is_fine {
         return Err(bad(text, "has a port other than 1 to 65535"));
     }
-    Ok(text.to_ascii_lowercase())
+    Ok(())
 }
 
 /// `[a-z0-9]+` runs, separated by `.`, `_`, `__` or dashes, in parts separated by slashes (distribution-spec 1.1).
-fn check_path(path: &str) -> Result<(), BadReference> {
+pub(super) fn check_path(path: &str) -> Result<(), BadReference> {
     if path.len() > MAX_REPOSITORY {
         return Err(bad(path, &format!("is longer than {MAX_REPOSITORY} characters")));
     }
@@ -242,7 +240,7 @@ fn check_path(path: &str) -> Result<(), BadReference> {
     }
 }
 
-fn is_component(text: &str) -> bool {
+pub(super) fn is_component(text: &str) -> bool {
     let is_run = |it: &u8| it.is_ascii_lowercase() || it.is_ascii_digit();
     let separators = text.as_bytes().split(is_run).filter(|it| !it.is_empty());
     let known = |it: &[u8]| matches!(it, b"." | b"_" | b"__") || it.iter().all(|byte| *byte == b'-');
@@ -250,7 +248,7 @@ fn is_component(text: &str) -> bool {
     edges && separators.into_iter().all(known)
 }
 
-fn check_tag(tag: &str) -> Result<(), BadReference> {
+pub(super) fn check_tag(tag: &str) -> Result<(), BadReference> {
     let is_word = |it: u8| it.is_ascii_alphanumeric() || it == b'_';
     let fine = tag.bytes().next().is_some_and(is_word)
         && tag.len() <= MAX_TAG
@@ -265,7 +263,7 @@ fn check_tag(tag: &str) -> Result<(), BadReference> {
 }
 
 fn bad(text: &str, what: &str) -> BadReference {
-    BadReference(format!("{:?} {what}", super::error::shorten(text, 120)))
+    BadReference(format!("{:?} {what}", cut(text, 120)))
 }
 
 #[cfg(test)]
@@ -280,39 +278,10 @@ mod tests {
     }
 
     #[test]
-    fn a_short_name_is_filled_up_as_docker_does() {
-        check("debian", "docker.io/library/debian:latest");
-        check("debian:12", "docker.io/library/debian:12");
-        check("acme/upf", "docker.io/acme/upf:latest");
-        check("docker.io/debian", "docker.io/library/debian:latest");
-        check("index.docker.io/debian:12", "docker.io/library/debian:12");
-        check("quay.io/debian", "quay.io/debian:latest");
-        check("localhost/debian", "localhost/debian:latest");
-        check("LocalHost/debian", "localhost/debian:latest");
-        check("Registry/debian", "registry/debian:latest");
-        check("local/debian", "docker.io/local/debian:latest");
-        check("a/b/c/d", "docker.io/a/b/c/d:latest");
-    }
-
-    #[test]
-    fn a_port_is_no_tag_and_a_tag_no_port() {
-        check("localhost:5000/upf", "localhost:5000/upf:latest");
-        check("localhost:5000/upf:1", "localhost:5000/upf:1");
-        check("localhost:5000", "docker.io/library/localhost:5000");
-        check("[::1]:5000/upf", "[::1]:5000/upf:latest");
-        check("[::1]/upf:1", "[::1]/upf:1");
-        check("[2001:DB8::1]:5000/a/b:1", "[2001:db8::1]:5000/a/b:1");
-        check("127.0.0.1/upf:1", "127.0.0.1/upf:1");
-    }
-
-    #[test]
-    fn a_digest_stands_alone_or_beside_a_tag() {
-        check(&format!("upf@sha256:{HEX}"), &format!("docker.io/library/upf@sha256:{HEX}"));
-        let both = format!("quay.io/acme/upf:1@sha256:{HEX}");
-        check(&both, &both);
-        let reference: Reference = both.parse().expect("a reference");
-        assert_eq!(reference.target(), format!("sha256:{HEX}"));
-        assert_eq!((reference.tag(), reference.repository().path()), (Some("1"), "acme/upf"));
+    fn a_digest_decides_where_there_is_one() {
+        let both: Reference = format!("quay.io/acme/upf:1@sha256:{HEX}").parse().expect("a reference");
+        assert_eq!(both.target(), format!("sha256:{HEX}"));
+        assert_eq!((both.tag(), both.repository().path()), (Some("1"), "acme/upf"));
         let tagged: Reference = "upf:1".parse().expect("a reference");
         assert_eq!(tagged.target(), "1");
     }
@@ -352,6 +321,13 @@ mod tests {
         check("quay.io:70000/upf", "\"quay.io:70000\" has a port other than 1 to 65535");
         check("[::1/upf", "\"[::1\" is no address in brackets, such as [::1]:5000");
         check("[evil]:1/upf", "\"[evil]:1\" is no address in brackets, such as [::1]:5000");
+        check("[::1]:5000", &format!("\"library/[\" {path}"));
+        check(
+            "[fe80::1%eth0]:5000/a",
+            "\"[fe80::1%eth0]:5000\" is no address in brackets, such as [::1]:5000",
+        );
+        check("[::ffff:1.2.3.4]/a", "\"[::ffff:1.2.3.4]\" is no address in brackets, such as [::1]:5000");
+        check("fc00::1:5000/a", "\"fc00::1:5000\" has a port other than 1 to 65535");
         check("../../etc", "\"..\" is no name of a host");
         check("a.-b/upf", "\"a.-b\" is no name of a host");
         let long = "a".repeat(300);
