@@ -108,6 +108,18 @@ fn every_demand_of_an_example_is_what_some_host_fails_by() {
 }
 
 #[test]
+fn every_example_fits_ten_times_into_what_a_spec_may_cost() {
+    const SETS: &str = "compatibilities:\n";
+    for name in names() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/examples/{name}.yaml"));
+        let text = fs::read_to_string(path).expect("an example");
+        let (head, sets) = text.split_once(SETS).expect("sets");
+        let tenfold = format!("{head}{SETS}{}", sets.repeat(10));
+        assert_eq!(spec::parse(tenfold.as_bytes()).map(|it| it.sets.len()), Ok(spec(&name).sets.len() * 10));
+    }
+}
+
+#[test]
 fn no_example_has_anything_that_lint_warns_of() {
     for name in names() {
         // That other tools do not know a feature is no fault of the spec.

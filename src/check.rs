@@ -22,7 +22,7 @@ pub fn gather(requirements: &[Requirement], tags: &[String], root: &Root, bundle
     if let Some(bundle) = bundle {
         host::add_bundle(&mut facts, bundle, &demand);
     }
-    let missing = judge(requirements, tags, &facts)
+    let missing = judge_until(requirements, tags, &facts, &|| root.is_late())
         .iter()
         .filter_map(|it| it.result.as_ref().ok())
         .flat_map(eval::clues)
@@ -70,9 +70,19 @@ fn add(demand: &mut Demand, feature: String, wanted: Wanted) {
 
 /// Holds each requirement against the facts.
 pub fn judge<'a>(requirements: &'a [Requirement], tags: &[String], facts: &Facts) -> Vec<Checked<'a>> {
+    judge_until(requirements, tags, facts, &|| false)
+}
+
+/// As [`judge`]; what is not judged once `is_over` says so is unknown, and what is proven stays so.
+pub fn judge_until<'a>(
+    requirements: &'a [Requirement],
+    tags: &[String],
+    facts: &Facts,
+    is_over: &dyn Fn() -> bool,
+) -> Vec<Checked<'a>> {
     let checked = |it: &'a Requirement| Checked {
         origin: &it.origin,
-        result: it.spec.as_ref().map(|spec| eval::evaluate(spec, tags, facts)),
+        result: it.spec.as_ref().map(|spec| eval::evaluate_until(spec, tags, facts, is_over)),
     };
     requirements.iter().map(checked).collect()
 }

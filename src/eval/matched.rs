@@ -113,7 +113,9 @@ impl RuleMatched {
     fn is_partial(&self, term: &Term, facts: &Facts) -> bool {
         let may_match_more = |it: &Feature| {
             let may_have_more = term.name.is_some() || (term.expressions.is_some() && it.instances.is_some());
-            (it.incomplete.is_some() && may_have_more) || (!it.doubtful.is_empty() && term.name.is_some())
+            (it.incomplete.is_some() && may_have_more)
+                || (!it.doubtful.is_empty() && term.name.is_some())
+                || term::is_too_much(term, it)
         };
         self.feature(term, facts).is_some_and(may_match_more)
     }

@@ -212,11 +212,29 @@ pub enum Clue {
     },
 }
 
+/// What rules are held against, and for how long.
+struct Context<'f> {
+    facts: &'f Facts,
+    /// Whether the time is up: what is not judged by then is unknown.
+    is_over: &'f dyn Fn() -> bool,
+}
+
 /// Holds a spec against facts. If `tags` is not empty, only sets with one of these tags count.
 pub fn evaluate<'a>(spec: &'a Spec, tags: &[String], facts: &Facts) -> Judgement<'a> {
+    evaluate_until(spec, tags, facts, &|| false)
+}
+
+/// As [`evaluate`]; what is not judged once `is_over` says so is unknown, and what is proven stays so.
+pub fn evaluate_until<'a>(
+    spec: &'a Spec,
+    tags: &[String],
+    facts: &Facts,
+    is_over: &dyn Fn() -> bool,
+) -> Judgement<'a> {
+    let context = Context { facts, is_over };
     let mut matched = RuleMatched::new(facts);
     let selected = spec.sets.iter().filter(|it| tags.is_empty() || tags.contains(&it.tag));
-    let sets: Vec<_> = selected.map(|it| judge_set(it, facts, &mut matched)).collect();
+    let sets: Vec<_> = selected.map(|it| judge_set(it, &context, &mut matched)).collect();
     let outcome = match (spec.sets.is_empty(), sets.is_empty()) {
         (true, _) => Outcome::Met,
         (false, true) => Outcome::Unknown,
@@ -304,23 +322,23 @@ impl JudgedTerm<'_> {
     }
 }
 
-fn judge_set<'a>(set: &'a Set, facts: &Facts, matched: &mut RuleMatched) -> JudgedSet<'a> {
-    let rules: Vec<_> = set.rules.iter().map(|it| judge_rule(it, facts, matched)).collect();
+fn judge_set<'a>(set: &'a Set, context: &Context<'_>, matched: &mut RuleMatched) -> JudgedSet<'a> {
+    let rules: Vec<_> = set.rules.iter().map(|it| judge_rule(it, context, matched)).collect();
     JudgedSet { set, outcome: Outcome::all(rules.iter().map(|it| it.outcome)), rules }
 }
 
-fn judge_rule<'a>(rule: &'a Rule, facts: &Facts, matched: &mut RuleMatched) -> JudgedRule<'a> {
-    let mut terms = judge_terms(&rule.match_features, None, facts, matched);
+fn judge_rule<'a>(rule: &'a Rule, context: &Context<'_>, matched: &mut RuleMatched) -> JudgedRule<'a> {
+    let mut terms = judge_terms(&rule.match_features, None, context, matched);
     let features = Outcome::all(terms.iter().map(|it| it.outcome));
     let mut alternatives = Vec::with_capacity(rule.match_any.len());
     for (index, alternative) in rule.match_any.iter().enumerate() {
-        let judged = judge_terms(alternative, Some(index), facts, matched);
+        let judged = judge_terms(alternative, Some(index), context, matched);
         alternatives.push(Outcome::all(judged.iter().map(|it| it.outcome)));
         terms.extend(judged);
     }
     let any = if alternatives.is_empty() { Outcome::Met } else { Outcome::any(alternatives.iter().copied()) };
     let outcome = features.and(any);
-    match matched.publish(rule, outcome, &alternatives, facts) {
+    match matched.publish(rule, outcome, &alternatives, context.facts) {
         Ok(()) => JudgedRule { rule, outcome, waived: None, terms, template_error: None },
         Err(error) => {
             let (outcome, template_error) = (Outcome::Unknown, Some(error));
@@ -332,11 +350,11 @@ fn judge_rule<'a>(rule: &'a Rule, facts: &Facts, matched: &mut RuleMatched) -> J
 fn judge_terms<'a>(
     terms: &'a [Term],
     alternative: Option<usize>,
-    facts: &Facts,
+    context: &Context<'_>,
     matched: &RuleMatched,
 ) -> Vec<JudgedTerm<'a>> {
     let judge = |term: &'a Term| {
-        let findings = term::judge(term, fact_of(term, facts, matched), facts);
+        let findings = term::judge(term, fact_of(term, context.facts, matched), context);
         let outcome = Outcome::all(findings.iter().map(|it| it.outcome));
         JudgedTerm { term, alternative, outcome, findings }
     };

@@ -3,22 +3,37 @@
 use std::collections::BTreeSet;
 
 use crate::host::{self, Fact, Facts, Feature, Instance, Unknown};
-use crate::spec::{Expression, Place, Term, Test};
+use crate::spec::{Expression, Place, Term, Test, Text, most_text, text_of};
 
 use super::element::{self, Element};
-use super::{Clue, Evidence, Finding, Outcome};
+use super::{Clue, Context, Evidence, Finding, Outcome};
+
+/// So many elements are judged between two looks at the clock.
+const AT_ONCE: usize = 64;
 
 /// One finding for each expression and for `matchName`; for a term with neither, one on the feature itself.
-pub(super) fn judge<'a>(term: &'a Term, fact: &Fact, facts: &Facts) -> Vec<Finding<'a>> {
+pub(super) fn judge<'a>(term: &'a Term, fact: &Fact, context: &Context<'_>) -> Vec<Finding<'a>> {
+    if (context.is_over)() {
+        return all(term, Outcome::Unknown, &Evidence::Unknown(too_late()));
+    }
     let mut findings = match fact {
-        Fact::Known(feature, read) => judge_known(term, feature, read),
+        Fact::Known(feature, read) => judge_known(term, feature, read, context),
         Fact::Absent(read) => all(term, Outcome::Unmet, &Evidence::NoFeature { read: read.clone() }),
         Fact::Unknown(unknown) => all(term, Outcome::Unknown, &Evidence::Unknown(unknown.clone())),
     };
     for finding in findings.iter_mut().filter(|it| it.outcome == Outcome::Unmet) {
-        finding.clue = clue(finding, facts);
+        finding.clue = clue(finding, context.facts);
     }
     findings
+}
+
+fn too_late() -> Unknown {
+    Unknown::new("", "was not judged: the deadline has passed")
+}
+
+/// A host that has more than this of a feature would make the spec more expensive than its reader allowed.
+fn too_much(read: &str, bytes: usize) -> Unknown {
+    Unknown::new(read, format!("has more than the {bytes} bytes that a spec may look at"))
 }
 
 /// The same finding for every expression of a term.
@@ -51,10 +66,10 @@ fn finding<'a>(
     Finding { feature: &term.feature, element, test, at, outcome, evidence, clue: None }
 }
 
-fn judge_known<'a>(term: &'a Term, feature: &Feature, read: &str) -> Vec<Finding<'a>> {
+fn judge_known<'a>(term: &'a Term, feature: &Feature, read: &str, context: &Context<'_>) -> Vec<Finding<'a>> {
     let mut findings = match &term.expressions {
         Some(expressions) if expressions.is_empty() => vec![judge_no_expressions(term, feature, read)],
-        Some(_) => judge_expressions(term, feature, read),
+        Some(_) => judge_expressions(term, feature, read, context),
         None if term.name.is_none() => {
             let evidence = Evidence::Feature { read: read.to_owned() };
             vec![finding(term, ("", None, term.at), Outcome::Met, evidence)]
@@ -62,7 +77,7 @@ fn judge_known<'a>(term: &'a Term, feature: &Feature, read: &str) -> Vec<Finding
         None => Vec::new(),
     };
     if let Some(name) = &term.name {
-        findings.push(judge_names(term, name, feature, read));
+        findings.push(judge_names(term, name, feature, read, context));
     }
     findings
 }
@@ -81,38 +96,82 @@ fn judge_no_expressions<'a>(term: &'a Term, feature: &Feature, read: &str) -> Fi
 }
 
 /// Either all expressions hold on the flags and attributes together, or all hold on one instance.
-fn judge_expressions<'a>(term: &'a Term, feature: &Feature, read: &str) -> Vec<Finding<'a>> {
+fn judge_expressions<'a>(
+    term: &'a Term,
+    feature: &Feature,
+    read: &str,
+    context: &Context<'_>,
+) -> Vec<Finding<'a>> {
     let elements = (feature.flags.is_some() || feature.attributes.is_some())
         .then(|| named(term).map(|it| judge_element(term, it, feature, read)).collect::<Vec<_>>());
     match (elements, &feature.instances) {
         (Some(elements), None) => elements,
-        (None, _) => nearest_instance(term, feature, read),
+        (None, _) => nearest_instance(term, feature, read, context),
         (Some(elements), Some(_)) => {
-            let nearest = nearest_instance(term, feature, read);
-            if rank(&elements) >= rank(&nearest) { elements } else { nearest }
+            let nearest = nearest_instance(term, feature, read, context);
+            if Rank::of(&elements) >= Rank::of(&nearest) { elements } else { nearest }
         }
     }
 }
 
 /// The findings on the instance that comes nearest, the first among equals.
-fn nearest_instance<'a>(term: &'a Term, feature: &Feature, read: &str) -> Vec<Finding<'a>> {
+fn nearest_instance<'a>(
+    term: &'a Term,
+    feature: &Feature,
+    read: &str,
+    context: &Context<'_>,
+) -> Vec<Finding<'a>> {
     let candidates = candidates(term, feature);
-    let judge = |it: &Instance| {
-        let judge = |asked| judge_instance(term, asked, it, feature, (read, candidates.len()));
-        named(term).map(judge).collect()
+    let nearest = match nearest(term, &candidates, feature, context) {
+        Ok(nearest) => nearest,
+        Err(unknown) => {
+            let unknown = Unknown { read: read.to_owned(), ..unknown };
+            let evidence = Evidence::Unknown(unknown);
+            let judge = |it| finding(term, asked(it), Outcome::Unknown, evidence.clone());
+            return named(term).map(judge).collect();
+        }
     };
-    let nearest = candidates
-        .iter()
-        .map(|it| judge(it))
-        .reduce(|best: Vec<Finding<'a>>, it| if rank(&it) > rank(&best) { it } else { best });
-    let none = |it: Named<'a>| {
-        finding(term, asked(it), Outcome::Unmet, Evidence::NoInstance { read: read.to_owned() })
+    let judge = |asked: Named<'a>| match nearest {
+        Some(it) => judge_instance(term, asked, it, feature, (read, candidates.len())),
+        None => {
+            finding(term, self::asked(asked), Outcome::Unmet, Evidence::NoInstance { read: read.to_owned() })
+        }
     };
-    let mut nearest = nearest.unwrap_or_else(|| named(term).map(none).collect());
+    let mut findings: Vec<_> = named(term).map(judge).collect();
     if let Some(unknown) = &feature.incomplete {
-        doubt(&mut nearest, unknown);
+        doubt(&mut findings, unknown);
     }
-    nearest
+    findings
+}
+
+/// None if there is no instance; an error if there are more, or if it takes longer, than a check may take.
+fn nearest<'f>(
+    term: &Term,
+    candidates: &[&'f Instance],
+    feature: &Feature,
+    context: &Context<'_>,
+) -> Result<Option<&'f Instance>, Unknown> {
+    let most = most_text(&super::lower(&term.feature), Text::Elements);
+    let (mut best, mut text) = (None, 0);
+    for (index, instance) in candidates.iter().enumerate() {
+        if index % AT_ONCE == AT_ONCE - 1 && (context.is_over)() {
+            return Err(too_late());
+        }
+        let mut rank = Rank::NOTHING_ASKED;
+        for (name, test, _) in named(term) {
+            let value = instance.attributes.get(name);
+            text += value.map_or(0, |it| text_of(it));
+            let element = value.map_or_else(|| missing(feature, name), |it| Element::Value(it));
+            rank = rank.and(element::judge(test, element));
+        }
+        if most.saturating_mul(named(term).count()) < text {
+            return Err(too_much("", most));
+        }
+        if best.is_none_or(|(highest, _)| highest < rank) {
+            best = Some((rank, *instance));
+        }
+    }
+    Ok(best.map(|(_, it)| it))
 }
 
 /// Where a term says which instances it is about, no other comes near: `overlay` is not nearly `sctp`.
@@ -142,13 +201,28 @@ fn doubt(findings: &mut [Finding<'_>], unknown: &Unknown) {
 }
 
 /// How near findings come to what is demanded: the outcome of all, then how many are met.
-fn rank(findings: &[Finding<'_>]) -> (u8, usize) {
-    let outcome = match Outcome::all(findings.iter().map(|it| it.outcome)) {
-        Outcome::Met => 2,
-        Outcome::Unknown => 1,
-        Outcome::Unmet => 0,
-    };
-    (outcome, findings.iter().filter(|it| it.outcome == Outcome::Met).count())
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+struct Rank {
+    /// The worst: 0 unmet, 1 unknown, 2 met.
+    all: u8,
+    met: usize,
+}
+
+impl Rank {
+    const NOTHING_ASKED: Self = Self { all: 2, met: 0 };
+
+    fn of(findings: &[Finding<'_>]) -> Self {
+        findings.iter().fold(Self::NOTHING_ASKED, |rank, it| rank.and(it.outcome))
+    }
+
+    fn and(self, outcome: Outcome) -> Self {
+        let level = match outcome {
+            Outcome::Met => 2,
+            Outcome::Unknown => 1,
+            Outcome::Unmet => 0,
+        };
+        Self { all: self.all.min(level), met: self.met + usize::from(outcome == Outcome::Met) }
+    }
 }
 
 /// A feature may hold flags and attributes: one of both has to fit, or both if the element has to be absent.
@@ -156,6 +230,10 @@ fn judge_element<'a>(term: &'a Term, named: Named<'a>, feature: &Feature, read: 
     let (name, test, _) = named;
     let flag = feature.flags.as_ref().map(|_| flag(feature, name));
     let attribute = feature.attributes.as_ref().map(|_| attribute(feature, name));
+    let most = most_text(&super::lower(&term.feature), Text::Elements);
+    if attribute.is_some_and(|it| matches!(it, Element::Value(value) if most < value.len())) {
+        return finding(term, asked(named), Outcome::Unknown, Evidence::Unknown(too_much(read, most)));
+    }
     // A flag has no value, so that one which could not be read takes nothing from what is known of the attribute.
     let judged_flag = flag.filter(|_| attribute.is_none() || !asks_for_value(test));
     let outcomes = [judged_flag, attribute].into_iter().flatten().map(|it| element::judge(test, it));
@@ -235,9 +313,24 @@ fn judge_instance<'a>(
 }
 
 /// At least one name of an element, or of an instance's attributes, has to pass the test.
-fn judge_names<'a>(term: &'a Term, name: &'a Expression, feature: &Feature, read: &str) -> Finding<'a> {
-    let (mut count, mut fitting, mut unfit) = (0, None, None);
+fn judge_names<'a>(
+    term: &'a Term,
+    name: &'a Expression,
+    feature: &Feature,
+    read: &str,
+    context: &Context<'_>,
+) -> Finding<'a> {
+    let asked = ("", Some(&name.test), name.at);
+    let most = most_text(&super::lower(&term.feature), Text::Names);
+    let (mut count, mut text, mut fitting, mut unfit) = (0, 0, None, None);
     for it in names(feature) {
+        if count % AT_ONCE == AT_ONCE - 1 && (context.is_over)() {
+            return finding(term, asked, Outcome::Unknown, Evidence::Unknown(too_late()));
+        }
+        text += text_of(it);
+        if most < text {
+            return finding(term, asked, Outcome::Unknown, Evidence::Unknown(too_much(read, most)));
+        }
         match element::judge(&name.test, Element::Value(it)) {
             Outcome::Met => fitting = fitting.or(Some(it)),
             Outcome::Unknown => unfit = unfit.or(Some(it)),
@@ -255,7 +348,19 @@ fn judge_names<'a>(term: &'a Term, name: &'a Expression, feature: &Feature, read
         (None, Some(it), None) => (Outcome::Unknown, Evidence::Unfit { value: it.to_owned(), read }),
         (None, None, None) => (Outcome::Unmet, Evidence::Names { count, fitting: None, read }),
     };
-    finding(term, ("", Some(&name.test), name.at), outcome, evidence)
+    finding(term, asked, outcome, evidence)
+}
+
+/// Whether a host has more of what a term asks for than a spec may look at.
+pub(super) fn is_too_much(term: &Term, feature: &Feature) -> bool {
+    let lower = super::lower(&term.feature);
+    let of_names = || names(feature).map(text_of).sum::<usize>();
+    let instances = || feature.instances.iter().flatten();
+    let of_instances = |name: &str| {
+        instances().filter_map(|it| it.attributes.get(name)).map(|it| text_of(it)).sum::<usize>()
+    };
+    (term.name.is_some() && most_text(&lower, Text::Names) < of_names())
+        || named(term).any(|(name, ..)| most_text(&lower, Text::Elements) < of_instances(name))
 }
 
 fn names(feature: &Feature) -> impl Iterator<Item = &str> {
@@ -312,7 +417,9 @@ mod tests {
             incomplete: incomplete.map(|it| Unknown::new("/sys", it)),
             ..Feature::instances(vec![Instance { attributes, read: None }])
         };
-        let findings = judge(term, &Fact::Known(feature, "/sys".to_owned()), &Facts::default());
+        let facts = Facts::default();
+        let context = Context { facts: &facts, is_over: &|| false };
+        let findings = judge(term, &Fact::Known(feature, "/sys".to_owned()), &context);
         let outcomes: Vec<_> = findings.iter().map(|it| it.outcome).collect();
         assert_eq!(outcomes, expected, "{expressions}");
     }
@@ -362,7 +469,9 @@ mod tests {
             };
             let modules = vec![module("overlay", "loaded"), module("tun", "available")];
             let fact = Fact::Known(Feature::instances(modules), "/".to_owned());
-            let found = judge(&spec.sets[0].rules[0].match_features[0], &fact, &Facts::default());
+            let facts = Facts::default();
+            let context = Context { facts: &facts, is_over: &|| false };
+            let found = judge(&spec.sets[0].rules[0].match_features[0], &fact, &context);
             let found: Vec<_> = found.iter().map(|it| (it.outcome, it.found())).collect();
             let found: Vec<_> = found.iter().map(|(outcome, found)| (*outcome, found.as_str())).collect();
             assert_eq!(found, expected, "{expressions}");

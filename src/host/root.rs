@@ -118,6 +118,11 @@ impl Root {
         self.deadline.set(Some(deadline));
     }
 
+    /// Whether that moment has come.
+    pub fn is_late(&self) -> bool {
+        self.deadline.get().is_some_and(|it| it <= Instant::now())
+    }
+
     /// Whether facts that only the running machine can tell (CPUID, the auxiliary vector) are this host's.
     ///
     /// They are for `/`, and for a tree with this machine's `/proc`, such as `/host` in a container: `boot_id` is drawn

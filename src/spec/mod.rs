@@ -2,6 +2,7 @@
 
 mod problem;
 mod yaml;
+mod budget;
 mod reader;
 mod nfd;
 pub mod compiled;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::version::Version;
 
+pub use budget::{Text, most_text, text_of};
 pub use pattern::{Pattern, PatternError};
 pub use problem::{Malformed, Place, Problem, nearest};
 pub use template::{Matched, Template, TemplateError};

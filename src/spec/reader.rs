@@ -1,5 +1,6 @@
 //! Reads typed values out of a YAML tree and collects every problem on the way. Never stops at the first.
 
+use super::budget::Budget;
 use super::problem::{Place, Problem, nearest, shown};
 use super::yaml::{Node, Value};
 
@@ -7,6 +8,8 @@ use super::yaml::{Node, Value};
 #[derive(Default)]
 pub(super) struct Reader {
     problems: Vec<Problem>,
+    /// What the spec has cost so far.
+    pub(super) budget: Budget,
 }
 
 /// A mapping whose keys have been checked against the fields that there are.

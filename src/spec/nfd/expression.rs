@@ -133,15 +133,9 @@ fn patterns(reader: &mut Reader, values: &Values) -> Option<Vec<Pattern>> {
 }
 
 fn pattern(reader: &mut Reader, source: &str, at: Place) -> Option<Pattern> {
-    match Pattern::parse(source) {
+    match reader.budget.pattern(source)? {
         Ok(pattern) => Some(pattern),
-        Err(err) => {
-            let message = format!(
-                "{} is not a regular expression: at byte {}: {}",
-                shown(source),
-                err.offset,
-                err.message
-            );
+        Err(message) => {
             reader.problem(at, message);
             None
         }

@@ -80,14 +80,18 @@ fn rule(reader: &mut Reader, node: &Node) -> Option<Rule> {
     let vars_template = fields.get("varsTemplate").map_or(Some(None), |it| template(reader, it).map(Some));
     let match_features = terms(reader, &fields);
     let match_any = fields.get("matchAny").map_or(Some(Vec::new()), |it| alternatives(reader, it));
-    Some(Rule {
+    let rule = Rule {
         name: name?,
         vars: vars?,
         vars_template: vars_template?,
         match_features: match_features?,
         match_any: match_any?,
         at: fields.at,
-    })
+    };
+    if let Some(message) = reader.budget.rule(&rule) {
+        reader.problem(rule.at, message);
+    }
+    Some(rule)
 }
 
 fn vars(reader: &mut Reader, node: &Node) -> Option<BTreeMap<String, String>> {

@@ -4,7 +4,8 @@ use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 use super::cursor::{Cursor, error, shown};
 use super::group::Flags;
-use super::{PatternError, escape, unicode};
+use super::parse::MAX_RANGES;
+use super::{PatternError, escape, too_large, unicode};
 
 /// Go's `posixGroup`, of which the `\d`, `\s` and `\w` of its `perlGroup` are three. Perl's `\s` has no vertical tab.
 const POSIX: [(&str, &[(char, char)]); 14] = [
@@ -54,6 +55,9 @@ pub(super) fn bracketed(cursor: &mut Cursor, flags: Flags) -> Result<ClassUnicod
         match class_in_class(cursor, flags)? {
             Some(class) => members.folded.extend(class.iter()),
             None => members.ranges.extend(range(cursor)?),
+        }
+        if MAX_RANGES < members.ranges.len() + members.folded.len() {
+            return Err(too_large(cursor.at()));
         }
     }
     cursor.bump();

@@ -36,6 +36,15 @@ pub struct Pattern {
     machine: OnceCell<Machine>,
 }
 
+/// What a compiled pattern costs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size {
+    /// In memory; compiling takes time in proportion.
+    pub(super) bytes: usize,
+    /// Holding it against a text takes at most one step for each state and byte.
+    pub(super) states: usize,
+}
+
 #[derive(Clone)]
 struct Machine {
     vm: pikevm::PikeVM,
@@ -58,8 +67,19 @@ impl Pattern {
     ///
     /// If Go would refuse it, or if it is longer or larger than we are ready to match: see [`PatternError`].
     pub fn parse(source: &str) -> Result<Self, PatternError> {
-        let machine = OnceCell::from(Machine::compile(source)?);
+        Self::parse_within(source, MAX_COMPILED)
+    }
+
+    /// As [`Self::parse`], of so many bytes at most when compiled.
+    pub(super) fn parse_within(source: &str, compiled: usize) -> Result<Self, PatternError> {
+        let machine = OnceCell::from(Machine::compile(source, compiled.min(MAX_COMPILED))?);
         Ok(Self { source: source.to_owned(), machine })
+    }
+
+    /// How large it is when compiled; none of a stored one that was not needed yet.
+    pub(super) fn size(&self) -> Option<Size> {
+        let nfa = self.machine.get()?.vm.get_nfa();
+        Some(Size { bytes: nfa.memory_usage(), states: nfa.states().len() })
     }
 
     /// The pattern as its author wrote it.
@@ -76,13 +96,13 @@ impl Pattern {
         if let Some(machine) = self.machine.get() {
             return Ok(machine.is_match(text));
         }
-        let machine = Machine::compile(&self.source)?;
+        let machine = Machine::compile(&self.source, MAX_COMPILED)?;
         Ok(self.machine.get_or_init(|| machine).is_match(text))
     }
 }
 
 impl Machine {
-    fn compile(source: &str) -> Result<Self, PatternError> {
+    fn compile(source: &str, most: usize) -> Result<Self, PatternError> {
         if MAX_LENGTH < source.len() {
             let length = source.len();
             let message = format!("the pattern has {length} bytes, more than {MAX_LENGTH}: shorten it");
@@ -90,7 +110,7 @@ impl Machine {
         }
         let hir = between_characters(parse::parse(source)?);
         // Nobody asks where a group matched, so that groups cost nothing.
-        let config = NFA::config().which_captures(WhichCaptures::None).nfa_size_limit(Some(MAX_COMPILED));
+        let config = NFA::config().which_captures(WhichCaptures::None).nfa_size_limit(Some(most));
         let nfa = NFA::compiler().configure(config).build_from_hir(&hir);
         // The size is the only limit that is set. Other causes would need classes or looks that Go doesn't have.
         let vm = nfa.and_then(pikevm::PikeVM::new_from_nfa).map_err(|_| too_large(0))?;
@@ -118,10 +138,18 @@ fn between_characters(hir: Hir) -> Hir {
     Hir::concat(vec![Hir::look(Look::Start), walk, hir])
 }
 
+const TOO_LARGE: &str =
+    "the pattern is too large when compiled: repeat less often, or use fewer Unicode classes";
+
 fn too_large(offset: usize) -> PatternError {
-    let message =
-        "the pattern is too large when compiled: repeat less often, or use fewer Unicode classes".to_owned();
-    PatternError { offset, message }
+    PatternError { offset, message: TOO_LARGE.to_owned() }
+}
+
+impl PatternError {
+    /// Whether Go would take the pattern, and we do not for its size: compiling it was work all the same.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.message == TOO_LARGE
+    }
 }
 
 impl PartialEq for Pattern {

@@ -16,7 +16,7 @@ const MAX_REPEAT: u32 = 1000;
 const MAX_HEIGHT: u32 = 100;
 
 /// Ranges in all classes together: `\pL` has 660 of them, and takes three bytes to write.
-const MAX_RANGES: usize = 1 << 16;
+pub(super) const MAX_RANGES: usize = 1 << 16;
 
 struct Parser<'a> {
     cursor: Cursor<'a>,
