@@ -1,5 +1,7 @@
 //! Files that a person, a runtime or the administrator named: the door beside the host root. Bounded, regular files only.
 
+mod user;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,8 @@ use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
 use nix::sys::stat::{self, FileStat, Mode, SFlag};
 use nix::unistd::geteuid;
+
+pub use user::User;
 
 /// Reads a whole file of at most `limit` bytes; `None` if it is not there.
 ///
@@ -58,17 +62,21 @@ pub enum Exposure {
     },
     /// Its permission bits, which let its group or everybody write.
     Mode(u32),
+    /// Its owner is not shown in this user namespace, and may be anybody.
+    Unseen,
 }
 
 impl Exposure {
     /// What makes a file or folder untrustworthy; `None` if only root and the user who reads it can write to it. The rule
     /// for everything that decides about containers: the configuration, requirements, and the store. Access control lists
     /// need no look of their own: what they let others write shows in the group's bits (acl(5)).
-    pub fn of(found: &FileStat) -> Option<Self> {
+    /// `path` is where it is, by which root is known in a user namespace that does not show it (`docs/hooks.md`).
+    pub fn of(found: &FileStat, path: impl FnOnce() -> PathBuf) -> Option<Self> {
         const OTHERS_WRITE: u32 = 0o022;
         let (owner, reader) = (found.st_uid, geteuid().as_raw());
-        if owner != 0 && owner != reader {
-            return Some(Self::Owner { found: owner, reader });
+        if owner != 0 && owner != reader && !user::is_unseen_root_s(owner, &path()) {
+            let unseen = user::is_unseen(owner);
+            return Some(if unseen { Self::Unseen } else { Self::Owner { found: owner, reader } });
         }
         (found.st_mode & OTHERS_WRITE != 0).then_some(Self::Mode(found.st_mode & 0o7777))
     }
@@ -85,6 +93,9 @@ impl Exposure {
                     "{path} belongs to user {found}, must belong to root or user {reader}: chown root {path}"
                 )
             }
+            Self::Unseen => format!(
+                "{path} belongs to a user whom this user namespace does not show: it may be anybody's"
+            ),
             Self::Mode(mode) => {
                 format!("{path} has mode {mode:04o}, only its owner may write to it: chmod go-w {path}")
             }
@@ -93,7 +104,7 @@ impl Exposure {
 }
 
 fn trust(path: &Path, found: &FileStat) -> anyhow::Result<()> {
-    match Exposure::of(found) {
+    match Exposure::of(found, || path.to_owned()) {
         Some(exposure) => bail!(exposure.said(path)),
         None => Ok(()),
     }
@@ -278,7 +289,7 @@ mod tests {
             let mut found = stat::stat("/").expect("a root folder");
             found.st_uid = owner;
             found.st_mode = mode;
-            assert_eq!(Exposure::of(&found), expected);
+            assert_eq!(Exposure::of(&found, || PathBuf::from("/etc/oci-compat/x")), expected);
         };
         check(0, 0o100_644, None);
         check(reader, 0o100_644, None);
@@ -302,6 +313,10 @@ mod tests {
         check(
             Exposure::Owner { found: 7, reader: 1000 },
             "/s/subjects belongs to user 7, must belong to root or user 1000: chown root /s/subjects",
+        );
+        check(
+            Exposure::Unseen,
+            "/s/subjects belongs to a user whom this user namespace does not show: it may be anybody's",
         );
         check(
             Exposure::Mode(0o775),

@@ -32,7 +32,7 @@ Usage: oci-compat-hook [--store DIR] [--config FILE] [--root DIR] [--reports DIR
   --store DIR        the local store (/var/lib/oci-compat/store)
   --config FILE      the configuration (/etc/oci-compat/config.toml)
   --root DIR         the host's root folder (/)
-  --reports DIR      where reports are written (/run/oci-compat/reports)
+  --reports DIR      where reports are written (/run/oci-compat/reports, or for a user below $XDG_RUNTIME_DIR)
   --decisions FILE   where decisions are logged (/var/log/oci-compat/decisions.jsonl, or as the configuration says)
   --journal SOCKET   where journald listens (/run/systemd/journal/socket)
   --syslog SOCKET    where syslog listens (/dev/log)

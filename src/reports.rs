@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 
-use crate::file;
+use crate::file::{self, User};
 use crate::report::Report;
 
-/// Where the reports are: they are of no use after a reboot.
+/// Where the system's reports are: they are of no use after a reboot.
 pub const FOLDER: &str = "/run/oci-compat/reports";
+/// A user's own, in the folder that they have for such things.
+const NAME: &str = "reports";
 /// A report on a spec of the largest size.
 const MAX_REPORT: usize = 8 << 20;
 
@@ -25,6 +27,13 @@ const THINNED: usize = 100;
 const MAX_BYTES: u64 = 64 << 20;
 /// Bytes of a report; as long as none is larger, all of them fit.
 const LARGE: u64 = MAX_BYTES / MAX_REPORTS as u64;
+
+/// Where the reports of whoever runs this process may be: the first one is for writing. A user's own come before the
+/// system's.
+pub fn folders() -> Vec<PathBuf> {
+    let own = User::this().map(|it| it.fleeting()).unwrap_or_default();
+    own.into_iter().map(|it| it.join(NAME)).chain([PathBuf::from(FOLDER)]).collect()
+}
 
 /// Writes the report on a container, in place of an older one. Of too many reports, the oldest go.
 ///

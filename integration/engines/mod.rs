@@ -16,6 +16,7 @@ mod kubernetes;
 mod ctr;
 mod docker;
 mod podman;
+mod rootless;
 mod buildah;
 mod page;
 mod life;

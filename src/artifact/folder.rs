@@ -145,8 +145,8 @@ fn unreadable(path: &Path, errno: Errno) -> Trouble {
     Trouble::Unreadable { path: path.to_owned(), reason: reason(errno) }
 }
 
-fn trust(found: &FileStat, path: impl FnOnce() -> PathBuf) -> Result<(), Trouble> {
-    match Exposure::of(found) {
+fn trust(found: &FileStat, path: impl Fn() -> PathBuf) -> Result<(), Trouble> {
+    match Exposure::of(found, &path) {
         Some(found) => Err(Trouble::Exposed { path: path(), found }),
         None => Ok(()),
     }

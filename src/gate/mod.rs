@@ -195,7 +195,9 @@ fn conclude(mut report: Report, situations: &[Situation], setting: &Setting<'_>)
 /// Leaves the report and the records, and returns what went wrong: that changes no decision.
 fn keep(report: &Report, decided: &Decided<'_>, setting: &Setting<'_>) -> Vec<String> {
     let id = report.subject.container.as_deref();
-    let unwritten = id.and_then(|id| reports::write(&setting.options.reports, id, report).err());
+    let named = setting.options.reports.clone();
+    let folder = named.or_else(|| reports::folders().into_iter().next());
+    let unwritten = id.zip(folder).and_then(|(id, folder)| reports::write(&folder, id, report).err());
     let unrecorded = records::write(&targets(setting), &Record::new(report, decided));
     unwritten.map(|err| format!("{err:#}")).into_iter().chain(unrecorded).collect()
 }
@@ -204,7 +206,7 @@ fn targets(setting: &Setting<'_>) -> Targets {
     let Options { decisions, journal, syslog, .. } = setting.options;
     let log = &setting.policy.log;
     Targets {
-        decisions: decisions.clone().or_else(|| log.decisions.clone()),
+        decisions: decisions.clone().or_else(|| records::files(log.decisions.clone()?).into_iter().next()),
         max_bytes: log.max_bytes,
         keep: log.keep,
         journal: log.journal.then(|| journal.clone()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::{policy, records, reports, requirements};
+use crate::{policy, records, requirements};
 
 /// The places of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub struct Options {
     pub config: PathBuf,
     /// The host's root folder.
     pub root: PathBuf,
-    /// Where reports are written.
-    pub reports: PathBuf,
+    /// Where reports are written; `None`: where those of whoever runs this process are.
+    pub reports: Option<PathBuf>,
     /// The file of decisions, whatever the policy says.
     pub decisions: Option<PathBuf>,
     /// The socket of journald.
@@ -36,7 +36,7 @@ impl Options {
             store: PathBuf::from(requirements::STORE),
             config: PathBuf::from(policy::FILE),
             root: PathBuf::from("/"),
-            reports: PathBuf::from(reports::FOLDER),
+            reports: None,
             decisions: None,
             journal: PathBuf::from(records::JOURNAL),
             syslog: PathBuf::from(records::SYSLOG),
@@ -59,7 +59,7 @@ impl Options {
             "store" => self.store = value()?.as_ref().into(),
             "config" => self.config = value()?.as_ref().into(),
             "root" => self.root = value()?.as_ref().into(),
-            "reports" => self.reports = value()?.as_ref().into(),
+            "reports" => self.reports = Some(value()?.as_ref().into()),
             "decisions" => self.decisions = Some(value()?.as_ref().into()),
             "journal" => self.journal = value()?.as_ref().into(),
             "syslog" => self.syslog = value()?.as_ref().into(),

@@ -29,7 +29,7 @@ impl Place {
             store: place("store"),
             config: place("config.toml"),
             root: place("host"),
-            reports: place("reports"),
+            reports: Some(place("reports")),
             decisions: Some(place("decisions.jsonl")),
             journal: place("no-journal"),
             syslog: place("no-syslog"),

@@ -15,7 +15,7 @@ fn options_are_read() {
         store: Path::new("/s").to_owned(),
         config: Path::new("/c").to_owned(),
         root: Path::new("/r").to_owned(),
-        reports: Path::new("--store").to_owned(),
+        reports: Some(Path::new("--store").to_owned()),
         decisions: Some(Path::new("/d").to_owned()),
         journal: Path::new("/j").to_owned(),
         syslog: Path::new("/l").to_owned(),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use nix::sys::stat::lstat;
 
-use crate::file::{explain, explain_io};
+use crate::file::{User, explain, explain_io};
 
 /// Old files have at most two digits at the end of their names.
 pub const MAX_KEPT: u32 = 99;
@@ -91,10 +91,12 @@ fn create(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(flags).open(path)
 }
 
-/// Makes the folder, but none above it: they would get its mode.
+/// Makes the folder, but none above it, which would get its mode; a user's own may be the first of its kind.
 fn make_folder(path: &Path) -> anyhow::Result<()> {
     let Some(folder) = path.parent() else { bail!("it has no folder") };
-    match DirBuilder::new().mode(0o750).create(folder) {
+    let is_a_user_s = User::this().is_some_and(|it| it.lasting().iter().any(|it| it == folder));
+    let mode = if is_a_user_s { 0o700 } else { 0o750 };
+    match DirBuilder::new().recursive(is_a_user_s).mode(mode).create(folder) {
         Err(err) if err.kind() == ErrorKind::AlreadyExists => Ok(()),
         made => {
             made.map_err(|err| anyhow!("folder {} cannot be made: it {}", folder.display(), explain_io(&err)))

@@ -13,6 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::file::User;
 use crate::moment::{self, Moment};
 use crate::report::{Reason, Report, SpecReport, Subject, WaiverReport, printable};
 use crate::signals;
@@ -22,8 +23,10 @@ use socket::Unsent;
 
 /// The name and version of a line; fields are only ever added.
 pub const SCHEMA: &str = "oci-compat.decision/v1";
-/// The file of decisions.
+/// The system's file of decisions.
 pub const FILE: &str = "/var/log/oci-compat/decisions.jsonl";
+/// A user's own, in the folder that they have for such things.
+const NAME: &str = "decisions.jsonl";
 /// Where journald listens (systemd, "Native Journal Protocol").
 pub const JOURNAL: &str = "/run/systemd/journal/socket";
 /// Where syslog listens (syslog(3)).
@@ -140,6 +143,13 @@ pub fn now() -> Moment {
     // Before 1970 a clock is not set, and any moment is as good.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     (i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
+}
+
+/// Where the decisions of whoever runs this process may be: the first one is for writing. A user's own come before
+/// `system`, which is the file that the policy names.
+pub fn files(system: PathBuf) -> Vec<PathBuf> {
+    let own = User::this().map(|it| it.lasting()).unwrap_or_default();
+    own.into_iter().map(|it| it.join(NAME)).chain([system]).collect()
 }
 
 /// Writes the record wherever it is wanted, and returns what went wrong: a sentence each.

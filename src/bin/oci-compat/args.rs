@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::registry::RegistryOptions;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
-use oci_compat::{policy, reports, requirements};
+use oci_compat::{policy, requirements};
 
 use crate::install::Install;
 
@@ -49,9 +49,9 @@ pub(crate) enum Command {
         /// The container's id, or how it starts
         #[arg(value_name = "CONTAINER-ID")]
         container: String,
-        /// Where the reports are
-        #[arg(long, value_name = "DIR", default_value = reports::FOLDER)]
-        reports: PathBuf,
+        /// Where the reports are [default: /run/oci-compat/reports, and before it a user's own]
+        #[arg(long, value_name = "DIR")]
+        reports: Option<PathBuf>,
         /// The file of decisions, for what has no report any more [default: as the configuration says]
         #[arg(long, value_name = "FILE")]
         decisions: Option<PathBuf>,

@@ -1,9 +1,9 @@
 //! `check` and `why`: reports on hosts and on containers.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use oci_compat::artifact::{Digest, Store};
 use oci_compat::check::{self, Requirement};
 use oci_compat::host::{Facts, Root};
@@ -114,25 +114,41 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 /// The report, or what the log of decisions knows once that is gone.
 pub(crate) fn why(
     container: &str,
-    folder: &Path,
-    decisions: &Path,
+    folders: &[PathBuf],
+    decisions: &[PathBuf],
     format: ReportFormat,
     output: &mut Output,
 ) -> anyhow::Result<u8> {
-    let report = match reports::read(folder, container)? {
-        Some(report) => report,
-        None => match history::last(decisions, container)? {
-            Some(report) => report,
-            None => bail!(
-                "there is no report on a container {container:?} in {}, and no decision in {}; only containers that were \
-                 refused, or started with a doubt, leave any",
-                folder.display(),
-                decisions.display()
-            ),
-        },
-    };
-    show(&report, format, output)?;
-    Ok(0)
+    // Of several places, the last one is the system's, which a user may not be allowed to see.
+    let is_last = |at: usize, of: usize| of > 1 && at + 1 == of;
+    let reports =
+        folders.iter().enumerate().map(|(at, it)| (is_last(at, folders.len()), reports::read(it, container)));
+    let records = decisions
+        .iter()
+        .enumerate()
+        .map(|(at, it)| (is_last(at, decisions.len()), history::last(it, container)));
+    let mut failed = None;
+    for (is_the_system_s, found) in reports.chain(records) {
+        match found {
+            Ok(Some(report)) => {
+                show(&report, format, output)?;
+                return Ok(0);
+            }
+            Ok(None) => {}
+            Err(err) if is_the_system_s => failed = failed.or(Some(err)),
+            Err(err) => return Err(err),
+        }
+    }
+    let named =
+        |paths: &[PathBuf]| paths.iter().map(|it| it.display().to_string()).collect::<Vec<_>>().join(", ");
+    Err(failed.unwrap_or_else(|| {
+        anyhow!(
+            "there is no report on a container {container:?} in {}, and no decision in {}; only containers that were \
+             refused, or started with a doubt, leave any",
+            named(folders),
+            named(decisions)
+        )
+    }))
 }
 
 fn show(report: &Report, format: ReportFormat, output: &mut Output) -> anyhow::Result<()> {

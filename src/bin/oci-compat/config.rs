@@ -11,11 +11,14 @@ use crate::output::Output;
 /// Where engines find runtimes that they are told by name, if nobody says otherwise.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The file of decisions: the one that is named, or that of the configuration.
-pub(crate) fn decisions(named: Option<&Path>, config: &Path) -> PathBuf {
+/// Where decisions may be: the file that is named, or a user's own, and that of the configuration.
+pub(crate) fn decisions(named: Option<&Path>, config: &Path) -> Vec<PathBuf> {
+    if let Some(named) = named {
+        return vec![named.to_owned()];
+    }
     // A configuration that is broken, or that wants no file, leaves older decisions where they are by default.
-    let wanted = || policy::load(config).0.log.decisions;
-    named.map(Path::to_owned).or_else(wanted).unwrap_or_else(|| PathBuf::from(records::FILE))
+    let wanted = policy::load(config).0.log.decisions;
+    records::files(wanted.unwrap_or_else(|| PathBuf::from(records::FILE)))
 }
 
 pub(crate) fn check(config: &Path, format: ConfigFormat, output: &mut Output) -> anyhow::Result<u8> {

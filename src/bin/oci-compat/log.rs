@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use oci_compat::history::{self, Entry, Filter, Found, Outcome, Summary, when};
 use oci_compat::records;
 use oci_compat::report::printable;
@@ -14,7 +14,9 @@ use crate::config::decisions;
 use crate::output::Output;
 
 pub(crate) fn run(args: &Log, config: &Path, output: &mut Output) -> anyhow::Result<u8> {
-    let path = &decisions(args.file.as_deref(), config);
+    let paths = decisions(args.file.as_deref(), config);
+    let is_there = |it: &&PathBuf| it.symlink_metadata().is_ok();
+    let path = paths.iter().find(is_there).or(paths.last()).context("there is no file of decisions")?;
     let filter = filter(args)?;
     let mut counter = Summary::counter();
     let mut last = VecDeque::new();

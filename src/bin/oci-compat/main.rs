@@ -60,6 +60,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Remove(remove) => store::list::remove(&remove, &args.common.store, output),
         Command::Why { container, reports, decisions, format } => {
             let decisions = config::decisions(decisions.as_deref(), &args.common.config);
+            let reports = reports.map_or_else(oci_compat::reports::folders, |it| vec![it]);
             check::why(&container, &reports, &decisions, format, output)
         }
         Command::Log(log) => log::run(&log, &args.common.config, output),
