@@ -7,14 +7,14 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use crate::artifact::{Artifact, Digest, Payload, Store, Trouble};
+use crate::artifact::{Artifact, By, Digest, Kept, Payload, Standing, Store, Trouble};
 use crate::check::Requirement;
 use crate::host;
 use crate::identity::{self, Need, Places, Unknown};
 use crate::image::Image;
 use crate::input::{Bundle, Wishes};
 use crate::policy::{Heeded, Policy};
-use crate::report::{Origin, Subject};
+use crate::report::{Attached, Origin, Subject, Verification};
 use crate::spec::{self, Malformed, Spec, compiled};
 
 use administrator::OwnFile;
@@ -83,10 +83,8 @@ pub fn of_image(image: &[Digest], name: Option<&str>, store: &Path, policy: &Pol
     let names = name.map(str::to_owned).into_iter().collect();
     collected.image = Image { names, digests: image.to_vec() };
     let mut shelf = Shelf { folder: store.to_owned(), store: None };
-    for digest in image {
-        let added = shelf.of_subject(digest, &mut collected);
-        collected.note_trouble(added);
-    }
+    let added = shelf.of_image(image, &mut collected);
+    collected.note_trouble(added);
     collected.add_own(policy, &mut |_| {});
     collected
 }
@@ -150,7 +148,9 @@ impl Collected {
     /// An artifact may be both referred to and attached, or attached to an image and to its index: it counts once.
     fn has(&self, artifact: &str) -> bool {
         self.requirements.iter().any(|it| match &it.origin {
-            Origin::Referenced(digest) | Origin::Attached(digest) => digest == artifact,
+            Origin::Referenced(digest) | Origin::Attached(Attached { artifact: digest, .. }) => {
+                digest == artifact
+            }
             Origin::Inline | Origin::Administrator(_) | Origin::File(_) => false,
         })
     }
@@ -191,21 +191,56 @@ impl Shelf {
         if self.store()?.is_none_or(Store::is_empty) {
             return Ok(());
         }
-        for image in &who.digests(collected) {
-            let added = self.of_subject(image, collected);
-            collected.note_trouble(added);
-        }
-        Ok(())
+        let Digests { known, said } = who.digests(collected);
+        self.of_image(&known, collected)?;
+        // What annotations say may add, and takes nothing's place.
+        self.of_image(&said, collected)
     }
 
-    fn of_subject(&mut self, image: &Digest, collected: &mut Collected) -> Result<(), String> {
+    /// What stands of an image, by the digests of its indexes and of its manifest.
+    fn of_image(&mut self, image: &[Digest], collected: &mut Collected) -> Result<(), String> {
         let Some(store) = self.store()? else { return Ok(()) };
-        for artifact in store.artifacts(image).map_err(|err| err.to_string())? {
-            let added = add(store, &artifact, Origin::Attached(artifact.manifest.to_string()), collected);
+        let (Standing { counting, aside, .. }, troubles) = store.standing(image);
+        for trouble in troubles {
+            collected.note_trouble(Err(trouble.to_string()));
+        }
+        for kept in &counting {
+            let added = add(store, &kept.artifact, Origin::Attached(attached(kept)), collected);
             collected.note_trouble(added);
         }
+        collected.notes.extend(aside.iter().map(set_aside));
         Ok(())
     }
+}
+
+fn attached(kept: &Kept) -> Attached {
+    let origin = kept.origin.as_ref();
+    let verified = origin.and_then(|it| Some((it, it.signature.as_ref()?))).map(|(origin, signature)| {
+        let by = match signature.by {
+            By::Key => "key",
+            By::Verifier => "verifier",
+        };
+        Verification { by, key: signature.key.to_string(), rule: origin.rule.clone() }
+    });
+    let repository = kept.source().filter(|it| !it.is_empty()).map(str::to_owned);
+    Attached { artifact: kept.artifact.manifest.to_string(), repository, verified }
+}
+
+fn set_aside(kept: &Kept) -> String {
+    format!(
+        "artifact {} from {} does not count: nothing was verified of it, and another one of this image was verified",
+        kept.artifact.manifest,
+        kept.source().unwrap_or_default()
+    )
+}
+
+/// The digests of an image.
+#[derive(Debug, Clone)]
+struct Digests {
+    /// Those that its engine knows, or the administrator vouches for; its manifest's is the last.
+    known: Vec<Digest>,
+    /// Those that annotations say besides.
+    said: Vec<Digest>,
 }
 
 /// Which image it is, asked at most once.
@@ -213,23 +248,24 @@ struct Who<'a> {
     folder: &'a Path,
     bundle: &'a Bundle,
     policy: &'a Policy,
-    digests: Option<Vec<Digest>>,
+    digests: Option<Digests>,
 }
 
 impl Who<'_> {
-    /// The image's digests, its manifest's last. What the image is called is noted in `collected`.
-    fn digests(&mut self, collected: &mut Collected) -> Vec<Digest> {
+    /// The image's digests. What the image is called is noted in `collected`.
+    fn digests(&mut self, collected: &mut Collected) -> Digests {
         if let Some(digests) = &self.digests {
             return digests.clone();
         }
         let digests = images(self.folder, self.bundle, self.policy, collected);
-        collected.subject.digest = digests.last().map(Digest::to_string);
+        let manifest = digests.known.last().or(digests.said.last());
+        collected.subject.digest = manifest.map(Digest::to_string);
         self.digests.insert(digests).clone()
     }
 }
 
-/// The image's digests, its manifest's last; what else is known of it goes into the subject.
-fn images(folder: &Path, bundle: &Bundle, policy: &Policy, collected: &mut Collected) -> Vec<Digest> {
+/// The image's digests; what else is known of it goes into the subject.
+fn images(folder: &Path, bundle: &Bundle, policy: &Policy, collected: &mut Collected) -> Digests {
     let identity = identity::resolve(folder, bundle, Need::Digests, &Places::live());
     let mut digests = identity.digests.clone();
     collected.subject.image = identity.names.first().or(identity.said.names.first()).cloned();
@@ -254,10 +290,10 @@ fn images(folder: &Path, bundle: &Bundle, policy: &Policy, collected: &mut Colle
         _ => {}
     }
     collected.image = called(identity.names, &digests);
-    let mut all = identity.said.digests;
-    collected.said = called(identity.said.names, &all);
-    all.retain(|it| !digests.contains(it));
-    [all, digests].concat()
+    let mut said = identity.said.digests;
+    collected.said = called(identity.said.names, &said);
+    said.retain(|it| !digests.contains(it));
+    Digests { known: digests, said }
 }
 
 fn called(names: Vec<String>, digests: &[Digest]) -> Image {

@@ -3,95 +3,19 @@
 
 use std::fs;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use oci_compat::artifact::Digest;
 use oci_compat::registry::{IMAGE_INDEX, IMAGE_MANIFEST, MAX_REFERRERS};
-use oci_compat::trust::signature_tag;
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::pull::{artifact, document, listed, pulls, put, stocked};
+use super::signer::Signer;
 use super::{SPEC, folder, write};
 use crate::registry::fake::{Fake, Play, manifest};
 
 const OLD: &str = "2026-01-01T00:00:00Z";
 const NEW: &str = "2026-02-01T00:00:00Z";
 const OTHER_SPEC: &str = "version: v1alpha1\ncompatibilities:\n- rules: []\n";
-
-/// What comes before the point in the DER of every P-256 key (RFC 5480).
-const P256: [u8; 26] = [
-    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
-    0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
-];
-
-/// Somebody with a key pair, who signs as cosign does.
-struct Signer(EcdsaKeyPair);
-
-impl Signer {
-    fn new() -> Self {
-        let random = SystemRandom::new();
-        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).expect("a key");
-        Self(
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref(), &random)
-                .expect("a key"),
-        )
-    }
-
-    fn der(&self) -> Vec<u8> {
-        [&P256[..], self.0.public_key().as_ref()].concat()
-    }
-
-    fn pem(&self) -> String {
-        let der = STANDARD.encode(self.der());
-        format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n")
-    }
-
-    fn signature(&self, message: &[u8]) -> String {
-        STANDARD.encode(self.0.sign(&SystemRandom::new(), message).expect("a signature"))
-    }
-
-    /// A payload over one manifest and its signature, under the tag of `at`.
-    fn sign(&self, fake: &Fake, over: &Digest, at: &Digest) {
-        let payload = json!({"critical": {"identity": {"docker-reference": ""},
-            "image": {"docker-manifest-digest": over}, "type": "cosign container image signature"}, "optional": null});
-        let payload = payload.to_string();
-        let layer = blob(fake, &payload, "application/vnd.dev.cosign.simplesigning.v1+json");
-        let mut layer = layer;
-        layer["annotations"] =
-            json!({"dev.cosignproject.cosign/signature": self.signature(payload.as_bytes())});
-        let manifest = json!({"schemaVersion": 2, "mediaType": IMAGE_MANIFEST,
-            "config": blob(fake, "{}", "application/vnd.oci.image.config.v1+json"), "layers": [layer]});
-        fake.put("acme/upf", Some(&signature_tag(at)), IMAGE_MANIFEST, manifest.to_string().as_bytes());
-    }
-
-    /// A bundle that refers to the manifest, as cosign 3 puts it.
-    fn refer(&self, fake: &Fake, over: &Digest) {
-        const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
-        let statement = json!({"_type": "https://in-toto.io/Statement/v1", "subject": [{"digest": {"sha256": over.hex()}}],
-            "predicateType": "https://sigstore.dev/cosign/sign/v1", "predicate": {}});
-        let statement = statement.to_string();
-        let kind = "application/vnd.in-toto+json";
-        let message = format!("DSSEv1 {} {kind} {} {statement}", kind.len(), statement.len());
-        let bundle = json!({"mediaType": BUNDLE, "verificationMaterial": {"publicKey": {"hint": "x"}},
-            "dsseEnvelope": {"payload": STANDARD.encode(&statement), "payloadType": kind,
-                "signatures": [{"sig": self.signature(message.as_bytes())}]}});
-        let manifest = json!({"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "artifactType": BUNDLE,
-            "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::of(b"{}"), "size": 2},
-            "layers": [blob(fake, &bundle.to_string(), BUNDLE)],
-            "subject": {"mediaType": IMAGE_MANIFEST, "digest": over, "size": 1}});
-        fake.put("acme/upf", None, IMAGE_MANIFEST, manifest.to_string().as_bytes());
-    }
-}
-
-fn blob(fake: &Fake, text: &str, media_type: &str) -> Value {
-    let digest = Digest::of(text.as_bytes());
-    let key = ("acme/upf".to_owned(), digest.to_string());
-    fake.content.lock().expect("no panic").blobs.insert(key, text.as_bytes().to_vec());
-    json!({"mediaType": media_type, "digest": digest, "size": text.len()})
-}
 
 /// A registry whose repository `acme/upf` demands signatures of this signer.
 struct Guarded {
@@ -145,7 +69,9 @@ impl Guarded {
     }
 
     fn holds(&self, artifact: &Digest, created: &str) {
-        assert_eq!(listed(&self.folder), [format!("{artifact}  {created}  signed by key {}", self.key())]);
+        let from = format!("{}/acme/upf", self.fake.name());
+        let line = format!("{artifact}  {created}  signed by key {}  from {from}", self.key());
+        assert_eq!(listed(&self.folder), [line]);
     }
 }
 
@@ -237,7 +163,12 @@ fn the_replay_of_an_old_signed_artifact() {
     );
     guarded.pulls(ERROR, &[told]);
     guarded.holds(&new, NEW);
-    pulls(&guarded.folder, &guarded.fake, "--config config.toml --force", 0, STORED, "");
+    let told = format!(
+        "warn: HOST/acme/upf:1: artifact {old} with date {OLD:?} for {} takes the place of {new} with date {NEW:?}, which the \
+         store had: --force\n",
+        guarded.image
+    );
+    pulls(&guarded.folder, &guarded.fake, "--config config.toml --force", 0, STORED, &told);
     guarded.holds(&old, OLD);
 }
 
@@ -559,7 +490,11 @@ fn terminal_escapes_in_what_strangers_wrote() {
     let artifact = artifact(&fake, &image, &spec, "\u{1b}[31mred");
     let folder = folder();
     pulls(&folder, &fake, "", 0, STORED, "");
-    assert_eq!(listed(&folder), [format!("{artifact}  \\u{{1b}}[31mred  no signature verified")]);
+    let from = format!("{}/acme/upf", fake.name());
+    assert_eq!(
+        listed(&folder),
+        [format!("{artifact}  \\u{{1b}}[31mred  no signature verified  from {from}")]
+    );
     let ran = super::run(&folder, &format!("check {image} --store store --root host"));
     assert!(!ran.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'), "{ran:?}");
 }

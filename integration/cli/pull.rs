@@ -37,9 +37,13 @@ pub(super) fn document(subject: &Digest, spec: &str, created: &str) -> Value {
 }
 
 pub(super) fn put(fake: &Fake, document: &Value, spec: &str) -> Digest {
-    let blob = ("acme/upf".to_owned(), Digest::of(spec.as_bytes()).to_string());
+    put_in(fake, "acme/upf", document, spec)
+}
+
+pub(super) fn put_in(fake: &Fake, repository: &str, document: &Value, spec: &str) -> Digest {
+    let blob = (repository.to_owned(), Digest::of(spec.as_bytes()).to_string());
     fake.content.lock().expect("no panic").blobs.insert(blob, spec.as_bytes().to_vec());
-    fake.put("acme/upf", None, IMAGE_MANIFEST, document.to_string().as_bytes())
+    fake.put(repository, None, IMAGE_MANIFEST, document.to_string().as_bytes())
 }
 
 /// A registry that lists referrers, with an image `acme/upf:1`, and the image's digest.
@@ -85,7 +89,8 @@ fn what_belongs_to_an_image_is_stored_and_a_second_run_transfers_nothing() {
         let folder = folder();
         let stored = "HOST/acme/upf:1: 1 artifact stored\n1 image: 1 artifact new, 0 known, 0 without any, 0 with errors\n";
         pulls(&folder, &fake, "", 0, stored, "");
-        assert_eq!(listed(&folder), [format!("{newest}  {NEW}  no signature verified")]);
+        let from = format!("{}/acme/upf", fake.name());
+        assert_eq!(listed(&folder), [format!("{newest}  {NEW}  no signature verified  from {from}")]);
         let before = fake.server.seen().len();
         let known = "HOST/acme/upf:1: 1 artifact there already\n1 image: 0 artifacts new, 1 known, 0 without any, 0 with errors\n";
         pulls(&folder, &fake, "", 0, known, "");
@@ -139,8 +144,10 @@ fn a_pulled_image_is_checked_by_its_name() {
     assert_eq!(pull(&folder, &fake, "").status, 0);
     let name = format!("{}/acme/upf:1", fake.name());
     let expected = format!(
-        "compatible: image {name}, {image}\n\nspec attached {artifact}: met\n  set (weight 0): met\n    rule kernel: met\n      met     \
-         kernel.version major  5 (/proc/sys/kernel/osrelease)\n"
+        "compatible: image {name}, {image}\n\nspec attached {artifact}: met\n  from {}/acme/upf, nothing was \
+         verified\n  set (weight 0): met\n    rule kernel: met\n      met     \
+         kernel.version major  5 (/proc/sys/kernel/osrelease)\n",
+        fake.name()
     );
     super::prints(&folder, &format!("check {name} --store store --root host"), 0, &expected);
     super::fails(

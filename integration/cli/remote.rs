@@ -24,8 +24,9 @@ fn what_a_registry_has_is_shown_and_listed_and_not_stored() {
             &format!("show {name} --remote --plain-http --store store"),
             0,
             &format!(
-                "{image}\n  artifact {new}\n    made     2026-02-01T00:00:00Z\n    signed   no signature was verified\n      \
-                 rule kernel\n        kernel version major: 5\n"
+                "{image}\n  artifact {new}\n    made     2026-02-01T00:00:00Z\n    from     {}/acme/upf\n    signed   no \
+                 signature was verified\n      rule kernel\n        kernel version major: 5\n",
+                fake.name()
             ),
         );
         let ran = run(&folder, &format!("list {name} --remote --plain-http --store store"));

@@ -15,12 +15,12 @@ use nix::unistd::{UnlinkatFlags, fsync, syncfs, unlinkat};
 
 use super::folder::Folder;
 use super::trouble::{io_reason, reason};
-use super::{BLOBS, COMPILED, SUBJECTS};
+use super::{BLOBS, COMPILED, NAMES, SUBJECTS};
 
 /// How every unfinished file's name starts: nothing that a reader would look up.
 pub(super) const TEMPORARY: &str = ".tmp-";
 /// Every folder that has files of ours.
-const FOLDERS: [&str; 4] = [".", BLOBS, SUBJECTS, COMPILED];
+const FOLDERS: [&str; 5] = [".", BLOBS, NAMES, SUBJECTS, COMPILED];
 /// Beyond so many files at once, one call for the whole file system is faster than one for each.
 const FEW: usize = 8;
 /// Hooks of rootless containers read the store as ordinary users, whatever umask the writer had.

@@ -1,12 +1,13 @@
 //! Compatibility artifacts on this machine: finds the bytes of the specs that belong to an image, and keeps them. Knows
 //! digests, sizes and media types, never what a spec says; trusts no file that others could have written.
 //!
-//! The store is an OCI image layout (image-spec 1.1, `image-layout.md`) with two folders beside it, both made from it:
+//! The store is an OCI image layout (image-spec 1.1, `image-layout.md`) with three folders beside it, made from it:
 //!
 //! ```text
 //! oci-layout  index.json                 every artifact manifest in the store
 //! blobs/sha256/<hex>                     manifests, configs and specs
 //! subjects/<hex of the image's digest>   the artifacts of one image: all that a look-up reads
+//! names/<hex of the name's SHA-256>      the images that were fetched under a name
 //! compiled/<hex of the spec's digest>    that spec in a form that loads faster, bound to the spec's digest
 //! images.json                            what the last pull needs not fetch again, if there was one
 //! .lock                                  held by the one writer; readers never lock
@@ -16,10 +17,11 @@ pub use crate::digest::{BadDigest, Digest};
 pub use archive::Archive;
 pub use build::{Package, Parts, Subject, pack, pack_annotated};
 pub use layout::Found;
-pub use listing::{Age, age};
+pub use listing::{Age, Standing, age};
 pub use manifest::{ARTIFACT_TYPES, CREATED, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, SPEC_TYPES, created};
 pub use memory::Images;
-pub use origin::{Kept, Origin, Signature};
+pub use names::NamedImage;
+pub use origin::{By, Kept, Origin, Signature};
 pub use store::{Payload, Store};
 pub use tidy::Swept;
 pub use transfer::Incoming;
@@ -45,6 +47,7 @@ mod tidy;
 mod verify;
 mod transfer;
 mod memory;
+mod names;
 #[cfg(test)]
 mod tests;
 
@@ -62,6 +65,7 @@ const MAX_COMPILED: u64 = 8 << 20;
 const BLOBS: &str = "blobs/sha256";
 const SUBJECTS: &str = "subjects";
 const COMPILED: &str = "compiled";
+const NAMES: &str = "names";
 
 /// What a manifest says of itself: which spec it carries, and for which image.
 #[derive(Debug, Clone, PartialEq, Eq)]

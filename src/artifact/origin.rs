@@ -1,5 +1,5 @@
-//! Where a stored artifact came from, as the command that stored it noted: for people and for a later look at trust. No
-//! look-up of a starting container reads it.
+//! Where a stored artifact came from and what was verified of it, as the command that stored it noted: which artifacts count
+//! depends on it.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,9 @@ pub struct Kept {
 /// Where an artifact came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
+    /// The repository that has it, such as `docker.io/acme/upf`. Stores of before do not say it: [`Origin::repository`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
     /// The name of the image for which it was fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
@@ -29,7 +32,10 @@ pub struct Origin {
     /// When it was fetched, or was found to be still there, under the first name (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetched: Option<String>,
-    /// What showed who made it.
+    /// The pattern of the rule of trust that held for the repository, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// What showed who made it; `None` if nothing was verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
 }
@@ -37,20 +43,53 @@ pub struct Origin {
 /// A signature over the artifact's manifest that was verified before the artifact was stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
-    /// The digest of the public key in DER (`SubjectPublicKeyInfo`, RFC 5280).
+    /// The digest of the public key in DER (`SubjectPublicKeyInfo`, RFC 5280), or that of the verifier's command line.
     pub key: Digest,
     /// The blob that holds payload and signature, to be verified again elsewhere.
     pub evidence: Digest,
+    /// Who verified it.
+    #[serde(default, skip_serializing_if = "By::is_key")]
+    pub by: By,
+}
+
+/// How a signature was verified.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// With one of the administrator's keys.
+    #[default]
+    Key,
+    /// By the administrator's own program.
+    Verifier,
+}
+
+impl By {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_key(&self) -> bool {
+        *self == Self::Key
+    }
 }
 
 impl Kept {
-    /// Takes over what a further addition of the same artifact says; a name more stands beside the others.
+    /// The repository that has it; `None` for one that the administrator added from a file.
+    pub fn source(&self) -> Option<&str> {
+        self.origin.as_ref().map(|it| it.repository().unwrap_or_default())
+    }
+
+    /// Whether somebody whom the administrator trusts was shown to have made it.
+    pub fn is_verified(&self) -> bool {
+        self.origin.as_ref().is_some_and(|it| it.signature.is_some())
+    }
+
+    /// Takes over what a further addition of the same artifact from the same repository says; a name more stands beside the
+    /// others.
     pub(super) fn update(&mut self, addition: Self) {
         self.artifact = addition.artifact;
         match (&mut self.origin, addition.origin) {
             (_, None) => {}
             (Some(old), Some(new))
-                if (&new.signature, &new.fetched) == (&old.signature, &old.fetched)
+                if (&new.repository, &new.rule, &new.signature, &new.fetched)
+                    == (&old.repository, &old.rule, &old.signature, &old.fetched)
                     && new.names().all(|it| old.is_named(it)) => {}
             (Some(old), Some(mut new)) => {
                 let names = old.names().filter(|it| !new.is_named(it)).map(str::to_owned);
@@ -63,6 +102,11 @@ impl Kept {
 }
 
 impl Origin {
+    /// The repository that has it, as it was noted or, in a store of before, as the name of the image says.
+    pub fn repository(&self) -> Option<&str> {
+        self.repository.as_deref().or_else(|| self.image.as_deref().map(repository_of))
+    }
+
     /// The names of the images for which it was fetched, the last one first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.image.iter().chain(&self.other_names).map(String::as_str)
@@ -71,5 +115,14 @@ impl Origin {
     /// Whether it was fetched under this name.
     pub fn is_named(&self, name: &str) -> bool {
         self.names().any(|it| it == name)
+    }
+}
+
+/// The repository in the full name of an image.
+fn repository_of(name: &str) -> &str {
+    let tagged = name.split_once('@').map_or(name, |(it, _)| it);
+    match tagged.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => tagged,
     }
 }

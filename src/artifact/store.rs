@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::compiled::{self, Form};
 use super::folder::Folder;
+use super::listing::{List, Standing};
 use super::manifest::Manifest;
 use super::{
     Artifact, BLOBS, COMPILED, Digest, Kept, MAX_COMPILED, MAX_LISTING, MAX_MANIFEST, MAX_SPEC, SUBJECTS,
@@ -51,40 +52,50 @@ impl Store {
         !self.has_subjects
     }
 
-    /// The artifacts whose subject is this manifest or index: of each type the newest, ordered by type.
+    /// The artifacts of an image that count, and those that do not beside verified ones; `image` has the digests of its
+    /// manifest and of its indexes. What cannot be told of one digest hides nothing that another one has.
+    pub fn standing(&self, image: &[Digest]) -> (Standing, Vec<Trouble>) {
+        let (mut lists, mut troubles) = (Vec::new(), Vec::new());
+        for subject in image {
+            match self.list(subject) {
+                Ok(list) => lists.push(list),
+                Err(trouble) => troubles.push(trouble),
+            }
+        }
+        (listing::standing(lists), troubles)
+    }
+
+    /// The artifacts that count, of an image of which only this digest is known.
     ///
     /// # Errors
     ///
     /// If there may be some, and they cannot be told.
     pub fn artifacts(&self, subject: &Digest) -> Result<Vec<Artifact>, Trouble> {
-        Ok(listing::newest(self.all_artifacts(subject)?))
+        let Standing { counting, .. } = listing::standing(vec![self.list(subject)?]);
+        Ok(counting.into_iter().map(|it| it.artifact).collect())
     }
 
-    fn all_artifacts(&self, subject: &Digest) -> Result<Vec<Artifact>, Trouble> {
-        self.listing(subject, listing::parse)
-    }
-
-    /// All artifacts of this subject, in the order in which they were added, with where they came from.
+    /// All artifacts of this subject, once for each repository that has them, in the order in which they were added, with
+    /// where they came from.
     ///
     /// # Errors
     ///
     /// If there may be some, and they cannot be told.
     pub fn kept(&self, subject: &Digest) -> Result<Vec<Kept>, Trouble> {
-        self.listing(subject, listing::parse_whole)
+        self.list(subject).map(|it| it.kept)
     }
 
-    fn listing<T>(
-        &self,
-        subject: &Digest,
-        parse: impl Fn(&[u8], &Digest) -> Result<Vec<T>, String>,
-    ) -> Result<Vec<T>, Trouble> {
+    /// All that is noted about a subject.
+    pub(super) fn list(&self, subject: &Digest) -> Result<List, Trouble> {
         if !self.has_subjects {
-            return Ok(Vec::new());
+            return Ok(List::default());
         }
         let path = format!("{SUBJECTS}/{}", subject.hex());
         match self.folder.read(&path, MAX_LISTING)? {
-            None => Ok(Vec::new()),
-            Some(bytes) => parse(&bytes, subject).map_err(|reason| self.folder.damaged(&path, reason)),
+            None => Ok(List::default()),
+            Some(bytes) => {
+                listing::parse(&bytes, subject).map_err(|reason| self.folder.damaged(&path, reason))
+            }
         }
     }
 

@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::durable;
+use super::listing::{self, List};
 use super::manifest::Manifest;
+use super::names::{self, Names};
 use super::write::listing_put;
-use super::{
-    Artifact, BLOBS, COMPILED, Digest, Kept, MAX_MANIFEST, SUBJECTS, Store, Trouble, Writer, listing,
-};
+use super::{Artifact, BLOBS, COMPILED, Digest, Kept, MAX_MANIFEST, NAMES, SUBJECTS, Store, Trouble, Writer};
 
 /// What was taken out as nothing needs it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -22,20 +22,22 @@ pub struct Swept {
 }
 
 impl Writer {
-    /// Takes out the artifacts of an image, or just one of them; their files go with [`Writer::sweep`]. The result says
-    /// which there were.
+    /// Takes those artifacts of an image out that are meant; their files go with [`Writer::sweep`]. The result says which
+    /// there were.
     ///
     /// # Errors
     ///
     /// If the image's list cannot be read, or the store cannot be written.
-    pub fn remove(&mut self, subject: &Digest, only: Option<&Digest>) -> anyhow::Result<Vec<Kept>> {
-        let (gone, left): (Vec<_>, Vec<_>) = self
-            .reader()?
-            .kept(subject)?
-            .into_iter()
-            .partition(|it| only.is_none_or(|only| *only == it.artifact.manifest));
+    pub fn remove(
+        &mut self,
+        subject: &Digest,
+        is_meant: impl Fn(&Kept) -> bool,
+    ) -> anyhow::Result<Vec<Kept>> {
+        let mut list = self.reader()?.list(subject)?;
+        let (gone, left): (Vec<_>, Vec<_>) = list.kept.into_iter().partition(|it| is_meant(it));
         if !gone.is_empty() {
-            self.list(subject, &left)?;
+            list.kept = left;
+            self.put_list(subject, &list)?;
         }
         Ok(gone)
     }
@@ -51,28 +53,30 @@ impl Writer {
         let mut swept = Swept::default();
         let mut needed = Needed::default();
         for subject in store.subjects()? {
-            let mut kept = store.kept(&subject)?;
+            let mut list = store.list(&subject)?;
             if is_superseded_too {
-                let before = kept.len();
-                retain_newest(&mut kept);
-                if kept.len() < before {
-                    self.list(&subject, &kept)?;
-                    swept.artifacts += before - kept.len();
+                let before = list.kept.len();
+                retain_newest(&mut list.kept);
+                if list.kept.len() < before {
+                    self.put_list(&subject, &list)?;
+                    swept.artifacts += before - list.kept.len();
                 }
             }
-            kept.into_iter().for_each(|it| needed.note(&store, it));
+            names::note(&mut needed.names, &subject, &list.kept);
+            list.kept.into_iter().for_each(|it| needed.note(&store, it));
         }
         self.reindex(&needed)?;
+        self.rename(&store, std::mem::take(&mut needed.names), &mut swept)?;
         self.sweep_folder(BLOBS, &needed.blobs, &mut swept)?;
         self.sweep_folder(COMPILED, &needed.specs, &mut swept)?;
         Ok(swept)
     }
 
     /// Replaces a subject's list; an empty one is no file.
-    fn list(&mut self, subject: &Digest, kept: &[Kept]) -> anyhow::Result<()> {
-        match kept {
-            [] => durable::remove(&self.folder, SUBJECTS, &[subject.hex()]),
-            kept => self.put(&listing_put(subject, kept)?),
+    fn put_list(&mut self, subject: &Digest, list: &List) -> anyhow::Result<()> {
+        match *list == List::default() {
+            true => durable::remove(&self.folder, SUBJECTS, &[subject.hex()]),
+            false => self.put(&listing_put(subject, list)?),
         }
     }
 
@@ -84,6 +88,19 @@ impl Writer {
             has_changed |= index.add(artifact, *size)?;
         }
         if has_changed { self.put(&index.put()?) } else { Ok(()) }
+    }
+
+    /// The files of names as the lists have them, and no others.
+    fn rename(&mut self, store: &Store, names: Names, swept: &mut Swept) -> anyhow::Result<()> {
+        let files = names.keys().map(|it| Digest::of(it.as_bytes())).collect();
+        let mut puts = Vec::new();
+        for (name, images) in names {
+            if store.named(&name).ok().as_ref() != Some(&images) {
+                puts.push(names::put(name, images)?);
+            }
+        }
+        self.put_all(&puts)?;
+        self.sweep_folder(NAMES, &files, swept)
     }
 
     fn sweep_folder(&self, name: &str, needed: &BTreeSet<Digest>, swept: &mut Swept) -> anyhow::Result<()> {
@@ -101,10 +118,10 @@ impl Writer {
     }
 }
 
+/// In the order in which they were added.
 fn retain_newest(kept: &mut Vec<Kept>) {
-    let artifacts = kept.iter().map(|it| it.artifact.clone()).collect();
-    let newest: BTreeSet<_> = listing::newest(artifacts).into_iter().map(|it| it.manifest).collect();
-    kept.retain(|it| newest.contains(&it.artifact.manifest));
+    let newest = listing::newest(kept.clone());
+    kept.retain(|it| newest.contains(it));
 }
 
 /// Everything that some list leads to.
@@ -114,6 +131,7 @@ struct Needed {
     artifacts: BTreeMap<Digest, (Artifact, u64)>,
     specs: BTreeSet<Digest>,
     blobs: BTreeSet<Digest>,
+    names: Names,
 }
 
 impl Needed {

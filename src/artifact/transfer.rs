@@ -39,12 +39,12 @@ impl Store {
         let mut archive = Builder::new(archive);
         let (mut lists, mut blobs, mut manifests) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         for subject in self.subjects()? {
-            let kept = self.kept(&subject)?;
-            for it in &kept {
+            let list = self.list(&subject)?;
+            for it in &list.kept {
                 manifests.insert(it.artifact.manifest);
                 blobs.extend(self.blobs_of(it)?);
             }
-            lists.push((subject, listing::compose(&subject, &kept)?));
+            lists.push((subject, listing::compose(&subject, &list)?));
         }
         append(&mut archive, LAYOUT_FILE, LAYOUT)?;
         let mut index = Index::read(&self.folder)?
@@ -136,9 +136,9 @@ impl Archive {
     pub fn artifacts(&self, subject: &Digest) -> anyhow::Result<Vec<Incoming>> {
         let path = format!("{SUBJECTS}/{}", subject.hex());
         let bytes = self.read(&path, MAX_LISTING)?.with_context(|| self.lacks(&path))?;
-        let kept = listing::parse_whole(&bytes, subject)
+        let list = listing::parse(&bytes, subject)
             .map_err(|it| anyhow!("{} {it}", self.path().join(&path).display()))?;
-        kept.into_iter().map(|it| self.incoming(subject, it)).collect()
+        list.kept.into_iter().map(|it| self.incoming(subject, it)).collect()
     }
 
     fn incoming(&self, subject: &Digest, Kept { artifact, origin }: Kept) -> anyhow::Result<Incoming> {

@@ -9,10 +9,11 @@ use super::durable::TEMPORARY;
 use super::index::{INDEX_FILE, Index};
 use super::manifest::Manifest;
 use super::memory::IMAGES_FILE;
+use super::names::{self, Names};
 use super::write::{LAYOUT_FILE, LOCK_FILE};
 use super::{
-    BLOBS, COMPILED, Digest, Kept, MAX_COMPILED, MAX_EVIDENCE, MAX_MANIFEST, MAX_SPEC, SUBJECTS, Store,
-    Trouble, blob_path,
+    BLOBS, COMPILED, Digest, Kept, MAX_COMPILED, MAX_EVIDENCE, MAX_MANIFEST, MAX_SPEC, NAMES, SUBJECTS,
+    Store, Trouble, blob_path,
 };
 
 /// What a look at everything came to.
@@ -54,14 +55,14 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn top(&mut self) {
-        const KNOWN: [&str; 7] =
-            [LAYOUT_FILE, INDEX_FILE, IMAGES_FILE, LOCK_FILE, "blobs", SUBJECTS, COMPILED];
-        for name in self.names(".") {
+        const KNOWN: [&str; 8] =
+            [LAYOUT_FILE, INDEX_FILE, IMAGES_FILE, LOCK_FILE, "blobs", SUBJECTS, NAMES, COMPILED];
+        for name in self.files(".") {
             if !KNOWN.iter().any(|it| it.as_bytes() == name.to_bytes()) {
                 self.foreign(".", &name);
             }
         }
-        for name in self.names("blobs") {
+        for name in self.files("blobs") {
             if name.to_bytes() != b"sha256" {
                 self.foreign("blobs", &name);
             }
@@ -71,7 +72,7 @@ impl Look<'_> {
             let path = self.store.folder.full(LAYOUT_FILE);
             self.flaw(format!("{} is not there: oci-compat store gc makes it anew", path.display()));
         }
-        for folder in ["blobs", BLOBS, SUBJECTS, COMPILED] {
+        for folder in ["blobs", BLOBS, SUBJECTS, NAMES, COMPILED] {
             let held = self.store.folder.holds(folder);
             self.note(held);
         }
@@ -89,18 +90,35 @@ impl Look<'_> {
     /// Every artifact that is in some list.
     fn lists(&mut self) -> BTreeSet<Digest> {
         let mut listed = BTreeSet::new();
-        let mut needed = BTreeSet::new();
+        let (mut needed, mut names) = (BTreeSet::new(), Names::new());
         for subject in self.digests(SUBJECTS) {
             let kept = self.note(self.store.kept(&subject)).unwrap_or_default();
             self.found.subjects += 1;
-            self.found.artifacts += kept.len();
+            // One that several repositories have is listed once for each.
+            let own: BTreeSet<_> = kept.iter().map(|it| it.artifact.manifest).collect();
+            self.found.artifacts += own.len();
+            names::note(&mut names, &subject, &kept);
             for it in kept {
                 listed.insert(it.artifact.manifest);
                 needed.extend(self.artifact(&it));
             }
         }
         self.found.needless = self.whole.difference(&needed).count();
+        self.names_lead_to(names);
         listed
+    }
+
+    /// Whether every name that some list has leads there; one that leads nowhere does no harm.
+    fn names_lead_to(&mut self, names: Names) {
+        self.digests(NAMES);
+        for (name, images) in names {
+            let Some(found) = self.note(self.store.named(&name)) else { continue };
+            if !images.iter().all(|it| found.iter().any(|found| found.digest == it.digest)) {
+                let path = self.store.folder.full(&format!("{NAMES}/{}", names::file_of(&name)));
+                let told = "does not lead to all images of the name";
+                self.flaw(format!("{} {told} {name:?}: oci-compat store gc makes it anew", path.display()));
+            }
+        }
     }
 
     /// Holds what a list says of an artifact against the artifact's own manifest; the blobs that it needs.
@@ -204,7 +222,7 @@ impl Look<'_> {
     /// The digests that name files in a folder; anything else there is foreign.
     fn digests(&mut self, folder: &str) -> Vec<Digest> {
         let mut digests = Vec::new();
-        for name in self.names(folder) {
+        for name in self.files(folder) {
             match name.to_str().ok().and_then(Digest::from_hex) {
                 Some(digest) => digests.push(digest),
                 None => self.foreign(folder, &name),
@@ -213,7 +231,7 @@ impl Look<'_> {
         digests
     }
 
-    fn names(&mut self, folder: &str) -> Vec<std::ffi::CString> {
+    fn files(&mut self, folder: &str) -> Vec<std::ffi::CString> {
         self.note(self.store.folder.names(folder)).unwrap_or_default()
     }
 

@@ -15,11 +15,13 @@ use super::compiled::{self, Form, MAX_BODY};
 use super::durable::{self, Put};
 use super::folder::Folder;
 use super::index::{INDEX_FILE, Index};
+use super::listing::{self, List};
+use super::names::{self, Names};
 use super::store::compiled_path;
 use super::trouble::reason;
 use super::{
     Artifact, BLOBS, COMPILED, Digest, Kept, MAX_COMPILED, MAX_EVIDENCE, MAX_LISTING, Origin, Package,
-    SUBJECTS, Store, listing,
+    SUBJECTS, Store,
 };
 
 pub(super) const LAYOUT_FILE: &str = "oci-layout";
@@ -175,14 +177,16 @@ impl Writer {
                 .push(Kept { artifact, origin: addition.origin.clone() });
         }
         let (index, mut fresh) = self.indexed(additions, &added)?;
-        let mut listings = Vec::new();
+        let (mut listings, mut names) = (Vec::new(), Names::new());
         for (subject, kept) in lists {
+            names::note(&mut names, &subject, &kept);
             listings.extend(self.listed(&subject, kept, &mut fresh)?);
         }
         for it in &mut added {
             it.changed |= fresh.contains(&it.artifact.manifest);
         }
-        Ok(Plan { stages: [blobs, index.into_iter().collect(), listings], added })
+        let names = self.named(names)?;
+        Ok(Plan { stages: [blobs, index.into_iter().collect(), names, listings], added })
     }
 
     /// Whether a reader would find just this content; what is damaged or exposed is not there.
@@ -221,24 +225,29 @@ impl Writer {
         additions: Vec<Kept>,
         fresh: &mut BTreeSet<Digest>,
     ) -> anyhow::Result<Option<Put>> {
-        let mut listed = self.reader()?.kept(subject)?;
-        let before = listed.clone();
+        let mut list = self.reader()?.list(subject)?;
+        let before = list.clone();
         for addition in additions {
             let manifest = addition.artifact.manifest;
-            match listed.iter_mut().find(|it| it.artifact.manifest == manifest) {
-                None => listed.push(addition),
-                Some(found) => found.update(addition),
-            }
-            if before.iter().find(|it| it.artifact.manifest == manifest)
-                != listed.iter().find(|it| it.artifact.manifest == manifest)
-            {
-                fresh.insert(manifest);
+            let same = |it: &&mut Kept| it.artifact.manifest == manifest && it.source() == addition.source();
+            match list.kept.iter_mut().find(same) {
+                None => {
+                    fresh.insert(manifest);
+                    list.kept.push(addition);
+                }
+                Some(found) => {
+                    let old = found.clone();
+                    found.update(addition);
+                    if *found != old {
+                        fresh.insert(manifest);
+                    }
+                }
             }
         }
-        if listed == before {
+        if list == before {
             return Ok(None);
         }
-        listing_put(subject, &listed).map(Some)
+        listing_put(subject, &list).map(Some)
     }
 
     fn compiled_anew(
@@ -294,8 +303,9 @@ impl Writer {
 
 /// What an addition comes to.
 pub(super) struct Plan {
-    /// Blobs, then the index, then the lists: each needs only what comes before.
-    pub(super) stages: [Vec<Put>; 3],
+    /// Blobs, then the index, then the names, then the lists: each needs only what comes before, and a name that leads to no
+    /// list leads to nothing.
+    pub(super) stages: [Vec<Put>; 4],
     added: Vec<Added>,
 }
 
@@ -319,8 +329,8 @@ fn parts(addition: &Addition, artifact: &Artifact) -> anyhow::Result<Vec<Put>> {
     Ok(puts)
 }
 
-pub(super) fn listing_put(subject: &Digest, kept: &[Kept]) -> anyhow::Result<Put> {
-    let put = Put { folder: SUBJECTS, name: subject.hex(), bytes: listing::compose(subject, kept)? };
+pub(super) fn listing_put(subject: &Digest, list: &List) -> anyhow::Result<Put> {
+    let put = Put { folder: SUBJECTS, name: subject.hex(), bytes: listing::compose(subject, list)? };
     put.fits(MAX_LISTING)?;
     Ok(put)
 }

@@ -65,6 +65,11 @@ impl Anchors {
         Some(Proof { keys, verifier, from: &rule.from })
     }
 
+    /// The pattern of the rule that holds for this repository, if there is one.
+    pub fn rule_for(&self, repository: &Repository) -> Option<&str> {
+        self.trust.rule_for(&repository.to_string()).map(|it| it.pattern.text())
+    }
+
     /// Whether an artifact from an archive may be stored: one whose evidence still holds, where any of the names under
     /// which it was fetched demands that. Those names are the word of whoever made the archive.
     ///

@@ -7,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
 use crate::artifact::{
-    ARTIFACT_TYPES, Addition, Artifact, Compiled, Digest, Kept, MAX_EVIDENCE, MAX_MANIFEST, MAX_SPEC,
+    ARTIFACT_TYPES, Addition, Artifact, By, Compiled, Digest, Kept, MAX_EVIDENCE, MAX_MANIFEST, MAX_SPEC,
     Package, Parts, Signature, Store, created,
 };
 use crate::image::Repository;
@@ -17,7 +17,7 @@ use crate::trust;
 
 use super::anchors::Proof;
 use super::candidate::{Candidate, Told, newest_first, told};
-use super::{Pulled, Puller, Wanted, signatures};
+use super::{Obsolete, Pulled, Puller, Wanted, signatures};
 
 /// A signature that was verified, with its evidence.
 type Signed = Option<(Signature, Vec<u8>)>;
@@ -41,6 +41,7 @@ struct Scene<'a> {
     wanted: &'a Wanted,
     subject: Digest,
     proof: Option<Proof<'a>>,
+    /// What the store has of it from the same repository.
     kept: Vec<Kept>,
     store: Option<&'a Store>,
 }
@@ -56,6 +57,9 @@ impl Puller<'_> {
     ) -> anyhow::Result<()> {
         let proof = self.anchors.proof_for(wanted.image.repository());
         let kept = self.store.map(|it| it.kept(subject)).transpose()?.unwrap_or_default();
+        // What other repositories have is theirs.
+        let repository = wanted.image.repository().to_string();
+        let kept = kept.into_iter().filter(|it| it.source() == Some(&repository)).collect();
         let scene = Scene { wanted, subject: *subject, proof, kept, store: self.store };
         let candidates = self.candidates(&scene)?;
         for kind in ARTIFACT_TYPES {
@@ -160,13 +164,13 @@ impl Puller<'_> {
             let name = candidate.descriptor.digest;
             match self.look(scene, candidate) {
                 Ok(Taken::Known(kept)) => {
-                    Self::clear(scene, &kept.artifact, pulled);
+                    self.clear(scene, &kept.artifact, pulled);
                     known.push((scene.subject, kept));
                     return Ok(());
                 }
                 Ok(Taken::New(addition, artifact)) => {
                     pulled.fresh += 1;
-                    Self::clear(scene, &artifact, pulled);
+                    self.clear(scene, &artifact, pulled);
                     pulled.additions.push(*addition);
                     return Ok(());
                 }
@@ -227,7 +231,8 @@ impl Puller<'_> {
             }
             match verified {
                 Ok(trust::Verified { key, evidence }) => {
-                    return Ok((Signature { key, evidence: Digest::of(&evidence) }, evidence));
+                    let evidence_digest = Digest::of(&evidence);
+                    return Ok((Signature { key, evidence: evidence_digest, by: By::Key }, evidence));
                 }
                 Err(why) => reason = why,
             }
@@ -235,7 +240,9 @@ impl Puller<'_> {
         let Some(verifier) = &proof.verifier else { return Err(Refusal::Untrusted(reason)) };
         verifier.verify(repository, manifest).map_err(Refusal::Untrusted)?;
         let evidence = verifier.evidence(manifest);
-        Ok((Signature { key: verifier.digest(), evidence: Digest::of(&evidence) }, evidence))
+        let signature =
+            Signature { key: verifier.digest(), evidence: Digest::of(&evidence), by: By::Verifier };
+        Ok((signature, evidence))
     }
 
     /// All blobs of an artifact, verified, and about this very image.
@@ -287,8 +294,15 @@ impl Puller<'_> {
     }
 
     /// What would hide this one from look-ups has to go: nobody vouches for it, or the administrator said so.
-    fn clear(scene: &Scene<'_>, artifact: &Artifact, pulled: &mut Pulled) {
-        pulled.obsolete.extend(scene.shadowing(artifact).map(|it| (scene.subject, it.artifact.manifest)));
+    fn clear(&self, scene: &Scene<'_>, artifact: &Artifact, pulled: &mut Pulled) {
+        for kept in scene.shadowing(artifact) {
+            if scene.is_proved(kept) {
+                pulled.notes.push(rolled_back(scene, artifact, &kept.artifact));
+            }
+            let repository = scene.wanted.image.repository().to_string();
+            let manifest = kept.artifact.manifest;
+            pulled.obsolete.push(Obsolete { subject: scene.subject, manifest, repository });
+        }
     }
 }
 
@@ -309,9 +323,15 @@ impl Scene<'_> {
         evidence.is_ok_and(|it| proof.holds(manifest, &it).is_ok())
     }
 
+    /// What of the same type counts more than this one would: what is newer, and, if this one is not verified, what is.
     fn shadowing(&self, artifact: &Artifact) -> impl Iterator<Item = &Kept> {
-        let (kind, age) = (artifact.artifact_type.clone(), artifact.age());
-        self.kept.iter().filter(move |it| it.artifact.artifact_type == kind && it.artifact.age() > age)
+        let (kind, age, manifest) = (artifact.artifact_type.clone(), artifact.age(), artifact.manifest);
+        let may_be_unverified = self.proof.is_none();
+        self.kept.iter().filter(move |it| {
+            it.artifact.artifact_type == kind
+                && it.artifact.manifest != manifest
+                && (it.artifact.age() > age || may_be_unverified && it.is_verified())
+        })
     }
 
     /// What was stored before signatures were demanded, or with a key that is not trusted any more.
@@ -338,8 +358,33 @@ enum Taken {
     Older(String),
 }
 
+fn date(artifact: &Artifact) -> String {
+    artifact.created.as_ref().map_or("no date".to_owned(), |it| format!("date {it:?}"))
+}
+
+fn rolled_back(scene: &Scene<'_>, taken: &Artifact, newer: &Artifact) -> String {
+    format!(
+        "artifact {} with {} for {} takes the place of {} with {}, which the store had: --force",
+        taken.manifest,
+        date(taken),
+        scene.subject,
+        newer.manifest,
+        date(newer)
+    )
+}
+
 fn older(scene: &Scene<'_>, offered: &Artifact, newer: &Artifact) -> String {
-    let date = |it: &Artifact| it.created.as_ref().map_or("no date".to_owned(), |it| format!("date {it:?}"));
+    if newer.age() < offered.age() {
+        return format!(
+            "the registry offers artifact {} with {} for {}, which nobody demands to be signed, the store has {} with {}, whose \
+             signature was verified: kept; --force takes the other one",
+            offered.manifest,
+            date(offered),
+            scene.subject,
+            newer.manifest,
+            date(newer)
+        );
+    }
     format!(
         "the registry offers artifact {} with {} for {}, the store has the newer {} with {}: kept; --force takes the older one",
         offered.manifest,

@@ -56,8 +56,8 @@ pub struct Wanted {
 pub struct Pulled {
     /// What is to be stored.
     pub additions: Vec<Addition>,
-    /// What has to leave the store before that: by image, an artifact.
-    pub obsolete: Vec<(Digest, Digest)>,
+    /// What has to leave the store after that.
+    pub obsolete: Vec<Obsolete>,
     /// How many artifacts the image has that are not in the store yet.
     pub fresh: usize,
     /// How many it has that are there already.
@@ -68,6 +68,26 @@ pub struct Pulled {
     pub is_absent: bool,
     /// What was refused or failed, each a whole sentence.
     pub problems: Vec<String>,
+    /// What is worth knowing besides, each a whole sentence.
+    pub notes: Vec<String>,
+}
+
+/// An artifact that has to leave the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obsolete {
+    /// The image that it is about.
+    pub subject: Digest,
+    /// The artifact.
+    pub manifest: Digest,
+    /// The repository of which the store has it.
+    pub repository: String,
+}
+
+impl Obsolete {
+    /// Whether this is the one.
+    pub fn is(&self, kept: &Kept) -> bool {
+        kept.artifact.manifest == self.manifest && kept.source() == Some(&self.repository)
+    }
 }
 
 impl Puller<'_> {
@@ -140,11 +160,17 @@ impl Puller<'_> {
     /// All artifacts of an image carry the same date if any of them is new under this name, so that a name that was
     /// moved leads to those of the last image alone.
     fn name_known(&self, wanted: &Wanted, known: Vec<(Digest, Kept)>, pulled: &mut Pulled) {
-        let is_named = |(_, it): &(Digest, Kept)| {
-            it.origin.as_ref().is_some_and(|it| wanted.names.iter().all(|name| it.is_named(name)))
+        // A store of before does not say from which repository an artifact is, nor under which rule it was taken.
+        let rule = self.anchors.rule_for(wanted.image.repository());
+        let is_noted = |(_, it): &(Digest, Kept)| {
+            it.origin.as_ref().is_some_and(|it| {
+                wanted.names.iter().all(|name| it.is_named(name))
+                    && it.repository.is_some()
+                    && it.rule.as_deref() == rule
+            })
         };
         pulled.known += known.len();
-        if pulled.additions.is_empty() && known.iter().all(is_named) {
+        if pulled.additions.is_empty() && known.iter().all(is_noted) {
             return;
         }
         for (subject, kept) in known {
@@ -166,7 +192,15 @@ impl Puller<'_> {
     fn origin(&self, wanted: &Wanted) -> Origin {
         let mut names = wanted.names.iter().cloned();
         let (image, other_names) = (names.next(), names.collect());
-        Origin { image, other_names, fetched: Some(self.now.clone()), ..Origin::default() }
+        let repository = wanted.image.repository();
+        Origin {
+            repository: Some(repository.to_string()),
+            image,
+            other_names,
+            fetched: Some(self.now.clone()),
+            rule: self.anchors.rule_for(repository).map(str::to_owned),
+            signature: None,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::verdict::Verdict;
 use super::printable;
 use super::{
     FindingReport, ProblemReport, Reason, Report, RuleReport, SCHEMA, SetReport, SpecReport, Subject,
-    WaiverReport,
+    VerifiedReport, WaiverReport,
 };
 
 /// A spec, where it comes from, and what came of it.
@@ -26,12 +26,34 @@ pub enum Origin {
     Inline,
     /// The annotation `org.oci-compat.artifact`, and the digest that it names.
     Referenced(String),
-    /// The digest of an artifact whose subject is the image.
-    Attached(String),
+    /// An artifact whose subject is the image.
+    Attached(Attached),
     /// A file of the administrator's own requirements.
     Administrator(String),
     /// A file that was named on the command line.
     File(String),
+}
+
+/// An artifact whose subject is the image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attached {
+    /// The digest of its manifest.
+    pub artifact: String,
+    /// The repository from which it was pulled; `None` for one that was added from a file.
+    pub repository: Option<String>,
+    /// What was verified of it when it was stored.
+    pub verified: Option<Verification>,
+}
+
+/// What was verified of an artifact when it was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// `key` or `verifier`.
+    pub by: &'static str,
+    /// The digest of the public key, or of the verifier's command line.
+    pub key: String,
+    /// The pattern of the rule of trust that held for the repository.
+    pub rule: Option<String>,
 }
 
 impl Origin {
@@ -49,7 +71,9 @@ impl Origin {
     pub fn title(&self) -> String {
         match self {
             Self::Inline => "the spec in annotation org.oci-compat.spec".to_owned(),
-            Self::Referenced(digest) | Self::Attached(digest) => format!("the spec of artifact {digest}"),
+            Self::Referenced(digest) | Self::Attached(Attached { artifact: digest, .. }) => {
+                format!("the spec of artifact {digest}")
+            }
             Self::Administrator(path) => format!("the administrator's spec {path}"),
             Self::File(path) => format!("spec {path}"),
         }
@@ -227,8 +251,18 @@ impl SpecReport {
     fn new(checked: &Checked<'_>) -> Self {
         let (file, artifact) = match checked.origin {
             Origin::Inline => (None, None),
-            Origin::Referenced(digest) | Origin::Attached(digest) => (None, Some(printable(digest))),
+            Origin::Referenced(digest) | Origin::Attached(Attached { artifact: digest, .. }) => {
+                (None, Some(printable(digest)))
+            }
             Origin::Administrator(path) | Origin::File(path) => (Some(printable(path)), None),
+        };
+        let (repository, verified) = match checked.origin {
+            Origin::Attached(it) => {
+                (it.repository.as_deref().map(printable), it.verified.as_ref().map(verified))
+            }
+            Origin::Inline | Origin::Referenced(_) | Origin::Administrator(_) | Origin::File(_) => {
+                (None, None)
+            }
         };
         let (outcome, problems, sets) = match &checked.result {
             Ok(judged) => (judged.outcome, Vec::new(), judged.sets.iter().map(SetReport::new).collect()),
@@ -238,11 +272,18 @@ impl SpecReport {
             source: checked.origin.name().to_owned(),
             file,
             artifact,
+            repository,
+            verified,
             outcome: outcome_name(outcome),
             problems,
             sets,
         }
     }
+}
+
+fn verified(verification: &Verification) -> VerifiedReport {
+    let Verification { by, key, rule } = verification;
+    VerifiedReport { by: (*by).to_owned(), key: printable(key), rule: rule.as_deref().map(printable) }
 }
 
 /// All problems of a spec.

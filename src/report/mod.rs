@@ -10,7 +10,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use line::{message, printable, warning, whole};
-pub use make::{Checked, Origin, problems};
+pub use make::{Attached, Checked, Origin, Verification, problems};
 pub use text::{Style, text};
 
 /// The name and version of the JSON report; fields are only ever added.
@@ -106,6 +106,12 @@ pub struct SpecReport {
     /// The digest of the artifact's manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<String>,
+    /// The repository from which the artifact was pulled; absent for one that was added from a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// What was verified of the artifact when it was stored; absent if nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<VerifiedReport>,
     /// `met`, `unmet`, or `unknown`, also for a spec that is malformed.
     pub outcome: String,
     /// What is wrong with the spec itself.
@@ -113,6 +119,18 @@ pub struct SpecReport {
     pub problems: Vec<ProblemReport>,
     /// The alternatives that were judged.
     pub sets: Vec<SetReport>,
+}
+
+/// What was verified of an artifact when it was stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifiedReport {
+    /// `key` or `verifier`.
+    pub by: String,
+    /// The digest of the public key, or of the verifier's command line.
+    pub key: String,
+    /// The pattern of the rule of trust that held for the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
 }
 
 /// One thing that is wrong with a spec.

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::{FindingReport, Report, RuleReport, SetReport, SpecReport, Subject, WaiverReport};
+use super::{
+    FindingReport, Report, RuleReport, SetReport, SpecReport, Subject, VerifiedReport, WaiverReport,
+};
 
 /// Whether to use colour: on a terminal only, and never with `NO_COLOR`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +84,14 @@ fn subject(subject: &Subject) -> String {
 fn spec_page(spec: &SpecReport, style: Style, page: &mut String) {
     let name = spec.file.as_ref().or(spec.artifact.as_ref()).map_or_else(String::new, |it| format!(" {it}"));
     page.push_str(&format!("\nspec {}{name}: {}\n", spec.source, style.paint(&spec.outcome)));
+    if let Some(repository) = &spec.repository {
+        let verified = match &spec.verified {
+            None => "nothing was verified".to_owned(),
+            Some(VerifiedReport { by, key, .. }) if by == "key" => format!("signed with key {key}"),
+            Some(VerifiedReport { key, .. }) => format!("accepted by verifier {key}"),
+        };
+        page.push_str(&format!("  from {repository}, {verified}\n"));
+    }
     for problem in &spec.problems {
         page.push_str(&format!("  {}:{}: {}\n", problem.line, problem.column, problem.message));
     }

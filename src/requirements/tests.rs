@@ -59,9 +59,16 @@ impl Place {
 
     /// A line for each thing that was collected, with the folder taken out.
     fn lines(&self, collected: &Collected) -> Vec<String> {
+        let origin = |it: &Origin| {
+            if let Origin::Attached(it) = it {
+                format!("Attached({:?})", it.artifact)
+            } else {
+                format!("{it:?}")
+            }
+        };
         let requirement = |it: &Requirement| match &it.spec {
-            Ok(spec) => format!("{:?}: {} sets", it.origin, spec.sets.len()),
-            Err(malformed) => format!("{:?}: {malformed}", it.origin),
+            Ok(spec) => format!("{}: {} sets", origin(&it.origin), spec.sets.len()),
+            Err(malformed) => format!("{}: {malformed}", origin(&it.origin)),
         };
         let mut lines: Vec<_> = collected.requirements.iter().map(requirement).collect();
         lines.extend(collected.troubles.iter().map(|it| format!("trouble: {it}")));

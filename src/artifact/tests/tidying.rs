@@ -19,7 +19,7 @@ fn writer(store: &FakeStore) -> Writer {
 
 fn signed(spec: &[u8]) -> Addition {
     let evidence = b"evidence".to_vec();
-    let signature = Signature { key: Digest::of(b"key"), evidence: Digest::of(&evidence) };
+    let signature = Signature { key: Digest::of(b"key"), evidence: Digest::of(&evidence), by: By::Key };
     let origin = Origin { image: Some("r/a:1".to_owned()), signature: Some(signature), ..Origin::default() };
     Addition { origin: Some(origin), evidence: Some(evidence), ..addition(spec, Some(NEW)) }
 }
@@ -32,16 +32,16 @@ fn flaws(store: &FakeStore) -> Vec<String> {
 #[test]
 fn an_artifact_that_is_removed_is_not_found_any_more_and_the_other_is() {
     let (store, older, newer) = two();
-    let gone = writer(&store).remove(&image(), Some(&newer.manifest)).unwrap();
+    let gone = writer(&store).remove(&image(), |it| it.artifact.manifest == newer.manifest).unwrap();
     assert_eq!(gone, [Kept { artifact: newer, origin: None }]);
     assert_eq!(store.open().artifacts(&image()).unwrap(), [older]);
-    assert_eq!(writer(&store).remove(&image(), Some(&Digest::of(b"other"))).unwrap(), []);
+    assert_eq!(writer(&store).remove(&image(), |_| false).unwrap(), []);
 }
 
 #[test]
 fn an_image_without_artifacts_leaves_no_file() {
     let (store, ..) = two();
-    assert_eq!(writer(&store).remove(&image(), None).unwrap().len(), 2);
+    assert_eq!(writer(&store).remove(&image(), |_| true).unwrap().len(), 2);
     assert_eq!(store.open().artifacts(&image()).unwrap(), []);
     assert_eq!(store.open().subjects().unwrap(), []);
     let swept = writer(&store).sweep(false).unwrap();
@@ -94,8 +94,62 @@ fn what_was_fetched_keeps_its_origin_and_adding_it_again_changes_nothing() {
     let again = store.add(signed(SPEC));
     assert_eq!(again, Added { artifact: artifact.clone(), changed: false });
     assert_eq!(store.files(), before);
-    assert!(!store.add(addition(SPEC, Some(NEW))).changed);
     assert_eq!(store.open().kept(&image()).unwrap(), [Kept { artifact, origin: first.origin }]);
+}
+
+#[test]
+fn what_was_fetched_may_be_the_administrators_own_too() {
+    let store = FakeStore::new();
+    let first = signed(SPEC);
+    let artifact = store.add(signed(SPEC)).artifact;
+    assert!(store.add(addition(SPEC, Some(NEW))).changed);
+    let [fetched, own] = [first.origin, None].map(|origin| Kept { artifact: artifact.clone(), origin });
+    assert_eq!(store.open().kept(&image()).unwrap(), [fetched, own]);
+    assert_eq!(store.open().artifacts(&image()).unwrap(), [artifact]);
+}
+
+#[test]
+fn a_name_leads_to_the_images_that_were_fetched_under_it() {
+    let store = FakeStore::new();
+    let named = |name: &str, spec: &[u8], fetched: &str| {
+        let origin = signed(spec).origin.map(|it| Origin {
+            image: Some(name.to_owned()),
+            fetched: Some(fetched.to_owned()),
+            ..it
+        });
+        store.add(Addition { origin, ..signed(spec) });
+    };
+    named("r/a:1", SPEC, OLD);
+    let found = |name: &str| store.open().named(name).unwrap();
+    let image = |fetched: &str| NamedImage { digest: image(), fetched: Some(fetched.to_owned()) };
+    assert_eq!(found("r/a:1"), [image(OLD)]);
+    assert_eq!(found("r/a"), []);
+    named("r/a:2", b"second", NEW);
+    named("r/a:1", SPEC, NEW);
+    assert_eq!((found("r/a:1"), found("r/a:2")), (vec![image(NEW)], vec![image(NEW)]));
+    assert_eq!(flaws(&store), Vec::<String>::new());
+    fs::remove_dir_all(store.place("names")).unwrap();
+    let file = store.place("names").join(Digest::of(b"r/a:1").hex());
+    let told = format!(
+        "{} does not lead to all images of the name \"r/a:1\": oci-compat store gc makes it anew",
+        file.display()
+    );
+    assert!(store.open().verify(FORMAT).flaws.contains(&told));
+    let before = store.files();
+    writer(&store).sweep(false).unwrap();
+    assert_ne!(store.files(), before);
+    assert_eq!((found("r/a:1"), flaws(&store)), (vec![image(NEW)], Vec::new()));
+    writer(&store).remove(&super::image(), |it| it.artifact.spec.digest == Digest::of(SPEC)).unwrap();
+    writer(&store).sweep(false).unwrap();
+    assert_eq!((found("r/a:1"), found("r/a:2")), (Vec::new(), vec![image(NEW)]));
+    store.write(&format!("names/{}", Digest::of(b"r/a:2").hex()), b"{\"name\":\"r/b\",\"images\":[]}");
+    assert_eq!(
+        store.said(&store.open().named("r/a:2").unwrap_err()),
+        format!(
+            "STORE/names/{} lists the images named \"r/b\", expected \"r/a:2\": remove it and add the artifact again",
+            Digest::of(b"r/a:2").hex()
+        )
+    );
 }
 
 #[test]
@@ -129,7 +183,7 @@ fn a_whole_store_has_no_flaw() {
     store.add(signed(b"signed"));
     let verified = store.open().verify(FORMAT);
     assert_eq!(verified, Verified { subjects: 1, artifacts: 3, ..Verified::default() });
-    writer(&store).remove(&image(), None).unwrap();
+    writer(&store).remove(&image(), |_| true).unwrap();
     assert_eq!(store.open().verify(FORMAT).needless, 8);
 }
 

@@ -16,7 +16,7 @@ use crate::args::{Common, ReportFormat, Show};
 use crate::attach::layout_of;
 use crate::output::Output;
 use crate::pull::anchors;
-use crate::store::list::subjects;
+use crate::store::list::{Source, subjects};
 
 /// What `show --format json` prints. Fields are only ever added.
 #[derive(Debug, Serialize)]
@@ -40,8 +40,8 @@ struct Artifact {
     created: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fetched: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signed_by: Option<String>,
+    #[serde(flatten)]
+    source: Source,
     annotations: BTreeMap<String, String>,
     /// Why the spec cannot be read, if it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,11 +108,11 @@ fn in_registry(args: &Show, common: &Common) -> anyhow::Result<(Vec<Image>, Vec<
     };
     let Pulled { additions, problems, .. } = puller.pull(&image.clone().into());
     let mut images: BTreeMap<Digest, Vec<Artifact>> = BTreeMap::new();
-    for Addition { subject, package, origin, .. } in &additions {
-        let artifact = described(&package.artifact(subject)?, &package.manifest, &package.spec)?;
-        let signature = origin.as_ref().and_then(|it| it.signature.as_ref());
-        let signed_by = signature.map(|it| it.key.to_string());
-        images.entry(*subject).or_default().push(Artifact { signed_by, ..artifact });
+    for Addition { subject, package, origin, .. } in additions {
+        let artifact = package.artifact(&subject)?;
+        let described = described(&artifact, &package.manifest, &package.spec)?;
+        let source = Source::from(&Kept { artifact, origin });
+        images.entry(subject).or_default().push(Artifact { source, ..described });
     }
     if images.is_empty() && problems.is_empty() {
         log::warn!("nothing is attached to {image}");
@@ -143,12 +143,13 @@ fn in_store(image: &str, folder: &Path) -> anyhow::Result<Vec<Image>> {
     found.iter().map(image).collect()
 }
 
-fn kept(store: &Store, Kept { artifact, origin }: Kept) -> anyhow::Result<Artifact> {
+fn kept(store: &Store, kept: Kept) -> anyhow::Result<Artifact> {
+    let source = Source::from(&kept);
+    let Kept { artifact, origin } = kept;
     let manifest = store.blob(&artifact.manifest, MAX_MANIFEST)?;
     let spec = store.blob(&artifact.spec.digest, MAX_SPEC)?;
-    let origin = origin.unwrap_or_default();
-    let signed_by = origin.signature.map(|it| it.key.to_string());
-    Ok(Artifact { fetched: origin.fetched, signed_by, ..described(&artifact, &manifest, &spec)? })
+    let fetched = origin.and_then(|it| it.fetched);
+    Ok(Artifact { fetched, source, ..described(&artifact, &manifest, &spec)? })
 }
 
 /// All that a layout has, by the image that it is about.
@@ -182,7 +183,7 @@ fn described(
         kind: artifact.artifact_type.clone(),
         created: artifact.created.clone(),
         fetched: None,
-        signed_by: None,
+        source: Source::default(),
         annotations: annotated.annotations.unwrap_or_default(),
         malformed,
         sets,
@@ -225,15 +226,13 @@ fn text(image: &Image) -> String {
 
 impl Artifact {
     fn origin(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let signed = self
-            .signed_by
-            .as_ref()
-            .map_or("no signature was verified".to_owned(), |it| format!("with key {it}"));
+        let signed = self.source.signed();
+        let from = self.source.place().map(|it| ("from", it));
         let made = self.created.clone().unwrap_or_else(|| "at an unknown time".to_owned());
         let makers =
             MAKERS.iter().filter_map(|(key, what)| Some((*what, self.annotations.get(*key)?.clone())));
         let fetched = self.fetched.clone().map(|it| ("fetched", it));
-        [("made", made)].into_iter().chain(makers).chain(fetched).chain([("signed", signed)])
+        [("made", made)].into_iter().chain(makers).chain(from).chain(fetched).chain([("signed", signed)])
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use oci_compat::artifact::{Addition, Digest, Writer};
-use oci_compat::pull::Pulled;
+use oci_compat::artifact::{Addition, Writer};
+use oci_compat::pull::{Obsolete, Pulled};
 
 /// So many artifacts are synced together.
 const MAX_ADDITIONS: usize = 100;
@@ -18,7 +18,7 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 pub(super) struct Batch<'a> {
     store: &'a Path,
     additions: Vec<Addition>,
-    obsolete: Vec<(Digest, Digest)>,
+    obsolete: Vec<Obsolete>,
     bytes: usize,
     flushed: Instant,
 }
@@ -44,8 +44,8 @@ impl<'a> Batch<'a> {
         if !self.additions.is_empty() || !self.obsolete.is_empty() {
             let mut writer = Writer::open(self.store)?;
             writer.add_all(&mem::take(&mut self.additions)).context("storing what was fetched")?;
-            for (subject, artifact) in mem::take(&mut self.obsolete) {
-                writer.remove(&subject, Some(&artifact))?;
+            for gone in mem::take(&mut self.obsolete) {
+                writer.remove(&gone.subject, |it| gone.is(it))?;
             }
             self.bytes = 0;
         }

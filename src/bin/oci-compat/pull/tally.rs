@@ -72,9 +72,13 @@ impl Tally {
 
     fn tell(&self, image: &Wanted, pulled: &Pulled, output: &mut Output) -> anyhow::Result<()> {
         let name = image.names.join(", ");
+        let told = |it: &str| printable(&format!("{name}: {it}"));
         for problem in &pulled.problems {
             // Nobody is there to hear it: the status says it too.
-            let _unheard = writeln!(std::io::stderr(), "error: {}", printable(&format!("{name}: {problem}")));
+            let _unheard = writeln!(std::io::stderr(), "error: {}", told(problem));
+        }
+        for note in &pulled.notes {
+            log::warn!("{}", told(note));
         }
         if self.is_terse && pulled.fresh == 0 {
             return Ok(());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use oci_compat::artifact::{ARTIFACT_TYPES, CREATED, Digest, Kept, Store, Writer};
+use oci_compat::artifact::{ARTIFACT_TYPES, By, CREATED, Digest, Kept, Standing, Store, Writer};
 use oci_compat::image::Reference;
 use oci_compat::registry::Descriptor;
 use oci_compat::report::printable;
@@ -37,10 +37,64 @@ struct Artifact {
     created: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fetched: Option<String>,
+    #[serde(flatten)]
+    source: Source,
+    /// Whether a look-up takes it.
+    counts: bool,
+    /// Whether it does not, as nothing was verified of it, and another one was.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unverified_beside_verified: bool,
+}
+
+/// From where an artifact is, and what was verified of it.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Source {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repository: Option<String>,
+    /// The digest of the public key.
     #[serde(skip_serializing_if = "Option::is_none")]
     signed_by: Option<String>,
-    /// Whether a look-up takes it: of each type only the newest counts.
-    counts: bool,
+    /// The digest of the verifier's command line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted_by: Option<String>,
+    /// The pattern of the rule of trust that held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+}
+
+impl From<&Kept> for Source {
+    fn from(kept: &Kept) -> Self {
+        let repository = kept.source().filter(|it| !it.is_empty()).map(str::to_owned);
+        let Some(origin) = &kept.origin else { return Self { repository, ..Self::default() } };
+        let by = |by: By| origin.signature.as_ref().filter(|it| it.by == by).map(|it| it.key.to_string());
+        let (signed_by, accepted_by) = (by(By::Key), by(By::Verifier));
+        Self { repository, signed_by, accepted_by, rule: origin.rule.clone() }
+    }
+}
+
+impl Source {
+    /// What was verified, in words.
+    pub(crate) fn verified(&self) -> String {
+        match (&self.signed_by, &self.accepted_by) {
+            (Some(key), _) => format!("signed by key {key}"),
+            (None, Some(key)) => format!("accepted by verifier {key}"),
+            (None, None) => "no signature verified".to_owned(),
+        }
+    }
+
+    /// As [`Source::verified`], after the word "signed".
+    pub(crate) fn signed(&self) -> String {
+        match (&self.signed_by, &self.accepted_by) {
+            (Some(key), _) => format!("with key {key}"),
+            (None, Some(key)) => format!("as verifier {key} says"),
+            (None, None) => "no signature was verified".to_owned(),
+        }
+    }
+
+    /// From where, in words; `None` if it is not known.
+    pub(crate) fn place(&self) -> Option<String> {
+        Some(printable(self.repository.as_ref()?))
+    }
 }
 
 /// Prints what the store has, for all images or for one, or what a registry has for one.
@@ -79,7 +133,8 @@ pub(crate) fn remove(command: &Remove, store: &Path, output: &mut Output) -> any
     if !subjects.is_empty() {
         let mut writer = Writer::open(store)?;
         for subject in &subjects {
-            for gone in writer.remove(subject, only.as_ref())? {
+            let is_meant = |it: &Kept| only.is_none_or(|only| only == it.artifact.manifest);
+            for gone in writer.remove(subject, is_meant)? {
                 count += 1;
                 output.print(&format!("removed artifact {} of image {subject}\n", gone.artifact.manifest))?;
             }
@@ -136,10 +191,10 @@ fn images(store: &Store, only: Option<&str>) -> anyhow::Result<Vec<Image>> {
 }
 
 fn image(store: &Store, subject: &Digest) -> anyhow::Result<Image> {
-    let counting: Vec<_> = store.artifacts(subject)?.into_iter().map(|it| it.manifest).collect();
     let kept = store.kept(subject)?;
+    let (standing, _) = store.standing(&[*subject]);
     let names = names(&kept);
-    let artifacts = kept.into_iter().map(|it| artifact(it, &counting)).collect();
+    let artifacts = kept.into_iter().map(|it| artifact(it, &standing)).collect();
     Ok(Image { digest: subject.to_string(), names, artifacts })
 }
 
@@ -172,21 +227,25 @@ fn listed(descriptor: Descriptor, kind: &str) -> Artifact {
         kind: kind.to_owned(),
         created: descriptor.annotations.and_then(|mut it| it.remove(CREATED)),
         fetched: None,
-        signed_by: None,
+        source: Source::default(),
         counts: true,
+        unverified_beside_verified: false,
     }
 }
 
-fn artifact(kept: Kept, counting: &[Digest]) -> Artifact {
+fn artifact(kept: Kept, standing: &Standing) -> Artifact {
+    let source = Source::from(&kept);
+    let is_among = |all: &[Kept]| all.iter().any(|it| it.artifact.manifest == kept.artifact.manifest);
+    let (counts, is_aside) = (is_among(&standing.counting), is_among(&standing.aside));
     let Kept { artifact, origin } = kept;
-    let origin = origin.unwrap_or_default();
     Artifact {
         digest: artifact.manifest.to_string(),
         kind: artifact.artifact_type,
         created: artifact.created,
-        fetched: origin.fetched,
-        signed_by: origin.signature.map(|it| it.key.to_string()),
-        counts: counting.contains(&artifact.manifest),
+        fetched: origin.and_then(|it| it.fetched),
+        source,
+        counts,
+        unverified_beside_verified: is_aside,
     }
 }
 
@@ -203,12 +262,13 @@ fn text(image: &Image) -> String {
     let mut text = format!("{}{names}\n", image.digest);
     for it in &image.artifacts {
         let created = it.created.as_deref().map_or("no date".into(), printable);
-        let signed = match &it.signed_by {
-            Some(key) => format!("signed by key {key}"),
-            None => "no signature verified".to_owned(),
+        let from = it.source.place().map_or_else(String::new, |it| format!("  from {it}"));
+        let passed_over = match (it.counts, it.unverified_beside_verified) {
+            (true, _) => "",
+            (false, true) => ", does not count beside a verified one",
+            (false, false) => ", superseded",
         };
-        let superseded = if it.counts { "" } else { ", superseded" };
-        text.push_str(&format!("  {}  {created}  {signed}{superseded}\n", it.digest));
+        text.push_str(&format!("  {}  {created}  {}{from}{passed_over}\n", it.digest, it.source.verified()));
     }
     text
 }
