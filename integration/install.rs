@@ -126,7 +126,7 @@ fn a_system_without_configurations_gets_them_and_loses_them_again() {
     check(
         &system,
         "cri-o --wrapper",
-        "ROOT/etc/crio/crio.conf.d/50-oci-compat.conf: written\ncri-o reads it after: systemctl reload crio\n",
+        "ROOT/etc/crio/crio.conf.d/50-oci-compat.conf: written\ncri-o reads it after: systemctl restart crio (containers go on)\n",
     );
 }
 

@@ -131,7 +131,11 @@ impl Entry {
             (Engine::Runc, _) => "the bundle's next container reads it",
             (Engine::Podman, _) => "podman reads it on its next call",
             (Engine::CriO, Way::Hook) => "cri-o watches this folder: the next container has it",
-            (Engine::CriO, Way::Wrapper) => "cri-o reads it after: systemctl reload crio",
+            // On a reload, CRI-O neither takes over a new runtime nor forgets an old one (tried with 1.36).
+            (Engine::CriO, Way::Wrapper) if removed => {
+                "cri-o forgets it after: systemctl restart crio (containers go on)"
+            }
+            (Engine::CriO, Way::Wrapper) => "cri-o reads it after: systemctl restart crio (containers go on)",
         }
     }
 
