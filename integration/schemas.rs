@@ -80,8 +80,10 @@ fn decision() -> Value {
     json!({"schema": "oci-compat.decision/v1", "time": "2026-08-01T10:00:00.000000Z", "program": "hook",
         "mode": "enforce", "verdict": "incompatible", "situation": "incompatible", "action": "refuse",
         "intention": "refuse", "message": "oci-compat: refused: kernel module gtp5g is not loaded",
-        "subject": {"image": "acme/upf:1", "digest": "sha256:1", "container": "c1", "bundle": "/b"},
-        "reasons": [reason], "notes": ["a note"], "specs": [spec], "omitted": 1})
+        "subject": {"image": "acme/upf:1", "digest": "sha256:1", "container": "c1", "bundle": "/b",
+            "pod": {"namespace": "default", "name": "upf-0", "container": "upf"}},
+        "reasons": [reason], "notes": ["a note"], "specs": [spec], "omitted": 1,
+        "first": "2026-08-01T09:00:00.000000Z", "total": 8, "times": 4})
 }
 
 /// The document with another value at `place`, a JSON pointer; without the field if it is null.
@@ -175,6 +177,7 @@ fn every_field_that_is_always_there_is_required() {
     ];
     check(&Schema::facts(), &facts(), &by_name);
     let optional = [
+        "/first",
         "/notes",
         "/omitted",
         "/specs/0/artifact",
@@ -183,6 +186,9 @@ fn every_field_that_is_always_there_is_required() {
         "/subject/container",
         "/subject/digest",
         "/subject/image",
+        "/subject/pod",
+        "/times",
+        "/total",
     ];
     check(&Schema::decision(), &decision(), &optional);
 }
@@ -202,11 +208,14 @@ fn the_schema_of_decisions_lists_every_field_of_a_record() {
         action: _,
         intention: _,
         message: _,
-        subject: Subject { image: _, digest: _, container: _, bundle: _ },
+        subject: Subject { image: _, digest: _, container: _, bundle: _, pod: _ },
         reasons: _,
         notes: _,
         specs,
         omitted: _,
+        first: _,
+        total: _,
+        times: _,
     } = record;
     let Some(Demand { source: _, file: _, artifact: _, outcome: _ }) = specs.first() else {
         panic!("a spec")

@@ -76,6 +76,9 @@ pub struct Bundle {
     /// `io.kubernetes.cri-o.ImageRepoDigests`: names with digests, with commas between them. A CRI-O that does not know
     /// this annotation hands on a pod's own.
     pub crio_digests: Option<String>,
+    /// What Kubernetes calls the container: namespace, pod and container, from annotations of the engine. Whoever writes a
+    /// bundle by hand may call it whatever they like.
+    pub pod: Option<[String; 3]>,
     /// What the container wishes of the check.
     pub wishes: Wishes,
 }
@@ -123,6 +126,7 @@ impl Bundle {
         let config: Config = object(&bytes).with_context(|| format!("reading {}", path.display()))?;
         let annotations = config.annotations.unwrap_or_default();
         let sandbox = annotations.sandbox().cloned();
+        let pod = annotations.pod();
         Ok(Self {
             inline: annotations.inline,
             artifact: annotations.artifact,
@@ -133,6 +137,7 @@ impl Bundle {
             crio_image_name: annotations.crio_image_name,
             crio_digests: annotations.crio_digests,
             sandbox,
+            pod,
             config: bytes,
             wishes: Wishes {
                 mode: annotations.mode,
@@ -190,6 +195,18 @@ struct Annotations {
     crio_image_name: Option<String>,
     #[serde(rename = "io.kubernetes.cri-o.ImageRepoDigests")]
     crio_digests: Option<String>,
+    #[serde(rename = "io.kubernetes.cri.sandbox-namespace")]
+    cri_namespace: Option<String>,
+    #[serde(rename = "io.kubernetes.cri.sandbox-name")]
+    cri_pod: Option<String>,
+    #[serde(rename = "io.kubernetes.cri.container-name")]
+    cri_name: Option<String>,
+    #[serde(rename = "io.kubernetes.pod.namespace")]
+    kube_namespace: Option<String>,
+    #[serde(rename = "io.kubernetes.pod.name")]
+    kube_pod: Option<String>,
+    #[serde(rename = "io.kubernetes.container.name")]
+    kube_name: Option<String>,
     #[serde(rename = "org.oci-compat.mode")]
     mode: Option<String>,
     #[serde(rename = "org.oci-compat.incompatible")]
@@ -210,6 +227,16 @@ impl Annotations {
         let is = |it: &Option<String>| it.as_deref() == Some("sandbox");
         let crio = self.crio_sandbox.as_ref().filter(|_| is(&self.crio_type));
         crio.or(self.cri_sandbox.as_ref().filter(|_| is(&self.cri_type)))
+    }
+
+    /// containerd `pkg/cri/annotations`; CRI-O makes annotations of the kubelet's labels (`k8s.io/kubelet/pkg/types`).
+    fn pod(&self) -> Option<[String; 3]> {
+        let all = |names: [&Option<String>; 3]| {
+            let [Some(namespace), Some(pod), Some(name)] = names else { return None };
+            Some([namespace.clone(), pod.clone(), name.clone()])
+        };
+        all([&self.cri_namespace, &self.cri_pod, &self.cri_name])
+            .or_else(|| all([&self.kube_namespace, &self.kube_pod, &self.kube_name]))
     }
 }
 
@@ -327,6 +354,23 @@ mod tests {
             ..Bundle::default()
         };
         assert_eq!(bundle(text), Ok(expected));
+    }
+
+    #[test]
+    fn a_container_of_a_pod_is_known_by_its_names() {
+        let check = |annotations: serde_json::Value, expected: Option<[&str; 3]>| {
+            let bundle =
+                bundle(serde_json::json!({"annotations": annotations}).to_string()).expect("a bundle");
+            assert_eq!(bundle.pod, expected.map(|it| it.map(str::to_owned)), "{annotations}");
+        };
+        let cri = serde_json::json!({"io.kubernetes.cri.sandbox-namespace": "default",
+            "io.kubernetes.cri.sandbox-name": "upf-0", "io.kubernetes.cri.container-name": "upf"});
+        check(cri, Some(["default", "upf-0", "upf"]));
+        let crio = serde_json::json!({"io.kubernetes.pod.namespace": "default", "io.kubernetes.pod.name": "upf-0",
+            "io.kubernetes.container.name": "upf"});
+        check(crio, Some(["default", "upf-0", "upf"]));
+        check(serde_json::json!({"io.kubernetes.pod.name": "upf-0"}), None);
+        check(serde_json::json!({}), None);
     }
 
     #[test]

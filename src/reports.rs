@@ -7,9 +7,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
+use sha2::{Digest, Sha256};
 
 use crate::file::{self, User};
-use crate::report::Report;
+use crate::report::{Pod, Report};
 
 /// Where the system's reports are: they are of no use after a reboot.
 pub const FOLDER: &str = "/run/oci-compat/reports";
@@ -35,16 +36,19 @@ pub fn folders() -> Vec<PathBuf> {
     own.into_iter().map(|it| it.join(NAME)).chain([PathBuf::from(FOLDER)]).collect()
 }
 
-/// Writes the report on a container, in place of an older one. Of too many reports, the oldest go.
+/// Writes the report on a container, in place of an older one. Of too many reports, the oldest go. A pod's container that is
+/// tried again has another id each time, and one report.
 ///
 /// # Errors
 ///
 /// If the id is no file name, or the folder cannot be written.
 pub fn write(folder: &Path, id: &str, report: &Report) -> anyhow::Result<()> {
-    let path = path(folder, id)?;
+    path(folder, id)?;
+    let name = report.subject.pod.as_ref().map_or_else(|| id.to_owned(), of_pod);
+    let path = folder.join(format!("{name}.json"));
     let bytes = serde_json::to_vec(report).context("writing a report")?;
     make(folder).map_err(|err| anyhow!("folder {} {}", folder.display(), file::explain_io(&err)))?;
-    let temporary = folder.join(format!(".{}.{id}", std::process::id()));
+    let temporary = folder.join(format!(".{}.{name}", std::process::id()));
     write_private(&temporary, &bytes).and_then(|()| fs::rename(&temporary, &path)).map_err(|err| {
         // What is half written is of no use; that it could not be written is the error to tell.
         let _left_behind = fs::remove_file(&temporary);
@@ -64,8 +68,9 @@ fn thin_out(folder: &Path, added: u64) -> std::io::Result<()> {
     }
     let mut aged = Vec::new();
     for entry in &entries {
-        let found = entry.metadata().and_then(|it| Ok((it.modified()?, it.len())));
-        aged.extend(unless_gone(found)?.map(|(time, size)| (time, entry.path(), size)));
+        let found = entry.metadata().and_then(|it| Ok((it.modified()?, it.len(), it.is_file())));
+        let file = unless_gone(found)?.filter(|(_, _, is_file)| *is_file);
+        aged.extend(file.map(|(time, size, _)| (time, entry.path(), size)));
     }
     aged.sort_unstable();
     let mut bytes: u64 = aged.iter().map(|(_, _, size)| size).sum();
@@ -100,23 +105,51 @@ fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.write_all(bytes)
 }
 
-/// Reads the report on a container whose id starts with `prefix`; `None` if there is none.
+/// The file's name for a container of a pod. No id starts so.
+fn of_pod(pod: &Pod) -> String {
+    let hash = Sha256::digest(pod.path());
+    format!("={}", hash.iter().take(16).map(|it| format!("{it:02x}")).collect::<String>())
+}
+
+/// Reads the report on a container whose id starts with `wanted`, or which is a pod's and called so
+/// ([`Pod::is_meant`]); `None` if there is none.
 ///
 /// # Errors
 ///
 /// If there is more than one, or it cannot be read.
-pub fn read(folder: &Path, prefix: &str) -> anyhow::Result<Option<Report>> {
-    path(folder, prefix)?;
-    let mut ids = ids(folder)?;
-    let is_whole = ids.iter().any(|it| it == prefix);
-    ids.retain(|it| if is_whole { it == prefix } else { it.starts_with(prefix) });
-    let id = match ids.as_slice() {
-        [id] => id,
-        [] => return Ok(None),
-        several => bail!("{} containers start with {prefix:?}: {}", several.len(), some(several)),
-    };
-    let path = path(folder, id)?;
-    let Some(bytes) = file::read(&path, MAX_REPORT)? else { return Ok(None) };
+pub fn read(folder: &Path, wanted: &str) -> anyhow::Result<Option<Report>> {
+    let is_pod_s = Pod::may_be_meant(wanted);
+    if !is_pod_s {
+        path(folder, wanted)?;
+    }
+    let names = names(folder)?;
+    let (pods, ids): (Vec<_>, Vec<_>) = names.into_iter().partition(|it| it.starts_with('='));
+    // A report of another container that cannot be read must not hide this one's.
+    let pods: Vec<Report> =
+        pods.iter().filter_map(|it| read_file(&folder.join(format!("{it}.json"))).ok().flatten()).collect();
+    if is_pod_s {
+        let meant =
+            pods.into_iter().filter(|it| it.subject.pod.as_ref().is_some_and(|it| it.is_meant(wanted)));
+        return Ok(meant.max_by(|one, other| one.time.cmp(&other.time)));
+    }
+    let mut found: Vec<(String, Option<Report>)> = ids.into_iter().map(|it| (it, None)).collect();
+    found.extend(pods.into_iter().filter_map(|it| Some((it.subject.container.clone()?, Some(it)))));
+    let is_whole = found.iter().any(|(id, _)| id == wanted);
+    found.retain(|(id, _)| if is_whole { id == wanted } else { id.starts_with(wanted) });
+    if found.len() > 1 {
+        let mut ids: Vec<_> = found.into_iter().map(|(id, _)| id).collect();
+        ids.sort_unstable();
+        bail!("{} containers start with {wanted:?}: {}", ids.len(), some(&ids));
+    }
+    match found.pop() {
+        Some((_, Some(report))) => Ok(Some(report)),
+        Some((id, None)) => read_file(&path(folder, &id)?),
+        None => Ok(None),
+    }
+}
+
+fn read_file(path: &Path) -> anyhow::Result<Option<Report>> {
+    let Some(bytes) = file::read(path, MAX_REPORT)? else { return Ok(None) };
     serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display())).map(Some)
 }
 
@@ -127,21 +160,21 @@ fn some(ids: &[String]) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "our own folder, not the host's under a root")]
-fn ids(folder: &Path) -> anyhow::Result<Vec<String>> {
+fn names(folder: &Path) -> anyhow::Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(err) => bail!("{} {}", folder.display(), file::explain_io(&err)),
     };
-    let mut ids = Vec::new();
+    let mut names = Vec::new();
     for entry in entries {
         let entry = entry.map_err(|err| anyhow!("{} {}", folder.display(), file::explain_io(&err)))?;
         let name = entry.file_name();
-        let id = name.to_str().and_then(|it| it.strip_suffix(".json")).filter(|it| !it.starts_with('.'));
-        ids.extend(id.map(str::to_owned));
+        let name = name.to_str().and_then(|it| it.strip_suffix(".json")).filter(|it| !it.starts_with('.'));
+        names.extend(name.map(str::to_owned));
     }
-    ids.sort_unstable();
-    Ok(ids)
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// runc allows ids of letters, digits and `_+-.` (`libcontainer/factory_linux.go`); no runtime allows a slash.
@@ -215,6 +248,32 @@ mod tests {
     }
 
     #[test]
+    fn a_pod_s_container_has_one_report_however_often_it_is_tried() {
+        let reports = Reports::new();
+        let tried = |id: &str, pod: &str, time: &str| {
+            let mut report = report(id);
+            report.subject.pod = Pod::new(["default", pod, "upf"].map(str::to_owned));
+            report.time = Some(time.to_owned());
+            write(&reports.folder(), id, &report).map_err(|it| reports.said(&it))
+        };
+        assert_eq!(reports.write("5f00"), Ok(()));
+        assert_eq!(tried("5e00", "upf-0", "2026-08-01T00:00:00Z"), Ok(()));
+        assert_eq!(tried("5e01", "upf-0", "2026-08-01T00:00:10Z"), Ok(()));
+        assert_eq!(tried("5e02", "upf-1", "2026-08-01T00:00:05Z"), Ok(()));
+        assert_eq!(fs::read_dir(reports.folder()).expect("the folder").count(), 3);
+        let check = |wanted: &str, expected: Option<&str>| {
+            assert_eq!(reports.read(wanted), Ok(expected.map(str::to_owned)), "{wanted}");
+        };
+        check("default/upf-0/upf", Some("5e01"));
+        check("upf-1/upf", Some("5e02"));
+        check("default/upf-2/upf", None);
+        check("5e01", Some("5e01"));
+        check("5e00", None);
+        check("5f", Some("5f00"));
+        assert_eq!(reports.read("5e"), Err("2 containers start with \"5e\": 5e01, 5e02".to_owned()));
+    }
+
+    #[test]
     fn a_report_that_is_not_there_is_none() {
         let reports = Reports::new();
         assert_eq!(reports.read("abc"), Ok(None));
@@ -226,7 +285,7 @@ mod tests {
     fn an_id_that_is_no_file_name_is_refused() {
         let reports = Reports::new();
         let long = "x".repeat(201);
-        for id in ["", ".hidden", "..", "a/b", "a b", "a\nb", "\u{e9}", long.as_str()] {
+        for id in ["", ".hidden", "..", "../b", "a b", "a\nb", "\u{e9}", long.as_str()] {
             let expected = format!("{id:?} is no container id");
             assert_eq!(reports.write(id), Err(expected.clone()));
             assert_eq!(reports.read(id), Err(expected));
@@ -280,7 +339,7 @@ mod tests {
             file.set_modified(time).expect("a fixture");
         }
         let left = || {
-            let names = ids(&reports.folder()).expect("the folder");
+            let names = names(&reports.folder()).expect("the folder");
             names.into_iter().collect::<String>()
         };
         assert_eq!((reports.write("small"), left().as_str()), (Ok(()), "01234567small"));

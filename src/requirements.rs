@@ -14,7 +14,7 @@ use crate::identity::{self, Need, Places, Unknown};
 use crate::image::Image;
 use crate::input::{Bundle, Wishes};
 use crate::policy::{Heeded, Policy};
-use crate::report::{Attached, Origin, Subject, Verification};
+use crate::report::{Attached, Origin, Pod, Subject, Verification};
 use crate::spec::{self, Malformed, Spec, compiled};
 
 use administrator::OwnFile;
@@ -58,6 +58,7 @@ pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy) -> Collected {
     if bundle.is_sandbox(folder) {
         return collected;
     }
+    collected.subject.pod = bundle.pod.clone().and_then(Pod::new);
     let mut shelf = Shelf { folder: store.to_owned(), store: None };
     collected.add_said(&bundle, &mut shelf);
     let mut who = Who { folder, bundle: &bundle, policy, digests: None };
@@ -268,7 +269,9 @@ impl Who<'_> {
 fn images(folder: &Path, bundle: &Bundle, policy: &Policy, collected: &mut Collected) -> Digests {
     let identity = identity::resolve(folder, bundle, Need::Digests, &Places::live());
     let mut digests = identity.digests.clone();
-    collected.subject.image = identity.names.first().or(identity.said.names.first()).cloned();
+    let mut names = identity.names.iter().chain(&identity.said.names);
+    // The kubelet asks CRI-O for an image by its id, once it is there.
+    collected.subject.image = names.find(|it| !is_id(it)).or(identity.names.first()).cloned();
     match &bundle.image {
         Some(text) if policy.image_annotation => {
             let said = digest("annotation org.oci-compat.image", text).map(|it| {
@@ -294,6 +297,12 @@ fn images(folder: &Path, bundle: &Bundle, policy: &Policy, collected: &mut Colle
     collected.said = called(identity.said.names, &said);
     said.retain(|it| !digests.contains(it));
     Digests { known: digests, said }
+}
+
+/// Whether a name of an image is the digest of its configuration, as engines call it when nothing else does.
+fn is_id(name: &str) -> bool {
+    let hex = name.strip_prefix("sha256:").unwrap_or(name);
+    hex.len() == 64 && hex.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
 fn called(names: Vec<String>, digests: &[Digest]) -> Image {

@@ -57,6 +57,27 @@ fn decisions_are_listed_and_summed_up() {
 }
 
 #[test]
+fn a_decision_that_was_made_again_is_one_line_that_counts() {
+    let folder = folder();
+    let pod = r#""pod":{"namespace":"default","name":"upf-0","container":"upf"}}"#;
+    let first = DECISIONS.lines().next().expect("a line");
+    let first = first.replace(r#""container":"3f2a9c"}"#, &format!(r#""container":"3f2a9c",{pod}"#));
+    let counts = r#""specs":[],"first":"2026-08-01T10:00:00.000000Z","total":8,"times":7}"#;
+    let again = first.replace("T10:00:00", "T10:01:20").replace(r#""specs":[]}"#, counts);
+    assert_eq!(Schema::decision().complaint(&serde_json::from_str(&again).expect("JSON")), "");
+    write(&folder, "d.jsonl", &format!("{first}\n{again}\n"));
+    let row = ROWS[0].trim_end().to_owned();
+    let counted = row.replace("10:00:00", "10:01:20");
+    let page = format!(
+        "{row}\n{counted} (8 times since 2026-08-01T10:00:00Z)\n\n8 decisions, on 1 image, 2026-08-01T10:00:00Z to \
+         2026-08-01T10:01:20Z\n   8 refusals: kernel module gtp5g is not loaded [module-not-loaded], on 1 image, last at \
+         2026-08-01T10:01:20Z\n"
+    );
+    prints(&folder, "log --file d.jsonl --container upf-0/upf", 0, &page);
+    prints(&folder, "log --file d.jsonl --container upf-1/upf", 0, "no decisions\n");
+}
+
+#[test]
 fn only_what_was_asked_for_is_listed() {
     let folder = log();
     let check = |options: &str, rows: &[usize]| {

@@ -73,9 +73,26 @@ fn what_the_log_knows_outlives_the_report() {
 #[test]
 fn what_is_no_id_names_no_file() {
     let folder = reports(&["3f2a9c"]);
-    for id in ["../x", "a/b", ".hidden", "..", "a\u{1b}"] {
+    for id in ["../x", "a/b/", ".hidden", "..", "a\u{1b}"] {
         fails(&folder, &format!("why --reports reports {id}"), &format!("{id:?} is no container id"));
     }
+}
+
+#[test]
+fn a_pod_s_container_is_found_by_the_names_that_kubernetes_gave_it() {
+    let folder = folder();
+    let mut found = report("5e00");
+    found["subject"]["pod"] = json!({"namespace": "default", "name": "upf-0", "container": "upf"});
+    write(&folder, "reports/=00.json", &found.to_string());
+    write(&folder, "reports/5f00.json", &report("5f00").to_string());
+    let page = "incompatible, refused: image docker.io/acme/upf:1, pod default/upf-0, its upf, container 5e00\n  \
+                kernel module gtp5g is not loaded [module-not-loaded]\n";
+    for names in ["default/upf-0/upf", "upf-0/upf", "default/upf-0", "5e00"] {
+        prints(&folder, &format!("why --reports reports {names}"), 0, page);
+    }
+    let message = "there is no report on a container \"upf-1/upf\" in reports, and no decision in d.jsonl; only \
+                   containers that were refused, or started with a doubt, leave any";
+    fails(&folder, "why --reports reports --decisions d.jsonl upf-1/upf", message);
 }
 
 #[test]

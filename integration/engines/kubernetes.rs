@@ -42,9 +42,12 @@ fn kubernetes_is_told_of_a_refusal_and_the_pod_of_it_lives() {
             let pod = cri::run_pod(&machine, "oci-compat", &[]);
             let container = cri::create(&machine, &pod, IMAGE, &["/bin/sleep", "1000"]);
             let refusal = cri::start(&machine, &container).expect_err("a refusal");
-            let (shown, id) = without_refusal(&refusal.message);
+            let (shown, names) = without_refusal(&refusal.message);
             assert_eq!((refusal.code, format!("{shown}\n")), (cri::UNKNOWN, page::kubernetes()));
-            assert!(container.starts_with(&id), "{id}");
+            // The same text each time, or Kubernetes would not take it for the same event.
+            assert_eq!(names, "default/upf/upf");
+            let why = machine.succeed("oci-compat", &["why", &names]);
+            assert!(why.contains(&format!("pod default/upf, its upf, container {container}")), "{why}");
             let status = cri::status(&machine, &container);
             assert_eq!(
                 (status.state, status.exit_code, status.reason.as_str()),

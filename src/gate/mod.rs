@@ -24,6 +24,8 @@ pub use options::Options;
 
 /// Judging may take this long even if reading took all the time there was. Twelve rules take some ten microseconds.
 const JUDGING: Duration = Duration::from_millis(200);
+/// Beside the reports: where decisions that are made again are counted.
+const REPEATS: &str = ".repeats";
 
 /// What a container is decided under.
 #[derive(Debug)]
@@ -197,9 +199,11 @@ fn keep(report: &Report, decided: &Decided<'_>, setting: &Setting<'_>) -> Vec<St
     let id = report.subject.container.as_deref();
     let named = setting.options.reports.clone();
     let folder = named.or_else(|| reports::folders().into_iter().next());
-    let unwritten = id.zip(folder).and_then(|(id, folder)| reports::write(&folder, id, report).err());
-    let unrecorded = records::write(&targets(setting), &Record::new(report, decided));
-    unwritten.map(|err| format!("{err:#}")).into_iter().chain(unrecorded).collect()
+    let unwritten = id.zip(folder.as_ref()).and_then(|(id, folder)| reports::write(folder, id, report).err());
+    let repeats = folder.map(|it| it.join(REPEATS));
+    let unrecorded = records::write(&Targets { repeats, ..targets(setting) }, &Record::new(report, decided));
+    let warnings = unwritten.map(|err| format!("{err:#}")).into_iter().chain(unrecorded);
+    warnings.map(|it| report.subject.nameless(&it)).collect()
 }
 
 fn targets(setting: &Setting<'_>) -> Targets {
@@ -209,6 +213,7 @@ fn targets(setting: &Setting<'_>) -> Targets {
         decisions: decisions.clone().or_else(|| records::files(log.decisions.clone()?).into_iter().next()),
         max_bytes: log.max_bytes,
         keep: log.keep,
+        repeats: None,
         journal: log.journal.then(|| journal.clone()),
         syslog: log.syslog.then(|| syslog.clone()),
     }

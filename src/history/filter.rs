@@ -3,6 +3,7 @@
 use crate::glob::Glob;
 use crate::moment::Moment;
 use crate::records::Record;
+use crate::report::Subject;
 
 use super::Entry;
 
@@ -48,7 +49,7 @@ pub struct Filter {
     pub image: Option<String>,
     /// One of its reasons has this code.
     pub code: Option<String>,
-    /// The container's id starts so.
+    /// The container's id starts so, or Kubernetes calls it so.
     pub container: Option<String>,
     /// The verdict.
     pub verdict: Option<String>,
@@ -64,8 +65,11 @@ impl Filter {
             let subject = &record.subject;
             [&subject.image, &subject.digest].into_iter().flatten().any(|it| names(wanted, it))
         };
-        let starts =
-            |wanted: &String| record.subject.container.as_ref().is_some_and(|it| it.starts_with(wanted));
+        let starts = |wanted: &String| {
+            let Subject { container, pod, .. } = &record.subject;
+            container.as_ref().is_some_and(|it| it.starts_with(wanted))
+                || pod.as_ref().is_some_and(|it| it.is_meant(wanted))
+        };
         self.since.is_none_or(|it| it <= entry.at)
             && self.until.is_none_or(|it| entry.at < it)
             && self.image.as_deref().is_none_or(is_of)

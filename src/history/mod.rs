@@ -71,7 +71,7 @@ pub fn read(path: &Path, mut each: impl FnMut(Entry<'_>) -> anyhow::Result<()>) 
     Ok(found)
 }
 
-/// The last decision on a container whose id starts with `prefix`, as far as the log knows it; `None` if there is none.
+/// The last decision on a container whose id starts with `prefix`, or which Kubernetes calls so, as far as the log knows it; `None` if there is none.
 ///
 /// # Errors
 ///
@@ -81,7 +81,7 @@ pub fn last(path: &Path, prefix: &str) -> anyhow::Result<Option<Report>> {
     let mut exact = None;
     read(path, |Entry { record, .. }| {
         let Some(id) = record.subject.container.clone() else { return Ok(()) };
-        if id == prefix {
+        if id == prefix || record.subject.pod.as_ref().is_some_and(|it| it.is_meant(prefix)) {
             exact = Some(record);
         } else if id.starts_with(prefix) {
             found.retain(|(other, _)| *other != id);

@@ -84,7 +84,9 @@ impl Counter {
     pub fn add(&mut self, entry: &Entry<'_>) {
         let record = &entry.record;
         let outcome = Outcome::of(record);
-        *self.outcomes.entry(outcome).or_default() += 1;
+        let times = usize::try_from(record.times).unwrap_or(usize::MAX);
+        let count = self.outcomes.entry(outcome).or_default();
+        *count = count.saturating_add(times);
         let image = image(record);
         self.images.extend(image);
         let first = self.span.take().map_or_else(|| record.time.clone(), |(first, _)| first);
@@ -96,7 +98,7 @@ impl Counter {
                 cause = (outcome, "others".to_owned(), "other causes".to_owned());
             }
             let tally = self.causes.entry(cause).or_default();
-            tally.count += 1;
+            tally.count = tally.count.saturating_add(times);
             tally.images.extend(image);
             tally.last.clone_from(&record.time);
         }

@@ -66,6 +66,15 @@ pub(super) fn message(record: &Record) -> Vec<u8> {
     for (name, value) in about {
         value.iter().for_each(|it| field(name, it));
     }
+    if let Some(pod) = &subject.pod {
+        field("OCI_COMPAT_NAMESPACE", &pod.namespace);
+        field("OCI_COMPAT_POD", &pod.name);
+        field("OCI_COMPAT_NAME", &pod.container);
+    }
+    if let Some(first) = &record.first {
+        field("OCI_COMPAT_FIRST", first);
+        field("OCI_COMPAT_TOTAL", &record.total.to_string());
+    }
     record.codes().into_iter().for_each(|it| field("OCI_COMPAT_CODE", it));
     record.reasons.iter().for_each(|it| field("OCI_COMPAT_REASON", &it.message));
     record.notes.iter().for_each(|it| field("OCI_COMPAT_NOTE", it));

@@ -2,23 +2,27 @@
 //! Never changes a decision, never waits for a lock, and is not run at all for a container that fits.
 
 mod file;
+mod repeats;
 mod journal;
 mod syslog;
 mod socket;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::file::User;
 use crate::moment::{self, Moment};
-use crate::report::{Reason, Report, SpecReport, Subject, WaiverReport, printable};
+use crate::report::{Pod, Reason, Report, SpecReport, Subject, WaiverReport, printable};
 use crate::signals;
 
 pub use file::{MAX_KEPT, rotated};
+use repeats::{Repeated, Seen};
 use socket::Unsent;
 
 /// The name and version of a line; fields are only ever added.
@@ -52,6 +56,8 @@ pub struct Targets {
     pub max_bytes: u64,
     /// How many old files are kept, at most [`MAX_KEPT`].
     pub keep: u32,
+    /// Where decisions that are made again are counted; `None`: each is written.
+    pub repeats: Option<PathBuf>,
     /// The socket of journald; `None`: it is not told.
     pub journal: Option<PathBuf>,
     /// The socket of syslog, told where there is no journald; `None`: it is not told.
@@ -65,6 +71,7 @@ impl Default for Targets {
             decisions: Some(FILE.into()),
             max_bytes: 10 << 20,
             keep: 4,
+            repeats: None,
             journal: Some(JOURNAL.into()),
             syslog: Some(SYSLOG.into()),
         }
@@ -121,6 +128,15 @@ pub struct Record {
     /// How many reasons, notes and specs are left out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub omitted: usize,
+    /// When the same was decided for the first time; absent if that was now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<String>,
+    /// How often it was decided since, the first time and this time included.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub total: u64,
+    /// How often it was decided since the last line that says so, this time included: for how many this line stands.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub times: u64,
 }
 
 /// A spec, without its rules.
@@ -152,14 +168,31 @@ pub fn files(system: PathBuf) -> Vec<PathBuf> {
     own.into_iter().map(|it| it.join(NAME)).chain([system]).collect()
 }
 
-/// Writes the record wherever it is wanted, and returns what went wrong: a sentence each.
+/// Writes the record wherever it is wanted, and returns what went wrong: a sentence each. What was decided before in the same
+/// way is counted, and written now and then.
 pub fn write(targets: &Targets, record: &Record) -> Vec<String> {
+    let Some(record) = &counted(targets, record) else { return Vec::new() };
     let in_file = targets.decisions.as_ref().and_then(|path| {
         let rotation = file::Rotation { max_bytes: targets.max_bytes, keep: targets.keep.min(MAX_KEPT) };
         // A daemon may have a limit on the size of files, and the signal would be taken for a refusal.
         signals::outliving_file_limit(|| file::append(path, rotation, &record.line())).err()
     });
     in_file.into_iter().map(|err| format!("{err:#}")).chain(told_of(targets, record).err()).collect()
+}
+
+/// The record with its count; `None` if it need not be written.
+fn counted<'a>(targets: &Targets, record: &'a Record) -> Option<Cow<'a, Record>> {
+    let at = moment::moment(&record.time);
+    let (Some(folder), Some(key), Some(at)) = (&targets.repeats, record.key(), at) else {
+        return Some(Cow::Borrowed(record));
+    };
+    match signals::outliving_file_limit(|| repeats::seen(folder, &key, at)) {
+        Seen::First => Some(Cow::Borrowed(record)),
+        Seen::Counted => None,
+        Seen::Due(Repeated { first, total, times }) => {
+            Some(Cow::Owned(Record { first: Some(first), total, times, ..record.clone() }))
+        }
+    }
 }
 
 /// Tells the system's log about something that is no decision and that an administrator has to hear of, and returns
@@ -170,8 +203,10 @@ pub fn shout(targets: &Targets, text: &str) -> Option<String> {
 }
 
 fn told_of(targets: &Targets, record: &Record) -> Result<(), String> {
-    let Subject { image, digest, container, .. } = &record.subject;
-    let about = [("container", container), ("image", image), ("digest", digest)];
+    let Subject { image, digest, container, pod, .. } = &record.subject;
+    let (pod, total) = (pod.as_ref().map(Pod::path), record.first.as_ref().map(|_| record.total.to_string()));
+    let about =
+        [("container", container), ("pod", &pod), ("image", image), ("digest", digest), ("total", &total)];
     let line = || syslog::line(record.priority(), record.headline(), &about);
     told(targets, || journal::message(record), line)
 }
@@ -221,6 +256,7 @@ impl Record {
                 image: field(&subject.image),
                 digest: field(&subject.digest),
                 container: field(&subject.container),
+                pod: subject.pod.clone(),
                 bundle: field(&subject.bundle),
             },
             omitted: report.reasons.len() + report.waivers.len() + report.notes.len() + report.specs.len()
@@ -228,7 +264,28 @@ impl Record {
             reasons,
             notes,
             specs,
+            first: None,
+            total: 1,
+            times: 1,
         }
+    }
+
+    /// What is the same each time that the same is decided about the same container, as the name of a file. A pod's is the
+    /// same whatever its id; `None` for a container of which nothing is known.
+    fn key(&self) -> Option<String> {
+        let subject = &self.subject;
+        let who = subject.pod.as_ref().map(Pod::path).or_else(|| subject.container.clone())?;
+        let reasons = self.reasons.iter().flat_map(|it| [it.code.as_str(), &it.message]);
+        let about =
+            [&self.program, &self.mode, &self.situation, &self.action, &self.intention, &self.message];
+        let image = [&subject.image, &subject.digest].map(|it| it.as_deref().unwrap_or_default());
+        let notes = self.notes.iter().map(String::as_str);
+        let mut hash = Sha256::new_with_prefix(&who);
+        for text in about.into_iter().map(String::as_str).chain(image).chain(reasons).chain(notes) {
+            hash.update([0]);
+            hash.update(subject.nameless(text));
+        }
+        Some(hash.finalize().iter().take(16).map(|it| format!("{it:02x}")).collect())
     }
 
     /// A report that knows no more than the record.
@@ -244,10 +301,15 @@ impl Record {
 
     /// When it was decided, what about, and what was said: a line for people.
     pub fn text(&self) -> String {
-        let time = self.time.get(..19).map_or_else(|| self.time.clone(), |it| format!("{it}Z"));
+        let second = |it: &str| it.get(..19).map_or_else(|| it.to_owned(), |it| format!("{it}Z"));
+        let time = second(&self.time);
         let subject = &self.subject;
         let image = subject.image.as_deref().or(subject.digest.as_deref()).unwrap_or("image unknown");
-        printable(&format!("{time} {image}: {}", self.headline()))
+        let again = match &self.first {
+            Some(first) => format!(" ({} times since {})", self.total, second(first)),
+            None => String::new(),
+        };
+        printable(&format!("{time} {image}: {}{again}", self.headline()))
     }
 
     /// The line, with its line feed.
@@ -304,6 +366,14 @@ fn short(text: &str) -> String {
     }
     let (start, _) = text.split_at(text.floor_char_boundary(MAX_TEXT - 3));
     format!("{start}...")
+}
+
+fn once() -> u64 {
+    1
+}
+
+fn is_once(times: &u64) -> bool {
+    *times == 1
 }
 
 fn is_zero(count: &usize) -> bool {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Reason, Report};
+use super::{Reason, Report, Subject};
 
 /// The first line has to survive engines that show a line only (`docs/hooks.md`).
 const MAX_LINE: usize = 200;
+/// Bytes that the names of a pod's container may take of it; the reason has to have its place.
+const MAX_NAMES: usize = 72;
 /// Kubernetes cuts notes of events here.
 const MAX_MESSAGE: usize = 1024;
 /// Podman and Docker keep only the line that holds one of these, and change the exit status (podman
@@ -25,7 +27,8 @@ pub(super) const POISON: [&str; 9] = [
 /// What a hook or a wrapper prints on a decision; the same text each time for the same container.
 pub fn message(report: &Report, opening: &str) -> String {
     let others = distinct(&report.reasons).into_iter().skip(1);
-    let others = others.map(|it| line(&format!("  {} [{}]", discreet(it), it.code)));
+    let nameless = |it: &Reason| report.subject.nameless(discreet(it));
+    let others = others.map(|it| line(&format!("  {} [{}]", nameless(it), it.code)));
     let waived = report.waivers.iter().map(|it| line(&format!("  {}", it.sentence())));
     whole(std::iter::once(first_line(report, opening)).chain(others).chain(waived))
 }
@@ -55,15 +58,20 @@ fn first_line(report: &Report, opening: &str) -> String {
         ([], []) => ("", "", 0),
     };
     let more = if count > 1 { format!(", +{} more", count - 1) } else { String::new() };
-    let why = report
-        .subject
-        .container
-        .as_deref()
-        .map_or_else(String::new, |id| format!("; oci-compat why {}", short(id)));
+    let text = report.subject.nameless(text);
+    let why = meant(&report.subject).map_or_else(String::new, |it| format!("; oci-compat why {it}"));
     let closing = format!(" [{code}{more}{why}]");
     let opening = format!("oci-compat: {opening}: ");
     let space = MAX_LINE.saturating_sub(opening.len() + closing.len());
-    line(&format!("{opening}{}{closing}", cut(&ascii(text, MAX_LINE), space)))
+    line(&format!("{opening}{}{closing}", cut(&ascii(&text, MAX_LINE), space)))
+}
+
+/// What `oci-compat why` finds the container by. The name of a pod's stays the same when it is tried again.
+fn meant(subject: &Subject) -> Option<String> {
+    let Some(pod) = &subject.pod else { return subject.container.as_deref().map(|id| short(id).to_owned()) };
+    let names = [pod.path(), format!("{}/{}", pod.name, pod.container)];
+    let fitting = names.into_iter().find(|it| it.len() <= MAX_NAMES);
+    Some(fitting.unwrap_or_else(|| "NAMESPACE/POD/CONTAINER".to_owned()))
 }
 
 /// Each sentence once: the same spec may be attached to an index and to an image of it.

@@ -167,6 +167,8 @@ impl Subject {
             image: escape(self.image),
             digest: escape(self.digest),
             container: escape(self.container),
+            // Its names are plain.
+            pod: self.pod,
             bundle: escape(self.bundle),
         }
     }

@@ -2,6 +2,7 @@
 //! Never works out again what was judged.
 
 mod make;
+mod pod;
 mod line;
 mod text;
 #[cfg(test)]
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use line::{message, printable, warning, whole};
 pub use make::{Attached, Checked, Origin, Verification, problems};
+pub use pod::Pod;
 pub use text::{Style, text};
 
 /// The name and version of the JSON report; fields are only ever added.
@@ -55,6 +57,9 @@ pub struct Subject {
     /// The container's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
+    /// What Kubernetes calls the container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<Pod>,
     /// The bundle's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<String>,

@@ -76,6 +76,9 @@ fn subject(subject: &Subject) -> String {
     let mut words = Vec::new();
     words.extend(subject.image.as_ref().map(|it| format!("image {it}")));
     words.extend(subject.digest.clone());
+    words.extend(
+        subject.pod.as_ref().map(|it| format!("pod {}/{}, its {}", it.namespace, it.name, it.container)),
+    );
     words.extend(subject.container.as_ref().map(|it| format!("container {it}")));
     words.extend(subject.bundle.as_ref().map(|it| format!("bundle {it}")));
     if words.is_empty() { String::new() } else { format!(": {}", words.join(", ")) }

@@ -46,8 +46,8 @@ pub(crate) enum Command {
     },
     /// Show the last decision about a container
     Why {
-        /// The container's id, or how it starts
-        #[arg(value_name = "CONTAINER-ID")]
+        /// The container's id, or how it starts; for a pod's, [NAMESPACE/]POD/CONTAINER
+        #[arg(value_name = "CONTAINER")]
         container: String,
         /// Where the reports are [default: /run/oci-compat/reports, and before it a user's own]
         #[arg(long, value_name = "DIR")]
@@ -167,7 +167,7 @@ pub(crate) struct Log {
     /// With this code among its reasons, such as module-not-loaded
     #[arg(long, value_name = "CODE")]
     pub(crate) code: Option<String>,
-    /// On the containers whose ids start so
+    /// On the containers whose ids start so, or on a pod's: [NAMESPACE/]POD/CONTAINER
     #[arg(long, value_name = "ID")]
     pub(crate) container: Option<String>,
     /// With this verdict

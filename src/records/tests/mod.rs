@@ -17,6 +17,7 @@ fn record() -> Record {
         digest: Some("sha256:11".to_owned()),
         container: Some("c1".to_owned()),
         bundle: Some("/run/b".to_owned()),
+        ..Subject::default()
     };
     let spec = SpecReport {
         source: "attached".to_owned(),
@@ -80,6 +81,7 @@ fn a_record_is_bounded_whatever_strangers_write() {
         digest: Some(long.clone()),
         container: Some(long.clone()),
         bundle: Some(long.clone()),
+        ..Subject::default()
     };
     let mut report = Report::trouble(subject, &long);
     report.reasons = vec![reason; 1_000];
@@ -134,4 +136,62 @@ fn an_exception_that_was_used_is_recorded() {
 fn where_nothing_is_wanted_nothing_is_written() {
     let targets = Targets { decisions: None, journal: None, syslog: None, ..Targets::default() };
     assert_eq!(write(&targets, &record()), Vec::<String>::new());
+}
+
+/// A record of a pod's container, which has a new id each time.
+fn of_pod(id: &str, second: i64) -> Record {
+    let mut record = record();
+    record.time = moment::text((1_764_000_000 + second, 0));
+    record.subject.container = Some(id.repeat(32));
+    record.subject.bundle = Some(format!("/run/{}", id.repeat(32)));
+    record.subject.pod = Pod::new(["default", "upf-0", "upf"].map(str::to_owned));
+    record
+}
+
+#[test]
+fn the_same_decision_again_is_counted_and_written_now_and_then() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("decisions.jsonl");
+    let repeats = Some(folder.path().join("repeats"));
+    let targets =
+        Targets { decisions: Some(path.clone()), repeats, journal: None, syslog: None, ..Targets::default() };
+    let ids = ["5a", "5b", "5c", "5d", "5e"];
+    for (second, id) in (0..).zip(ids) {
+        assert_eq!(write(&targets, &of_pod(id, second)), Vec::<String>::new());
+    }
+    let other = Record { action: "start".to_owned(), ..of_pod("5f", 9) };
+    assert_eq!(write(&targets, &other), Vec::<String>::new());
+    let text = std::fs::read_to_string(&path).expect("the file");
+    let lines: Vec<Record> = text.lines().map(|it| serde_json::from_str(it).expect("a record")).collect();
+    let told = |it: &Record| (it.subject.container.clone().unwrap_or_default()[..2].to_owned(), it.total);
+    let expected = [("5a", 1), ("5b", 2), ("5d", 4), ("5f", 1)].map(|(id, total)| (id.to_owned(), total));
+    // What is written later may be told once more where the clock has passed an hour meanwhile.
+    assert_eq!(lines.iter().map(told).filter(|it| expected.contains(it)).collect::<Vec<_>>(), expected);
+    assert_eq!(lines[1].first.as_deref(), Some("2025-11-24T16:00:00.000000Z"));
+}
+
+#[test]
+fn the_same_is_what_is_decided_for_the_same_reasons_about_the_same_container() {
+    let key = |record: &Record| record.key().expect("a container");
+    let first = of_pod("5a", 0);
+    assert_eq!(key(&first), key(&of_pod("5b", 1)));
+    let mut named = of_pod("5b", 1);
+    named.reasons[0].message = format!("container {} is gone", "5b".repeat(32));
+    let mut again = of_pod("5c", 2);
+    again.reasons[0].message = format!("container {} is gone", "5c".repeat(32));
+    assert_eq!(key(&named), key(&again));
+    assert_ne!(key(&named), key(&first));
+    assert_ne!(key(&first), key(&Record { mode: "audit".to_owned(), ..first.clone() }));
+    let mut other = first.clone();
+    other.subject.pod = Pod::new(["default", "upf-1", "upf"].map(str::to_owned));
+    assert_ne!(key(&first), key(&other));
+    let plain = |id: &str| {
+        let mut record = of_pod(id, 0);
+        record.subject.pod = None;
+        record
+    };
+    assert_ne!(key(&plain("5a")), key(&plain("5b")));
+    let mut unknown = record();
+    unknown.subject.container = None;
+    assert_eq!(unknown.key(), None);
 }
