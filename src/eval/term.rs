@@ -236,11 +236,26 @@ fn judge_element<'a>(term: &'a Term, named: Named<'a>, feature: &Feature, read: 
     }
     // A flag has no value, so that one which could not be read takes nothing from what is known of the attribute.
     let judged_flag = flag.filter(|_| attribute.is_none() || !asks_for_value(test));
-    let outcomes = [judged_flag, attribute].into_iter().flatten().map(|it| element::judge(test, it));
+    let judge = |it| match it {
+        Element::Value(value) if is_release(term, name) => judge_release(test, value),
+        other => element::judge(test, other),
+    };
+    let outcomes = [judged_flag, attribute].into_iter().flatten().map(judge);
     let outcome =
         if matches!(test, Test::DoesNotExist) { Outcome::all(outcomes) } else { Outcome::any(outcomes) };
     let doubt = doubt_about(feature, name);
     finding(term, asked(named), outcome, evidence(flag, attribute, outcome, doubt, read))
+}
+
+fn is_release(term: &Term, name: &str) -> bool {
+    name == "full" && super::lower(&term.feature) == "kernel.version"
+}
+
+/// A release is written in two ways: as `uname -r` prints it, and as NFD rewrites it. Specs may have either.
+fn judge_release(test: &Test, release: &str) -> Outcome {
+    let label = host::release_label(release);
+    let outcomes = [release, &label].map(|it| element::judge(test, Element::Value(it)));
+    if matches!(test, Test::NotIn(_)) { Outcome::all(outcomes) } else { Outcome::any(outcomes) }
 }
 
 fn asks_for_value(test: &Test) -> bool {
@@ -422,6 +437,30 @@ mod tests {
         let findings = judge(term, &Fact::Known(feature, "/sys".to_owned()), &context);
         let outcomes: Vec<_> = findings.iter().map(|it| it.outcome).collect();
         assert_eq!(outcomes, expected, "{expressions}");
+    }
+
+    #[test]
+    fn a_release_is_found_as_the_kernel_has_it_and_as_nfd_writes_it() {
+        let check = |test: &str, outcome: Outcome| {
+            let document = format!(
+                "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: r\n    matchFeatures:\n    \
+                 - {{feature: Kernel.Version, matchExpressions: {{full: {{{test}}}}}}}\n"
+            );
+            let spec = spec::parse(document.as_bytes()).unwrap();
+            let fact = Fact::Known(Feature::attributes([("full", "6.12.47+rpt-rpi-2712")]), "/".to_owned());
+            let found = judge(&spec.sets[0].rules[0].match_features[0], &fact, &Facts::default());
+            assert_eq!((found[0].outcome, &*found[0].found()), (outcome, "6.12.47+rpt-rpi-2712"), "{test}");
+        };
+        check("op: In, value: [6.12.47+rpt-rpi-2712]", Outcome::Met);
+        check("op: In, value: [\"6.12.47_rpt-rpi-2712\"]", Outcome::Met);
+        check("op: In, value: [6.12.47-rpt-rpi-2712]", Outcome::Unmet);
+        check("op: NotIn, value: [6.12.47+rpt-rpi-2712]", Outcome::Unmet);
+        check("op: NotIn, value: [\"6.12.47_rpt-rpi-2712\"]", Outcome::Unmet);
+        check("op: NotIn, value: [6.12.47-rpt-rpi-2712]", Outcome::Met);
+        check("op: InRegexp, value: [\"^6[.]12[.]47_rpt\"]", Outcome::Met);
+        check("op: InRegexp, value: [\"^6[.]12[.]47[+]rpt\"]", Outcome::Met);
+        check("op: Ge, type: version, value: [\"6.12\"]", Outcome::Met);
+        check("op: Lt, type: version, value: [\"6.12\"]", Outcome::Unmet);
     }
 
     #[test]

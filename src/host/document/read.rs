@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::Host;
-use crate::host::kernel::available;
+use crate::host::kernel::{available, version};
 use crate::host::{Fact, Facts, Feature, Instance, Origin, Unknown};
 
 /// No document is larger: the facts of a host with 4,000 PCI devices have 2 MiB.
@@ -122,6 +122,9 @@ impl Document {
             if let Some(feature) = known.get_mut(&name) {
                 feature.doubtful = doubtful.into_iter().map(|(name, it)| (name, it.into())).collect();
             }
+        }
+        if let Some(feature) = known.get_mut(version::FEATURE.name) {
+            version::complete(feature);
         }
         let mut read = self.read.unwrap_or_default();
         for (name, feature) in known {

@@ -6,6 +6,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::{Form, Host};
+use crate::host::kernel::version;
 use crate::host::{Fact, Facts, Feature, FeatureInfo, Instance, Unknown, feature};
 
 #[derive(Debug, Default, Serialize)]
@@ -72,9 +73,13 @@ impl Facts {
     ///
     /// None that facts could bring about: only such as the JSON library itself may report.
     pub fn to_json(&self, form: Form) -> anyhow::Result<String> {
+        let version = match self.get(version::FEATURE.name) {
+            Fact::Known(feature, _) => version::as_nfd(feature),
+            Fact::Absent(_) | Fact::Unknown(_) => Feature::default(),
+        };
         let document = match form {
             Form::Full => self.full(),
-            Form::Nfd => self.nfd(),
+            Form::Nfd => self.nfd(&version),
         };
         serde_json::to_string_pretty(&document).context("writing facts document")
     }
@@ -111,11 +116,12 @@ impl Facts {
         document
     }
 
-    fn nfd(&self) -> Document<'_> {
+    fn nfd<'a>(&'a self, version: &'a Feature) -> Document<'a> {
         let mut document = Document::default();
         for (name, fact) in self.iter() {
             let info = feature(name).filter(|it| it.nfd);
             if let (Fact::Known(known, _), Some(info)) = (fact, info) {
+                let known = if name == version::FEATURE.name { version } else { known };
                 document.add(name, known, &Part::Nfd(info));
             }
         }

@@ -1,12 +1,15 @@
 //! `kernel.version`: the running kernel's release, and the numbers that it starts with.
 
+use std::borrow::Cow;
+
 use crate::host::probing::OSRELEASE;
 use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.version",
     kinds: &[Kind::Attributes],
-    meaning: "the release of the running kernel, whole and by number",
+    meaning: "the release of the running kernel, whole as `uname -r` prints it, and the first three numbers of it; `full` \
+              is also found as Node Feature Discovery writes it (`6.6.15_rt` for `6.6.15+rt`)",
     read: "/proc/sys/kernel/osrelease",
     nfd: true,
     elements: Some(&["full", "major", "minor", "revision"]),
@@ -19,6 +22,8 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     probe,
 };
 
+const NUMBERS: [&str; 3] = ["major", "minor", "revision"];
+
 fn probe(probing: &Probing<'_>, _: &Wanted) -> Fact {
     match probing.release() {
         Ok(release) => Fact::Known(parse(release), OSRELEASE.to_owned()),
@@ -26,26 +31,68 @@ fn probe(probing: &Probing<'_>, _: &Wanted) -> Fact {
     }
 }
 
-/// NFD's reading of a release: what is not fit for a label becomes `_`, and a number that is missing is empty.
+/// The whole text is what `uname -r` prints.
 fn parse(release: &str) -> Feature {
-    let fit = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
-    let full: String = release.chars().map(|it| if fit(it) { it } else { '_' }).collect();
-    let full = full.trim_matches(['-', '_', '.']);
-    let mut elements = vec![("full", full)];
-    if let Some(numbers) = numbers(full) {
-        elements.extend(["major", "minor", "revision"].into_iter().zip(numbers));
-    }
-    Feature::attributes(elements)
+    let mut feature = Feature::attributes([("full", release)]);
+    complete(&mut feature);
+    feature
 }
 
-/// One to three dotted numbers, and nothing behind them but a suffix that starts with `-`.
-fn numbers(full: &str) -> Option<[&str; 3]> {
+/// Adds the numbers that a release starts with, where they are not there yet: documents of NFD lack them for releases that
+/// are not plain (`6.12.62+rpt-rpi-v8`, `6.6.87.2-microsoft-standard-WSL2`).
+pub(in crate::host) fn complete(feature: &mut Feature) {
+    let Some(attributes) = &mut feature.attributes else { return };
+    let Some(numbers) = attributes.get("full").and_then(|it| numbers(it)) else { return };
+    let numbers = numbers.map(str::to_owned);
+    for (name, number) in NUMBERS.into_iter().zip(numbers) {
+        attributes.entry(name.to_owned()).or_insert(number);
+    }
+}
+
+/// The same as NFD tells it: what is not fit for a label becomes `_`, and only plain releases have numbers.
+pub(in crate::host) fn as_nfd(feature: &Feature) -> Feature {
+    let mut feature = feature.clone();
+    if let Some(attributes) = &mut feature.attributes
+        && let Some(full) = attributes.get("full").map(|it| label(it).into_owned())
+    {
+        if !is_plain(&full) {
+            attributes.retain(|it, _| !NUMBERS.contains(&it.as_str()));
+        }
+        attributes.insert("full".to_owned(), full);
+    }
+    feature
+}
+
+/// A release as NFD rewrites it, because labels of Kubernetes have no other characters.
+pub(crate) fn label(release: &str) -> Cow<'_, str> {
+    let fit = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
+    let is_end = ['-', '_', '.'];
+    if release.chars().all(fit) {
+        return release.trim_matches(is_end).into();
+    }
+    let full: String = release.chars().map(|it| if fit(it) { it } else { '_' }).collect();
+    full.trim_matches(is_end).to_owned().into()
+}
+
+/// The first three dotted numbers, those that are missing empty; none if the release starts with no number.
+fn numbers(release: &str) -> Option<[&str; 3]> {
+    let (mut rest, mut numbers) = (release, [""; 3]);
+    for number in &mut numbers {
+        let end = rest.find(|it: char| !it.is_ascii_digit()).unwrap_or(rest.len());
+        (*number, rest) = rest.split_at(end);
+        match rest.strip_prefix('.') {
+            Some(next) if !number.is_empty() => rest = next,
+            Some(_) | None => break,
+        }
+    }
+    (!numbers[0].is_empty()).then_some(numbers)
+}
+
+/// One to three dotted numbers, and nothing behind them but a suffix that starts with `-`: the only ones that NFD reads.
+fn is_plain(full: &str) -> bool {
     let (dotted, _) = full.split_once('-').unwrap_or((full, ""));
-    let mut parts = dotted.split('.');
-    let numbers = [parts.next()?, parts.next().unwrap_or(""), parts.next().unwrap_or("")];
-    let digits = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
-    let all = dotted.split('.').all(digits);
-    (all && parts.next().is_none()).then_some(numbers)
+    let is_number = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
+    dotted.split('.').all(is_number) && dotted.split('.').count() <= NUMBERS.len()
 }
 
 #[cfg(test)]
@@ -70,16 +117,47 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_fit_for_a_label_becomes_an_underscore_and_is_cut_off_at_the_ends() {
-        check("6.6.15+\n", r#"full="6.6.15" major="6" minor="6" revision="15""#);
-        check("6.1.0~rc1\n", r#"full="6.1.0_rc1""#);
+    fn a_release_of_any_distribution_has_its_numbers() {
+        check("6.12.62+rpt-rpi-v8\n", r#"full="6.12.62+rpt-rpi-v8" major="6" minor="12" revision="62""#);
+        check("6.12.43+deb13-amd64\n", r#"full="6.12.43+deb13-amd64" major="6" minor="12" revision="43""#);
+        let wsl = r#"full="6.6.87.2-microsoft-standard-WSL2" major="6" minor="6" revision="87""#;
+        check("6.6.87.2-microsoft-standard-WSL2\n", wsl);
+        check("6.6.15+\n", r#"full="6.6.15+" major="6" minor="6" revision="15""#);
+        check("6.1.0~rc1\n", r#"full="6.1.0~rc1" major="6" minor="1" revision="0""#);
+        check("2.6.32.68\n", r#"full="2.6.32.68" major="2" minor="6" revision="32""#);
+        check("6.1-custom\n", r#"full="6.1-custom" major="6" minor="1" revision="""#);
+        check("6..1\n", r#"full="6..1" major="6" minor="" revision="""#);
+        check("6rc1\n", r#"full="6rc1" major="6" minor="" revision="""#);
     }
 
     #[test]
-    fn a_release_without_plain_numbers_has_none() {
-        check("2.6.32.68\n", r#"full="2.6.32.68""#);
+    fn a_release_that_starts_with_no_number_has_none() {
         check("v6.1\n", r#"full="v6.1""#);
-        check("6..1\n", r#"full="6..1""#);
+        check(".6\n", r#"full=".6""#);
+    }
+
+    #[test]
+    fn nfd_is_told_what_it_would_find_itself() {
+        let check = |release: &str, expected: &[(&str, &str)]| {
+            assert_eq!(as_nfd(&parse(release)), Feature::attributes(expected.iter().copied()), "{release}");
+        };
+        let numbers = [("major", "6"), ("minor", "6"), ("revision", "15")];
+        check("6.6.15+", &[[("full", "6.6.15")].as_slice(), &numbers].concat());
+        check("6.6.15-rt", &[[("full", "6.6.15-rt")].as_slice(), &numbers].concat());
+        check("6.6.15+rt-1", &[("full", "6.6.15_rt-1")]);
+        check("6.6.15.1", &[("full", "6.6.15.1")]);
+    }
+
+    #[test]
+    fn a_document_of_nfd_s_gets_the_numbers_that_nfd_leaves_out() {
+        let mut feature = Feature::attributes([("full", "6.12.62_rpt-rpi-v8"), ("minor", "99")]);
+        complete(&mut feature);
+        let numbers =
+            [("full", "6.12.62_rpt-rpi-v8"), ("major", "6"), ("minor", "99"), ("revision", "62")];
+        assert_eq!(feature, Feature::attributes(numbers));
+        let mut nothing = Feature::attributes([("", ""); 0]);
+        complete(&mut nothing);
+        assert_eq!(nothing, Feature::attributes([("", ""); 0]));
     }
 
     #[test]
