@@ -1,5 +1,7 @@
 //! From specs to judgements: reads the facts that the specs name, judges, and reads once more only to explain a no.
 
+use std::collections::BTreeSet;
+
 use crate::eval;
 use crate::host::{self, Bundle, Demand, Facts, Root, Wanted};
 use crate::report::{Checked, Origin};
@@ -22,12 +24,7 @@ pub fn gather(requirements: &[Requirement], tags: &[String], root: &Root, bundle
     if let Some(bundle) = bundle {
         host::add_bundle(&mut facts, bundle, &demand);
     }
-    let missing = judge_until(requirements, tags, &facts, &|| root.is_late())
-        .iter()
-        .filter_map(|it| it.result.as_ref().ok())
-        .flat_map(eval::clues)
-        .collect();
-    explain(&mut facts, &missing, root);
+    explain(&mut facts, requirements, tags, root);
     facts
 }
 
@@ -51,9 +48,23 @@ fn demand(requirements: &[Requirement], tags: &[String]) -> Demand {
     demand
 }
 
-fn explain(facts: &mut Facts, missing: &std::collections::BTreeSet<String>, root: &Root) {
-    if !missing.is_empty() {
-        facts.set_loadable_modules(host::loadable_modules(root, missing));
+/// Reads what explains a no, and what would mend it. Where nothing is missing, that is nothing.
+fn explain(facts: &mut Facts, requirements: &[Requirement], tags: &[String], root: &Root) {
+    let (mut modules, mut more) = (BTreeSet::new(), Demand::new());
+    for judgement in judge_until(requirements, tags, facts, &|| root.is_late())
+        .iter()
+        .filter_map(|it| it.result.as_ref().ok())
+    {
+        modules.extend(eval::clues(judgement));
+        for (feature, wanted) in eval::explaining(judgement) {
+            add(&mut more, feature, wanted);
+        }
+    }
+    if !modules.is_empty() {
+        facts.set_loadable_modules(host::loadable_modules(root, &modules));
+    }
+    if !more.is_empty() {
+        facts.explain_with(host::gather(root, &more));
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::host::{self, Demand, Kind, Wanted};
 use crate::spec::{Rule, Spec, Term, Test};
 
-use super::{Evidence, Finding, Judgement, Outcome, lower, matched};
+use super::{lower, matched};
 
 /// What has to be read to judge the sets of a spec that `tags` select.
 pub fn demand(spec: &Spec, tags: &[String]) -> Demand {
@@ -43,22 +43,6 @@ fn keys(term: &Term, key: &str) -> Vec<String> {
     let tests = term.expressions.iter().flatten().filter(|(name, _)| name == key).map(|(_, it)| &it.test);
     let values = tests.flat_map(|it| if let Test::In(values) = it { values.as_slice() } else { &[] });
     values.map(|it| format!("{key}={it}")).collect()
-}
-
-/// The kernel modules that are missing: knowing whether they could be loaded would sharpen the diagnosis.
-pub fn clues(judgement: &Judgement<'_>) -> std::collections::BTreeSet<String> {
-    let terms = judgement.sets.iter().flat_map(|it| &it.rules).flat_map(|it| &it.terms);
-    terms
-        .flat_map(|it| &it.findings)
-        .filter(|it| is_missing_module(it))
-        .map(|it| it.element.to_owned())
-        .collect()
-}
-
-fn is_missing_module(finding: &Finding<'_>) -> bool {
-    finding.outcome == Outcome::Unmet
-        && matches!(finding.evidence, Evidence::Flag { present: false, .. })
-        && matches!(&*lower(finding.feature), "kernel.loadedmodule" | "kernel.enabledmodule")
 }
 
 #[cfg(test)]

@@ -53,6 +53,7 @@ impl Finding<'_> {
             | Evidence::NoFeature { .. }
             | Evidence::Feature { .. }
             | Evidence::Flag { .. }
+            | Evidence::Range { .. }
             | Evidence::Value { value: None, .. }
             | Evidence::Names { .. }
             | Evidence::Nearest { value: None, .. }

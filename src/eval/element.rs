@@ -1,6 +1,6 @@
 //! One test against one element. Never asks where the element comes from.
 
-use crate::spec::{Bound, Test};
+use crate::spec::{Bound, INTEGERS, Test};
 use crate::version::Version;
 
 use super::Outcome;
@@ -41,7 +41,8 @@ fn judge_value(test: &Test, value: &str) -> Outcome {
         Test::InRegexp(patterns) => {
             Outcome::any(patterns.iter().map(|it| it.is_match(value).map_or(Outcome::Unknown, Outcome::from)))
         }
-        Test::Integer(bound) => within(bound, value.parse::<i64>().ok()),
+        Test::Integer(bound) => within(bound, integer(value)),
+        Test::Integers(bounds) => each_within(bounds, value),
         Test::Version(bound) => within(bound, Version::parse(value)),
         Test::IsTrue => (value == "true").into(),
         Test::IsFalse => (value == "false").into(),
@@ -50,4 +51,65 @@ fn judge_value(test: &Test, value: &str) -> Outcome {
 
 fn within<T: PartialOrd>(bound: &Bound<T>, value: Option<T>) -> Outcome {
     value.map_or(Outcome::Unknown, |it| bound.holds(&it).into())
+}
+
+/// Settings of several numbers, such as the `250 32000 32 128` of kernel.sem: each is held against its own bound.
+fn each_within(bounds: &[Bound<i128>], value: &str) -> Outcome {
+    let numbers: Vec<_> = value.split_ascii_whitespace().collect();
+    if numbers.len() != bounds.len() {
+        return Outcome::Unknown;
+    }
+    Outcome::all(bounds.iter().zip(numbers).map(|(bound, number)| within(bound, integer(number))))
+}
+
+/// Of 64 bits, with a sign or without; hexadecimal as in some kernel options.
+fn integer(text: &str) -> Option<i128> {
+    let value = match text.strip_prefix("0x") {
+        Some(digits) => {
+            i128::from(u64::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))?)
+        }
+        None => text.parse().ok()?,
+    };
+    INTEGERS.contains(&value).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(test: &Test, value: &str, expected: Outcome) {
+        assert_eq!(judge(test, Element::Value(value)), expected, "{test:?}: {value}");
+    }
+
+    #[test]
+    fn integers_have_64_bits_with_or_without_a_sign() {
+        let test = Test::Integer(Bound::Ge(4_294_967_295));
+        check(&test, "18446744073692774399", Outcome::Met);
+        check(&test, "18446744073709551615", Outcome::Met);
+        check(&test, "18446744073709551616", Outcome::Unknown);
+        check(&test, "-9223372036854775808", Outcome::Unmet);
+        check(&test, "-9223372036854775809", Outcome::Unknown);
+        check(&Test::Integer(Bound::Lt(i128::from(u64::MAX))), "18446744073709551614", Outcome::Met);
+    }
+
+    #[test]
+    fn hexadecimal_values_are_numbers() {
+        let test = Test::Integer(Bound::Ge(16_777_216));
+        check(&test, "0x1000000", Outcome::Met);
+        check(&test, "0xffffff", Outcome::Unmet);
+        for value in ["0x", "0x+1", "0xg", "1000h", "0x10000000000000000"] {
+            check(&test, value, Outcome::Unknown);
+        }
+    }
+
+    #[test]
+    fn each_of_several_numbers_has_a_bound_of_its_own() {
+        let test = Test::Integers([250, 32_000, 100, 128].map(Bound::Ge).to_vec());
+        check(&test, "250 32000 100 128", Outcome::Met);
+        check(&test, "32000 1024000000 500 32000", Outcome::Met);
+        check(&test, "250 32000 32 128", Outcome::Unmet);
+        check(&test, "250 32000 100", Outcome::Unknown);
+        check(&test, "250 32000 100 x", Outcome::Unknown);
+        check(&test, "250", Outcome::Unknown);
+    }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::host::{Fact, Facts, Feature, Instance, Unknown};
-use crate::spec::{Matched, Rule, Template, Term, Test};
+use crate::spec::{Expression, Matched, Rule, Template, Term, Test};
 
-use super::element::{self, Element};
-use super::{Outcome, term};
+use super::element::Element;
+use super::{Outcome, spelling, term};
 
 /// The feature's name.
 pub(super) const FEATURE: &str = "rule.matched";
@@ -158,27 +158,33 @@ fn matched_elements(term: &Term, feature: &Feature) -> Vec<Attributes> {
     let mut elements = Vec::new();
     if let Some(expressions) = &term.expressions {
         let mut named: Vec<_> =
-            expressions.iter().flat_map(|(name, it)| named(feature, name, &it.test)).collect();
+            expressions.iter().flat_map(|(name, it)| named(term, feature, name, &it.test)).collect();
         named.sort_by(|left, right| left.get("Name").cmp(&right.get("Name")));
         elements.extend(named);
         let fits = |it: &&Instance| {
             let value =
                 |name: &str| it.attributes.get(name).map_or(Element::Missing, |it| Element::Value(it));
-            expressions.iter().all(|(name, it)| element::judge(&it.test, value(name)) == Outcome::Met)
+            let judge = |(name, it): &(String, Expression)| {
+                spelling::judge(&term.feature, name, &it.test, value(name)) == Outcome::Met
+            };
+            expressions.iter().all(judge)
         };
         elements.extend(feature.instances.iter().flatten().filter(fits).map(|it| it.attributes.clone()));
     }
     if let Some(name) = &term.name {
-        elements.extend(matched_names(feature, &name.test));
+        elements.extend(matched_names(term, feature, &name.test));
     }
     elements
 }
 
 /// An element that has to be absent has to be so among flags and attributes; it then stands in both.
-fn named(feature: &Feature, name: &str, test: &Test) -> Vec<Attributes> {
-    let flag = feature.flags.as_ref().map(|_| term::flag(feature, name));
+fn named(term: &Term, feature: &Feature, name: &str, test: &Test) -> Vec<Attributes> {
+    let spelt = spelling::name(&term.feature, feature, name);
+    let flag = feature.flags.as_ref().map(|_| term::flag(feature, spelt));
     let attribute = feature.attributes.as_ref().map(|_| term::attribute(feature, name));
-    let met = |it: &Option<Element<'_>>| it.is_some_and(|it| element::judge(test, it) == Outcome::Met);
+    let met = |it: &Option<Element<'_>>| {
+        it.is_some_and(|it| spelling::judge(&term.feature, name, test, it) == Outcome::Met)
+    };
     let value = match attribute {
         Some(Element::Value(value)) => value,
         _ => "",
@@ -188,8 +194,8 @@ fn named(feature: &Feature, name: &str, test: &Test) -> Vec<Attributes> {
     flag.into_iter().chain(attribute).collect()
 }
 
-fn matched_names(feature: &Feature, test: &Test) -> Vec<Attributes> {
-    let fits = |name: &str| element::judge(test, Element::Value(name)) == Outcome::Met;
+fn matched_names(term: &Term, feature: &Feature, test: &Test) -> Vec<Attributes> {
+    let fits = |name: &str| spelling::judge(&term.feature, "", test, Element::Value(name)) == Outcome::Met;
     let flags = feature.flags.iter().flatten().filter(|it| fits(it)).map(|it| pair(it, None));
     let attributes = feature.attributes.iter().flatten().filter(|(it, _)| fits(it));
     let attributes = attributes.map(|(name, value)| pair(name, Some(value)));

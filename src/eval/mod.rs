@@ -1,9 +1,12 @@
 //! Holds rules against facts. Pure: no file, clock, environment or log; never fails, never stops at the first finding.
 
 mod element;
+mod spelling;
+mod range;
 mod term;
 mod matched;
 mod demand;
+mod clue;
 mod discreet;
 mod reason;
 #[cfg(test)]
@@ -16,7 +19,8 @@ use crate::spec::{Place, Rule, Set, Spec, Term, Test};
 
 use matched::RuleMatched;
 
-pub use demand::{clues, demand};
+pub use clue::{clues, explaining};
+pub use demand::demand;
 pub use reason::{CODES, Code, demands};
 
 /// What came of a test, a rule, a set or a spec; Kleene's three values.
@@ -164,6 +168,15 @@ pub enum Evidence {
         /// Where.
         read: String,
     },
+    /// A value of which only the limits are known, and these decide.
+    Range {
+        /// It is no less.
+        at_least: Option<String>,
+        /// It is no more.
+        at_most: Option<String>,
+        /// Where.
+        read: String,
+    },
     /// A value that the test cannot be applied to.
     Unfit {
         /// The value.
@@ -200,9 +213,31 @@ pub enum Evidence {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Clue {
     /// The module is on disk and could be loaded.
-    Loadable,
+    Loadable(Manager),
     /// There is no such module for the running kernel.
-    NotLoadable,
+    NotLoadable {
+        /// The option that builds it, where that is known.
+        option: Option<&'static str>,
+        /// Whether the kernel was built with it as a module, where that is known.
+        is_module: Option<bool>,
+        /// The package that has it, where that is known.
+        family: Option<&'static str>,
+    },
+    /// A module would bring it, and is on disk.
+    LoadedBy {
+        /// Which one.
+        module: String,
+        /// Who sets the host up.
+        manager: Manager,
+    },
+    /// The kernel was told so when it was booted.
+    BootParameter(String),
+    /// It is not set by files on this host.
+    Managed(Manager),
+    /// What a filter answers a system call.
+    Answer(String),
+    /// The CPU is a hypervisor's, which may hide it.
+    Hidden,
     /// The CPU has not all flags of a level: these are missing, and whether it is a hypervisor's.
     Missing {
         /// The flags.
@@ -217,6 +252,34 @@ struct Context<'f> {
     facts: &'f Facts,
     /// Whether the time is up: what is not judged by then is unknown.
     is_over: &'f dyn Fn() -> bool,
+}
+
+/// Who sets a host up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manager {
+    /// Commands, and files below `/etc`.
+    Files,
+    /// The same, but its kernel loads no module until it is booted anew.
+    NoModules,
+    /// Talos Linux: a machine configuration, and no commands.
+    Talos,
+    /// An image that is written anew: what commands do does not last.
+    Image,
+}
+
+/// What it takes to mend a lack, from the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Effort {
+    /// Nothing.
+    None,
+    /// A command, or another way to run the container.
+    Command,
+    /// It is not known, as of most things.
+    Unknown,
+    /// Another kernel, or other software on the host.
+    Install,
+    /// Another machine, or something that nobody can do.
+    Machine,
 }
 
 /// Holds a spec against facts. If `tags` is not empty, only sets with one of these tags count.
@@ -250,12 +313,14 @@ impl<'a> Judgement<'a> {
         fitting.reduce(|best, it| if it.set.weight > best.set.weight { it } else { best })
     }
 
-    /// The set to speak of when none fits: the one that lacks least, then the heaviest, then the first.
+    /// The set to speak of when none fits: the one that takes least to mend, then the one that lacks least, then the
+    /// heaviest, then the first.
     pub fn nearest(&self) -> Option<&JudgedSet<'a>> {
         let lacking = |it: &JudgedSet<'_>| it.decisive().map(JudgedTerm::lacking).sum::<usize>();
-        self.sets
-            .iter()
-            .min_by_key(|it| (it.outcome == Outcome::Unmet, lacking(it), -i128::from(it.set.weight)))
+        let effort = |it: &JudgedSet<'_>| it.decisive().map(JudgedTerm::effort).max();
+        self.sets.iter().min_by_key(|it| {
+            (it.outcome == Outcome::Unmet, effort(it), lacking(it), -i128::from(it.set.weight))
+        })
     }
 }
 
@@ -308,10 +373,11 @@ impl<'a> JudgedRule<'a> {
         let all = (0..self.rule.match_any.len()).map(|index| {
             let terms = self.terms.iter().filter(move |it| it.alternative == Some(index));
             let lacking: usize = terms.clone().map(JudgedTerm::lacking).sum();
+            let effort = terms.clone().map(JudgedTerm::effort).max();
             // Of those that lack as much the first: authors begin with what they prefer.
-            (Outcome::all(terms.map(|it| it.outcome)) == Outcome::Unmet, lacking, index)
+            (Outcome::all(terms.map(|it| it.outcome)) == Outcome::Unmet, effort, lacking, index)
         });
-        all.min().filter(|(unmet, lacking, _)| *unmet || *lacking > 0).map(|(.., index)| index)
+        all.min().filter(|(unmet, _, lacking, _)| *unmet || *lacking > 0).map(|(.., index)| index)
     }
 }
 
@@ -319,6 +385,12 @@ impl JudgedTerm<'_> {
     /// How many demands are not met.
     fn lacking(&self) -> usize {
         self.findings.iter().filter(|it| it.outcome != Outcome::Met).count()
+    }
+
+    /// What it takes at most to mend one of them.
+    fn effort(&self) -> Effort {
+        let lacking = self.findings.iter().filter(|it| it.outcome != Outcome::Met);
+        lacking.map(Finding::effort).max().unwrap_or(Effort::None)
     }
 }
 

@@ -1,12 +1,10 @@
 //! One term against one feature: NFD's `MatchMulti` and `MatchNamesMulti`, three-valued, with the evidence.
 
-use std::collections::BTreeSet;
-
-use crate::host::{self, Fact, Facts, Feature, Instance, Unknown};
+use crate::host::{self, Fact, Feature, Instance, Unknown};
 use crate::spec::{Expression, Place, Term, Test, Text, most_text, text_of};
 
-use super::element::{self, Element};
-use super::{Clue, Context, Evidence, Finding, Outcome};
+use super::element::Element;
+use super::{Context, Evidence, Finding, Outcome, clue, range, spelling};
 
 /// So many elements are judged between two looks at the clock.
 const AT_ONCE: usize = 64;
@@ -22,7 +20,7 @@ pub(super) fn judge<'a>(term: &'a Term, fact: &Fact, context: &Context<'_>) -> V
         Fact::Unknown(unknown) => all(term, Outcome::Unknown, &Evidence::Unknown(unknown.clone())),
     };
     for finding in findings.iter_mut().filter(|it| it.outcome == Outcome::Unmet) {
-        finding.clue = clue(finding, context.facts);
+        finding.clue = clue::clue(term, finding, context.facts);
     }
     findings
 }
@@ -109,9 +107,16 @@ fn judge_expressions<'a>(
         (None, _) => nearest_instance(term, feature, read, context),
         (Some(elements), Some(_)) => {
             let nearest = nearest_instance(term, feature, read, context);
-            if Rank::of(&elements) >= Rank::of(&nearest) { elements } else { nearest }
+            let (by_name, by_instance) = (Rank::of(&elements), Rank::of(&nearest));
+            let is_about_instances = by_name == by_instance && !asks_driver(term);
+            if by_name < by_instance || is_about_instances { nearest } else { elements }
         }
     }
+}
+
+/// Whether a term is about a driver, of which the features of GPUs tell as such, rather than about a GPU.
+fn asks_driver(term: &Term) -> bool {
+    named(term).any(|(name, ..)| name == "driver" || name == "cuda" || name.starts_with("library"))
 }
 
 /// The findings on the instance that comes nearest, the first among equals.
@@ -138,7 +143,7 @@ fn nearest_instance<'a>(
         }
     };
     let mut findings: Vec<_> = named(term).map(judge).collect();
-    if let Some(unknown) = &feature.incomplete {
+    if let Some(unknown) = feature.incomplete.as_ref().filter(|_| may_have_more(term, feature)) {
         doubt(&mut findings, unknown);
     }
     findings
@@ -162,7 +167,7 @@ fn nearest<'f>(
             let value = instance.attributes.get(name);
             text += value.map_or(0, |it| text_of(it));
             let element = value.map_or_else(|| missing(feature, name), |it| Element::Value(it));
-            rank = rank.and(element::judge(test, element));
+            rank = rank.and(spelling::judge(&term.feature, name, test, element));
         }
         if most.saturating_mul(named(term).count()) < text {
             return Err(too_much("", most));
@@ -174,6 +179,15 @@ fn nearest<'f>(
     Ok(best.map(|(_, it)| it))
 }
 
+/// Whether an instance that could not be read may fit. A feature notes as missing, in the form `state=loaded`, which
+/// values of attributes none of those has.
+fn may_have_more(term: &Term, feature: &Feature) -> bool {
+    !named(term).any(|(name, test, _)| {
+        let is_missing = |it: &String| feature.missing.contains(&format!("{name}={it}"));
+        matches!(test, Test::In(values) if values.iter().all(is_missing))
+    })
+}
+
 /// Where a term says which instances it is about, no other comes near: `overlay` is not nearly `sctp`.
 fn candidates<'f>(term: &Term, feature: &'f Feature) -> Vec<&'f Instance> {
     let key = host::probe(&super::lower(&term.feature)).and_then(|it| it.key);
@@ -182,7 +196,7 @@ fn candidates<'f>(term: &Term, feature: &'f Feature) -> Vec<&'f Instance> {
         said.is_none_or(|(key, test, _)| {
             let element =
                 it.attributes.get(key).map_or_else(|| missing(feature, key), |it| Element::Value(it));
-            element::judge(test, element) != Outcome::Unmet
+            spelling::judge(&term.feature, key, test, element) != Outcome::Unmet
         })
     };
     feature.instances.iter().flatten().filter(is_meant).collect()
@@ -228,7 +242,8 @@ impl Rank {
 /// A feature may hold flags and attributes: one of both has to fit, or both if the element has to be absent.
 fn judge_element<'a>(term: &'a Term, named: Named<'a>, feature: &Feature, read: &str) -> Finding<'a> {
     let (name, test, _) = named;
-    let flag = feature.flags.as_ref().map(|_| flag(feature, name));
+    let spelt = spelling::name(&term.feature, feature, name);
+    let flag = feature.flags.as_ref().map(|_| flag(feature, spelt));
     let attribute = feature.attributes.as_ref().map(|_| attribute(feature, name));
     let most = most_text(&super::lower(&term.feature), Text::Elements);
     if attribute.is_some_and(|it| matches!(it, Element::Value(value) if most < value.len())) {
@@ -236,26 +251,17 @@ fn judge_element<'a>(term: &'a Term, named: Named<'a>, feature: &Feature, read: 
     }
     // A flag has no value, so that one which could not be read takes nothing from what is known of the attribute.
     let judged_flag = flag.filter(|_| attribute.is_none() || !asks_for_value(test));
-    let judge = |it| match it {
-        Element::Value(value) if is_release(term, name) => judge_release(test, value),
-        other => element::judge(test, other),
-    };
-    let outcomes = [judged_flag, attribute].into_iter().flatten().map(judge);
+    let outcomes = [judged_flag, attribute].into_iter().flatten();
+    let outcomes = outcomes.map(|it| spelling::judge(&term.feature, name, test, it));
     let outcome =
         if matches!(test, Test::DoesNotExist) { Outcome::all(outcomes) } else { Outcome::any(outcomes) };
-    let doubt = doubt_about(feature, name);
+    let doubt = doubt_about(feature, spelt);
+    if attribute == Some(Element::Unknown)
+        && let Some((outcome, evidence)) = range::judge(test, feature, name, read)
+    {
+        return finding(term, asked(named), outcome, evidence);
+    }
     finding(term, asked(named), outcome, evidence(flag, attribute, outcome, doubt, read))
-}
-
-fn is_release(term: &Term, name: &str) -> bool {
-    name == "full" && super::lower(&term.feature) == "kernel.version"
-}
-
-/// A release is written in two ways: as `uname -r` prints it, and as NFD rewrites it. Specs may have either.
-fn judge_release(test: &Test, release: &str) -> Outcome {
-    let label = host::release_label(release);
-    let outcomes = [release, &label].map(|it| element::judge(test, Element::Value(it)));
-    if matches!(test, Test::NotIn(_)) { Outcome::all(outcomes) } else { Outcome::any(outcomes) }
 }
 
 fn asks_for_value(test: &Test) -> bool {
@@ -317,7 +323,7 @@ fn judge_instance<'a>(
     let value = instance.attributes.get(name);
     // Of an incomplete feature, it may be this very attribute that could not be read.
     let element = value.map_or_else(|| missing(feature, name), |it| Element::Value(it));
-    let outcome = element::judge(test, element);
+    let outcome = spelling::judge(&term.feature, name, test, element);
     let read = instance.read.clone().unwrap_or_else(|| read.to_owned());
     let evidence = match (outcome, value, &feature.incomplete) {
         (Outcome::Unknown, Some(value), _) => Evidence::Unfit { value: value.clone(), read },
@@ -346,7 +352,7 @@ fn judge_names<'a>(
         if most < text {
             return finding(term, asked, Outcome::Unknown, Evidence::Unknown(too_much(read, most)));
         }
-        match element::judge(&name.test, Element::Value(it)) {
+        match spelling::judge(&term.feature, "", &name.test, Element::Value(it)) {
             Outcome::Met => fitting = fitting.or(Some(it)),
             Outcome::Unknown => unfit = unfit.or(Some(it)),
             Outcome::Unmet => {}
@@ -355,7 +361,9 @@ fn judge_names<'a>(
     }
     let read = read.to_owned();
     let mut doubtful = feature.doubtful.iter();
-    let doubt = doubtful.find(|(it, _)| element::judge(&name.test, Element::Value(it)) != Outcome::Unmet);
+    let may_fit =
+        |it: &str| spelling::judge(&term.feature, "", &name.test, Element::Value(it)) != Outcome::Unmet;
+    let doubt = doubtful.find(|(it, _)| may_fit(it));
     let doubt = doubt.map(|(_, unknown)| unknown).or(feature.incomplete.as_ref());
     let (outcome, evidence) = match (fitting, unfit, doubt) {
         (Some(it), ..) => (Outcome::Met, Evidence::Names { count, fitting: Some(it.to_owned()), read }),
@@ -385,38 +393,10 @@ fn names(feature: &Feature) -> impl Iterator<Item = &str> {
     flags.chain(attributes).chain(instances).map(String::as_str)
 }
 
-fn clue(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
-    match (&*super::lower(finding.feature), &finding.evidence) {
-        ("kernel.loadedmodule" | "kernel.enabledmodule", Evidence::Flag { present: false, .. }) => {
-            match facts.loadable_modules()? {
-                Fact::Known(feature, _) if has_module(feature.flags.as_ref()?, finding.element) => {
-                    Some(Clue::Loadable)
-                }
-                Fact::Known(..) | Fact::Absent(_) => Some(Clue::NotLoadable),
-                Fact::Unknown(_) => None,
-            }
-        }
-        ("cpu.cpuid", Evidence::Flag { present: false, .. }) => {
-            let level = host::level_flags(finding.element)?;
-            let Fact::Known(Feature { flags: Some(flags), .. }, _) = facts.get("cpu.cpuid") else {
-                return None;
-            };
-            let missing: Vec<_> = level.iter().copied().filter(|it| !flags.contains(*it)).collect();
-            (!missing.is_empty())
-                .then(|| Clue::Missing { flags: missing, virtual_cpu: flags.contains("HYPERVISOR") })
-        }
-        _ => None,
-    }
-}
-
-/// The kernel makes no difference between `-` and `_` in the names of modules, and shows `_`.
-fn has_module(names: &BTreeSet<String>, name: &str) -> bool {
-    names.contains(name) || names.contains(&name.replace('-', "_"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::Facts;
     use crate::spec;
 
     /// How the expressions of a term turn out on one device, which tells its vendor alone.
@@ -437,30 +417,6 @@ mod tests {
         let findings = judge(term, &Fact::Known(feature, "/sys".to_owned()), &context);
         let outcomes: Vec<_> = findings.iter().map(|it| it.outcome).collect();
         assert_eq!(outcomes, expected, "{expressions}");
-    }
-
-    #[test]
-    fn a_release_is_found_as_the_kernel_has_it_and_as_nfd_writes_it() {
-        let check = |test: &str, outcome: Outcome| {
-            let document = format!(
-                "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: r\n    matchFeatures:\n    \
-                 - {{feature: Kernel.Version, matchExpressions: {{full: {{{test}}}}}}}\n"
-            );
-            let spec = spec::parse(document.as_bytes()).unwrap();
-            let fact = Fact::Known(Feature::attributes([("full", "6.12.47+rpt-rpi-2712")]), "/".to_owned());
-            let found = judge(&spec.sets[0].rules[0].match_features[0], &fact, &Facts::default());
-            assert_eq!((found[0].outcome, &*found[0].found()), (outcome, "6.12.47+rpt-rpi-2712"), "{test}");
-        };
-        check("op: In, value: [6.12.47+rpt-rpi-2712]", Outcome::Met);
-        check("op: In, value: [\"6.12.47_rpt-rpi-2712\"]", Outcome::Met);
-        check("op: In, value: [6.12.47-rpt-rpi-2712]", Outcome::Unmet);
-        check("op: NotIn, value: [6.12.47+rpt-rpi-2712]", Outcome::Unmet);
-        check("op: NotIn, value: [\"6.12.47_rpt-rpi-2712\"]", Outcome::Unmet);
-        check("op: NotIn, value: [6.12.47-rpt-rpi-2712]", Outcome::Met);
-        check("op: InRegexp, value: [\"^6[.]12[.]47_rpt\"]", Outcome::Met);
-        check("op: InRegexp, value: [\"^6[.]12[.]47[+]rpt\"]", Outcome::Met);
-        check("op: Ge, type: version, value: [\"6.12\"]", Outcome::Met);
-        check("op: Lt, type: version, value: [\"6.12\"]", Outcome::Unmet);
     }
 
     #[test]
@@ -524,7 +480,31 @@ mod tests {
         );
         check(
             "name: {op: InRegexp, value: [^s]}, state: {op: In, value: [loaded]}",
-            &[(unmet, "overlay (nearest of 2)"), (met, "loaded")],
+            &[(unmet, "none of 2"), (met, "loaded")],
         );
+    }
+
+    #[test]
+    fn an_instance_that_could_not_be_read_may_fit_unless_its_value_is_known_to_be_another() {
+        let check = |state: &str, missing: &[&str], expected: Outcome| {
+            let document = format!(
+                "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: r\n    matchFeatures:\n    - feature: \
+                 kernel.module\n      matchExpressions: {{name: {{op: In, value: [a]}}, state: {{op: In, value: {state}}}}}\n"
+            );
+            let spec = spec::parse(document.as_bytes()).unwrap();
+            let feature = Feature {
+                incomplete: Some(Unknown::new("/lib", "is not there")),
+                missing: missing.iter().map(|it| (*it).to_owned()).collect(),
+                ..Feature::instances(Vec::new())
+            };
+            let fact = Fact::Known(feature, "/".to_owned());
+            let facts = Facts::default();
+            let context = Context { facts: &facts, is_over: &|| false };
+            let found = judge(&spec.sets[0].rules[0].match_features[0], &fact, &context);
+            assert_eq!(found[0].outcome, expected, "{state}");
+        };
+        check("[loaded]", &["state=loaded"], Outcome::Unmet);
+        check("[loaded, builtin]", &["state=loaded"], Outcome::Unknown);
+        check("[loaded]", &[], Outcome::Unknown);
     }
 }

@@ -14,6 +14,8 @@ pub struct Facts {
     facts: BTreeMap<String, Fact>,
     /// Which of the modules that were missing could be loaded: it explains a refusal and decides nothing.
     loadable_modules: Option<Fact>,
+    /// Features that were read only to explain a no.
+    explaining: BTreeMap<String, Fact>,
     /// What is said of every feature that is not in `facts`.
     others: Fact,
 }
@@ -40,7 +42,14 @@ impl Default for Facts {
 impl Facts {
     /// No facts yet; every feature is unknown for this reason.
     pub(super) fn without(reason: Unknown) -> Self {
-        Self { origin: None, facts: BTreeMap::new(), loadable_modules: None, others: Fact::Unknown(reason) }
+        let others = Fact::Unknown(reason);
+        Self {
+            origin: None,
+            facts: BTreeMap::new(),
+            loadable_modules: None,
+            explaining: BTreeMap::new(),
+            others,
+        }
     }
 
     /// What is said of a feature, named in lower case.
@@ -66,6 +75,16 @@ impl Facts {
     /// Notes which missing modules could be loaded, as [`super::loadable_modules`] found.
     pub fn set_loadable_modules(&mut self, fact: Fact) {
         self.loadable_modules = Some(fact);
+    }
+
+    /// What explains a no by this feature: what was read for that, else what is known anyway.
+    pub fn explained(&self, feature: &str) -> &Fact {
+        self.explaining.get(feature).unwrap_or_else(|| self.get(feature))
+    }
+
+    /// Notes what was read only to explain a no: it decides nothing.
+    pub fn explain_with(&mut self, facts: Self) {
+        self.explaining = facts.facts;
     }
 
     /// All features of which something is said, by name.

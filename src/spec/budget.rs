@@ -138,6 +138,7 @@ fn of_test(test: &Test, text: usize) -> u64 {
         | Test::Exists
         | Test::DoesNotExist
         | Test::Integer(_)
+        | Test::Integers(_)
         | Test::Version(_)
         | Test::IsTrue
         | Test::IsFalse => elements,

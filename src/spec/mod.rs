@@ -106,7 +106,9 @@ pub enum Test {
     /// One of these patterns occurs in the value.
     InRegexp(Vec<Pattern>),
     /// The value as an integer lies within the bound.
-    Integer(Bound<i64>),
+    Integer(Bound<i128>),
+    /// The value has as many integers, separated by spaces, and each lies within its bound.
+    Integers(Vec<Bound<i128>>),
     /// The value as a version lies within the bound.
     Version(Bound<Version>),
     /// The value is `true`.
@@ -114,6 +116,9 @@ pub enum Test {
     /// The value is `false`.
     IsFalse,
 }
+
+/// All integers of 64 bits, with a sign or without.
+pub const INTEGERS: std::ops::RangeInclusive<i128> = i64::MIN as i128..=u64::MAX as i128;
 
 /// A bound on an ordered value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! One finding in words: its code, what is needed, what was found, where, and what would mend it.
 
-use crate::eval::{Clue, Evidence, Finding, Outcome, lower};
+use crate::eval::{Clue, Evidence, Finding, Manager, Outcome, lower};
 use crate::spec::{Bound, Test};
 
 use super::Code;
@@ -41,8 +41,8 @@ impl Finding<'_> {
             (_, "cpu.model") => Code::CpuModel,
             (_, "system.osrelease") => Code::OsRelease,
             _ if is_unwanted => Code::ElementUnwanted,
-            (Evidence::Value { value: Some(_), .. }, _) => match self.test {
-                Some(Test::Integer(_) | Test::Version(_)) => Code::ValueOutOfRange,
+            (Evidence::Value { value: Some(_), .. } | Evidence::Range { .. }, _) => match self.test {
+                Some(Test::Integer(_) | Test::Integers(_) | Test::Version(_)) => Code::ValueOutOfRange,
                 _ => Code::ValueDiffers,
             },
             _ => Code::ElementMissing,
@@ -76,11 +76,24 @@ impl Finding<'_> {
             Evidence::Flag { present: false, .. } if let Some(Clue::Missing { flags, .. }) = &self.clue => {
                 format!("{absent}: lacks {}", flags.join(", "))
             }
+            Evidence::Flag { present: false, .. } if let Some(Clue::Answer(answer)) = &self.clue => {
+                answered(answer)
+            }
             Evidence::Flag { present: false, .. } | Evidence::Value { value: None, .. } => absent.to_owned(),
             Evidence::Value { value: Some(value), .. } => shown(value),
+            Evidence::Range { at_least, at_most, .. } => match (at_least, at_most) {
+                (Some(low), Some(high)) => format!("from {} to {}", shown(low), shown(high)),
+                (Some(low), None) => format!("at least {}", shown(low)),
+                (None, high) => format!("at most {}", high.as_deref().map_or_else(String::new, shown)),
+            },
             Evidence::Unfit { value, .. } => format!("{}, which cannot be compared", shown(value)),
             Evidence::Names { fitting: Some(name), .. } => shown(name),
             Evidence::Names { count, .. } => format!("none of {count} names"),
+            Evidence::Nearest { count, .. }
+                if self.outcome == Outcome::Unmet && self.names_the_instance() =>
+            {
+                format!("none of {count}")
+            }
             Evidence::Nearest { value, count, .. } => {
                 let value = value.as_deref().map_or_else(|| "not there".to_owned(), shown);
                 let is_choice = *count > 1 && self.outcome != Outcome::Met;
@@ -98,6 +111,7 @@ impl Finding<'_> {
             | Evidence::Feature { read }
             | Evidence::Flag { read, .. }
             | Evidence::Value { read, .. }
+            | Evidence::Range { read, .. }
             | Evidence::Unfit { read, .. }
             | Evidence::Names { read, .. }
             | Evidence::Nearest { read, .. }
@@ -105,15 +119,31 @@ impl Finding<'_> {
         }
     }
 
+    /// Whether this is about the attribute that tells one instance from all others: one of another name is not near.
+    pub(super) fn names_the_instance(&self) -> bool {
+        const NAMING: [&str; 4] = ["name", "path", "target", "destination"];
+        NAMING.contains(&self.element)
+    }
+
     /// What would mend it, where that is known.
     pub fn hint(&self) -> Option<String> {
         let element = shown(self.element);
         match (&self.clue, self.code()) {
-            (Some(Clue::Loadable), _) => Some(format!("modprobe {element}")),
-            (Some(Clue::NotLoadable), _) => {
+            (Some(Clue::Loadable(manager)), _) => Some(loading(&element, *manager)),
+            (Some(Clue::LoadedBy { module, manager }), _) => Some(loading(&shown(module), *manager)),
+            (Some(Clue::NotLoadable { option: Some(option), is_module: Some(false), .. }), _) => {
+                Some(format!("boot a kernel with CONFIG_{option}"))
+            }
+            (Some(Clue::NotLoadable { family: Some(package), is_module: Some(true), .. }), _) => {
+                Some(format!("install {package}, which has the further modules of this kernel"))
+            }
+            (Some(Clue::NotLoadable { .. }), _) => {
                 Some(format!("install module {element} for the running kernel: it has none of that name"))
             }
-            (Some(Clue::Missing { virtual_cpu: true, .. }), _) => Some(
+            (Some(Clue::BootParameter(parameter)), _) => {
+                Some(format!("boot without {parameter} on the kernel's command line"))
+            }
+            (Some(Clue::Missing { virtual_cpu: true, .. } | Clue::Hidden), _) => Some(
                 "a hypervisor's CPU model may hide them: give the virtual machine a richer one, such as host"
                     .to_owned(),
             ),
@@ -125,19 +155,67 @@ impl Finding<'_> {
         }
     }
 
-    /// What sets a sysctl to a value that would do, where the test says which one that is.
+    /// The command that would mend it here, if there is one: short enough for a line.
+    pub(super) fn command(&self) -> Option<String> {
+        match &self.clue {
+            Some(Clue::LoadedBy { module, manager: Manager::Files | Manager::Image }) => {
+                Some(format!("modprobe {}", shown(module)))
+            }
+            Some(Clue::Managed(Manager::Talos)) => None,
+            _ => self.setting().filter(|_| !self.is_locked()),
+        }
+    }
+
+    /// What changes a setting to a value that would do.
     fn setting_hint(&self) -> Option<String> {
-        if &*lower(self.feature) != "kernel.sysctl" {
+        if self.is_locked() {
+            return Some("nothing sets it back until the host is booted anew".to_owned());
+        }
+        let setting = self.setting()?;
+        Some(match &self.clue {
+            Some(Clue::Managed(Manager::Talos)) => {
+                format!("in machine.sysctls of the machine configuration, as by: {setting}")
+            }
+            Some(Clue::Managed(Manager::Image)) => {
+                format!(
+                    "{setting}; the host's own configuration has to say so too, or it is gone at the next boot"
+                )
+            }
+            _ if setting.starts_with("sysctl") => format!("{setting}; a file in /etc/sysctl.d makes it last"),
+            _ => setting,
+        })
+    }
+
+    /// Some settings go one way only.
+    fn is_locked(&self) -> bool {
+        let Evidence::Value { value: Some(value), .. } = &self.evidence else { return false };
+        matches!(
+            (&*lower(self.feature), self.element, value.as_str()),
+            ("kernel.sysctl", "kernel.modules_disabled" | "kernel.kexec_load_disabled", "1")
+                | ("kernel.sysctl", "kernel.unprivileged_bpf_disabled", "1")
+                | ("kernel.bpf", "unprivileged_disabled", "1")
+                | ("kernel.sysctl", "kernel.yama.ptrace_scope", "3")
+        )
+    }
+
+    /// The command that changes a setting, where the test says which value would do.
+    fn setting(&self) -> Option<String> {
+        if !matches!(self.evidence, Evidence::Value { value: Some(_), .. }) {
             return None;
         }
-        let value = if let Test::In(values) = self.test? {
-            shown(values.first()?)
-        } else if let Test::Integer(Bound::Ge(value) | Bound::Le(value)) = self.test? {
-            value.to_string()
-        } else {
-            return None;
-        };
-        Some(format!("sysctl -w {}={value}; a file in /etc/sysctl.d makes it last", shown(self.element)))
+        let value = wanted_value(self.test?)?;
+        match (&*lower(self.feature), self.element) {
+            ("kernel.sysctl", element) => Some(format!("sysctl -w {}={value}", shown(element))),
+            ("kernel.iouring", "disabled") => Some(format!("sysctl -w kernel.io_uring_disabled={value}")),
+            ("kernel.bpf", "unprivileged_disabled") => {
+                Some(format!("sysctl -w kernel.unprivileged_bpf_disabled={value}"))
+            }
+            ("memory.hugepages", "hugepages-2Mi") => Some(format!("sysctl -w vm.nr_hugepages={value}")),
+            ("memory.hugepages", "hugepages-1Gi") => {
+                Some(format!("boot with hugepagesz=1G hugepages={value}"))
+            }
+            _ => None,
+        }
     }
 
     /// In the words of docker and podman; none where nothing has to be added.
@@ -178,9 +256,57 @@ impl Finding<'_> {
             | Test::NotIn(_)
             | Test::InRegexp(_)
             | Test::Integer(_)
+            | Test::Integers(_)
             | Test::Version(_)
             | Test::IsTrue
             | Test::IsFalse => None,
         }
+    }
+}
+
+/// A value with which the test would hold, as a shell takes it.
+fn wanted_value(test: &Test) -> Option<String> {
+    let nearest = |bound: &Bound<i128>| match bound {
+        Bound::Ge(value) | Bound::Le(value) | Bound::GeLe(value, _) => *value,
+        Bound::Gt(value) | Bound::GtLt(value, _) => value.saturating_add(1),
+        Bound::Lt(value) => value.saturating_sub(1),
+    };
+    match test {
+        Test::In(values) => values.first().map(|it| shown(it)),
+        Test::Integer(bound) => Some(nearest(bound).to_string()),
+        Test::Integers(bounds) => {
+            let values: Vec<_> = bounds.iter().map(|it| nearest(it).to_string()).collect();
+            Some(shown(&values.join(" ")))
+        }
+        Test::Any
+        | Test::Exists
+        | Test::DoesNotExist
+        | Test::NotIn(_)
+        | Test::InRegexp(_)
+        | Test::Version(_)
+        | Test::IsTrue
+        | Test::IsFalse => None,
+    }
+}
+
+fn loading(module: &str, manager: Manager) -> String {
+    match manager {
+        Manager::Files | Manager::Image => format!("modprobe {module}"),
+        Manager::Talos => format!("name {module} in machine.kernel.modules of the machine configuration"),
+        Manager::NoModules => {
+            format!("have {module} loaded at boot: kernel.modules_disabled is 1, and stays so until then")
+        }
+    }
+}
+
+fn answered(answer: &str) -> String {
+    match answer {
+        "kill" => "answered by the container's seccomp filter with the end of the process".to_owned(),
+        "trap" => "answered by the container's seccomp filter with the signal SIGSYS".to_owned(),
+        "ENOSYS" => {
+            "answered by the container's seccomp filter with ENOSYS, as if the kernel had no such call"
+                .to_owned()
+        }
+        error => format!("refused by the container's seccomp filter with {}", shown(error)),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::eval::{Clue, Evidence, Finding, JudgedRule, JudgedSet, JudgedTerm, Outcome, lower};
+use crate::eval::{Clue, Evidence, Finding, JudgedRule, JudgedSet, JudgedTerm, Manager, Outcome, lower};
 use crate::spec::Test;
 
 use super::Code;
@@ -35,10 +35,14 @@ impl<'a> JudgedRule<'a> {
     }
 
     fn reasons(&self, outcome: Outcome) -> Vec<(Code, String)> {
-        let line = |it: &JudgedTerm<'a>| (it.code(), it.headline());
         match self.common_lack(outcome) {
-            Some(lack) => self.required(outcome).map(line).chain([lack]).collect(),
-            None => self.decisive(outcome).map(|it| self.among_alternatives(it, line(it))).collect(),
+            Some(lack) => self.required(outcome).flat_map(JudgedTerm::reasons).chain([lack]).collect(),
+            None => {
+                let lacks = |it: &JudgedTerm<'a>| {
+                    it.reasons().into_iter().map(|lack| self.among_alternatives(it, lack)).collect::<Vec<_>>()
+                };
+                self.decisive(outcome).flat_map(lacks).collect()
+            }
         }
     }
 
@@ -65,7 +69,9 @@ impl<'a> JudgedRule<'a> {
             return None;
         }
         let lacks: Option<Vec<_>> = (0..self.rule.match_any.len()).map(|it| self.only_lack(it)).collect();
-        let lacks = lacks?;
+        let mut lacks = lacks?;
+        // What is easier to mend is said first, whatever the order of the spec.
+        lacks.sort_by_key(|it| it.effort());
         let first = *lacks.first()?;
         let are_alike = lacks.iter().all(|it| it.outcome == outcome && it.is_like(first));
         are_alike
@@ -88,25 +94,53 @@ fn each_once(texts: impl Iterator<Item = String>) -> impl Iterator<Item = String
 }
 
 impl JudgedTerm<'_> {
-    fn decisive(&self) -> Option<&Finding<'_>> {
-        self.findings.iter().find(|it| it.outcome == self.outcome)
-    }
-
-    fn code(&self) -> Code {
-        self.decisive().map_or(Code::Met, Finding::code)
+    /// Everything in the term that is not as it has to be: a line for each element, one for all attributes of an instance.
+    fn reasons(&self) -> Vec<(Code, String)> {
+        let decisive = || self.findings.iter().filter(|it| it.outcome == self.outcome);
+        let Some(first) = decisive().next().filter(|_| self.outcome != Outcome::Met) else {
+            return Vec::new();
+        };
+        let whole = match (self.outcome, &first.evidence) {
+            (Outcome::Unmet, Evidence::Nearest { .. } | Evidence::NoInstance { .. }) => {
+                Some(self.no_instance(first))
+            }
+            (Outcome::Unmet, Evidence::NoFeature { .. }) if first.code() == Code::FeatureAbsent => {
+                Some(self.no_feature(first))
+            }
+            _ => None,
+        };
+        match whole {
+            Some(line) => vec![(first.code(), line)],
+            None => {
+                // What one place hides is hidden for one reason, which is said once.
+                let mut findings: Vec<_> = decisive().collect();
+                findings.dedup_by(|it, before| {
+                    matches!(it.evidence, Evidence::Unknown(_)) && it.evidence == before.evidence
+                });
+                findings.into_iter().map(|it| (it.code(), it.line(&it.needed()))).collect()
+            }
+        }
     }
 
     /// One line on why the term does not hold; empty if it does.
     pub fn headline(&self) -> String {
-        match self.decisive() {
-            Some(finding) => match (self.outcome, &finding.evidence) {
-                (Outcome::Unmet, Evidence::Nearest { .. } | Evidence::NoInstance { .. }) => {
-                    self.no_instance(finding)
-                }
-                (Outcome::Met | Outcome::Unmet | Outcome::Unknown, _) => finding.line(&finding.needed()),
-            },
-            None => String::new(),
+        self.reasons().into_iter().next().map(|(_, line)| line).unwrap_or_default()
+    }
+
+    /// The host has nothing of the kind: what is needed of it, and what it has instead.
+    fn no_feature(&self, first: &Finding<'_>) -> String {
+        let feature = shown(first.feature);
+        let named: Vec<_> = self.findings.iter().filter(|it| !it.element.is_empty()).collect();
+        let is_unwanted = |it: &&&Finding<'_>| matches!(it.test, Some(Test::DoesNotExist));
+        let instead = first.read().split_once("; ").map_or_else(String::new, |(_, it)| format!("; {it}"));
+        if named.is_empty() {
+            return format!("this host has no {feature}{instead}");
         }
+        if named.iter().filter(is_unwanted).count() == named.len() {
+            return format!("this host has no {feature}, and DoesNotExist holds only where there is one");
+        }
+        let demands: Vec<_> = named.into_iter().map(demand).collect();
+        format!("this host has no {feature}, needs {}{instead}", demands.join(", "))
     }
 
     /// All attributes have to be those of one device, so all are named; and the device that comes nearest.
@@ -115,6 +149,10 @@ impl JudgedTerm<'_> {
         let demands: Vec<_> = named().map(demand).collect();
         let with = if demands.is_empty() { String::new() } else { format!(" with {}", demands.join(", ")) };
         let line = format!("no {}{with}", first.thing());
+        let line = match self.findings.iter().find_map(Finding::command) {
+            Some(command) => format!("{line} (try: {command})"),
+            None => line,
+        };
         // One of another name is not near.
         let is_another = self.naming().is_some_and(|it| it.outcome == Outcome::Unmet);
         if let Evidence::Nearest { read, .. } = &first.evidence
@@ -143,8 +181,7 @@ impl JudgedTerm<'_> {
 
     /// The finding on the attribute that names an instance, if the term demands it.
     fn naming(&self) -> Option<&Finding<'_>> {
-        const NAMING: [&str; 4] = ["name", "path", "target", "destination"];
-        self.findings.iter().find(|it| NAMING.contains(&it.element))
+        self.findings.iter().find(|it| it.names_the_instance())
     }
 }
 
@@ -195,12 +232,30 @@ impl Finding<'_> {
     fn unmet_line(&self, needed: &str) -> String {
         let (subject, found, element) = (self.subject(), self.found(), shown(self.element));
         match (&self.evidence, self.test, &self.clue) {
-            (_, _, Some(Clue::Loadable)) => {
-                format!("{subject} is {found} (available; try: modprobe {element})")
+            (_, _, Some(Clue::Loadable(manager))) => {
+                let how = match manager {
+                    Manager::Files | Manager::Image => format!("try: modprobe {element}"),
+                    Manager::Talos => "name it in machine.kernel.modules".to_owned(),
+                    Manager::NoModules => "but kernel.modules_disabled is 1: load it at boot".to_owned(),
+                };
+                format!("{subject} is {found} (available; {how})")
             }
-            (_, _, Some(Clue::NotLoadable)) => {
+            (_, _, Some(Clue::NotLoadable { option: Some(option), is_module: Some(false), .. })) => {
+                format!("{subject} is {found}, and this kernel was built without it (CONFIG_{option})")
+            }
+            (_, _, Some(Clue::NotLoadable { family: Some(package), is_module: Some(true), .. })) => {
+                format!("{subject} is {found} and not installed for this kernel: {package} has it")
+            }
+            (_, _, Some(Clue::NotLoadable { .. })) => {
                 format!("{subject} is {found} and not installed for this kernel")
             }
+            (_, _, Some(Clue::LoadedBy { .. })) if let Some(command) = self.command() => {
+                format!("{subject} is {found} (try: {command})")
+            }
+            (_, _, Some(Clue::BootParameter(parameter))) => {
+                format!("{subject} is {found} (disabled at boot: {parameter})")
+            }
+            (_, _, Some(Clue::Answer(_))) => format!("{subject} is {found}"),
             (_, _, Some(Clue::Missing { flags, virtual_cpu })) => {
                 let level = self.element.to_lowercase().replace('_', "-");
                 let who = if *virtual_cpu { "this virtual CPU" } else { "this CPU" };
@@ -218,7 +273,10 @@ impl Finding<'_> {
             (_, Some(Test::DoesNotExist), _) => {
                 format!("{subject} is {found}, and must not be {}", self.words().0)
             }
-            _ => format!("{subject} is {found}, needs {needed}"),
+            _ => {
+                let how = self.command().map_or_else(String::new, |it| format!(" (try: {it})"));
+                format!("{subject} is {found}, needs {needed}{how}")
+            }
         }
     }
 

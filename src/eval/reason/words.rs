@@ -86,6 +86,7 @@ pub(super) fn needed(test: &Test, (present, absent): (&str, &str)) -> String {
             format!("matching {}", list(patterns.iter().map(|it| format!("/{}/", it.source())), "or"))
         }
         Test::Integer(bound) => integer(bound),
+        Test::Integers(bounds) => integers(bounds),
         Test::Version(bound) => version(bound),
         Test::IsTrue => "true".to_owned(),
         Test::IsFalse => "false".to_owned(),
@@ -101,7 +102,13 @@ pub(super) fn list(items: impl Iterator<Item = String>, word: &str) -> String {
     }
 }
 
-fn integer(bound: &Bound<i64>) -> String {
+/// One operator for all of them: `at least 250 32000 100 128`.
+fn integers(bounds: &[Bound<i128>]) -> String {
+    let rest = bounds.iter().skip(1).map(|it| integer(it).rsplit(' ').next().unwrap_or_default().to_owned());
+    bounds.first().map(integer).into_iter().chain(rest).collect::<Vec<_>>().join(" ")
+}
+
+fn integer(bound: &Bound<i128>) -> String {
     match bound {
         Bound::Gt(low) => format!("more than {low}"),
         Bound::Ge(low) => format!("at least {low}"),

@@ -146,7 +146,7 @@ fn what_config_json_does_not_tell_is_unknown_and_nothing_beside_it() {
         "device /dev/fuse is unknown, needs given to the container: config.json mounts[1] binds \"/dev/fuse\" at \
          \"/dev/fuse\": whether the container may open a device there is not told",
     );
-    let bpf = "system call bpf is refused by the container's seccomp filter [container-config]";
+    let bpf = "system call bpf is refused by the container's seccomp filter with EPERM [container-config]";
     let hint = "run it with a seccomp profile that allows bpf (--security-opt seccomp=FILE)";
     check_element("bundle.seccomp", "bpf: {op: Exists}, clone: {op: Exists}", Outcome::Unmet, bpf, hint);
 }
@@ -167,7 +167,9 @@ fn a_sysctl_comes_with_the_command_that_sets_it() {
     hint("op: Ge, value: [80]", Some("80"));
     hint("op: Le, value: [10]", Some("10"));
     hint("op: In, value: [\"0\", \"1\"]", Some("0"));
-    hint("op: Lt, value: [10]", None);
+    hint("op: Lt, value: [10]", Some("9"));
+    hint("op: Gt, value: [80]", Some("81"));
+    hint("op: NotIn, value: [\"60\"]", None);
     hint("op: Ge, value: [60]", None);
 }
 

@@ -9,15 +9,16 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "bundle.seccomp",
     kinds: &[Kind::Flags, Kind::Attributes],
-    meaning: "the names of the system calls that the container's filter allows whatever their arguments, and \
-              `default_action`, what it does with those that it does not list",
+    meaning: "flags: the names of the system calls that the container's filter allows whatever their arguments; \
+              `default_action`: what it does with those that it does not list; and of each call `<call>.answer`: allow, the \
+              error that it gets (EPERM, ENOSYS as from a kernel without it, others by number), kill, or trap",
     read: "`linux.seccomp` of the bundle's config.json; a call that is allowed with certain arguments only, or that a tracer \
            or an agent decides on, is unknown",
     nfd: false,
     elements: None,
     absent: "refused by the filter; of `default_action`: there is no filter, and every call is allowed",
     since: "runtime-spec 1.0",
-    example: "feature: bundle.seccomp\n  matchExpressions:\n    io_uring_setup: {op: Exists}",
+    example: "feature: bundle.seccomp\n  matchExpressions:\n    io_uring_setup: {op: Exists}\n    clone3.answer: {op: In, value: [allow, ENOSYS]}",
     key: None,
     sensitive: &[],
     beyond_nfd: &[],
@@ -26,40 +27,112 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
 
 const PLACE: &str = "config.json linux.seccomp";
 const DEFAULT: &str = "default_action";
+/// Behind the name of a call.
+const ANSWER: &str = ".answer";
+/// What runtime-spec gives `errnoRet` where it is not set, and libseccomp knows of old.
+const EPERM: u32 = 1;
+const ENOSYS: u32 = 38;
+/// The newest calls, in the order of their numbers, which all architectures share from 424 on
+/// (`scripts/syscall.tbl` in the kernel).
+const NEWEST: [&str; 43] = [
+    "pidfd_send_signal",
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
+    "open_tree",
+    "move_mount",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "fspick",
+    "pidfd_open",
+    "clone3",
+    "close_range",
+    "openat2",
+    "pidfd_getfd",
+    "faccessat2",
+    "process_madvise",
+    "epoll_pwait2",
+    "mount_setattr",
+    "quotactl_fd",
+    "landlock_create_ruleset",
+    "landlock_add_rule",
+    "landlock_restrict_self",
+    "memfd_secret",
+    "process_mrelease",
+    "futex_waitv",
+    "set_mempolicy_home_node",
+    "cachestat",
+    "fchmodat2",
+    "map_shadow_stack",
+    "futex_wake",
+    "futex_wait",
+    "futex_requeue",
+    "statmount",
+    "listmount",
+    "lsm_get_self_attr",
+    "lsm_set_self_attr",
+    "lsm_list_modules",
+    "mseal",
+    "setxattrat",
+    "getxattrat",
+    "listxattrat",
+    "removexattrat",
+];
 
 pub(super) fn read(config: &Part<'_>, wanted: &Wanted) -> Result<Fact, Unknown> {
     let Some(seccomp) = config.descend(&["linux", "seccomp"])? else {
         let no_filter = Unknown::new(PLACE, "is not there: without a filter, every system call is allowed");
         let filter = Filter { default: Decision::Allow, calls: BTreeMap::new(), place: PLACE.to_owned() };
-        let feature = Feature { attributes: Some(BTreeMap::new()), ..filter.feature(wanted, no_filter) };
-        return Ok(Fact::Known(feature, PLACE.to_owned()));
+        return Ok(Fact::Known(filter.feature(wanted, no_filter), PLACE.to_owned()));
     };
     let action = seccomp.required("defaultAction")?;
-    let filter = Filter { default: decision(&action)?, calls: rules(&seccomp)?, place: action.place.clone() };
-    let reason = format!("is {}: every system call that is not listed is allowed", action.text()?);
-    let feature = filter.feature(wanted, action.unknown(reason));
-    let attributes = BTreeMap::from([(DEFAULT.to_owned(), action.text()?.to_owned())]);
-    Ok(Fact::Known(Feature { attributes: Some(attributes), ..feature }, PLACE.to_owned()))
+    let default = decision(&action, seccomp.field("defaultErrnoRet")?)?;
+    let filter = Filter { default, calls: rules(&seccomp)?, place: action.place.clone() };
+    let reason = format!("is {}: every system call that is not listed is treated so", action.text()?);
+    let mut feature = filter.feature(wanted, action.unknown(reason));
+    feature.attributes.get_or_insert_default().insert(DEFAULT.to_owned(), action.text()?.to_owned());
+    Ok(Fact::Known(feature, PLACE.to_owned()))
 }
 
 /// What becomes of a system call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Decision {
     Allow,
-    Refuse,
+    /// It fails with this error.
+    Error(u32),
+    Kill,
+    Trap,
     /// A process outside the container decides.
     Ask,
 }
 
+impl Decision {
+    /// None if that is not for the filter to say.
+    fn answer(self) -> Option<String> {
+        match self {
+            Self::Allow => Some("allow".to_owned()),
+            Self::Error(EPERM) => Some("EPERM".to_owned()),
+            Self::Error(ENOSYS) => Some("ENOSYS".to_owned()),
+            Self::Error(errno) => Some(errno.to_string()),
+            Self::Kill => Some("kill".to_owned()),
+            Self::Trap => Some("trap".to_owned()),
+            Self::Ask => None,
+        }
+    }
+}
+
 /// The actions of libseccomp (seccomp_init(3)).
-fn decision(action: &Part<'_>) -> Result<Decision, Unknown> {
+fn decision(action: &Part<'_>, errno: Option<Part<'_>>) -> Result<Decision, Unknown> {
     match action.text()? {
         "SCMP_ACT_ALLOW" | "SCMP_ACT_LOG" => Ok(Decision::Allow),
-        "SCMP_ACT_ERRNO"
-        | "SCMP_ACT_KILL"
-        | "SCMP_ACT_KILL_PROCESS"
-        | "SCMP_ACT_KILL_THREAD"
-        | "SCMP_ACT_TRAP" => Ok(Decision::Refuse),
+        "SCMP_ACT_ERRNO" => Ok(Decision::Error(match errno {
+            Some(errno) => u32::try_from(errno.integer()?)
+                .map_err(|_| errno.unknown("is no number of an error, which are from zero on"))?,
+            None => EPERM,
+        })),
+        "SCMP_ACT_KILL" | "SCMP_ACT_KILL_PROCESS" | "SCMP_ACT_KILL_THREAD" => Ok(Decision::Kill),
+        "SCMP_ACT_TRAP" => Ok(Decision::Trap),
         "SCMP_ACT_TRACE" | "SCMP_ACT_NOTIFY" => Ok(Decision::Ask),
         other => Err(action.unknown(format!("is {other:.40?}, which is no action of seccomp"))),
     }
@@ -77,7 +150,7 @@ struct Entry {
 fn rules<'a>(seccomp: &Part<'a>) -> Result<BTreeMap<&'a str, Vec<Entry>>, Unknown> {
     let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for item in seccomp.items("syscalls")? {
-        let decision = decision(&item.required("action")?)?;
+        let decision = decision(&item.required("action")?, item.field("errnoRet")?)?;
         let is_conditional = !item.items("args")?.is_empty();
         for name in item.required("names")?.list()? {
             let entry = Entry { decision, is_conditional, place: item.place.clone() };
@@ -95,29 +168,67 @@ struct Filter<'a> {
 }
 
 impl Filter<'_> {
-    /// `unlisted` says why not all calls that are allowed can be listed, where they are by default.
+    /// `unlisted` says why not all calls can be listed, where the default says more of them than that they are refused.
     fn feature(&self, wanted: &Wanted, unlisted: Unknown) -> Feature {
-        let (mut flags, mut doubtful) = (BTreeSet::new(), BTreeMap::new());
-        let listed: Vec<&str> = match wanted {
+        let mut feature =
+            Feature { attributes: Some(BTreeMap::new()), ..Feature::flags(BTreeSet::<String>::new()) };
+        let listed: BTreeSet<&str> = match wanted {
             Wanted::All => self.calls.keys().copied().collect(),
-            Wanted::Names(names) => names.iter().map(String::as_str).filter(|it| is_call(it)).collect(),
+            Wanted::Names(names) => names
+                .iter()
+                .map(|it| it.strip_suffix(ANSWER).unwrap_or(it))
+                .filter(|it| is_call(it))
+                .collect(),
         };
         for name in listed {
-            match self.judge(name) {
-                Ok(Decision::Allow) => drop(flags.insert(name.to_owned())),
-                Ok(Decision::Refuse) => {}
-                Ok(Decision::Ask) => {
-                    let reason = format!("leaves {name} to a tracer or an agent outside the container");
-                    doubtful.insert(name.to_owned(), Unknown::new(self.place_of(name), reason));
+            self.add(name, &mut feature);
+        }
+        let is_open = *wanted == Wanted::All && self.default != Decision::Error(EPERM);
+        feature.incomplete = is_open.then_some(unlisted);
+        feature
+    }
+
+    /// Adds what becomes of a call: where that is not known, both whether it is allowed and the answer are in doubt.
+    fn add(&self, name: &str, feature: &mut Feature) {
+        let answer = format!("{name}{ANSWER}");
+        let decided = match self.judge(name) {
+            Ok(Decision::Ask) => {
+                let reason = format!("leaves {name} to a tracer or an agent outside the container");
+                Err(Unknown::new(self.place_of(name), reason))
+            }
+            Ok(decision) => Ok(decision),
+            Err(place) => Err(Unknown::new(place, format!("decides on {name} by its arguments"))),
+        };
+        match decided {
+            Ok(decision) => {
+                if decision == Decision::Allow {
+                    feature.flags.get_or_insert_default().insert(name.to_owned());
                 }
-                Err(place) => {
-                    let reason = format!("decides on {name} by its arguments");
-                    doubtful.insert(name.to_owned(), Unknown::new(place, reason));
+                match decision.answer().filter(|_| !self.may_be_newer(name)) {
+                    Some(text) => drop(feature.attributes.get_or_insert_default().insert(answer, text)),
+                    None => {
+                        let reason = format!(
+                            "does not list {name} nor any newer call: runc answers such calls with ENOSYS, other runtimes \
+                             as by default"
+                        );
+                        feature.doubtful.insert(answer, Unknown::new(PLACE, reason));
+                    }
                 }
             }
+            Err(unknown) => {
+                feature.doubtful.insert(name.to_owned(), unknown.clone());
+                feature.doubtful.insert(answer, unknown);
+            }
         }
-        let is_open = *wanted == Wanted::All && self.default != Decision::Refuse;
-        Feature { doubtful, incomplete: is_open.then_some(unlisted), ..Feature::flags(flags) }
+    }
+
+    /// runc answers calls that are newer than all that a filter lists with ENOSYS (`libcontainer/seccomp/patchbpf`).
+    fn may_be_newer(&self, name: &str) -> bool {
+        if self.default != Decision::Error(EPERM) || self.calls.is_empty() {
+            return false;
+        }
+        let Some(number) = NEWEST.iter().position(|it| *it == name) else { return false };
+        !NEWEST.iter().skip(number).any(|it| self.calls.contains_key(it))
     }
 
     /// What becomes of a call whatever its arguments; if they matter, where that stands.
@@ -168,13 +279,19 @@ mod tests {
         let attribute = format!("default_action={}", action["defaultAction"]);
         let config = format!("{{\"linux\": {{\"seccomp\": {seccomp}}}}}");
         let told = told(&config, FEATURE.name, names).replace(&attribute, "|");
+        // What is allowed stands there already, and so does what is in doubt.
+        let told: Vec<_> = told.split(' ').filter(|it| !it.contains(".answer=")).collect();
+        let told = told.join(" ");
+        let (told, _) = told.split_once(" and perhaps clone.answer").unwrap_or((&told, ""));
+        let (told, _) = told.split_once(" and perhaps mount.answer").unwrap_or((told, ""));
         assert_eq!(told, format!("known (config.json linux.seccomp): {expected}"), "{seccomp}");
     }
 
     #[test]
     fn without_a_filter_every_call_is_allowed() {
-        check("null", &["bpf", DEFAULT, "No-Call"], "known (config.json linux.seccomp): bpf");
-        assert_eq!(told("{}", FEATURE.name, &["bpf"]), "known (config.json linux.seccomp): bpf");
+        let bpf = r#"known (config.json linux.seccomp): bpf bpf.answer="allow""#;
+        check("null", &["bpf", DEFAULT, "No-Call"], bpf);
+        assert_eq!(told("{}", FEATURE.name, &["bpf"]), bpf);
         check(
             "null",
             &[],
@@ -206,7 +323,7 @@ mod tests {
             &filter("SCMP_ACT_ALLOW"),
             &[],
             "read | and maybe more: config.json linux.seccomp.defaultAction: is SCMP_ACT_ALLOW: every system call that is \
-             not listed is allowed",
+             not listed is treated so",
         );
     }
 
@@ -239,6 +356,40 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_says_with_which_error_a_call_fails() {
+        let check = |filter: &str, call: &str, expected: &str| {
+            let config = format!("{{\"linux\": {{\"seccomp\": {filter}}}}}");
+            let told = told(&config, FEATURE.name, &[&format!("{call}{ANSWER}")]);
+            assert!(told.contains(&format!(" {call}.answer={expected:?}")), "{told}");
+        };
+        let filter = r#"{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "syscalls": [
+            {"names": ["read"], "action": "SCMP_ACT_LOG"}, {"names": ["acct"], "action": "SCMP_ACT_TRAP"},
+            {"names": ["bpf"], "action": "SCMP_ACT_ERRNO"}, {"names": ["mount"], "action": "SCMP_ACT_KILL"},
+            {"names": ["sync"], "action": "SCMP_ACT_ERRNO", "errnoRet": 13}]}"#;
+        check(filter, "read", "allow");
+        check(filter, "acct", "trap");
+        check(filter, "bpf", "EPERM");
+        check(filter, "mount", "kill");
+        check(filter, "sync", "13");
+        check(filter, "clone3", "ENOSYS");
+        let docker = r#"{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 1, "syscalls": [
+            {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38},
+            {"names": ["faccessat2"], "action": "SCMP_ACT_ALLOW"}]}"#;
+        check(docker, "clone3", "ENOSYS");
+        check(docker, "openat2", "EPERM");
+    }
+
+    #[test]
+    fn a_call_newer_than_all_that_are_listed_may_get_either_error() {
+        let filter = r#"{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
+            {"names": ["clone3"], "action": "SCMP_ACT_ALLOW"}]}}}"#;
+        let expected = "known (config.json linux.seccomp): default_action=\"SCMP_ACT_ERRNO\" and perhaps mseal.answer: \
+                        config.json linux.seccomp: does not list mseal nor any newer call: runc answers such calls with \
+                        ENOSYS, other runtimes as by default";
+        assert_eq!(told(filter, FEATURE.name, &["mseal.answer"]), expected);
+    }
+
+    #[test]
     fn a_call_that_somebody_else_decides_on_is_in_doubt() {
         let agent = "leaves mount to a tracer or an agent outside the container";
         allowed(
@@ -258,6 +409,9 @@ mod tests {
         let place = "unknown: config.json linux.seccomp";
         check("5", &["bpf"], &format!("{place}: is a number, expected an object"));
         check("{}", &["bpf"], &format!("{place}: has no defaultAction, as every one must"));
+        let errno = r#"{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": -1}"#;
+        let reason = "is no number of an error, which are from zero on";
+        super::tests::check(errno, &["bpf"], &format!("{place}.defaultErrnoRet: {reason}"));
         let check = |default: &str, syscalls: &str, expected: &str| {
             let seccomp = format!(r#"{{"defaultAction": {default}, "syscalls": {syscalls}}}"#);
             check(&seccomp, &["bpf"], &format!("{place}{expected}"));

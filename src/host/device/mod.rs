@@ -1,5 +1,6 @@
 //! `device.node`: the device nodes below `/dev`. Opens no device, and follows no link out of `/dev`.
 
+pub(super) mod autoload;
 mod path;
 
 use nix::sys::stat::{self, SFlag};

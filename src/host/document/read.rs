@@ -96,7 +96,12 @@ fn parse(bytes: &[u8]) -> anyhow::Result<Facts> {
     let mut facts = Facts::without(Unknown::new(DOCUMENT, "does not mention this feature"));
     facts.origin = document.host.take().map(Origin::try_from).transpose()?;
     document.fill(&mut facts)?;
-    if let Some(modules) = available::loadable_of(facts.get("kernel.module")) {
+    let loadable = match facts.get("kernel.loadedmodule") {
+        // Built without modules: it can load none.
+        Fact::Absent(read) => Some(Fact::Absent(read.clone())),
+        Fact::Known(..) | Fact::Unknown(_) => available::loadable_of(facts.get("kernel.module")),
+    };
+    if let Some(modules) = loadable {
         facts.set_loadable_modules(modules);
     }
     Ok(facts)

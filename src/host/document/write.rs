@@ -1,6 +1,6 @@
 //! Writes facts as a JSON document. Decides nothing: what is unknown is written as unknown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use serde::Serialize;
@@ -137,6 +137,10 @@ enum Part {
 }
 
 impl Part {
+    fn is_whole(&self) -> bool {
+        matches!(self, Self::All)
+    }
+
     fn has(&self, element: &str) -> bool {
         match self {
             Self::All => true,
@@ -160,7 +164,9 @@ impl Part {
 
 impl<'a> Document<'a> {
     fn add(&mut self, name: &'a str, feature: &'a Feature, part: &Part) {
-        if let Some(flags) = &feature.flags {
+        // Where nothing is known of a feature but which elements it lacks, NFD has no such feature.
+        let is_nothing = |it: &BTreeSet<String>| it.is_empty() && feature.incomplete.is_some();
+        if let Some(flags) = feature.flags.as_ref().filter(|it| part.is_whole() || !is_nothing(it)) {
             let flags = flags.iter().map(String::as_str).filter(|it| part.has(it));
             self.flags.insert(name, Elements { elements: flags.map(|it| (it, Nothing {})).collect() });
         }

@@ -33,7 +33,7 @@ const OF_GPU: [&str; 3] = ["name", "gfx", "address"];
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     match probing.exists(MODULE) {
         Ok(true) => Fact::Known(driver(probing, wanted), MODULE.to_owned()),
-        Ok(false) => Fact::Absent(MODULE.to_owned()),
+        Ok(false) => super::absent(probing, MODULE, "1002"),
         Err(unknown) => Fact::Unknown(unknown),
     }
 }

@@ -35,7 +35,10 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
             feature.incomplete.get_or_insert(unknown);
         }
     }
-    found(feature, FOLDER)
+    match found(feature, FOLDER) {
+        Fact::Absent(place) => super::absent(probing, &place, "8086"),
+        fact @ (Fact::Known(..) | Fact::Unknown(_)) => fact,
+    }
 }
 
 /// `card0`, and not its connectors (`card0-HDMI-A-1`) or its render node (`renderD128`).

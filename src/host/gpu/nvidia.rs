@@ -3,16 +3,32 @@
 use std::collections::BTreeMap;
 
 use super::cuda;
+use crate::host::system::{l4t, library};
 use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "gpu.nvidia",
     kinds: &[Kind::Attributes, Kind::Instances],
-    meaning: "the version of NVIDIA's driver and the newest CUDA that it supports, both to be compared with `type: version`; and the model, PCI address and UUID of each GPU that it drives",
-    read: "/proc/driver/nvidia, else /sys/module/nvidia/version",
+    meaning: "the version of NVIDIA's driver and the newest CUDA that it supports, both to be compared with `type: version`, \
+              or what that lies between (cuda_at_least, cuda_at_most) for drivers that this program does not know; library: \
+              the version of the driver's libraries (libnvidia-ml.so), and library_fits: true if it is that of the driver, as \
+              it has to be; and the model, PCI \
+              address and UUID of each GPU that it drives",
+    read: "/proc/driver/nvidia, else /sys/module/nvidia/version; /etc/nv_tegra_release on a Jetson",
     nfd: false,
-    elements: Some(&["driver", "cuda", "model", "address", "uuid"]),
-    absent: "NVIDIA's driver is not loaded (nouveau does not count); cuda is unknown for drivers newer than this program",
+    elements: Some(&[
+        "driver",
+        "cuda",
+        "cuda_at_least",
+        "cuda_at_most",
+        "library",
+        "library_fits",
+        "model",
+        "address",
+        "uuid",
+    ]),
+    absent: "NVIDIA's driver is not loaded (nouveau does not count); in WSL 2 it is unknown, for the driver is that of Windows; \
+             library: it is not installed on the host",
     since: "always",
     example: "feature: gpu.nvidia\n  matchExpressions:\n    driver: {op: Ge, type: version, value: [\"535.54\"]}",
     key: None,
@@ -25,37 +41,119 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
 const VERSION: &str = "/proc/driver/nvidia/version";
 const MODULE: &str = "/sys/module/nvidia";
 const MODULE_VERSION: &str = "/sys/module/nvidia/version";
+/// Signs of GPUs that another driver than NVIDIA's module has.
+const ELSEWHERE: [(&str, &str); 3] = [
+    ("/usr/lib/wsl/lib/libcuda.so.1", WINDOWS),
+    ("/dev/dxg", WINDOWS),
+    ("/sys/module/nvgpu", "is there: the GPU of a Jetson, of which nothing tells the CUDA"),
+];
+const WINDOWS: &str =
+    "is there: this is WSL 2, where CUDA comes with the driver of Windows, whose version is not told";
+/// The library that asks the driver, for nvidia-smi and container runtimes (NVML).
+const LIBRARY: &str = "libnvidia-ml.so";
 /// A folder for each GPU, named by its PCI address.
 const GPUS: &str = "/proc/driver/nvidia/gpus";
 /// What stands in a GPU's `information`, and what we call it (`nv_procfs_read_gpu_info` in the open driver's
 /// `kernel-open/nvidia/nv-procfs.c`).
 const INFORMATION: [(&str, &str); 2] = [("Model", "model"), ("GPU UUID", "uuid")];
+/// The version of the driver's libraries, and whether that is the driver's own.
+const LIBRARIES: [&str; 2] = ["library", "library_fits"];
 /// Attributes of a GPU.
 const OF_GPU: [&str; 3] = ["model", "address", "uuid"];
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
+    match l4t::release(probing) {
+        Ok(Some(release)) => return jetson(probing, wanted, &release),
+        Ok(None) => {}
+        Err(unknown) => return Fact::Unknown(unknown),
+    }
     let (version, read) = match driver(probing) {
         Ok(Some(driver)) => driver,
-        Ok(None) => return Fact::Absent(VERSION.to_owned()),
+        Ok(None) => return without_driver(probing),
         Err(unknown) => return Fact::Unknown(unknown),
     };
     let mut feature = Feature::attributes([("driver", version.as_str())]);
     if wanted.has("cuda") {
-        match cuda::newest(&version) {
-            Some(cuda) => {
-                feature.attributes.get_or_insert_default().insert("cuda".to_owned(), cuda.to_owned());
-            }
-            None => {
-                let reason =
-                    format!("it is not known which CUDA driver {version} supports; ask for `driver`");
-                feature.incomplete = Some(Unknown::new(read, reason));
-            }
-        }
+        add_cuda(&mut feature, cuda::newest(&version), read, &format!("driver {version}"));
+    }
+    if LIBRARIES.iter().any(|it| wanted.has(it)) {
+        add_library(probing, &mut feature, &version);
     }
     if OF_GPU.iter().any(|it| wanted.has(it)) {
         gpus(probing, wanted, &mut feature);
     }
     Fact::Known(feature, read.to_owned())
+}
+
+/// Adds the newest CUDA, or what it lies between.
+fn add_cuda(feature: &mut Feature, newest: Option<cuda::Newest>, read: &str, of: &str) {
+    let attributes = feature.attributes.get_or_insert_default();
+    let mut add = |name: &str, cuda: Option<&str>| {
+        attributes.extend(cuda.map(|it| (name.to_owned(), it.to_owned())));
+    };
+    match newest {
+        Some(cuda::Newest { at_least: Some(cuda), at_most: Some(same) }) if cuda == same => {
+            add("cuda", Some(cuda));
+        }
+        newest => {
+            add("cuda_at_least", newest.and_then(|it| it.at_least));
+            add("cuda_at_most", newest.and_then(|it| it.at_most));
+            let reason = format!("it is not known which CUDA exactly {of} supports; ask for `driver`");
+            feature.doubtful.insert("cuda".to_owned(), Unknown::new(format!("{read}:"), reason));
+        }
+    }
+}
+
+/// The driver's libraries have its version in their names. A host in which they do not fit the module runs no CUDA.
+fn add_library(probing: &Probing<'_>, feature: &mut Feature, driver: &str) {
+    match library::version_of(probing, LIBRARY) {
+        Ok(Some(version)) => {
+            let fits = (version == driver).to_string();
+            let found = LIBRARIES.map(str::to_owned).into_iter().zip([version, fits]);
+            feature.attributes.get_or_insert_default().extend(found);
+        }
+        Ok(None) => {}
+        Err(unknown) => {
+            feature.doubtful.extend(LIBRARIES.map(|it| (it.to_owned(), unknown.clone())));
+        }
+    }
+}
+
+/// The GPU of a Jetson is part of its chip: its driver (nvgpu) has no version but that of Jetson Linux.
+fn jetson(probing: &Probing<'_>, wanted: &Wanted, release: &str) -> Fact {
+    let mut feature = Feature::attributes([("", ""); 0]);
+    if wanted.has("cuda") {
+        let of = format!("Jetson Linux {release}");
+        add_cuda(&mut feature, cuda::of_jetson(release), l4t::RELEASE, &of);
+    }
+    match driver(probing) {
+        Ok(Some((version, _))) => {
+            feature.attributes.get_or_insert_default().insert("driver".to_owned(), version);
+        }
+        Ok(None) => {
+            let reason =
+                "the driver of a Jetson's GPU has no version of its own; ask for `cuda`, or for system.l4t";
+            feature.doubtful.insert("driver".to_owned(), Unknown::new(l4t::RELEASE, reason));
+        }
+        Err(unknown) => drop(feature.doubtful.insert("driver".to_owned(), unknown)),
+    }
+    for name in OF_GPU.into_iter().chain(LIBRARIES) {
+        let reason = format!("the GPU of a Jetson has no {name} that could be read");
+        feature.doubtful.insert(name.to_owned(), Unknown::new(l4t::RELEASE, reason));
+    }
+    Fact::Known(feature, l4t::RELEASE.to_owned())
+}
+
+/// Without NVIDIA's module there may still be CUDA: that of Windows, or of a Jetson that does not say its release.
+fn without_driver(probing: &Probing<'_>) -> Fact {
+    for (place, reason) in ELSEWHERE {
+        match probing.exists(place) {
+            Ok(true) => return Fact::Unknown(Unknown::new(place, reason)),
+            Ok(false) => {}
+            Err(unknown) => return Fact::Unknown(unknown),
+        }
+    }
+    super::absent(probing, VERSION, "10de")
 }
 
 /// The version in a file; none if it is malformed.
@@ -212,12 +310,65 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_newer_than_the_table_leaves_its_cuda_unknown() {
-        let new = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  999.10.01  Sat\n";
-        let more = "and maybe more: /proc/driver/nvidia/version: \
-                    it is not known which CUDA driver 999.10.01 supports; ask for `driver`";
-        check(&host(new), &["driver", "cuda"], &known(&format!(r#"driver="999.10.01" {more}"#)));
-        check(&host(new), &["driver"], &known(r#"driver="999.10.01""#));
+    fn of_a_driver_that_the_table_does_not_have_the_limits_are_told() {
+        let version = |it: &str| format!("NVRM version: NVIDIA UNIX x86_64 Kernel Module  {it}  Sat\n");
+        let doubt = |it: &str| {
+            format!(
+                "and perhaps cuda: {VERSION}:: it is not known which CUDA exactly driver {it} supports; ask for `driver`"
+            )
+        };
+        let new = known(&format!(r#"cuda_at_least="13.3" driver="999.10.01" {}"#, doubt("999.10.01")));
+        check(&host(&version("999.10.01")), &["driver", "cuda"], &new);
+        check(&host(&version("999.10.01")), &["driver"], &known(r#"driver="999.10.01""#));
+        let old = known(&format!(r#"cuda_at_most="6.5" driver="319.37" {}"#, doubt("319.37")));
+        check(&host(&version("319.37")), &["cuda"], &old);
+        let between = r#"cuda_at_least="10.1" cuda_at_most="10.2" driver="435.21""#;
+        check(&host(&version("435.21")), &["cuda"], &known(&format!("{between} {}", doubt("435.21"))));
+    }
+
+    #[test]
+    fn the_libraries_of_the_driver_have_a_version_of_their_own() {
+        let library = "/usr/lib/x86_64-linux-gnu/libnvidia-ml.so";
+        let host = host(CLOSED)
+            .file(&format!("{library}.580.178.04"), "")
+            .link(&format!("{library}.1"), "libnvidia-ml.so.580.178.04");
+        check(
+            &host,
+            &["library"],
+            &known(r#"driver="535.104.05" library="580.178.04" library_fits="false""#),
+        );
+        check(&self::host(CLOSED), &["library"], &known(r#"driver="535.104.05""#));
+        let hidden = self::host(CLOSED).unreadable("/usr/lib/x86_64-linux-gnu");
+        let reason = "/usr/lib/x86_64-linux-gnu: is a loop of symbolic links";
+        let doubt = format!("and perhaps library: {reason} and perhaps library_fits: {reason}");
+        check(&hidden, &["library"], &known(&format!("driver=\"535.104.05\" {doubt}")));
+    }
+
+    #[test]
+    fn a_host_whose_gpus_another_driver_has_may_have_cuda() {
+        let bare = || FakeHost::new().folder("/sys/bus").file("/proc/version", "Linux");
+        for place in ["/usr/lib/wsl/lib/libcuda.so.1", "/dev/dxg"] {
+            let expected = format!("unknown: {place}: {WINDOWS}");
+            assert_eq!(told(&bare().file(place, ""), FEATURE.name), expected);
+        }
+        let expected =
+            "unknown: /sys/module/nvgpu: is there: the GPU of a Jetson, of which nothing tells the CUDA";
+        assert_eq!(told(&bare().folder("/sys/module/nvgpu"), FEATURE.name), expected);
+    }
+
+    #[test]
+    fn the_release_of_jetson_linux_tells_its_cuda() {
+        let text = "# R35 (release), REVISION: 4.1, GCID: 33958178, BOARD: t186ref, EABI: aarch64\n";
+        let host = FakeHost::new().folder("/sys/bus").file("/proc/version", "Linux").file(l4t::RELEASE, text);
+        let told = told_of(&host, FEATURE.name, wanted(&["cuda"]));
+        let start = r#"known (/etc/nv_tegra_release): cuda="11.4" and perhaps address: "#;
+        assert!(told.starts_with(start), "{told}");
+        let doubt = "and perhaps driver: /etc/nv_tegra_release: the driver of a Jetson's GPU has no version of its own; \
+                     ask for `cuda`, or for system.l4t";
+        assert!(told.contains(doubt), "{told}");
+        let broken = FakeHost::new().file(l4t::RELEASE, "R?");
+        let unknown = "unknown: /etc/nv_tegra_release: names no release of Jetson Linux";
+        assert_eq!(told_of(&broken, FEATURE.name, wanted(&["cuda"])), unknown);
     }
 
     #[test]

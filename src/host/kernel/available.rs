@@ -47,7 +47,7 @@ pub(in crate::host) fn loadable_of(modules: &Fact) -> Option<Fact> {
 /// # Errors
 ///
 /// If it is in none of the folders, or cannot be read in the first that has it.
-pub(super) fn read(root: &Root, release: &str, list: &str) -> Result<(String, String), Unknown> {
+pub(in crate::host) fn read(root: &Root, release: &str, list: &str) -> Result<(String, String), Unknown> {
     for folder in FOLDERS {
         let place = format!("{folder}/{release}/{list}");
         match root.read_text(&place) {

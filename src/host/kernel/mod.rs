@@ -21,3 +21,4 @@ pub(super) mod iouring;
 pub(super) mod kvm;
 mod one_by_one;
 mod options;
+pub(super) mod options_of;

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::available;
+use super::inventory::{FOLDER, underscored};
+use super::{available, config, options_of};
 use crate::host::probing::MODULES;
 use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
 
 pub(in crate::host) const LOADED: FeatureInfo = FeatureInfo {
     name: "kernel.loadedmodule",
     kinds: &[Kind::Flags],
-    meaning: "the kernel modules that are loaded, without those built in; their names have `_`, never `-`",
+    meaning: "the kernel modules that are loaded, without those built in; the kernel names them with `_`, and rules may write `-`",
     read: "/proc/modules",
     nfd: true,
     elements: None,
@@ -25,8 +26,9 @@ pub(in crate::host) const LOADED: FeatureInfo = FeatureInfo {
 pub(in crate::host) const ENABLED: FeatureInfo = FeatureInfo {
     name: "kernel.enabledmodule",
     kinds: &[Kind::Flags],
-    meaning: "the kernel modules that are loaded or built in; names of the latter may have `-`",
-    read: "/proc/modules and /lib/modules/<release>/modules.builtin",
+    meaning: "the kernel modules that are loaded or built in; `-` and `_` are the same",
+    read: "/proc/modules and /lib/modules/<release>/modules.builtin; where that is not there, /sys/module and, of well-known \
+           modules, the kernel's configuration",
     nfd: true,
     elements: None,
     absent: "neither loaded nor built in",
@@ -57,17 +59,72 @@ fn probe_enabled(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
         }
         // A kernel built without modules has only those built in.
         (Ok(None), Ok((builtin, place))) => Fact::Known(Feature::flags(builtin), place),
-        (Ok(Some(text)), Err(unknown)) => {
-            incomplete(loaded(text, wanted).collect(), MODULES.to_owned(), unknown)
+        (Ok(text), Err(unknown)) => {
+            without_list(probing, wanted, loaded(text.unwrap_or_default(), wanted).collect(), unknown)
         }
-        (Err(unknown), Ok((builtin, place))) => incomplete(builtin, place, unknown.clone()),
-        (Ok(None), Err(unknown)) => Fact::Unknown(unknown),
+        (Err(unknown), Ok((builtin, place))) => {
+            Fact::Known(Feature { incomplete: Some(unknown.clone()), ..Feature::flags(builtin) }, place)
+        }
         (Err(unknown), Err(_)) => Fact::Unknown(unknown.clone()),
     }
 }
 
-fn incomplete(flags: BTreeSet<String>, read: String, unknown: Unknown) -> Fact {
-    Fact::Known(Feature { incomplete: Some(unknown), ..Feature::flags(flags) }, read)
+/// What can be said without a list of the modules that are built in.
+fn without_list(probing: &Probing<'_>, wanted: &Wanted, loaded: BTreeSet<String>, unknown: Unknown) -> Fact {
+    let sought = |it: &str| wants(wanted, it) && !loaded.contains(it);
+    let mut built_in = BTreeSet::new();
+    if let Ok(Some(shown)) = probing.list(FOLDER) {
+        built_in.extend(shown.into_iter().filter(|it| sought(it)));
+    }
+    let mut missing = BTreeSet::new();
+    for (module, is_built_in) in configured(probing, |it| sought(it) && !built_in.contains(it)) {
+        if is_built_in {
+            built_in.insert(module.to_owned())
+        } else {
+            missing.insert(module.to_owned())
+        };
+    }
+    let read = match built_in.is_empty() && missing.is_empty() {
+        true if loaded.is_empty() => return Fact::Unknown(unknown),
+        true => MODULES.to_owned(),
+        false => format!("{MODULES}, {FOLDER} and the kernel's configuration"),
+    };
+    let flags = Feature::flags(loaded.into_iter().chain(built_in));
+    Fact::Known(Feature { incomplete: Some(unknown), missing, ..flags }, read)
+}
+
+/// Of the modules that are sought and whose option is known: whether they are built in. None if the configuration cannot
+/// be read.
+pub(super) fn configured(
+    probing: &Probing<'_>,
+    is_sought: impl Fn(&str) -> bool,
+) -> Vec<(&'static str, bool)> {
+    let sought = options_of::modules().filter(|it| is_sought(it));
+    let sought: Vec<_> = sought.filter_map(|it| Some((it, options_of::option_of(it)?))).collect();
+    if sought.is_empty() {
+        return Vec::new();
+    }
+    let options = sought.iter().map(|(_, option)| (*option).to_owned()).collect();
+    match config::probe(probing, &Wanted::Names(options)) {
+        Fact::Known(Feature { attributes: Some(options), .. }, _) => {
+            let is_built_in = |option: &str| options.get(option).is_some_and(|it| it == "y");
+            sought.into_iter().map(|(module, option)| (module, is_built_in(option))).collect()
+        }
+        Fact::Known(..) | Fact::Absent(_) | Fact::Unknown(_) => Vec::new(),
+    }
+}
+
+/// `-` and `_` are the same, to the kernel and in rules.
+fn wants(wanted: &Wanted, module: &str) -> bool {
+    match wanted {
+        Wanted::All => true,
+        Wanted::Names(names) => names.contains(module) || has_spelling(names, module),
+    }
+}
+
+fn has_spelling(names: &BTreeSet<String>, module: &str) -> bool {
+    let plain = underscored(module);
+    module.contains(['-', '_']) && names.iter().any(|it| underscored(it) == plain)
 }
 
 /// The name is the first word of a line (`m_show` in `kernel/module/procfs.c`).
@@ -75,13 +132,13 @@ fn incomplete(flags: BTreeSet<String>, read: String, unknown: Unknown) -> Fact {
 /// `procfs::KernelModules` does not serve: it wants a number where a kernel without `CONFIG_MODULE_UNLOAD` prints `-`.
 fn loaded<'a>(text: &'a str, wanted: &'a Wanted) -> impl Iterator<Item = String> + 'a {
     let names = text.lines().filter_map(|line| line.split_ascii_whitespace().next());
-    names.filter(|it| wanted.has(it)).map(str::to_owned)
+    names.filter(|it| wants(wanted, it)).map(str::to_owned)
 }
 
 fn read_builtin(probing: &Probing<'_>, wanted: &Wanted) -> Result<(BTreeSet<String>, String), Unknown> {
     let release = probing.release().map_err(Unknown::clone)?;
     let (text, place) = available::read(probing.root, release, "modules.builtin")?;
-    let names = text.lines().filter_map(builtin).filter(|it| wanted.has(it));
+    let names = text.lines().filter_map(builtin).filter(|it| wants(wanted, it));
     Ok((names.map(str::to_owned).collect(), place))
 }
 
@@ -96,6 +153,7 @@ mod tests {
     use super::*;
     use crate::host::probing::OSRELEASE;
     use crate::host::testing::{told, told_of, wanted};
+    use crate::host::{Demand, gather};
     use crate::testing::FakeHost;
 
     const TWO: &str = "gtp5g 143360 0 - Live 0x0000000000000000 (OE)\nudp_tunnel 32768 1 gtp5g, Live 0x0\n";
@@ -159,6 +217,15 @@ mod tests {
             "known (/proc/modules): a and maybe more: /lib/modules/6.1.0/modules.builtin: is not there",
         );
         check_enabled(
+            host()
+                .file(MODULES, "a 1\n")
+                .folder("/sys/bus")
+                .folder("/sys/module/a")
+                .folder("/sys/module/b_c"),
+            "known (/proc/modules, /sys/module and the kernel's configuration): a b_c \
+             and maybe more: /lib/modules/6.1.0/modules.builtin: is not there",
+        );
+        check_enabled(
             host().unreadable(MODULES).file(BUILTIN, "b.ko\n"),
             "known (/lib/modules/6.1.0/modules.builtin): b \
              and maybe more: /proc/modules: is a loop of symbolic links",
@@ -170,13 +237,28 @@ mod tests {
     }
 
     #[test]
+    fn without_a_list_of_those_built_in_the_configuration_decides_on_well_known_ones() {
+        let config = "CONFIG_OVERLAY_FS=y\nCONFIG_TUN=m\n";
+        let host = host().file(MODULES, "gtp5g 1\n").file("/boot/config-6.1.0", config);
+        let told = |names: &[&str]| {
+            let fact = gather(&host.root(), &Demand::from([(ENABLED.name.to_owned(), wanted(names))]));
+            let Fact::Known(feature, _) = fact.get(ENABLED.name) else { panic!("{names:?}: {fact:?}") };
+            (feature.flags.clone().unwrap_or_default(), feature.missing.clone(), feature.incomplete.is_some())
+        };
+        let set = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<BTreeSet<_>>();
+        assert_eq!(told(&["overlay"]), (set(&["overlay"]), set(&[]), true));
+        assert_eq!(told(&["tun", "br-netfilter"]), (set(&[]), set(&["br_netfilter", "tun"]), true));
+        assert_eq!(told(&["gtp5g", "zzz"]), (set(&["gtp5g"]), set(&[]), true));
+    }
+
+    #[test]
     fn only_the_wanted_modules_are_kept() {
         let host = host().file(MODULES, TWO).file(BUILTIN, "a.ko\nb.ko\n");
-        let told = |feature| told_of(&host, feature, wanted(&["gtp5g", "b", "c"]));
-        assert_eq!(told(LOADED.name), "known (/proc/modules): gtp5g");
+        let told = |feature| told_of(&host, feature, wanted(&["gtp5g", "b", "c", "udp-tunnel"]));
+        assert_eq!(told(LOADED.name), "known (/proc/modules): gtp5g udp_tunnel");
         assert_eq!(
             told(ENABLED.name),
-            "known (/proc/modules and /lib/modules/6.1.0/modules.builtin): b gtp5g"
+            "known (/proc/modules and /lib/modules/6.1.0/modules.builtin): b gtp5g udp_tunnel"
         );
     }
 }

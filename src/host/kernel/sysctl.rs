@@ -38,25 +38,37 @@ const NETWORK: &str = "/proc/sys/net";
 /// ask for.
 const ACTS: &str = "vm/stat_refresh";
 /// What requirements are known to be about. All would be thousands of files.
-const WELL_KNOWN: [&str; 40] = [
+const WELL_KNOWN: [&str; 78] = [
     "fs.aio-max-nr",
     "fs.file-max",
+    "fs.inotify.max_queued_events",
     "fs.inotify.max_user_instances",
     "fs.inotify.max_user_watches",
     "fs.nr_open",
     "fs.pipe-max-size",
     "fs.suid_dumpable",
+    "kernel.apparmor_restrict_unprivileged_unconfined",
+    "kernel.apparmor_restrict_unprivileged_userns",
     "kernel.core_pattern",
+    "kernel.dmesg_restrict",
     "kernel.io_uring_disabled",
+    "kernel.io_uring_group",
+    "kernel.kexec_load_disabled",
+    "kernel.keys.maxbytes",
     "kernel.keys.maxkeys",
+    "kernel.keys.root_maxbytes",
+    "kernel.keys.root_maxkeys",
     "kernel.kptr_restrict",
     "kernel.modules_disabled",
     "kernel.msgmax",
+    "kernel.msgmnb",
+    "kernel.msgmni",
     "kernel.numa_balancing",
     "kernel.panic_on_oops",
     "kernel.perf_event_paranoid",
     "kernel.pid_max",
     "kernel.randomize_va_space",
+    "kernel.sched_rt_period_us",
     "kernel.sched_rt_runtime_us",
     "kernel.sem",
     "kernel.shmall",
@@ -64,21 +76,47 @@ const WELL_KNOWN: [&str; 40] = [
     "kernel.shmmni",
     "kernel.threads-max",
     "kernel.unprivileged_bpf_disabled",
+    "kernel.unprivileged_userns_apparmor_policy",
     "kernel.unprivileged_userns_clone",
     "kernel.yama.ptrace_scope",
+    "net.bridge.bridge-nf-call-ip6tables",
     "net.bridge.bridge-nf-call-iptables",
+    "net.core.default_qdisc",
+    "net.core.netdev_max_backlog",
+    "net.core.rmem_default",
     "net.core.rmem_max",
     "net.core.somaxconn",
+    "net.core.wmem_default",
     "net.core.wmem_max",
+    "net.ipv4.conf.all.forwarding",
+    "net.ipv4.conf.all.rp_filter",
+    "net.ipv4.conf.default.rp_filter",
     "net.ipv4.ip_forward",
     "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_nonlocal_bind",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.neigh.default.gc_thresh3",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.tcp_congestion_control",
+    "net.ipv4.tcp_mem",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_wmem",
     "net.ipv6.conf.all.disable_ipv6",
     "net.ipv6.conf.all.forwarding",
     "net.netfilter.nf_conntrack_max",
     "user.max_user_namespaces",
+    "vm.dirty_background_ratio",
+    "vm.dirty_ratio",
+    "vm.hugetlb_shm_group",
     "vm.max_map_count",
+    "vm.min_free_kbytes",
+    "vm.nr_hugepages",
+    "vm.nr_overcommit_hugepages",
     "vm.overcommit_memory",
+    "vm.overcommit_ratio",
     "vm.swappiness",
+    "vm.unprivileged_userfaultfd",
+    "vm.zone_reclaim_mode",
 ];
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
@@ -320,8 +358,9 @@ mod tests {
         let more =
             "and maybe more: /proc/sys: has more settings, which are read only where a rule names them";
         let host = host().file(HOST_NETWORK, "1000\n");
-        let expected = format!("known (/proc/sys): vm.max_map_count=\"65530\" {more}");
-        assert_eq!(told(&host, FEATURE.name), expected);
+        let host = host.file("/proc/sys/vm/stat_interval", "1\n");
+        let found = r#"net.core.netdev_max_backlog="1000" net.ipv4.tcp_rmem="4096 131072 6291456" vm.max_map_count="65530""#;
+        assert_eq!(told(&host, FEATURE.name), format!("known (/proc/sys): {found} {more}"));
         assert!(WELL_KNOWN.is_sorted());
     }
 }

@@ -152,8 +152,7 @@ mod tests {
     fn a_document_of_nfd_s_gets_the_numbers_that_nfd_leaves_out() {
         let mut feature = Feature::attributes([("full", "6.12.62_rpt-rpi-v8"), ("minor", "99")]);
         complete(&mut feature);
-        let numbers =
-            [("full", "6.12.62_rpt-rpi-v8"), ("major", "6"), ("minor", "99"), ("revision", "62")];
+        let numbers = [("full", "6.12.62_rpt-rpi-v8"), ("major", "6"), ("minor", "99"), ("revision", "62")];
         assert_eq!(feature, Feature::attributes(numbers));
         let mut nothing = Feature::attributes([("", ""); 0]);
         complete(&mut nothing);

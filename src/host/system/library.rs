@@ -45,6 +45,51 @@ fn read(probing: &Probing<'_>, wanted: &Wanted) -> Result<BTreeSet<String>, Unkn
     parse(&bytes, wanted).map_err(|reason| Unknown::new(CACHE, reason))
 }
 
+/// Where distributions keep libraries of 64 bits.
+const FOLDERS: [&str; 5] = [
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+    "/usr/lib",
+    "/run/opengl-driver/lib",
+];
+
+/// The version of a library, such as `libnvidia-ml.so`, in the name of its file; none if it is in no folder.
+///
+/// # Errors
+///
+/// If a folder cannot be looked into, or has several versions and no link to one of them.
+pub(in crate::host) fn version_of(probing: &Probing<'_>, library: &str) -> Result<Option<String>, Unknown> {
+    for folder in FOLDERS {
+        let link = format!("{folder}/{library}.1");
+        let target = probing.surely(&link, probing.root.link_name(&link));
+        if let Ok(Some(version)) =
+            target.map(|it| it.and_then(|it| version_in(&it, library).map(str::to_owned)))
+        {
+            return Ok(Some(version));
+        }
+        let names = probing.list(folder)?.unwrap_or_default();
+        let mut versions = names.iter().filter_map(|it| version_in(it, library));
+        match (versions.next(), versions.next()) {
+            (Some(version), None) => return Ok(Some(version.to_owned())),
+            (Some(_), Some(_)) => {
+                let reason =
+                    format!("has several versions of {library}, and no link {library}.1 to one of them");
+                return Err(Unknown::new(folder, reason));
+            }
+            (None, _) => {}
+        }
+    }
+    Ok(None)
+}
+
+/// The `580.178.04` of `libnvidia-ml.so.580.178.04`; the `1` of a soname is no version.
+fn version_in<'a>(file: &'a str, library: &str) -> Option<&'a str> {
+    let version = file.strip_prefix(library)?.strip_prefix('.')?;
+    let is_number = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
+    (version.contains('.') && version.split('.').all(is_number)).then_some(version)
+}
+
 fn parse(bytes: &[u8], wanted: &Wanted) -> Result<BTreeSet<String>, &'static str> {
     let cache = Cache::new(new_part(bytes)?)?;
     let mut names = BTreeSet::new();
@@ -154,6 +199,24 @@ mod tests {
         let names = parse(bytes, &Wanted::All);
         let names = names.as_ref().map(|it| it.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(names.as_deref().map_err(|it| **it), expected);
+    }
+
+    #[test]
+    fn the_name_of_a_file_tells_the_version() {
+        let check = |host: &FakeHost, expected: Result<Option<&str>, &str>| {
+            let root = host.root();
+            let found = version_of(&Probing::new(&root), "liba.so").map_err(|it| it.reason);
+            assert_eq!(found.as_ref().map(Option::as_deref).map_err(String::as_str), expected);
+        };
+        let file = |it: &str| format!("/usr/lib64/liba.so.{it}");
+        check(&FakeHost::new(), Ok(None));
+        check(&FakeHost::new().file(&file("1"), "").file("/usr/lib64/libab.so.1.2", ""), Ok(None));
+        let host = FakeHost::new().file(&file("1.2"), "");
+        check(&host, Ok(Some("1.2")));
+        let host = host.file(&file("1.3"), "");
+        check(&host, Err("has several versions of liba.so, and no link liba.so.1 to one of them"));
+        check(&host.link(&file("1"), "liba.so.1.3"), Ok(Some("1.3")));
+        check(&FakeHost::new().unreadable("/usr/lib64"), Err("is a loop of symbolic links"));
     }
 
     #[test]

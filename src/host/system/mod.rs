@@ -5,5 +5,6 @@ pub(super) mod library;
 pub(super) mod name;
 pub(super) mod osrelease;
 pub(super) mod dmiid;
+pub(super) mod l4t;
 pub(super) mod limit;
 pub(super) mod mount;

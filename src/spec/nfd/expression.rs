@@ -4,7 +4,7 @@
 use super::super::problem::{Place, shown};
 use super::super::reader::{Reader, did_you_mean};
 use super::super::yaml::Node;
-use super::super::{Bound, Pattern, Test};
+use super::super::{Bound, INTEGERS, Pattern, Test};
 use crate::version::Version;
 
 const OPERATORS: [&str; 13] = [
@@ -93,6 +93,7 @@ fn operands(
         "Gt" | "Ge" | "Lt" | "Le" | "GtLt" | "GeLe" if is_version => {
             bound(reader, operator, values, version).map(Test::Version)
         }
+        "Gt" | "Ge" | "Lt" | "Le" if has_several(values) => integers(reader, operator, values),
         "Gt" | "Ge" | "Lt" | "Le" | "GtLt" | "GeLe" => {
             let bound = bound(reader, operator, values, integer)?;
             check_ends(reader, &bound, values);
@@ -183,7 +184,7 @@ fn empty_interval(values: &Values) -> String {
 }
 
 /// NFD refuses integers with equal ends, though not versions. No integer lies between neighbours.
-fn check_ends(reader: &mut Reader, bound: &Bound<i64>, values: &Values) {
+fn check_ends(reader: &mut Reader, bound: &Bound<i128>, values: &Values) {
     match bound {
         Bound::GeLe(low, high) if low == high => reader.problem(
             values.at,
@@ -195,9 +196,29 @@ fn check_ends(reader: &mut Reader, bound: &Bound<i64>, values: &Values) {
     }
 }
 
-/// As Go's `strconv.Atoi`: a sign, ASCII digits, 64 bits.
-fn integer(reader: &mut Reader, text: &str, at: Place) -> Option<i64> {
-    let parsed = text.parse().ok();
+/// Whether the one value is a list of numbers, as settings such as kernel.sem have them.
+fn has_several(values: &Values) -> bool {
+    matches!(values.items.as_slice(), [(text, _)] if text.trim().contains(' '))
+}
+
+fn integers(reader: &mut Reader, operator: &str, values: &Values) -> Option<Test> {
+    let numbers =
+        values.items.iter().flat_map(|(text, at)| text.split_ascii_whitespace().map(|it| (it, *at)));
+    let numbers: Vec<_> = numbers.collect();
+    let count = numbers.len();
+    let numbers: Vec<_> = numbers.into_iter().filter_map(|(it, at)| integer(reader, it, at)).collect();
+    let bound = match operator {
+        "Gt" => Bound::Gt,
+        "Ge" => Bound::Ge,
+        "Lt" => Bound::Lt,
+        _ => Bound::Le,
+    };
+    (numbers.len() == count).then(|| Test::Integers(numbers.into_iter().map(bound).collect()))
+}
+
+/// As Go's `strconv.Atoi`, a sign and ASCII digits; and, which that has not, 64 bits without a sign.
+fn integer(reader: &mut Reader, text: &str, at: Place) -> Option<i128> {
+    let parsed = text.parse().ok().filter(|it| INTEGERS.contains(it));
     if parsed.is_none() {
         let hint = if Version::parse(text).is_some() { "; for versions add `type: version`" } else { "" };
         reader.problem(at, format!("{} is not an integer{hint}", shown(text)));

@@ -271,8 +271,8 @@ fn what_is_compared_has_to_be_an_integer_or_a_version() {
     check_expression("{op: Gt, value: [five]}", &["8:29: \"five\" is not an integer"]);
     check_expression("{op: Gt, value: [\" 5\"]}", &["8:29: \" 5\" is not an integer"]);
     check_expression(
-        "{op: Gt, value: [9223372036854775808]}",
-        &["8:29: \"9223372036854775808\" is not an integer; for versions add `type: version`"],
+        "{op: Gt, value: [\"18446744073709551616\"]}",
+        &["8:29: \"18446744073709551616\" is not an integer"],
     );
     check_expression(
         "{op: GeLe, value: [a, b]}",
@@ -315,7 +315,9 @@ fn an_interval_has_to_hold_something() {
         &["8:30: no integer lies between 5 and 6; GeLe includes the ends"],
     );
     check_expression("{op: GeLe, value: [\"5.4\", 5.4.0], type: version}", &[]);
-    check_expression("{op: GtLt, value: [-9223372036854775808, 9223372036854775807]}", &[]);
+    check_expression("{op: GtLt, value: [-9223372036854775808, 18446744073709551615]}", &[]);
+    check_expression("{op: Ge, value: [\"250 32000 100 128\"]}", &[]);
+    check_expression("{op: Ge, value: [\"250 x\"]}", &["8:29: \"x\" is not an integer"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The lists that modules are named in. Each adds what no list before it has.
 
+use super::super::modules::configured;
 use super::{FOLDER, MODULES, Module, Modules, Sought, available, underscored};
 use crate::host::{Probing, Unknown};
 
@@ -40,6 +41,7 @@ pub(super) fn add_builtin(
         Ok(found) => found,
         Err(unknown) => {
             add_shown(probing, sought, modules)?;
+            add_configured(probing, sought, modules);
             return if sought.are_all_in(modules) { Ok(()) } else { Err(unknown) };
         }
     };
@@ -63,6 +65,16 @@ fn add_shown(probing: &Probing<'_>, sought: &Sought<'_>, modules: &mut Modules) 
         modules.entry(name).or_insert_with(|| Module { state: Some(BUILTIN), read, ..Module::default() });
     }
     Ok(())
+}
+
+/// Well-known modules that the kernel's configuration has built in.
+fn add_configured(probing: &Probing<'_>, sought: &Sought<'_>, modules: &mut Modules) {
+    let is_open = |it: &str| sought.has(it) && !modules.contains_key(it);
+    for (name, _) in configured(probing, is_open).into_iter().filter(|(_, is_built_in)| *is_built_in) {
+        let read = "the kernel's configuration".to_owned();
+        let module = Module { state: Some(BUILTIN), read, ..Module::default() };
+        modules.insert(name.to_owned(), module);
+    }
 }
 
 /// Those in `modules.dep` (depmod(8)), and the paths of those that are loaded.

@@ -21,7 +21,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
               srcversion and taint (letters, such as O for out of tree); path: its file",
     read: "/proc/modules, /sys/module, and modules.builtin and modules.dep in /lib/modules/<release>",
     nfd: false,
-    elements: Some(&[NAME, "state", VERSION, SRCVERSION, "taint", PATH]),
+    elements: Some(&[NAME, STATE, VERSION, SRCVERSION, "taint", PATH]),
     absent: "no such module for this kernel; on an instance: not loaded, or the module does not say it or taints nothing",
     since: "always",
     example: "feature: kernel.module\n  matchExpressions:\n    name: {op: In, value: [gtp5g]}\n    state: {op: In, value: [loaded, available]}",
@@ -32,12 +32,13 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
 };
 
 const NAME: &str = "name";
+const STATE: &str = "state";
 const VERSION: &str = "version";
 const SRCVERSION: &str = "srcversion";
 const PATH: &str = "path";
 /// Has a folder for each loaded module, and for those built in that have parameters or a version
 /// (`Documentation/ABI/stable/sysfs-module`).
-const FOLDER: &str = "/sys/module";
+pub(super) const FOLDER: &str = "/sys/module";
 
 /// What is known of a module; the kernel's lists, best state first, are gone through once each.
 #[derive(Debug, Default)]
@@ -60,13 +61,18 @@ struct Sought<'a>(Option<BTreeMap<Cow<'a, str>, BTreeSet<&'a str>>>);
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     let sought = Sought::of(wanted);
-    let (mut modules, mut trouble) = (Modules::new(), None);
+    let (mut modules, mut trouble, mut missing) = (Modules::new(), None, BTreeSet::new());
     let mut tolerate = |result: Result<(), Unknown>| {
         if let Err(unknown) = result {
             trouble.get_or_insert(unknown);
         }
     };
-    tolerate(lists::add_loaded(probing, &sought, &mut modules));
+    let loaded = lists::add_loaded(probing, &sought, &mut modules);
+    if loaded.is_ok() {
+        // Whatever the other lists have, all that are loaded are known.
+        missing.insert(format!("{STATE}={}", lists::LOADED));
+    }
+    tolerate(loaded);
     if !sought.are_all_in(&modules) {
         tolerate(lists::add_builtin(probing, &sought, &mut modules));
     }
@@ -85,10 +91,12 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     }
     let instances: Vec<_> = instances.into_values().collect();
     match trouble {
-        Some(unknown) if instances.is_empty() => Fact::Unknown(unknown),
-        incomplete => {
-            Fact::Known(Feature { incomplete, ..Feature::instances(instances) }, read(&modules).to_owned())
+        Some(unknown) if instances.is_empty() && missing.is_empty() => Fact::Unknown(unknown),
+        Some(unknown) => {
+            let feature = Feature { incomplete: Some(unknown), missing, ..Feature::instances(instances) };
+            Fact::Known(feature, read(&modules).to_owned())
         }
+        None => Fact::Known(Feature::instances(instances), read(&modules).to_owned()),
     }
 }
 
@@ -107,8 +115,7 @@ fn instance(
     name: &str,
     module: &Module,
 ) -> (Instance, Option<Unknown>) {
-    let listed =
-        [("state", module.state), ("taint", module.taint.as_deref()), (PATH, module.path.as_deref())];
+    let listed = [(STATE, module.state), ("taint", module.taint.as_deref()), (PATH, module.path.as_deref())];
     let listed = listed.into_iter().filter_map(|(name, it)| Some((name.to_owned(), it?.to_owned())));
     let (mut attributes, mut trouble) = (listed.collect::<BTreeMap<_, _>>(), None);
     if module.state == Some(lists::LOADED) {
@@ -151,6 +158,6 @@ impl<'a> Sought<'a> {
 }
 
 /// The kernel makes no difference between `-` and `_` in the names of modules, and shows `_`.
-fn underscored(name: &str) -> Cow<'_, str> {
+pub(super) fn underscored(name: &str) -> Cow<'_, str> {
     if name.contains('-') { name.replace('-', "_").into() } else { name.into() }
 }

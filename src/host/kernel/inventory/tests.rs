@@ -110,6 +110,7 @@ fn lists_that_cannot_be_read_matter_only_for_modules_that_were_not_found_before(
         &format!("known (/proc/modules): [/proc/modules: name=gtp5g state=loaded] and maybe more: {doubt}"),
     );
     let loops = "is a loop of symbolic links";
+    let lists = "known (/proc/modules, modules.builtin and modules.dep)";
     check_names(
         &host().unreadable(MODULES).file(BUILTIN, "a.ko"),
         &["a", "loop"],
@@ -117,7 +118,11 @@ fn lists_that_cannot_be_read_matter_only_for_modules_that_were_not_found_before(
             "known ({BUILTIN}): [{BUILTIN}: name=a state=builtin] and maybe more: /proc/modules: {loops}"
         ),
     );
-    check_names(&loaded().file(BUILTIN, "").unreadable(DEP), &["a"], &format!("unknown: {DEP}: {loops}"));
+    check_names(
+        &loaded().file(BUILTIN, "").unreadable(DEP),
+        &["a"],
+        &format!("{lists}: and maybe more: {DEP}: {loops}"),
+    );
 }
 
 #[test]
@@ -162,4 +167,26 @@ fn a_module_on_its_way_has_no_more_taint_than_another() {
         "known (/proc/modules): [/proc/modules: name=a state=loaded taint=OE] \
          [/proc/modules: name=b state=loaded] [/proc/modules: name=c state=loaded taint=P]",
     );
+}
+
+#[test]
+fn whether_a_module_is_loaded_is_certain_without_the_other_lists() {
+    let host =
+        FakeHost::new().file(OSRELEASE, "6.1.0\n").file(MODULES, "gtp5g 1 0 - Live 0x0\n").folder("/sys/bus");
+    let demand = crate::host::Demand::from([(FEATURE.name.to_owned(), wanted(&["name=sctp", "state"]))]);
+    let facts = crate::host::gather(&host.root(), &demand);
+    let Fact::Known(feature, _) = facts.get(FEATURE.name) else { panic!("{facts:?}") };
+    assert_eq!(feature.missing, BTreeSet::from(["state=loaded".to_owned()]));
+    assert!(feature.incomplete.is_some());
+}
+
+#[test]
+fn a_well_known_module_is_built_in_if_the_configuration_says_so() {
+    let host = FakeHost::new()
+        .file(OSRELEASE, "6.1.0\n")
+        .file(MODULES, "gtp5g 1 0 - Live 0x0\n")
+        .file("/boot/config-6.1.0", "CONFIG_IP_SCTP=y\nCONFIG_TUN=m\n")
+        .folder("/sys/bus");
+    let read = "the kernel's configuration";
+    check_names(&host, &["sctp"], &format!("known ({read}): [{read}: name=sctp state=builtin]"));
 }

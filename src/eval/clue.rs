@@ -1,0 +1,282 @@
+//! What explains a no, and what would mend it: from facts that no rule names. Decides nothing.
+
+use std::collections::BTreeSet;
+
+use crate::host::{self, Demand, Fact, Facts, Feature, Wanted};
+use crate::spec::{Term, Test};
+
+use super::{Clue, Effort, Evidence, Finding, Judgement, Manager, Outcome, lower};
+
+const CMDLINE: &str = "kernel.cmdline";
+const CONFIG: &str = "kernel.config";
+const OS: &str = "system.osrelease";
+const SETTINGS: &str = "kernel.sysctl";
+const DISABLED: &str = "kernel.modules_disabled";
+const AUTOLOAD: &str = "device.autoload";
+
+/// File systems whose module is called otherwise.
+const FILE_SYSTEMS: [(&str, &str); 4] =
+    [("binder", "binder_linux"), ("cifs", "cifs"), ("iso9660", "isofs"), ("nfs4", "nfsv4")];
+/// Settings that are there once a module is.
+const SETTINGS_OF: [(&str, &str); 4] = [
+    ("net.bridge.bridge-nf-", "br_netfilter"),
+    ("net.netfilter.nf_conntrack_", "nf_conntrack"),
+    ("net.ipv4.vs.", "ip_vs"),
+    ("dev.raid.", "md_mod"),
+];
+
+/// The kernel modules of which it would help to know whether they could be loaded.
+pub fn clues(judgement: &Judgement<'_>) -> BTreeSet<String> {
+    unmet(judgement).filter_map(|(_, it)| module(it)).map(str::to_owned).collect()
+}
+
+/// What has to be read to explain what is not met, beyond what the rules name.
+pub fn explaining(judgement: &Judgement<'_>) -> Demand {
+    let mut demand = Demand::new();
+    for (term, finding) in unmet(judgement) {
+        for (feature, element) in explains(term, finding) {
+            let wanted = demand.entry(feature.to_owned()).or_insert_with(|| Wanted::Names(BTreeSet::new()));
+            if let Wanted::Names(names) = wanted {
+                names.insert(element);
+            }
+        }
+    }
+    demand
+}
+
+fn unmet<'a, 'f>(judgement: &'f Judgement<'a>) -> impl Iterator<Item = (&'a Term, &'f Finding<'a>)> {
+    let terms = judgement.sets.iter().flat_map(|it| &it.rules).flat_map(|it| &it.terms);
+    let findings = terms.flat_map(|term| term.findings.iter().map(|it| (term.term, it)));
+    findings.filter(|(_, it)| it.outcome == Outcome::Unmet)
+}
+
+/// Features and elements.
+fn explains(term: &Term, finding: &Finding<'_>) -> Vec<(&'static str, String)> {
+    let mut demand = Vec::new();
+    let mut add = |feature, elements: &[&str]| {
+        demand.extend(elements.iter().map(|it| (feature, (*it).to_owned())));
+    };
+    if let Some(module) = module(finding) {
+        add(SETTINGS, &[DISABLED]);
+        add(OS, &["ID"]);
+        if let Some(option) = host::option_of(&module.replace('-', "_")) {
+            add(CONFIG, &[option]);
+        }
+    }
+    match &*lower(finding.feature) {
+        "kernel.module" => {
+            add(SETTINGS, &[DISABLED]);
+            add(OS, &["ID"]);
+        }
+        SETTINGS | "kernel.iouring" | "memory.hugepages" => add(OS, &["ID"]),
+        "device.node" => {
+            let paths: Vec<_> = keys(term, "path").iter().map(String::as_str).collect();
+            add(AUTOLOAD, &paths);
+            add(SETTINGS, &[DISABLED]);
+            add(OS, &["ID"]);
+        }
+        "kernel.cgroup" => {
+            add(CMDLINE, &["cgroup_disable", "cgroup_no_v1", "systemd.unified_cgroup_hierarchy"]);
+        }
+        "cpu.cpuid" => add("cpu.cpuid", &["HYPERVISOR"]),
+        "cpu.flag" => add("cpu.flag", &["hypervisor"]),
+        _ => {}
+    }
+    demand
+}
+
+/// Why a finding is unmet.
+pub(super) fn clue(term: &Term, finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
+    let is_missing = matches!(
+        finding.evidence,
+        Evidence::Flag { present: false, .. } | Evidence::Value { value: None, .. }
+    );
+    match (&*lower(finding.feature), &finding.evidence) {
+        ("kernel.loadedmodule" | "kernel.enabledmodule", Evidence::Flag { present: false, .. }) => {
+            of_module(finding.element, facts)
+        }
+        ("kernel.filesystem" | SETTINGS, _) if is_missing => {
+            let module = module(finding)?;
+            let is_loadable = is_loadable(module, facts) == Some(true);
+            let manager = manager(facts);
+            (is_loadable && manager != Manager::NoModules)
+                .then(|| Clue::LoadedBy { module: module.to_owned(), manager })
+        }
+        ("kernel.module", Evidence::Nearest { value: Some(state), .. })
+            if finding.element == "state" && state == "available" && accepts(finding.test, "loaded") =>
+        {
+            let module = keys(term, "name").first()?.clone();
+            Some(Clue::LoadedBy { module, manager: manager(facts) })
+        }
+        ("device.node", Evidence::NoInstance { .. }) if finding.element == "path" => {
+            let path = keys(term, "path").first()?;
+            let module = value(facts, AUTOLOAD, path)?.to_owned();
+            Some(Clue::LoadedBy { module, manager: manager(facts) })
+        }
+        ("kernel.cgroup", _) => of_cgroup(finding, facts),
+        (SETTINGS | "kernel.iouring" | "memory.hugepages", Evidence::Value { value: Some(_), .. }) => {
+            let manager = manager(facts);
+            (manager != Manager::Files).then_some(Clue::Managed(manager))
+        }
+        ("bundle.seccomp", Evidence::Flag { present: false, .. }) => {
+            let answer = value(facts, "bundle.seccomp", &format!("{}.answer", finding.element))?;
+            Some(Clue::Answer(answer.to_owned()))
+        }
+        ("cpu.cpuid", Evidence::Flag { present: false, .. }) => of_level(finding, facts),
+        ("cpu.flag", Evidence::Flag { present: false, .. }) => {
+            flags(facts.explained("cpu.flag"))?.contains("hypervisor").then_some(Clue::Hidden)
+        }
+        _ => None,
+    }
+}
+
+/// The module that would mend it, as the rule spells it.
+fn module<'a>(finding: &Finding<'a>) -> Option<&'a str> {
+    let is_wanted = !matches!(finding.test, Some(Test::DoesNotExist) | None) && !finding.element.is_empty();
+    if !is_wanted {
+        return None;
+    }
+    match (&*lower(finding.feature), &finding.evidence) {
+        ("kernel.loadedmodule" | "kernel.enabledmodule", Evidence::Flag { present: false, .. }) => {
+            Some(finding.element)
+        }
+        ("kernel.filesystem", Evidence::Flag { present: false, .. }) => {
+            let other = FILE_SYSTEMS.iter().find(|(it, _)| *it == finding.element);
+            Some(other.map_or(finding.element, |(_, module)| module))
+        }
+        (SETTINGS, Evidence::Value { value: None, .. }) => {
+            let setting = SETTINGS_OF.iter().find(|(it, _)| finding.element.starts_with(it));
+            setting.map(|(_, module)| *module)
+        }
+        _ => None,
+    }
+}
+
+fn of_module(name: &str, facts: &Facts) -> Option<Clue> {
+    match is_loadable(name, facts)? {
+        true => Some(Clue::Loadable(manager(facts))),
+        false => {
+            let option = host::option_of(&name.replace('-', "_"));
+            let is_configured = || match facts.explained(CONFIG) {
+                Fact::Known(Feature { attributes: Some(options), .. }, _) => {
+                    Some(options.get(option?).is_some_and(|it| it == "m"))
+                }
+                Fact::Known(..) | Fact::Absent(_) | Fact::Unknown(_) => None,
+            };
+            Some(Clue::NotLoadable { option, is_module: is_configured(), family: family(facts) })
+        }
+    }
+}
+
+fn is_loadable(name: &str, facts: &Facts) -> Option<bool> {
+    match facts.loadable_modules()? {
+        Fact::Known(feature, _) => Some(has_module(feature.flags.as_ref()?, name)),
+        Fact::Absent(_) => Some(false),
+        Fact::Unknown(_) => None,
+    }
+}
+
+/// The kernel makes no difference between `-` and `_` in the names of modules, and shows `_`.
+fn has_module(names: &BTreeSet<String>, name: &str) -> bool {
+    names.contains(name) || names.contains(&name.replace('-', "_"))
+}
+
+/// Who sets this host up, so that a remedy is one that works here.
+fn manager(facts: &Facts) -> Manager {
+    if value(facts, SETTINGS, DISABLED) == Some("1") {
+        return Manager::NoModules;
+    }
+    match value(facts, OS, "ID") {
+        Some("talos") => Manager::Talos,
+        Some("bottlerocket" | "cos") => Manager::Image,
+        _ => Manager::Files,
+    }
+}
+
+/// How the package with a kernel's further modules is called.
+fn family(facts: &Facts) -> Option<&'static str> {
+    match value(facts, OS, "ID")? {
+        "ubuntu" => Some("linux-modules-extra-RELEASE"),
+        "fedora" | "rhel" | "centos" | "rocky" | "almalinux" | "ol" => Some("kernel-modules-extra"),
+        _ => None,
+    }
+}
+
+/// What the kernel was told at boot that takes this away.
+fn of_cgroup(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
+    let has = |parameter: &str, word: &str| {
+        value(facts, CMDLINE, parameter).is_some_and(|it| it.split(',').any(|it| it == word))
+    };
+    let said = |parameter: &str, word: &str| Some(Clue::BootParameter(format!("{parameter}={word}")));
+    if finding.element == "version" {
+        let parameter = "systemd.unified_cgroup_hierarchy";
+        let word = ["0", "false", "no"].into_iter().find(|it| has(parameter, it))?;
+        return if accepts(finding.test, "2") { said(parameter, word) } else { None };
+    }
+    let is_missing = matches!(finding.evidence, Evidence::Flag { present: false, .. });
+    if is_missing && has("cgroup_disable", finding.element) {
+        said("cgroup_disable", finding.element)
+    } else {
+        None
+    }
+}
+
+fn of_level(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
+    let is_virtual = || flags(facts.explained("cpu.cpuid")).is_some_and(|it| it.contains("HYPERVISOR"));
+    let missing = || {
+        let level = host::level_flags(finding.element)?;
+        let flags = flags(facts.get("cpu.cpuid"))?;
+        let missing: Vec<_> = level.iter().copied().filter(|it| !flags.contains(*it)).collect();
+        (!missing.is_empty()).then_some(missing)
+    };
+    match missing() {
+        Some(missing) => Some(Clue::Missing { flags: missing, virtual_cpu: is_virtual() }),
+        None => is_virtual().then_some(Clue::Hidden),
+    }
+}
+
+fn accepts(test: Option<&Test>, value: &str) -> bool {
+    matches!(test, Some(Test::In(values)) if values.iter().any(|it| it == value))
+}
+
+/// The values that a term gives an attribute with `In`.
+fn keys<'a>(term: &'a Term, name: &str) -> &'a [String] {
+    let test = term.expressions.iter().flatten().find(|(it, _)| it == name).map(|(_, it)| &it.test);
+    if let Some(Test::In(values)) = test { values } else { &[] }
+}
+
+fn value<'a>(facts: &'a Facts, feature: &str, element: &str) -> Option<&'a str> {
+    match facts.explained(feature) {
+        Fact::Known(feature, _) => feature.attributes.as_ref()?.get(element).map(String::as_str),
+        Fact::Absent(_) | Fact::Unknown(_) => None,
+    }
+}
+
+fn flags(fact: &Fact) -> Option<&BTreeSet<String>> {
+    match fact {
+        Fact::Known(feature, _) => feature.flags.as_ref(),
+        Fact::Absent(_) | Fact::Unknown(_) => None,
+    }
+}
+
+impl Finding<'_> {
+    /// What it would take to mend this.
+    pub(super) fn effort(&self) -> Effort {
+        let is_unwanted = matches!(self.test, Some(Test::DoesNotExist));
+        match (&*lower(self.feature), &self.clue) {
+            _ if self.outcome == Outcome::Unknown => Effort::Unknown,
+            (_, Some(Clue::Loadable(_) | Clue::LoadedBy { .. })) => Effort::Command,
+            (_, Some(Clue::NotLoadable { .. })) => Effort::Install,
+            // Nobody takes a setting or an option out of a running kernel.
+            (SETTINGS | "kernel.iouring" | "kernel.bpf", _) if is_unwanted => Effort::Machine,
+            (SETTINGS, _) if self.hint().is_some() => Effort::Command,
+            // Another distribution is another host; another release of it may be had.
+            (OS, _) if self.element.starts_with("ID") => Effort::Machine,
+            ("kernel.version" | CONFIG | OS, _) => Effort::Install,
+            ("device.node", _) => Effort::Machine,
+            (feature, _) if feature.starts_with("bundle.") => Effort::Command,
+            (feature, _) if feature.starts_with("cpu.") || feature.starts_with("pci.") => Effort::Machine,
+            _ => Effort::Unknown,
+        }
+    }
+}
