@@ -239,7 +239,7 @@ fn a_bundle_gets_the_hook_and_loses_it_again() {
 					"PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 				],
 				"path": "HOOK",
-				"timeout": 10
+				"timeout": 100
 			}
 		]
 	}

@@ -46,6 +46,7 @@ const LAYERS: Layers = &[
         "gate",
         &[
             "moment",
+            "image",
             "host",
             "input",
             "policy",
@@ -53,6 +54,7 @@ const LAYERS: Layers = &[
             "report",
             "reports",
             "requirements",
+            "signals",
             "check",
             "verdict",
             "waive",

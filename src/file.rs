@@ -24,6 +24,28 @@ pub fn read(path: &Path, limit: usize) -> anyhow::Result<Option<Vec<u8>>> {
     read_all(file, limit).with_context(|| format!("reading {}", path.display())).map(Some)
 }
 
+/// Opens a file to be read as a stream; `None` if it is not there. The caller bounds what it reads.
+///
+/// # Errors
+///
+/// As [`read`]; [`Irregular`] if it is something else than a regular file.
+pub fn stream(path: &Path) -> anyhow::Result<Option<File>> {
+    open(path).map(|it| it.map(|(file, _)| file))
+}
+
+/// Something else than a regular file: a folder, a pipe, a device, or links that lead nowhere. Whoever has put it there meant
+/// it so.
+#[derive(Debug)]
+pub struct Irregular(PathBuf, String);
+
+impl std::fmt::Display for Irregular {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.0.display(), self.1)
+    }
+}
+
+impl std::error::Error for Irregular {}
+
 /// As [`read`], a file that only root and this user can write.
 ///
 /// # Errors
@@ -116,11 +138,15 @@ fn open(path: &Path) -> anyhow::Result<Option<(File, FileStat)>> {
     let file = match fcntl::open(path, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
         Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
+        // open(2): ENXIO is said of a socket, and of a device without a driver.
+        Err(errno @ (Errno::ELOOP | Errno::ENXIO)) => {
+            return Err(Irregular(path.to_owned(), explain(errno)).into());
+        }
         Err(errno) => return Err(anyhow!("{} {}", path.display(), explain(errno))),
     };
     let found = stat::fstat(&file).map_err(|errno| anyhow!("{} {}", path.display(), explain(errno)))?;
     if SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
-        bail!("{} is not a regular file", path.display());
+        return Err(Irregular(path.to_owned(), "is not a regular file".to_owned()).into());
     }
     Ok(Some((file, found)))
 }

@@ -12,8 +12,8 @@ use std::os::fd::AsFd;
 use anyhow::{Context, anyhow, bail};
 
 use crate::crun;
-use crate::gate::{self, Caller, Decision, Options, Setting};
-use crate::input::State;
+use crate::gate::{self, Caller, Decision, Guard, Options, Setting};
+use crate::input::{Fault, State};
 use crate::policy::{self, Action, Situation};
 use crate::report;
 use crate::signals;
@@ -36,9 +36,10 @@ Usage: oci-compat-hook [--store DIR] [--config FILE] [--root DIR] [--reports DIR
   --decisions FILE   where decisions are logged (/var/log/oci-compat/decisions.jsonl, or as the configuration says)
   --journal SOCKET   where journald listens (/run/systemd/journal/socket)
   --syslog SOCKET    where syslog listens (/dev/log)
-  --deadline-ms N    how long the check may take, in milliseconds (2000)
+  --deadline-ms N    how long the check may take, in milliseconds (60000)
 
-Exit status: 0 go on; 78 refused: incompatible; 79 refused: undecided; 80 refused: malformed spec; 81 refused: trouble
+Exit status: 0 go on; 78 refused: incompatible; 79 refused: undecided; 80 refused: malformed spec, or what the
+container brings cannot be read; 81 refused: trouble
 ";
 
 /// Runs the hook of this process and returns its exit status.
@@ -88,13 +89,18 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Option<Decision>> {
     };
     let (policy, complaint) = policy::load(&options.config);
     guard_against_panics(policy.action(Situation::Trouble));
-    let setting =
-        Setting { caller: Caller::Hook, options: &options, policy: &policy, complaint: complaint.as_deref() };
+    let setting = Setting {
+        caller: Caller::Hook,
+        options: &options,
+        policy: &policy,
+        complaint: complaint.as_deref(),
+        guard: Guard(&guard_against_panics),
+    };
     signals::interrupt_after(setting.deadline()).map_err(|errno| anyhow!("setting a timer: {errno}"))?;
     // The state is read whatever the policy: a runtime may take a broken pipe for a failure.
-    let decision = match stdin().and_then(State::read) {
+    let decision = match stdin().map_err(Fault::Host).and_then(State::read) {
         Ok(state) => gate::decide(&state, &setting),
-        Err(err) => gate::decide_blindly("", &format!("{err:#}"), &setting),
+        Err(fault) => gate::decide_blindly("", &fault, &setting),
     };
     if policy.crun_stderr && decision.refused.is_some() {
         // The user sees less, and the decision is the same.
@@ -119,7 +125,7 @@ fn status(refused: Situation) -> u8 {
         Situation::NoRequirements | Situation::Judged(Verdict::Compatible) => GO_ON,
         Situation::Judged(Verdict::Incompatible) => 78,
         Situation::Judged(Verdict::Undecided) => 79,
-        Situation::Malformed => 80,
+        Situation::Malformed | Situation::Container => 80,
         Situation::Trouble => 81,
     }
 }

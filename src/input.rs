@@ -1,17 +1,60 @@
 //! What a runtime or a person hands us: the OCI state and the bundle. Only what is needed is read, so that a newer
 //! runtime-spec never breaks it.
 
+mod skim;
+
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde::Deserialize;
 
 use crate::file;
+use skim::Keep;
 
-/// The OCI state on stdin (runtime-spec, `runtime.md`, State); runtimes copy the annotations into it.
-const MAX_STATE: usize = 1 << 20;
-/// A `config.json` with a long seccomp profile has 60 KiB.
-const MAX_CONFIG: usize = 4 << 20;
+/// Of the OCI state on stdin (runtime-spec, `runtime.md`, State).
+const STATE: Keep = Keep::Keys(&["id", "bundle"]);
+/// Runtimes copy the annotations into the state, and runc writes `<` in six bytes.
+const ESCAPED: usize = 6;
+/// Of a bundle's `config.json`: what a check looks at, and what rules may ask of it.
+const CONFIG: Keep = Keep::Fields(&[
+    ("annotations", Keep::Keys(&ANNOTATIONS)),
+    ("root", Keep::Whole),
+    ("process", Keep::Without(&["args", "commandLine", "env"])),
+    ("hostname", Keep::Whole),
+    ("domainname", Keep::Whole),
+    ("mounts", Keep::Whole),
+    ("linux", Keep::Whole),
+]);
+
+/// Why something that a container comes with could not be read, and whose fault that is.
+#[derive(Debug)]
+pub enum Fault {
+    /// The container's own, which brings what cannot be read: it concerns that container alone.
+    Container(anyhow::Error),
+    /// The host's: it may concern all containers.
+    Host(anyhow::Error),
+}
+
+impl Fault {
+    /// Says what was being done.
+    #[must_use]
+    fn context(self, doing: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Container(err) => Self::Container(err.context(doing())),
+            Self::Host(err) => Self::Host(err.context(doing())),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Container(err) | Self::Host(err)) = self;
+        write!(f, "{err:#}")
+    }
+}
+
+impl std::error::Error for Fault {}
 
 /// A container that is about to be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +70,23 @@ impl State {
     ///
     /// # Errors
     ///
-    /// If it is no OCI state.
-    pub fn read(mut stdin: impl std::io::Read) -> anyhow::Result<Self> {
+    /// If it is no OCI state. What no runtime writes, whatever the container, is the host's fault.
+    pub fn read(mut stdin: impl std::io::Read) -> Result<Self, Fault> {
+        let reading = || "reading the OCI state from stdin".to_owned();
+        let kept = skim::object(&mut stdin, STATE, ESCAPED).map_err(|it| it.context(reading));
+        // To the end, whatever there is: crun takes a pipe that is closed on it for a failure of its own, and leaves the
+        // container's state and cgroups behind.
+        let drained = file::drain(stdin).map_err(|err| Fault::Host(err).context(reading));
+        let kept = match kept {
+            Err(fault) => return Err(fault),
+            Ok(kept) => drained.map(|()| kept)?,
+        };
+        let none =
+            || anyhow!("stdin holds no JSON object; an OCI runtime writes the container's state there");
+        kept.ok_or_else(none).and_then(|it| Self::parse(&it)).map_err(Fault::Host)
+    }
+
+    fn parse(kept: &[u8]) -> anyhow::Result<Self> {
         #[derive(Deserialize)]
         struct Document {
             #[serde(default)]
@@ -36,15 +94,7 @@ impl State {
             #[serde(default)]
             bundle: String,
         }
-        let read = file::read_all(&mut stdin, MAX_STATE).context("reading the OCI state from stdin");
-        // To the end, whatever there is: crun takes a pipe that is closed on it for a failure of its own, and leaves the
-        // container's state and cgroups behind.
-        file::drain(stdin).context("reading the OCI state from stdin")?;
-        let bytes = read?;
-        if bytes.is_empty() {
-            bail!("stdin is empty; an OCI runtime writes the container's state there");
-        }
-        let Document { id, bundle } = object(&bytes).context("reading the OCI state from stdin")?;
+        let Document { id, bundle } = parse(kept).context("reading the OCI state from stdin")?;
         if !bundle.starts_with('/') {
             bail!("the OCI state on stdin has bundle {bundle:?}, which is not an absolute path");
         }
@@ -61,7 +111,7 @@ pub struct Bundle {
     pub artifact: Option<String>,
     /// `org.oci-compat.image`: the digest of the image's manifest or index, as the caller of the engine says.
     pub image: Option<String>,
-    /// The whole `config.json`, for what rules may ask of it.
+    /// What rules may ask of the `config.json`, as JSON.
     pub config: Vec<u8>,
     /// The sandbox that the container says it is: the pause container of a pod, which holds nothing but namespaces.
     pub sandbox: Option<String>,
@@ -105,8 +155,27 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// If there is no `config.json`, or it is no JSON object, or too large.
-    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+    /// If there is no `config.json`, it cannot be read, or runtimes do not agree on what it says.
+    pub fn read(folder: &Path) -> Result<Self, Fault> {
+        let path = folder.join("config.json");
+        let file = match file::stream(&path) {
+            Ok(Some(file)) => file,
+            Ok(None) => {
+                let path = path.display();
+                return Err(Fault::Container(anyhow!(
+                    "{path} is not there; a bundle is a folder with a config.json"
+                )));
+            }
+            Err(err) if err.is::<file::Irregular>() => return Err(Fault::Container(err)),
+            Err(err) => return Err(Fault::Host(err)),
+        };
+        let none = || Fault::Container(anyhow!("it is not a JSON object"));
+        let kept = skim::object(file, CONFIG, 1).and_then(|it| it.ok_or_else(none));
+        let bundle = kept.and_then(|it| Self::parse(it).map_err(Fault::Container));
+        bundle.map_err(|it| it.context(|| format!("reading {}", path.display())))
+    }
+
+    fn parse(kept: Vec<u8>) -> anyhow::Result<Self> {
         #[derive(Deserialize)]
         struct Config {
             #[serde(default)]
@@ -119,11 +188,7 @@ impl Bundle {
             #[serde(default)]
             path: Option<String>,
         }
-        let path = folder.join("config.json");
-        let Some(bytes) = file::read(&path, MAX_CONFIG)? else {
-            bail!("{} is not there; a bundle is a folder with a config.json", path.display());
-        };
-        let config: Config = object(&bytes).with_context(|| format!("reading {}", path.display()))?;
+        let config: Config = parse(&kept)?;
         let annotations = config.annotations.unwrap_or_default();
         let sandbox = annotations.sandbox().cloned();
         let pod = annotations.pod();
@@ -138,7 +203,7 @@ impl Bundle {
             crio_digests: annotations.crio_digests,
             sandbox,
             pod,
-            config: bytes,
+            config: kept,
             wishes: Wishes {
                 mode: annotations.mode,
                 incompatible: annotations.incompatible,
@@ -159,6 +224,15 @@ impl Bundle {
     }
 }
 
+/// What was kept of a text. Where it stands there says nothing of the text.
+fn parse<'a, T: Deserialize<'a>>(kept: &'a [u8]) -> anyhow::Result<T> {
+    serde_json::from_slice(kept).map_err(|err| {
+        let told = err.to_string();
+        let what = told.rsplit_once(" at line ").map_or(told.as_str(), |(what, _)| what);
+        anyhow!("it does not say what it has to: {what}")
+    })
+}
+
 /// A JSON object: serde would also take an array for a structure, and an empty one for an object without fields.
 ///
 /// # Errors
@@ -170,6 +244,33 @@ pub fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> anyhow::Result<T> {
     }
     Ok(serde_json::from_slice(bytes)?)
 }
+
+/// The annotations that a check looks at: those of [`Annotations`].
+const ANNOTATIONS: [&str; 23] = [
+    "org.oci-compat.spec",
+    "org.oci-compat.artifact",
+    "org.oci-compat.image",
+    "io.kubernetes.cri.container-type",
+    "io.kubernetes.cri.sandbox-id",
+    "io.kubernetes.cri-o.ContainerType",
+    "io.kubernetes.cri-o.SandboxID",
+    "io.kubernetes.cri.image-name",
+    "io.kubernetes.cri-o.Image",
+    "io.kubernetes.cri-o.ImageName",
+    "io.kubernetes.cri-o.ImageRepoDigests",
+    "io.kubernetes.cri.sandbox-namespace",
+    "io.kubernetes.cri.sandbox-name",
+    "io.kubernetes.cri.container-name",
+    "io.kubernetes.pod.namespace",
+    "io.kubernetes.pod.name",
+    "io.kubernetes.container.name",
+    "org.oci-compat.mode",
+    "org.oci-compat.incompatible",
+    "org.oci-compat.undecided",
+    "org.oci-compat.malformed",
+    "org.oci-compat.trouble",
+    "org.oci-compat.waive",
+];
 
 #[derive(Default, Deserialize)]
 struct Annotations {
@@ -247,7 +348,7 @@ mod tests {
     use super::*;
 
     fn state(text: &[u8]) -> Result<(String, String), String> {
-        let state = State::read(text).map_err(|err| format!("{err:#}"))?;
+        let state = State::read(text).map_err(|err| err.to_string())?;
         Ok((state.id, state.bundle.display().to_string()))
     }
 
@@ -284,7 +385,7 @@ mod tests {
         check_state(
             r#"{"bundle": 1}"#,
             Err(
-                "reading the OCI state from stdin: invalid type: integer `1`, expected a string at line 1 column 12",
+                "reading the OCI state from stdin: it does not say what it has to: invalid type: integer `1`, expected a string",
             ),
         );
     }
@@ -292,21 +393,48 @@ mod tests {
     #[test]
     fn what_is_no_state_is_said() {
         let reading = "reading the OCI state from stdin: ";
-        let check = |text: &str, expected: &str| check_state(text, Err(&format!("{reading}{expected}")));
-        check_state("", Err("stdin is empty; an OCI runtime writes the container's state there"));
-        check("[]", "it is not a JSON object");
-        check("\"x\"", "it is not a JSON object");
-        check("{", "EOF while parsing an object at line 1 column 1");
-        let large = format!("{{\"id\": \"{}\"}}", "x".repeat(MAX_STATE));
-        assert_eq!(state(large.as_bytes()), Err(format!("{reading}it is larger than 1048576 bytes")));
+        let none = "stdin holds no JSON object; an OCI runtime writes the container's state there";
+        for text in ["", "\n", "[]", "\"x\"", "null"] {
+            check_state(text, Err(none));
+        }
+        check_state("{", Err(&format!("{reading}it is not JSON: it ends too early")));
+        check_state(r#"{"id": "", "id": ""}"#, Err(&format!("{reading}it has id twice")));
+        let large = std::io::Read::take(std::io::repeat(b' '), 400 << 20);
+        let fault = State::read(std::io::Read::chain(&b"{"[..], large)).expect_err("no state");
+        assert_eq!(fault.to_string(), format!("{reading}it is larger than 402653184 bytes"));
+    }
+
+    /// What annotations may do to a state is the container's fault, all else the runtime's.
+    #[test]
+    fn whose_fault_it_is_can_be_told() {
+        let check = |text: &str, expected: &str| {
+            let whose = match State::read(text.as_bytes()) {
+                Ok(_) => "nobody's",
+                Err(Fault::Container(_)) => "the container's",
+                Err(Fault::Host(_)) => "the host's",
+            };
+            assert_eq!(whose, expected, "{text}");
+        };
+        for text in
+            ["", "null", "{}", r#"{"bundle": "b"}"#, r#"{"bundle": 1}"#, r#"{"id": null, "bundle": "/b"}"#]
+        {
+            check(text, "the host's");
+        }
+        check("{", "the container's");
+        check(r#"{"annotations": {"a": "b"}, "bundle": "/b"} {}"#, "the container's");
+        let large =
+            format!("{{\"annotations\": {{\"a\": \"{}\"}}, \"bundle\": \"/b\"}}", "\\u003c".repeat(1 << 20));
+        check(&large, "nobody's");
     }
 
     #[test]
     fn stdin_is_read_to_its_end_even_if_it_is_too_large() {
-        let large = vec![b' '; MAX_STATE * 3];
-        let mut stdin = &large[..];
-        assert!(State::read(&mut stdin).is_err());
-        assert_eq!(stdin.len(), 0);
+        for text in [b"{]".to_vec(), b"[".to_vec()] {
+            let large = [text, vec![b' '; 1 << 20]].concat();
+            let mut stdin = &large[..];
+            assert!(State::read(&mut stdin).is_err());
+            assert_eq!(stdin.len(), 0);
+        }
     }
 
     fn folder(file: &str, text: impl AsRef<[u8]>) -> tempfile::TempDir {
@@ -317,10 +445,9 @@ mod tests {
 
     fn bundle(text: impl AsRef<[u8]>) -> Result<Bundle, String> {
         let folder = folder("config.json", text);
-        let said = |err| format!("{err:#}").replace(&folder.path().display().to_string(), "BUNDLE");
+        let said = |err: Fault| err.to_string().replace(&folder.path().display().to_string(), "BUNDLE");
         let bundle = Bundle::read(folder.path()).map_err(said)?;
-        assert_eq!(bundle.config, fs::read(folder.path().join("config.json")).expect("the fixture"));
-        Ok(Bundle { config: Vec::new(), ..bundle })
+        Ok(bundle)
     }
 
     #[test]
@@ -332,7 +459,8 @@ mod tests {
             r#"{"annotations": {"a": 1, "b": null}, "ociVersion": 5, "process": [], "linux": null, "hooks": {"x": {}}}"#,
             r#"{"annotations": {"org.oci-compat.spec": null}}"#,
         ] {
-            assert_eq!(bundle(text), Ok(Bundle::default()), "{text}");
+            let found = bundle(text).map(|it| Bundle { config: Vec::new(), ..it });
+            assert_eq!(found, Ok(Bundle::default()), "{text}");
         }
         let text = r#"{"annotations": {"org.oci-compat.spec": "{}", "x": "y", "org.oci-compat.artifact": "sha256:1",
                        "org.oci-compat.image": "", "org.oci-compat.mode": "a", "org.oci-compat.incompatible": "b",
@@ -353,7 +481,38 @@ mod tests {
             },
             ..Bundle::default()
         };
-        assert_eq!(bundle(text), Ok(expected));
+        assert_eq!(bundle(text).map(|it| Bundle { config: Vec::new(), ..it }), Ok(expected));
+    }
+
+    #[test]
+    fn every_annotation_that_is_looked_at_gets_through() {
+        for name in ANNOTATIONS {
+            let told = bundle(serde_json::json!({"annotations": {name: 5}}).to_string());
+            assert!(
+                told.is_err_and(|it| it.ends_with("invalid type: integer `5`, expected a string")),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_large_bundle_is_read_and_what_rules_may_ask_of_it_is_kept() {
+        let large = "x".repeat(5 << 20);
+        let config = serde_json::json!({
+            "annotations": {"x": large, "org.oci-compat.spec": "{}"},
+            "hooks": {"createRuntime": [{"path": large}]},
+            "process": {"args": [large], "env": [large], "rlimits": []},
+            "linux": {"namespaces": []},
+        });
+        let bundle = bundle(config.to_string()).expect("a bundle");
+        assert_eq!(bundle.inline.as_deref(), Some("{}"));
+        let kept: serde_json::Value = serde_json::from_slice(&bundle.config).expect("JSON");
+        let expected = serde_json::json!({
+            "annotations": {"org.oci-compat.spec": "{}"},
+            "process": {"rlimits": []},
+            "linux": {"namespaces": []},
+        });
+        assert_eq!(kept, expected);
     }
 
     #[test]
@@ -407,21 +566,23 @@ mod tests {
         };
         check(b"", "it is not a JSON object");
         check(b"[null]", "it is not a JSON object");
-        check(b"{]", "key must be a string at line 1 column 2");
+        check(b"{]", "it is not JSON: byte 2 is ']'");
+        check(b"{} {}", "something follows its JSON object");
+        check(b"\xef\xbb\xbf{}", "it is not a JSON object");
+        check(br#"{"annotations": {}, "annotations": {}}"#, "it has annotations twice");
         check(
-            br#"{"annotations": "x"}"#,
-            "invalid type: string \"x\", expected struct Annotations at line 1 column 19",
+            br#"{"Annotations": {}}"#,
+            "its key \"Annotations\" is annotations to some runtimes and nothing to others",
         );
-        check(
-            br#"{"annotations": {"org.oci-compat.spec": {}}}"#,
-            "invalid type: map, expected a string at line 1 column 40",
-        );
-        check(&vec![b' '; MAX_CONFIG + 1], "it is larger than 4194304 bytes");
+        let not = "it does not say what it has to: invalid type:";
+        check(br#"{"annotations": "x"}"#, &format!("{not} string \"x\", expected struct Annotations"));
+        let spec = br#"{"annotations": {"org.oci-compat.spec": {}}}"#;
+        check(spec, &format!("{not} map, expected a string"));
         let empty = tempfile::tempdir().expect("a temporary folder");
         let err = Bundle::read(empty.path()).expect_err("no bundle");
         let path = empty.path().join("config.json");
         assert_eq!(
-            format!("{err:#}"),
+            err.to_string(),
             format!("{} is not there; a bundle is a folder with a config.json", path.display())
         );
     }

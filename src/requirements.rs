@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use crate::artifact::{Artifact, By, Digest, Kept, Payload, Standing, Store, Trouble};
 use crate::check::Requirement;
 use crate::host;
-use crate::identity::{self, Need, Places, Unknown};
-use crate::image::Image;
-use crate::input::{Bundle, Wishes};
+use crate::identity::{self, Need, Places, Unknown, Until};
+use crate::image::{Image, Reference};
+use crate::input::{Bundle, Fault, Wishes};
 use crate::policy::{Heeded, Policy};
 use crate::report::{Attached, Origin, Pod, Subject, Verification};
 use crate::spec::{self, Malformed, Spec, compiled};
@@ -36,22 +36,38 @@ pub struct Collected {
     pub policy: Option<Policy>,
     /// All of them have to hold.
     pub requirements: Vec<Requirement>,
+    /// What the container's annotations demand besides, and nobody has looked at yet.
+    brought: Brought,
     /// The bundle, which rules may ask what it gives the container.
     pub bundle: Option<host::Bundle>,
-    /// What went wrong, each a sentence.
+    /// What is wrong with what the container brings, each a sentence.
+    pub faults: Vec<String>,
+    /// What went wrong besides, each a sentence.
     pub troubles: Vec<String>,
     /// What an operator should know, each a sentence.
     pub notes: Vec<String>,
 }
 
-/// Collects the requirements of a bundle: inline, referenced, attached to its image, and those of the administrator.
-pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy) -> Collected {
+/// What a container's annotations demand.
+#[derive(Debug, Default)]
+struct Brought {
+    inline: Option<String>,
+    artifact: Option<String>,
+}
+
+/// Collects the requirements that others have for a bundle: those attached to its image, and those of the administrator.
+/// An engine that is busy is waited for until the end of the check. What the container's annotations demand follows with
+/// [`Collected::add_brought`].
+pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy, until: Until<'_>) -> Collected {
     let mut collected = Collected::default();
     collected.subject.bundle = Some(folder.display().to_string());
     let mut bundle = match Bundle::read(folder) {
         Ok(bundle) => bundle,
-        Err(err) => {
-            collected.troubles.push(format!("{err:#}"));
+        Err(fault) => {
+            match fault {
+                Fault::Container(err) => collected.faults.push(format!("{err:#}")),
+                Fault::Host(err) => collected.troubles.push(format!("{err:#}")),
+            }
             return collected;
         }
     };
@@ -60,8 +76,8 @@ pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy) -> Collected {
     }
     collected.subject.pod = bundle.pod.clone().and_then(Pod::new);
     let mut shelf = Shelf { folder: store.to_owned(), store: None };
-    collected.add_said(&bundle, &mut shelf);
-    let mut who = Who { folder, bundle: &bundle, policy, digests: None };
+    collected.brought = Brought { inline: bundle.inline.take(), artifact: bundle.artifact.take() };
+    let mut who = Who { folder, bundle: &bundle, policy, until, digests: None, is_unanswered: false };
     let attached = shelf.attached(&mut who, &mut collected);
     collected.note_trouble(attached);
     collected.add_own(policy, &mut |collected| drop(who.digests(collected)));
@@ -93,19 +109,30 @@ pub fn of_image(image: &[Digest], name: Option<&str>, store: &Path, policy: &Pol
 impl Collected {
     /// Whether nothing is demanded, and nothing went wrong.
     pub fn is_empty(&self) -> bool {
-        self.requirements.is_empty() && self.troubles.is_empty()
+        self.requirements.is_empty() && self.troubles.is_empty() && self.faults.is_empty() && !self.brings()
     }
 
-    /// Adds what the bundle's annotations say, or refer to.
-    fn add_said(&mut self, bundle: &Bundle, shelf: &mut Shelf) {
-        if let Some(text) = &bundle.inline {
+    /// Whether the container's annotations demand something that nobody has looked at yet.
+    pub fn brings(&self) -> bool {
+        self.brought.inline.is_some() || self.brought.artifact.is_some()
+    }
+
+    /// Adds what the container's annotations say, or refer to in this store.
+    pub fn add_brought(&mut self, store: &Path) {
+        let Brought { inline, artifact } = std::mem::take(&mut self.brought);
+        if let Some(text) = inline {
             let spec = spec::parse(text.as_bytes());
             self.requirements.push(Requirement { origin: Origin::Inline, spec });
         }
-        if let Some(text) = &bundle.artifact {
-            let digest = digest("annotation org.oci-compat.artifact", text);
-            let added = digest.and_then(|it| shelf.referenced(&it, self));
-            self.note_trouble(added);
+        if let Some(text) = artifact {
+            match digest("annotation org.oci-compat.artifact", &text) {
+                Ok(digest) => {
+                    let mut shelf = Shelf { folder: store.to_owned(), store: None };
+                    let added = shelf.referenced(&digest, self);
+                    self.note_trouble(added);
+                }
+                Err(fault) => self.faults.push(fault),
+            }
         }
     }
 
@@ -134,10 +161,10 @@ impl Collected {
 
     fn heed(&mut self, wishes: &Wishes, policy: &Policy) {
         if *wishes != Wishes::default() {
-            let Heeded { policy, notes, troubles } = policy.heed(wishes, &self.image);
+            let Heeded { policy, notes, faults } = policy.heed(wishes, &self.image);
             self.policy = Some(policy);
             self.notes.extend(notes);
-            self.troubles.extend(troubles);
+            self.faults.extend(faults);
         }
     }
 
@@ -195,7 +222,23 @@ impl Shelf {
         let Digests { known, said } = who.digests(collected);
         self.of_image(&known, collected)?;
         // What annotations say may add, and takes nothing's place.
-        self.of_image(&said, collected)
+        self.of_image(&said, collected)?;
+        if who.is_unanswered { self.of_names(collected) } else { Ok(()) }
+    }
+
+    /// What is demanded of the image that had its names when it was pulled. It may be another one by now: that adds to what
+    /// is demanded, and takes nothing away.
+    fn of_names(&mut self, collected: &mut Collected) -> Result<(), String> {
+        let Some(store) = self.store()? else { return Ok(()) };
+        let mut meant = Vec::new();
+        for name in collected.image.names.iter().chain(&collected.said.names) {
+            // What is no name leads nowhere.
+            let Ok(name) = name.parse::<Reference>() else { continue };
+            let named = store.named(&name.to_string()).map_err(|err| err.to_string())?;
+            let last = named.first().and_then(|it| it.fetched.clone());
+            meant.extend(named.into_iter().filter(|it| it.fetched == last).map(|it| it.digest));
+        }
+        self.of_image(&meant, collected)
     }
 
     /// What stands of an image, by the digests of its indexes and of its manifest.
@@ -249,7 +292,10 @@ struct Who<'a> {
     folder: &'a Path,
     bundle: &'a Bundle,
     policy: &'a Policy,
+    until: Until<'a>,
     digests: Option<Digests>,
+    /// Whether whoever knows the image could not be asked.
+    is_unanswered: bool,
 }
 
 impl Who<'_> {
@@ -258,7 +304,7 @@ impl Who<'_> {
         if let Some(digests) = &self.digests {
             return digests.clone();
         }
-        let digests = images(self.folder, self.bundle, self.policy, collected);
+        let digests = images(self, collected);
         let manifest = digests.known.last().or(digests.said.last());
         collected.subject.digest = manifest.map(Digest::to_string);
         self.digests.insert(digests).clone()
@@ -266,20 +312,21 @@ impl Who<'_> {
 }
 
 /// The image's digests; what else is known of it goes into the subject.
-fn images(folder: &Path, bundle: &Bundle, policy: &Policy, collected: &mut Collected) -> Digests {
-    let identity = identity::resolve(folder, bundle, Need::Digests, &Places::live());
+fn images(who: &mut Who<'_>, collected: &mut Collected) -> Digests {
+    let Who { folder, bundle, policy, until, .. } = *who;
+    let identity = identity::resolve(folder, bundle, Need::Digests, &Places::live(), until);
+    who.is_unanswered = matches!(identity.unknown, Some(Unknown::Unanswered(_)));
     let mut digests = identity.digests.clone();
     let mut names = identity.names.iter().chain(&identity.said.names);
     // The kubelet asks CRI-O for an image by its id, once it is there.
     collected.subject.image = names.find(|it| !is_id(it)).or(identity.names.first()).cloned();
     match &bundle.image {
         Some(text) if policy.image_annotation => {
-            let said = digest("annotation org.oci-compat.image", text).map(|it| {
-                if !digests.contains(&it) {
-                    digests.insert(0, it);
-                }
-            });
-            collected.note_trouble(said);
+            match digest("annotation org.oci-compat.image", text) {
+                Ok(it) if !digests.contains(&it) => digests.insert(0, it),
+                Ok(_) => {}
+                Err(fault) => collected.faults.push(fault),
+            }
         }
         Some(_) => collected.notes.push(
             "annotation org.oci-compat.image is not heeded: the configuration does not say image_annotation = true".to_owned(),
@@ -288,6 +335,7 @@ fn images(folder: &Path, bundle: &Bundle, policy: &Policy, collected: &mut Colle
     }
     match (identity.gap(), &identity.unknown) {
         (Some(gap), Some(Unknown::Unanswered(_))) => collected.note_trouble(Err(gap)),
+        (Some(gap), Some(Unknown::Unfit(_))) => collected.faults.push(gap),
         // Nobody knows, and that is how it is: unless an annotation tells.
         (gap, _) if digests == identity.digests => collected.notes.extend(gap),
         _ => {}

@@ -40,6 +40,21 @@ pub fn interrupt_after(after: Duration) -> nix::Result<()> {
     nix::errno::Errno::result(status).map(|_| ())
 }
 
+/// How long it is until the timer of [`interrupt_after`] rings for the first time, to [`REPEAT`]; nothing once it has.
+/// `None` where no timer was set.
+#[expect(unsafe_code, reason = "getitimer(2) has no safe wrapper")]
+pub fn left() -> Option<Duration> {
+    let mut timer = libc::itimerval { it_value: NEVER, it_interval: NEVER };
+    // SAFETY: the pointer is to a live value.
+    nix::errno::Errno::result(unsafe { libc::getitimer(libc::ITIMER_REAL, &raw mut timer) }).ok()?;
+    let libc::timeval { tv_sec, tv_usec } = timer.it_value;
+    if (tv_sec, tv_usec) == (0, 0) {
+        return None;
+    }
+    let left = duration(timer.it_value);
+    Some(if left <= REPEAT { Duration::ZERO } else { left })
+}
+
 /// What a caller had set of all that a check changes: a program that follows in this process has to find it as it was.
 #[derive(Debug, Clone)]
 pub struct Kept {
@@ -96,9 +111,7 @@ impl Kept {
         if (tv_sec, tv_usec) == (0, 0) {
             return NEVER;
         }
-        let whole =
-            Duration::from_secs(tv_sec.unsigned_abs()) + Duration::from_micros(tv_usec.unsigned_abs());
-        timeval(whole.saturating_sub(self.since.elapsed()))
+        timeval(duration(self.timer.it_value).saturating_sub(self.since.elapsed()))
     }
 }
 
@@ -122,6 +135,10 @@ pub fn outliving_file_limit<T>(act: impl FnOnce() -> T) -> T {
 
 extern "C" fn nothing(_: libc::c_int) {}
 
+fn duration(time: libc::timeval) -> Duration {
+    Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_micros(time.tv_usec.unsigned_abs())
+}
+
 /// At least a microsecond: zero would disarm the timer.
 fn timeval(time: Duration) -> libc::timeval {
     let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
@@ -139,7 +156,11 @@ mod tests {
         signal::sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::from(Signal::SIGUSR2)), Some(&mut before))
             .expect("a mask");
         let kept = Kept::aside().expect("signals");
+        assert_eq!(left(), None);
         interrupt_after(Duration::from_secs(60)).expect("a timer");
+        assert!(left().is_some_and(|it| (Duration::from_secs(50)..=Duration::from_secs(60)).contains(&it)));
+        interrupt_after(REPEAT).expect("a timer");
+        assert_eq!(left(), Some(Duration::ZERO));
         kept.restore().expect("signals");
         let mut after = SigSet::empty();
         signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), Some(&mut after)).expect("a mask");

@@ -48,6 +48,29 @@ fn ctr_starts_a_container_that_is_no_image_s() {
     assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("ran\n", ""));
 }
 
+/// What the container brings costs so much that nothing else would be looked at within the deadline.
+#[test]
+fn work_that_a_container_brings_takes_nothing_away_from_what_its_image_demands() {
+    let Some((machine, digests)) = started() else { return };
+    demand_too_much(&machine, &digests.index);
+    machine.write("/etc/oci-compat/config.toml", "deadline_ms = 1500\naction.malformed = \"start\"\n");
+    let pattern = |it: u32| format!("\"([a-z0-9_]{{{it},990}}|(x|y){{{it},900}}z){{1,1}}$\"");
+    let patterns: Vec<_> = (1..300).map(pattern).collect();
+    let spec = format!(
+        "version: v1alpha1\ncompatibilities: [{{rules: [{{name: r, matchFeatures: [{{feature: kernel.config, \
+         matchName: {{op: InRegexp, value: [{}]}}}}]}}]}}]\n",
+        patterns.join(", ")
+    );
+    let annotation = format!("org.oci-compat.spec={spec}");
+    let outcome = machine
+        .run("ctr", &["run", "--rm", "--runc-binary", WRAPPER, "--annotation", &annotation, IMAGE, "c1"]);
+    assert_eq!((outcome.status.code(), outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("oci-compat: refused: os-release ID is fresh, needs other [os-release"),
+        "{outcome:?}"
+    );
+}
+
 /// youki words its own failures otherwise, but a refusal is the wrapper's.
 #[test]
 fn ctr_starts_and_refuses_alike_where_youki_is_the_runtime() {

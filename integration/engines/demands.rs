@@ -63,6 +63,11 @@ pub(super) fn unfit() -> String {
     spec(UNMET)
 }
 
+/// A spec that the machine fits.
+pub(super) fn fit() -> String {
+    spec(MET)
+}
+
 /// Puts a spec into the store of the machine, for the image with this digest.
 fn demand(machine: &Machine, subject: &str, id: &str) {
     machine.write("/root/spec.yaml", &spec(id));

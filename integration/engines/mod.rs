@@ -14,6 +14,7 @@ mod breakage;
 mod containerd;
 mod kubernetes;
 mod ctr;
+mod burst;
 mod docker;
 mod podman;
 mod rootless;

@@ -74,18 +74,24 @@ fn whatever_is_broken_other_commands_reach_the_runtime() {
 fn whatever_is_broken_a_container_is_made_before_the_deadline_is_long_over() {
     for (what, put) in BREAKS {
         let hook = || Hook::on(Host::plain()).giving_up_after(500);
-        for place in ["configuration", "store", "config.json", "umoci.json", "bundle", "link"] {
+        for place in ["configuration", "store", "umoci.json", "link"] {
             let wrapper = Wrapper::beside(hook());
             let bundle = Bundle::hollow().annotate(SPEC, MET).written();
             let path = match place {
                 "configuration" => wrapper.hook.config(),
                 "store" => wrapper.hook.store(),
-                "bundle" => bundle.path(),
                 "link" => wrapper.folder().join("lib"),
                 file => bundle.path().join(file),
             };
             break_with(&path, put);
             assert_made(&wrapper, &bundle, &format!("{place}: {what}"));
+        }
+        // What the container brings concerns that container alone.
+        for place in ["bundle", "bundle/config.json"] {
+            let wrapper = Wrapper::beside(hook());
+            let bundle = Bundle::hollow().annotate(SPEC, MET).written();
+            break_with(&bundle.path().with_file_name(place), put);
+            assert_refused(&wrapper, &bundle, &format!("{place}: {what}"));
         }
         // The decision is made already: what cannot be written about it changes nothing.
         for place in [Hook::reports, Hook::decisions, Hook::journal] {
@@ -94,6 +100,14 @@ fn whatever_is_broken_a_container_is_made_before_the_deadline_is_long_over() {
             assert_made(&wrapper, &Bundle::hollow().annotate(SPEC, UNMET).written(), what);
         }
     }
+}
+
+fn assert_refused(wrapper: &Wrapper, bundle: &Bundle, case: &str) {
+    let outcome = run(wrapper.before_script(ECHO).args(["create", "--bundle"]).arg(bundle.path()).arg("c1"));
+    assert_eq!((outcome.status.code(), outcome.stdout.as_str()), (Some(1), ""), "{case}: {outcome:?}");
+    assert!(outcome.stderr.starts_with("oci-compat: refused: "), "{case}: {outcome:?}");
+    assert!(outcome.stderr.contains(" [container-trouble; "), "{case}: {outcome:?}");
+    assert!(outcome.took < Duration::from_secs(3), "{case}: {outcome:?}");
 }
 
 fn assert_made(wrapper: &Wrapper, bundle: &Bundle, case: &str) {

@@ -17,6 +17,7 @@ mod started;
 mod wrapper;
 mod wrapped;
 mod passed;
+mod brought;
 mod broken;
 mod crowd;
 mod recorded;

@@ -5,18 +5,21 @@ mod options;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::panic::PanicHookInfo;
 use std::time::{Duration, Instant};
 
-use crate::check;
-use crate::host::{Facts, Root};
-use crate::input::State;
+use crate::check::{self, Requirement};
+use crate::host::{self, Facts, Root};
+use crate::image::Image;
+use crate::input::{Fault, State};
 use crate::moment;
 use crate::policy::{Action, Mode, Policy, Situation};
 use crate::records::{self, Decided, Record, Targets};
-use crate::report::{self, Report, Subject};
+use crate::report::{self, Checked, Report, Subject};
 use crate::reports;
 use crate::requirements::{self, Collected};
+use crate::signals;
 use crate::verdict::Verdict;
 use crate::waive;
 
@@ -38,6 +41,18 @@ pub struct Setting<'a> {
     pub policy: &'a Policy,
     /// What is wrong with the configuration: it is said with every decision.
     pub complaint: Option<&'a str>,
+    /// Where the caller hears what is to be done if a defect of ours ends the check.
+    pub guard: Guard<'a>,
+}
+
+/// Takes what is to be done from now on if a defect of ours ends the check: what is proven by then has to stand.
+#[derive(Clone, Copy)]
+pub struct Guard<'a>(pub &'a dyn Fn(Action));
+
+impl fmt::Debug for Guard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guard")
+    }
 }
 
 /// Who asks.
@@ -76,6 +91,28 @@ impl Setting<'_> {
     pub fn deadline(&self) -> Duration {
         self.options.deadline.unwrap_or(self.policy.deadline)
     }
+
+    /// Before anything is looked at that the container has written: should it lead to a defect of ours, the container is
+    /// refused if it is known by now that it does not fit, and else as one that brings what cannot be read.
+    fn guard_what_is_proven(&self, requirements: &[Requirement], facts: &Facts, image: &Image) {
+        let mut checked = self.judge(requirements, facts);
+        waive::waive(&mut checked, &self.policy.waivers, image, &records::now);
+        let verdict = Situation::Judged(verdict_of(&checked));
+        let actions = [self.policy.action(verdict), self.policy.action(Situation::Container)];
+        (self.guard.0)(if actions.contains(&Action::Refuse) { Action::Refuse } else { Action::Start });
+    }
+
+    /// What was read in time counts, however late it is by now.
+    fn judge<'a>(&self, requirements: &'a [Requirement], facts: &Facts) -> Vec<Checked<'a>> {
+        let end = self.until().max(Instant::now() + JUDGING);
+        check::judge_until(requirements, &self.policy.tags, facts, &|| end <= Instant::now())
+    }
+
+    /// The end of the check. The process's timer knows it, so that a start without requirements, which never asks, need
+    /// not look at the clock when it begins: that costs two pages.
+    fn until(&self) -> Instant {
+        Instant::now() + signals::left().unwrap_or_else(|| self.deadline())
+    }
 }
 
 /// Decides on a container by what its bundle demands of this host.
@@ -87,13 +124,21 @@ pub fn decide(container: &State, setting: &Setting<'_>) -> Decision {
     decision.complaining(setting)
 }
 
-/// Decides on a container of which nothing can be known but perhaps its id: why not, is the trouble.
-pub fn decide_blindly(id: &str, trouble: &str, setting: &Setting<'_>) -> Decision {
+/// Decides on a container of which nothing can be known but perhaps its id: why not, is the fault.
+pub fn decide_blindly(id: &str, fault: &Fault, setting: &Setting<'_>) -> Decision {
     let decision = match setting.policy.mode {
         Mode::Off => Decision::go_on(),
         Mode::Enforce | Mode::Audit => {
             let subject = Subject { container: some(id), ..Subject::default() };
-            conclude(Report::trouble(subject, trouble), &[Situation::Trouble], setting)
+            let message = fault.to_string();
+            match fault {
+                Fault::Container(_) => {
+                    conclude(Report::fault(subject, &message), &[Situation::Container], setting)
+                }
+                Fault::Host(_) => {
+                    conclude(Report::trouble(subject, &message), &[Situation::Trouble], setting)
+                }
+            }
         }
     };
     decision.complaining(setting)
@@ -111,14 +156,17 @@ pub fn defect(panic: &PanicHookInfo<'_>, action: Action) -> String {
 
 /// Under what the policy has become for this container.
 fn examine(container: &State, setting: &Setting<'_>) -> Decision {
-    let mut collected = requirements::of_bundle(&container.bundle, &setting.options.store, setting.policy);
+    let mut collected = {
+        let until = || setting.until();
+        requirements::of_bundle(&container.bundle, &setting.options.store, setting.policy, &until)
+    };
     if collected.is_empty() {
         return Decision::go_on();
     }
     collected.subject.container = some(&container.id);
     let heeded = collected.policy.take();
     let setting = Setting { policy: heeded.as_ref().unwrap_or(setting.policy), ..*setting };
-    let (report, situations) = judge(collected, &setting);
+    let (report, situations) = judge(&mut collected, &setting);
     conclude(report, &situations, &setting)
 }
 
@@ -127,43 +175,76 @@ fn some(id: &str) -> Option<String> {
 }
 
 /// The report, and every situation that the container is in, the gravest first.
-fn judge(collected: Collected, setting: &Setting<'_>) -> (Report, Vec<Situation>) {
-    let Collected { subject, image, requirements, bundle, mut troubles, mut notes, policy: _, said: _ } =
-        collected;
-    let tags = &setting.policy.tags;
-    let deadline = Instant::now() + setting.deadline();
-    let facts = match Root::at(&setting.options.root) {
+///
+/// What others demand for the container's image is judged before anything that the container itself has written is looked
+/// at: that can only add to it, whatever it costs.
+fn judge(collected: &mut Collected, setting: &Setting<'_>) -> (Report, Vec<Situation>) {
+    let root = match Root::at(&setting.options.root) {
         Ok(root) => {
-            // What came before is bounded by the timer, and a look at the clock costs a start without requirements two
-            // pages.
-            root.set_deadline(deadline);
-            check::gather(&requirements, tags, &root, bundle.as_ref())
+            root.set_deadline(setting.until());
+            Some(root)
         }
         // Another root's facts would be another host's.
         Err(err) => {
-            troubles.push(format!("{err:#}"));
-            Facts::default()
+            collected.troubles.push(format!("{err:#}"));
+            None
         }
     };
-    // What was read in time counts, however late it is by now.
-    let end = deadline.max(Instant::now() + JUDGING);
-    let mut checked = check::judge_until(&requirements, tags, &facts, &|| end <= Instant::now());
-    let waived = waive::waive(&mut checked, &setting.policy.waivers, &image, &records::now);
+    let gather = |requirements: &[Requirement], bundle: &Option<host::Bundle>| match &root {
+        Some(root) => check::gather(requirements, &setting.policy.tags, root, bundle.as_ref()),
+        None => Facts::default(),
+    };
+    let facts = gather(&collected.requirements, &collected.bundle);
+    let count = collected.requirements.len();
+    let mut own_facts = Facts::default();
+    if collected.brings() {
+        setting.guard_what_is_proven(&collected.requirements, &facts, &collected.image);
+        collected.add_brought(&setting.options.store);
+        let (_, brought) = collected.requirements.split_at(count);
+        own_facts = gather(brought, &collected.bundle);
+    }
+    if [&facts, &own_facts].into_iter().any(host::asks_bundle)
+        && let Some(fault) = collected.bundle.as_ref().and_then(host::Bundle::fault)
+    {
+        collected.faults.push(fault);
+    }
+    let (others, brought) = collected.requirements.split_at(count);
+    let mut checked = setting.judge(others, &facts);
+    checked.extend(setting.judge(brought, &own_facts));
+    sum_up(checked, collected, setting)
+}
+
+fn sum_up(
+    mut checked: Vec<Checked<'_>>,
+    collected: &Collected,
+    setting: &Setting<'_>,
+) -> (Report, Vec<Situation>) {
+    let Collected { subject, image, faults, troubles, .. } = collected;
+    let mut notes = collected.notes.clone();
+    let waived = waive::waive(&mut checked, &setting.policy.waivers, image, &records::now);
     notes.extend(waived.notes);
-    let verdict = Verdict::of(checked.iter().filter_map(|it| it.result.as_ref().ok()).map(|it| it.outcome));
+    let verdict = verdict_of(&checked);
     let is_malformed = checked.iter().any(|it| it.result.is_err());
     let situations = [
         (verdict == Verdict::Incompatible).then_some(Situation::Judged(verdict)),
         is_malformed.then_some(Situation::Malformed),
+        (!faults.is_empty()).then_some(Situation::Container),
         (!troubles.is_empty()).then_some(Situation::Trouble),
         (verdict != Verdict::Incompatible).then_some(Situation::Judged(verdict)),
     ];
-    let is_fine =
-        verdict == Verdict::Compatible && !is_malformed && troubles.is_empty() && waived.uses.is_empty();
-    let report = Report::new(subject, if is_fine { &[] } else { &checked });
-    let report = report.with(&troubles, &notes).waiving(waived.uses);
+    let is_fine = verdict == Verdict::Compatible
+        && !is_malformed
+        && faults.is_empty()
+        && troubles.is_empty()
+        && waived.uses.is_empty();
+    let report = Report::new(subject.clone(), if is_fine { &[] } else { &checked });
+    let report = report.with(faults, troubles, &notes).waiving(waived.uses);
     let report = if setting.policy.disclose { report.disclosed() } else { report };
     (report, situations.into_iter().flatten().collect())
+}
+
+fn verdict_of(checked: &[Checked<'_>]) -> Verdict {
+    Verdict::of(checked.iter().filter_map(|it| it.result.as_ref().ok()).map(|it| it.outcome))
 }
 
 /// Applies the policy, and leaves a report on everything that is not plainly compatible: the one place where a decision
@@ -229,6 +310,7 @@ fn name(situation: Situation) -> &'static str {
         Situation::NoRequirements => "no-requirements",
         Situation::Judged(verdict) => verdict.name(),
         Situation::Malformed => "malformed",
+        Situation::Container => "container-trouble",
         Situation::Trouble => "trouble",
     }
 }
@@ -239,7 +321,9 @@ fn opening(situations: &[Situation], gravest: Situation, policy: &Policy) -> &'s
         (true, Mode::Enforce, _) => "refused",
         (true, Mode::Audit | Mode::Off, _) => "warning: would be refused",
         (false, _, Situation::Judged(Verdict::Incompatible)) => "warning: started though incompatible",
-        (false, _, Situation::Malformed | Situation::Trouble) => "warning: started unchecked",
+        (false, _, Situation::Malformed | Situation::Container | Situation::Trouble) => {
+            "warning: started unchecked"
+        }
         (false, _, Situation::Judged(Verdict::Undecided)) => "warning: started undecided",
         (false, _, Situation::Judged(Verdict::Compatible) | Situation::NoRequirements) => {
             "warning: started by waiver"

@@ -63,7 +63,11 @@ impl Place {
 }
 
 fn setting<'a>(options: &'a Options, policy: &'a Policy) -> Setting<'a> {
-    Setting { caller: Caller::Hook, options, policy, complaint: None }
+    Setting { caller: Caller::Hook, options, policy, complaint: None, guard: Guard(&|_| {}) }
+}
+
+fn no_state() -> Fault {
+    Fault::Host(anyhow::anyhow!("no state"))
 }
 
 fn spec(element: &str) -> String {
@@ -101,6 +105,7 @@ fn check(spec: Option<&str>, config: &str, refused: Option<Situation>, message: 
 const INCOMPATIBLE: Option<Situation> = Some(Situation::Judged(Verdict::Incompatible));
 const UNDECIDED: Option<Situation> = Some(Situation::Judged(Verdict::Undecided));
 const MALFORMED: Option<Situation> = Some(Situation::Malformed);
+const CONTAINER: Option<Situation> = Some(Situation::Container);
 const TROUBLE: Option<Situation> = Some(Situation::Trouble);
 
 const TOO_OLD: &str = "kernel is 6.1.0-13-amd64, needs 6.8 or newer [kernel-version; oci-compat why c1]\n";
@@ -186,18 +191,146 @@ fn a_malformed_spec_is_refused_unless_policy_says_otherwise() {
 }
 
 #[test]
-fn trouble_of_ours_starts_unless_policy_says_otherwise() {
+fn trouble_of_the_host_starts_unless_policy_says_otherwise() {
+    let place = Place::new(Some(&met()));
+    let options = Options { root: place.0.path().join("gone"), ..place.options() };
+    let trouble = "opening host root DIR/gone: is not there [trouble; oci-compat why c1]\n";
+    let decide = |text: &str| {
+        let state = State { id: "c1".to_owned(), bundle: place.0.path().join("empty") };
+        place.write("empty/config.json", "{}");
+        let policy = policy(text);
+        let own = Policy { requirements: Some(place.0.path().join("requirements.d")), ..policy };
+        let decision = decide(&state, &setting(&options, &own));
+        (decision.refused, decision.message.replace(&place.0.path().display().to_string(), "DIR"))
+    };
+    place.write("store", "no folder");
+    let trouble_of_store =
+        "the store cannot be used: DIR/store is not a folder: name the store's folder with --store";
+    let line = |opening: &str| {
+        format!(
+            "oci-compat: {opening}: {trouble_of_store} [trouble, +1 more; oci-compat why c1]\n  {}",
+            trouble.replace("; oci-compat why c1", "")
+        )
+    };
+    assert_eq!(decide(""), (None, line("warning: started unchecked")));
+    assert_eq!(place.report().map(|it| it.verdict), Some("undecided".to_owned()));
+    assert_eq!(decide("action.trouble = \"refuse\""), (TROUBLE, line("refused")));
+    let audit = decide("mode = \"audit\"\naction.trouble = \"refuse\"");
+    assert_eq!(audit, (None, line("warning: would be refused")));
+}
+
+#[test]
+fn trouble_that_the_container_causes_is_refused_unless_policy_says_otherwise() {
     let place = Place::new(None);
     place.write("bundle/config.json", "{");
-    let trouble = "reading DIR/bundle/config.json: EOF while parsing an object at line 1 column 1";
-    let closing = "[trouble; oci-compat why c1]\n";
-    // The folder's own name counts against the length of the line; none of these is cut.
-    let line = |opening: &str| format!("oci-compat: {opening}: {trouble} {closing}");
-    assert_eq!(place.decide(&policy("")), (None, line("warning: started unchecked")));
-    assert_eq!(place.report().map(|it| it.verdict), Some("undecided".to_owned()));
-    assert_eq!(place.decide(&policy("action.trouble = \"refuse\"")), (TROUBLE, line("refused")));
-    let audit = policy("mode = \"audit\"\naction.trouble = \"refuse\"");
-    assert_eq!(place.decide(&audit), (None, line("warning: would be refused")));
+    let fault = "reading DIR/bundle/config.json: it is not JSON: it ends too early [container-trouble; oci-compat why c1]\n";
+    let line = |opening: &str| format!("oci-compat: {opening}: {fault}");
+    assert_eq!(place.decide(&policy("")), (CONTAINER, line("refused")));
+    let report = place.report().expect("a report");
+    assert_eq!((report.verdict.as_str(), report.action.as_deref()), ("undecided", Some("refuse")));
+    let lax = policy("action.container_trouble = \"start\"");
+    assert_eq!(place.decide(&lax), (None, line("warning: started unchecked")));
+    assert_eq!(place.decide(&policy("mode = \"audit\"")), (None, line("warning: would be refused")));
+}
+
+/// The table in `docs/policy.md`: each thing that a container brings.
+#[test]
+fn whatever_the_container_brings_that_cannot_be_read_is_refused() {
+    let check = |config: &str, told: &str| {
+        let place = Place::new(None);
+        place.write("bundle/config.json", config);
+        let (refused, message) = place.decide(&policy("may_waive.images = [\"*\"]"));
+        assert_eq!(refused, CONTAINER, "{config:.200} {message}");
+        let first = message.lines().next().unwrap_or_default();
+        assert_eq!(first, format!("oci-compat: refused: {told} [container-trouble; oci-compat why c1]"));
+    };
+    let reading = "reading DIR/bundle/config.json:";
+    check("[]", &format!("{reading} it is not a JSON object"));
+    check("{\"annotations\": {}, \"annotations\": {}}", &format!("{reading} it has annotations twice"));
+    check("{} {}", &format!("{reading} something follows its JSON object"));
+    let annotated = |key: &str, value: &str| {
+        serde_json::json!({"annotations": {key: value, "org.oci-compat.spec": met()}}).to_string()
+    };
+    check(
+        &annotated("org.oci-compat.mode", "off"),
+        "annotation org.oci-compat.mode is \"off\", has to be enforce or audit",
+    );
+    check(
+        &annotated("org.oci-compat.waive", &"x".repeat(1025)),
+        "annotation org.oci-compat.waive has 1025 bytes, more than 1024",
+    );
+    let artifact = annotated("org.oci-compat.artifact", "x");
+    let place = Place::new(None);
+    place.write("bundle/config.json", &artifact);
+    let (refused, message) = place.decide(&policy(""));
+    assert_eq!(
+        (refused, message.contains("annotation org.oci-compat.artifact: ")),
+        (CONTAINER, true),
+        "{message}"
+    );
+}
+
+/// A link, a pipe or a folder where the configuration should be, or nothing at all.
+#[test]
+fn a_bundle_that_is_none_is_the_containers_trouble() {
+    let decide = |make: &dyn Fn(&std::path::Path)| {
+        let place = Place::new(None);
+        let path = place.0.path().join("bundle/config.json");
+        fs::remove_file(&path).expect("a fixture");
+        make(&path);
+        place.decide(&policy(""))
+    };
+    let line = |it: &str| {
+        format!("oci-compat: refused: DIR/bundle/config.json {it} [container-trouble; oci-compat why c1]\n")
+    };
+    let none = line("is not there; a bundle is a folder with a config.json");
+    assert_eq!(decide(&|_| {}), (CONTAINER, none));
+    let pipe =
+        |it: &std::path::Path| nix::unistd::mkfifo(it, nix::sys::stat::Mode::S_IRWXU).expect("a fixture");
+    assert_eq!(decide(&pipe), (CONTAINER, line("is not a regular file")));
+    let folder = |it: &std::path::Path| fs::create_dir(it).expect("a fixture");
+    assert_eq!(decide(&folder), (CONTAINER, line("is not a regular file")));
+}
+
+#[test]
+fn what_a_rule_asks_of_the_bundle_and_runtimes_read_differently_is_the_containers_trouble() {
+    let place = Place::new(None);
+    let spec = spec("feature: bundle.capability, matchExpressions: {CAP_NET_ADMIN: {op: Exists}}");
+    let config = format!(
+        "{{\"annotations\": {{\"org.oci-compat.spec\": {spec:?}}}, \"process\": {{\"capabilities\": \
+         {{\"bounding\": [\"CAP_NET_ADMIN\"], \"bounding\": []}}}}}}"
+    );
+    place.write("bundle/config.json", &config);
+    let (refused, message) = place.decide(&policy(""));
+    assert_eq!(refused, CONTAINER, "{message}");
+    assert!(message.contains("config.json cannot be read: an object has \"bounding\" twice"), "{message}");
+}
+
+/// What the container has written comes after what is known without it, and takes nothing of that away.
+#[test]
+fn what_is_proven_stands_whatever_the_container_brings() {
+    let check = |brought: &str, others: &str, config: &str, expected: &[Action]| {
+        let place = Place::new(Some(brought));
+        let own = format!("images = [\"*\"]\nspec = \"\"\"\n{others}\"\"\"\n");
+        place.write("requirements.d/own.toml", &own);
+        let policy = policy(config);
+        let policy = Policy { requirements: Some(place.0.path().join("requirements.d")), ..policy };
+        let (options, heard) = (place.options(), std::cell::RefCell::new(Vec::new()));
+        let hear = |action| heard.borrow_mut().push(action);
+        let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle") };
+        let decision = decide(&state, &Setting { guard: Guard(&hear), ..setting(&options, &policy) });
+        assert_eq!(heard.into_inner(), expected, "{brought} {others} {config}");
+        decision.refused
+    };
+    let lax = "action.container_trouble = \"start\"";
+    assert_eq!(check("[]", &unmet(), "", &[Action::Refuse]), INCOMPATIBLE);
+    assert_eq!(check("[]", &unmet(), lax, &[Action::Refuse]), INCOMPATIBLE);
+    assert_eq!(check(&met(), &unmet(), lax, &[Action::Refuse]), INCOMPATIBLE);
+    assert_eq!(check(&met(), &met(), lax, &[Action::Start]), None);
+    assert_eq!(check(&unmet(), &met(), "", &[Action::Refuse]), INCOMPATIBLE);
+    let waived = format!("{lax}\n{}", waiver("r", "never"));
+    assert_eq!(check(&met(), &unmet(), &waived, &[Action::Start]), None);
+    assert_eq!(check(&met(), &unmet(), "mode = \"audit\"", &[Action::Start]), None);
 }
 
 #[test]
@@ -255,7 +388,7 @@ fn every_decision_that_is_not_compatible_is_recorded() {
     check(&unknown(), "", &[["enforce", "undecided", "undecided", "start", "start"]]);
     check("[]", "", &[["enforce", "undecided", "malformed", "refuse", "refuse"]]);
     let place = Place::new(None);
-    decide_blindly("", "no state", &setting(&place.options(), &policy("")));
+    decide_blindly("", &no_state(), &setting(&place.options(), &policy("")));
     let found =
         place.records().into_iter().map(|it| (it.subject.container, it.situation)).collect::<Vec<_>>();
     assert_eq!(found, [(None, "trouble".to_owned())]);
@@ -305,7 +438,7 @@ fn the_same_container_is_told_the_same_each_time() {
 #[test]
 fn a_state_that_cannot_be_read_is_trouble_without_a_report() {
     let place = Place::new(None);
-    let decision = decide_blindly("", "no state", &setting(&place.options(), &policy("")));
+    let decision = decide_blindly("", &no_state(), &setting(&place.options(), &policy("")));
     assert_eq!(
         (decision.refused, decision.message.as_str()),
         (None, "oci-compat: warning: started unchecked: no state [trouble]\n")
@@ -320,7 +453,7 @@ fn a_broken_configuration_is_told_with_every_decision() {
         let options = place.options();
         let setting = Setting { complaint, ..setting(&options, policy) };
         let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle") };
-        (decide(&state, &setting).message, decide_blindly("", "no state", &setting).message)
+        (decide(&state, &setting).message, decide_blindly("", &no_state(), &setting).message)
     };
     let warning = "oci-compat: warning: the configuration is broken\n";
     let blind = format!("{warning}oci-compat: warning: started unchecked: no state [trouble]\n");
@@ -334,7 +467,7 @@ fn nothing_is_looked_at_where_the_check_is_off() {
     let off = policy("mode = \"off\"\naction.trouble = \"refuse\"");
     let place = Place::new(Some("[]"));
     assert_eq!(place.decide(&off), (None, String::new()));
-    assert_eq!(decide_blindly("", "no state", &setting(&place.options(), &off)).message, "");
+    assert_eq!(decide_blindly("", &no_state(), &setting(&place.options(), &off)).message, "");
 }
 
 fn waiver(rule: &str, expires: &str) -> String {

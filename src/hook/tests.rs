@@ -51,5 +51,6 @@ fn each_kind_of_refusal_has_a_status_of_its_own() {
     check(Situation::Judged(Verdict::Incompatible), 78);
     check(Situation::Judged(Verdict::Undecided), 79);
     check(Situation::Malformed, 80);
+    check(Situation::Container, 80);
     check(Situation::Trouble, 81);
 }

@@ -212,7 +212,7 @@ mod tests {
     }
 
     fn places(host: &FakeHost) -> Places {
-        Places { root: host.place(""), ..Places::live() }
+        Places { root: host.place("") }
     }
 
     #[test]

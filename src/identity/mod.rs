@@ -11,7 +11,7 @@ mod storage;
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::Instant;
 
 use crate::artifact::Digest;
 use crate::input::Bundle;
@@ -46,6 +46,8 @@ pub enum Unknown {
     Untold(String),
     /// There may be an answer: whoever knows could not be asked.
     Unanswered(String),
+    /// The answer is one that no container of good will has: what it brought is too large, or malformed.
+    Unfit(String),
 }
 
 /// How much has to be found out.
@@ -62,26 +64,19 @@ pub enum Need {
 pub struct Places {
     /// What `/proc`, `/etc`, `/run` and `/var` are below.
     pub root: PathBuf,
-    /// How long daemons are waited for.
-    pub patience: Patience,
 }
 
-/// How long a daemon is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// Until it greets. A daemon that lives does so at once, and a container must not wait for a dead one.
-    pub greeting: Duration,
-    /// Until it has answered everything: some milliseconds where the disk is not busy.
-    pub answers: Duration,
-}
+/// The end of a whole check. It is a function, because looking at the clock costs a start that asks no daemon more than
+/// the rest of its way.
+pub type Until<'a> = &'a dyn Fn() -> Instant;
 
 /// What the resolvers are told.
-#[derive(Debug)]
 struct Asked<'a> {
     folder: &'a Path,
     bundle: &'a Bundle,
     need: Need,
     places: &'a Places,
+    until: Until<'a>,
 }
 
 /// Who made a bundle, by the looks of its path.
@@ -105,9 +100,10 @@ struct Task {
     id: String,
 }
 
-/// Finds out which image the container in this bundle runs.
-pub fn resolve(folder: &Path, bundle: &Bundle, need: Need, places: &Places) -> Identity {
-    let asked = Asked { folder, bundle, need, places };
+/// Finds out which image the container in this bundle runs. A daemon that is busy is waited for until the end of the whole
+/// check; one that does not run is not waited for.
+pub fn resolve(folder: &Path, bundle: &Bundle, need: Need, places: &Places, until: Until<'_>) -> Identity {
+    let asked = Asked { folder, bundle, need, places, until };
     let mut identity = Identity::default();
     let resolved = match maker(folder) {
         Maker::Containerd(task) => containerd::resolve(&task, &asked, &mut identity),
@@ -134,7 +130,8 @@ impl Identity {
 
     /// What is not known and why, as one sentence; `None` if all is known.
     pub fn gap(&self) -> Option<String> {
-        let (Unknown::Untold(why) | Unknown::Unanswered(why)) = self.unknown.as_ref()?;
+        let (Unknown::Untold(why) | Unknown::Unanswered(why) | Unknown::Unfit(why)) =
+            self.unknown.as_ref()?;
         Some(match self.digests.is_empty() {
             true => format!("image unknown: {why}"),
             false => format!("image known only in part: {why}"),
@@ -143,10 +140,9 @@ impl Identity {
 }
 
 impl Places {
-    /// Those of this machine, and as much patience as a container's start bears.
+    /// Those of this machine.
     pub fn live() -> Self {
-        let patience = Patience { greeting: Duration::from_millis(80), answers: Duration::from_millis(500) };
-        Self { root: PathBuf::from("/"), patience }
+        Self { root: PathBuf::from("/") }
     }
 
     /// A path is given without its first slash.

@@ -1,6 +1,7 @@
 //! Every resolver against what real engines wrote (`fixtures/README.md`), laid out where they keep it.
 
 use std::fs;
+use std::time::Duration;
 
 use super::*;
 use crate::testing::FakeHost;
@@ -12,17 +13,18 @@ const NAME: &str = "127.0.0.1:5943/demo/app:v1";
 
 /// What is known about the bundle at a path of this host, a line for each thing. Daemons have all the time in the world.
 pub(super) fn told(host: &FakeHost, folder: &str, need: Need) -> Vec<String> {
-    let patience = Duration::from_secs(60);
-    told_within(host, folder, need, Patience { greeting: patience, answers: patience })
+    told_within(host, folder, need, Duration::from_secs(60))
 }
 
-/// As [`told`], with this much patience.
-pub(super) fn told_within(host: &FakeHost, folder: &str, need: Need, patience: Patience) -> Vec<String> {
+/// As [`told`], of a check that may take so long.
+pub(super) fn told_within(host: &FakeHost, folder: &str, need: Need, patience: Duration) -> Vec<String> {
     let folder = host.place(folder);
     let bundle = Bundle::read(&folder).expect("a bundle");
-    let identity = resolve(&folder, &bundle, need, &Places { root: host.place(""), patience });
+    let until = Instant::now() + patience;
+    let identity = resolve(&folder, &bundle, need, &Places { root: host.place("") }, &|| until);
     let kind = match identity.unknown {
         Some(Unknown::Unanswered(_)) => "unanswered: ",
+        Some(Unknown::Unfit(_)) => "unfit: ",
         Some(Unknown::Untold(_)) | None => "",
     };
     let gap =
@@ -128,11 +130,11 @@ mod unpacked {
         let check = |meta: &str, expected: &[&str]| {
             assert_eq!(told(&host(meta), "b", Need::Digests), expected, "{meta}");
         };
-        check("[]", &["unanswered: image unknown: reading /b/umoci.json: it is not a JSON object"]);
+        check("[]", &["unfit: image unknown: reading /b/umoci.json: it is not a JSON object"]);
         check(
             "{}",
             &[
-                "unanswered: image unknown: reading /b/umoci.json: missing field `from_descriptor_path` at line 1 column 2",
+                "unfit: image unknown: reading /b/umoci.json: missing field `from_descriptor_path` at line 1 column 2",
             ],
         );
         check(
@@ -141,7 +143,7 @@ mod unpacked {
             ),
             &[
                 "index",
-                "unanswered: image known only in part: umoci.json: digest \"x\" does not start with \"sha256:\", the only \
+                "unfit: image known only in part: umoci.json: digest \"x\" does not start with \"sha256:\", the only \
                  algorithm that is supported",
             ],
         );

@@ -14,8 +14,8 @@ use crate::spec::{Place, nearest};
 
 use super::{Machine, Remark};
 
-/// The hook file as it is delivered gives the hook ten seconds; then the runtime kills it and refuses the container.
-const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
+/// So long the hook file as it is delivered gives the hook; then the runtime kills it and refuses the container.
+const HOOK_TIMEOUT: Duration = Duration::from_secs(100);
 /// As much as is read of a configuration.
 const MAX_FILE: usize = 1 << 20;
 /// A public key has some hundred bytes.
@@ -60,7 +60,7 @@ fn at(from: &str, message: &str) -> Remark {
 fn deadline(deadline: Duration) -> Option<String> {
     (deadline >= HOOK_TIMEOUT).then(|| {
         format!(
-            "a check may take {} ms, and runtimes end the hook after the timeout of its hook file, 10 s as delivered: \
+            "a check may take {} ms, and runtimes end the hook after the timeout of its hook file, 100 s as delivered: \
              raise that, too",
             deadline.as_millis()
         )

@@ -85,6 +85,7 @@ fn value(policy: &Policy, key: &str) -> Option<Value> {
         "action.incompatible" => json!(policy.incompatible.name()),
         "action.undecided" => json!(policy.undecided.name()),
         "action.malformed" => json!(policy.malformed.name()),
+        "action.container_trouble" => json!(policy.container_trouble.name()),
         "action.trouble" => json!(policy.trouble.name()),
         "image_annotation" => json!(policy.image_annotation),
         "may_waive.images" => json!(policy.may_waive.iter().map(ImagePattern::text).collect::<Vec<_>>()),

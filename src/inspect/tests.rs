@@ -38,11 +38,12 @@ const DEFAULTS: &str = "  mode = \"enforce\"
   action.incompatible = \"refuse\"
   action.undecided = \"start\"
   action.malformed = \"refuse\"
+  action.container_trouble = \"refuse\"
   action.trouble = \"start\"
   image_annotation = false
   may_waive.images = []
   tags = []
-  deadline_ms = 2000
+  deadline_ms = 60000
   disclose = false
   crun_stderr = false
   runtimes = [\"runc\",\"crun\"]
@@ -96,7 +97,7 @@ fn every_error_of_every_file_is_told_and_the_defaults_hold_in_audit_mode() {
     ]);
     let errors = "DIR/config.toml:1:8: error: mode is \"strict\", has to be \"enforce\" or \"audit\" or \"off\"
 DIR/config.toml:2:8: error: tags is 1, has to be a list of texts, such as [\"a\", \"b\"]
-DIR/config.toml.d/1.toml:1:15: error: deadline_ms is 0, has to be a whole number of milliseconds from 1 to 60000
+DIR/config.toml.d/1.toml:1:15: error: deadline_ms is 0, has to be a whole number of milliseconds from 1 to 240000
 DIR/config.toml.d/1.toml:2:8: error: trust.\"x\" needs require: \"none\" or \"signature\"
 DIR/requirements.d/1.toml:3:1: error: there is no key spec_fil; did you mean spec_file?
 DIR/requirements.d/2.yaml:1:1: error: a spec needs `compatibilities`, the list of alternatives
@@ -159,11 +160,11 @@ fn files_that_are_named_and_not_there_are_told() {
     check(
         &[(
             "config.toml",
-            "requirements = \"DIR/gone\"\nruntimes = [\"a\", \"DIR/bin/b\"]\ndeadline_ms = 10000",
+            "requirements = \"DIR/gone\"\nruntimes = [\"a\", \"DIR/bin/b\"]\ndeadline_ms = 100000",
         )],
         &[
-            "DIR/config.toml:3:1: warning: a check may take 10000 ms, and runtimes end the hook after the timeout of its hook \
-         file, 10 s as delivered: raise that, too",
+            "DIR/config.toml:3:1: warning: a check may take 100000 ms, and runtimes end the hook after the timeout of its hook \
+         file, 100 s as delivered: raise that, too",
             "DIR/config.toml:2:1: warning: none of the runtimes a, DIR/bin/b is there, and so the wrapper can become none",
             "DIR/config.toml:1:1: warning: DIR/gone is not there, so that nothing is demanded",
             "1 file: 0 errors, 3 warnings",

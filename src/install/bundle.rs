@@ -14,7 +14,7 @@ pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<Stri
     let text = cut(current)?;
     // Without `env`, runc and crun hand on that of whoever called them. Seconds; our own deadline comes first.
     let hook = json!({
-        "path": entry.program, "args": [HOOK], "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], "timeout": 10,
+        "path": entry.program, "args": [HOOK], "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], "timeout": 100,
     });
     if let Some(there) = ours(current)?
         && there == hook

@@ -242,7 +242,7 @@ fn containerd_says_what_is_wrong_with_its_configuration() {
 #[test]
 fn a_bundle_gets_the_hook_as_its_last() {
     let hook = entry(Engine::Runc, Way::Hook);
-    let ours = r#"{"args":["oci-compat-hook"],"env":["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],"path":"/usr/libexec/oci/hooks.d/oci-compat-hook","timeout":10}"#;
+    let ours = r#"{"args":["oci-compat-hook"],"env":["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],"path":"/usr/libexec/oci/hooks.d/oci-compat-hook","timeout":100}"#;
     check(
         &hook,
         Some(r#"{"ociVersion":"1.0.2","hooks":{"createRuntime":[{"path":"/bin/a"}]}}"#),
@@ -276,7 +276,7 @@ const TEMPLATE_FILLED: &str = r#"{
     "path": "/usr/libexec/oci/hooks.d/oci-compat-hook",
     "args": ["oci-compat-hook"],
     "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
-    "timeout": 10
+    "timeout": 100
   },
   "when": {"always": true},
   "stages": ["createRuntime"]

@@ -12,11 +12,12 @@ use super::value::{Entry, Read, unknown};
 use super::{Action, Mode, Policy, waiver};
 
 /// Every key outside of lists; those of waivers and of trust stand in their own modules.
-pub const KEYS: [&str; 20] = [
+pub const KEYS: [&str; 21] = [
     "mode",
     "action.incompatible",
     "action.undecided",
     "action.malformed",
+    "action.container_trouble",
     "action.trouble",
     "image_annotation",
     "may_waive.images",
@@ -39,8 +40,8 @@ pub const KEYS: [&str; 20] = [
 const TABLES: [&str; 3] = ["action", "may_waive", "log"];
 const MODES: [(&str, Mode); 3] = [("enforce", Mode::Enforce), ("audit", Mode::Audit), ("off", Mode::Off)];
 const ACTIONS: [(&str, Action); 2] = [("refuse", Action::Refuse), ("start", Action::Start)];
-/// Longer than any engine waits for a runtime (Podman and CRI-O 240 s, kubelet 120 s).
-const MAX_DEADLINE_MS: u64 = 60_000;
+/// No engine that gives up waits longer for a runtime (Podman and CRI-O).
+const MAX_DEADLINE_MS: u64 = 240_000;
 /// A record of one decision has a few KiB at most; a smaller file would be rotated at once.
 const LOG_BYTES: std::ops::RangeInclusive<u64> = 65_536..=1_099_511_627_776;
 
@@ -108,6 +109,7 @@ fn set(policy: &mut Policy, at: Place, entry: Entry<'_>) -> Read<()> {
         "action.incompatible" => policy.incompatible = entry.choice(&ACTIONS)?,
         "action.undecided" => policy.undecided = entry.choice(&ACTIONS)?,
         "action.malformed" => policy.malformed = entry.choice(&ACTIONS)?,
+        "action.container_trouble" => policy.container_trouble = entry.choice(&ACTIONS)?,
         "action.trouble" => policy.trouble = entry.choice(&ACTIONS)?,
         "image_annotation" => policy.image_annotation = entry.boolean()?,
         "may_waive.images" => policy.may_waive = patterns(entry)?,

@@ -31,6 +31,11 @@ pub const FILE: &str = "/etc/oci-compat/config.toml";
 /// The folder beside the configuration that holds the administrator's own requirements.
 const REQUIREMENTS: &str = "requirements.d";
 
+/// How long a whole check may take. A busy engine has to be waited for, and is: in a burst of containers on a small node it
+/// answers after seconds. Half of the two minutes that the kubelet gives a runtime (`runtimeRequestTimeout`), the least of
+/// all that engines give: Podman and CRI-O give 240 s, containerd and dockerd any time.
+const DEADLINE: Duration = Duration::from_secs(60);
+
 /// What a check came to, as far as policy tells cases apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Situation {
@@ -40,7 +45,10 @@ pub enum Situation {
     Judged(Verdict),
     /// The image's own spec cannot be read: it concerns that image alone, and its author has to hear of it.
     Malformed,
-    /// A failure of ours: it must not stop the containers of a node.
+    /// The container brings what cannot be read: its state, its `config.json` or its annotations. It concerns that container
+    /// alone; else whoever writes an annotation could turn its check off.
+    Container,
+    /// A failure of ours, or of the host: it must not stop the containers of a node.
     Trouble,
 }
 
@@ -75,7 +83,9 @@ pub struct Policy {
     pub undecided: Action,
     /// For specs that cannot be read.
     pub malformed: Action,
-    /// For failures of ours.
+    /// For containers that bring what cannot be read.
+    pub container_trouble: Action,
+    /// For failures of ours, or of the host.
     pub trouble: Action,
     /// Whether the annotation `org.oci-compat.image` may say which image a bundle is.
     pub image_annotation: bool,
@@ -110,10 +120,11 @@ impl Policy {
             incompatible: Action::Refuse,
             undecided: Action::Start,
             malformed: Action::Refuse,
+            container_trouble: Action::Refuse,
             trouble: Action::Start,
             image_annotation: false,
             tags: Vec::new(),
-            deadline: Duration::from_secs(2),
+            deadline: DEADLINE,
             waivers: Vec::new(),
             may_waive: Vec::new(),
             heeds_annotations: true,
@@ -146,6 +157,7 @@ impl Policy {
             Situation::Judged(Verdict::Incompatible) => self.incompatible,
             Situation::Judged(Verdict::Undecided) => self.undecided,
             Situation::Malformed => self.malformed,
+            Situation::Container => self.container_trouble,
             Situation::Trouble => self.trouble,
         }
     }

@@ -24,12 +24,14 @@ fn the_defaults_are_those_of_the_documentation() {
     check("", Situation::Judged(Verdict::Incompatible), Action::Refuse);
     check("", Situation::Judged(Verdict::Undecided), Action::Start);
     check("", Situation::Malformed, Action::Refuse);
+    check("", Situation::Container, Action::Refuse);
     check("", Situation::Trouble, Action::Start);
 }
 
 #[test]
 fn a_file_changes_what_it_names() {
     check("action.undecided = \"refuse\"", Situation::Judged(Verdict::Undecided), Action::Refuse);
+    check("action.container_trouble = \"start\"", Situation::Container, Action::Start);
     check("[action]\ntrouble = \"refuse\"", Situation::Trouble, Action::Refuse);
     check("[action]\nincompatible = \"start\"", Situation::Judged(Verdict::Incompatible), Action::Start);
 }
@@ -92,7 +94,7 @@ fn what_is_wrong_with_a_value_is_said_with_its_place() {
         &["1:18: action.trouble is \"stop\", has to be \"refuse\" or \"start\""],
     );
     check_wrong("action = 1", &["1:10: action is 1, has to be a table"]);
-    let milliseconds = "has to be a whole number of milliseconds from 1 to 60000";
+    let milliseconds = "has to be a whole number of milliseconds from 1 to 240000";
     for (value, shown) in [("\"2s\"", "\"2s\""), ("0", "0"), ("-1", "-1"), ("0.5", "a fraction")] {
         check_wrong(
             &format!("deadline_ms = {value}"),
@@ -137,7 +139,7 @@ fn a_key_that_nobody_knows_is_told_with_the_one_that_was_meant() {
     check_wrong(
         "x = 1",
         &[
-            "1:1: there is no key x; there are mode, action.incompatible, action.undecided, action.malformed, action.trouble, \
+            "1:1: there is no key x; there are mode, action.incompatible, action.undecided, action.malformed, action.container_trouble, action.trouble, \
            image_annotation, may_waive.images, tags, deadline_ms, disclose, crun_stderr, runtimes, requirements, \
            log.decisions, log.max_bytes, log.keep, log.journal, log.syslog, waiver, trust",
         ],
@@ -151,14 +153,14 @@ fn all_that_is_wrong_is_told_and_the_rest_is_read() {
         &[
             "1:1: there is no key modes; did you mean mode?",
             "2:8: mode is \"x\", has to be \"enforce\" or \"audit\" or \"off\"",
-            "3:15: deadline_ms is 0, has to be a whole number of milliseconds from 1 to 60000",
+            "3:15: deadline_ms is 0, has to be a whole number of milliseconds from 1 to 240000",
         ],
     );
     check_wrong(
         "mode = \ndeadline_ms = 0",
         &[
             "1:8: string values must be quoted, expected literal string",
-            "2:15: deadline_ms is 0, has to be a whole number of milliseconds from 1 to 60000",
+            "2:15: deadline_ms is 0, has to be a whole number of milliseconds from 1 to 240000",
         ],
     );
 }

@@ -19,8 +19,8 @@ pub struct Heeded {
     pub policy: Policy,
     /// What is not heeded, and why, each a sentence.
     pub notes: Vec<String>,
-    /// What could not be understood, each a sentence.
-    pub troubles: Vec<String>,
+    /// What could not be understood, each a sentence: the container's fault.
+    pub faults: Vec<String>,
 }
 
 impl Policy {
@@ -34,15 +34,15 @@ impl Policy {
     /// Applies a container's wishes.
     pub fn heed(&self, wishes: &Wishes, image: &Image) -> Heeded {
         let may_relax = self.may_waive.iter().any(|it| it.matches(image));
-        let mut heeded = Heeded { policy: self.clone(), notes: Vec::new(), troubles: Vec::new() };
+        let mut heeded = Heeded { policy: self.clone(), notes: Vec::new(), faults: Vec::new() };
         if !self.heeds_annotations {
             heeded.notes.push(
                 "annotations org.oci-compat.* are not heeded while the configuration is broken".to_owned(),
             );
             return heeded;
         }
-        let Heeded { policy, notes, troubles } = &mut heeded;
-        let mut ask = Asking { may_relax, notes, troubles };
+        let Heeded { policy, notes, faults } = &mut heeded;
+        let mut ask = Asking { may_relax, notes, faults };
         ask.mode(&mut policy.mode, wishes.mode.as_deref());
         ask.action(&mut policy.incompatible, "incompatible", wishes.incompatible.as_deref());
         ask.action(&mut policy.undecided, "undecided", wishes.undecided.as_deref());
@@ -56,7 +56,7 @@ impl Policy {
 struct Asking<'a> {
     may_relax: bool,
     notes: &'a mut Vec<String>,
-    troubles: &'a mut Vec<String>,
+    faults: &'a mut Vec<String>,
 }
 
 impl Asking<'_> {
@@ -88,7 +88,7 @@ impl Asking<'_> {
     fn waive(&mut self, waivers: &mut Vec<Waiver>, wish: Option<&str>) {
         let Some(text) = wish else { return };
         if text.len() > MAX_WAIVE {
-            self.troubles
+            self.faults
                 .push(format!("annotation {PREFIX}waive has {} bytes, more than {MAX_WAIVE}", text.len()));
             return;
         }
@@ -117,7 +117,7 @@ impl Asking<'_> {
     }
 
     fn misread(&mut self, name: &str, value: &str, needed: &str) {
-        self.troubles.push(format!("annotation {PREFIX}{name} is {value:?}, has to be {needed}"));
+        self.faults.push(format!("annotation {PREFIX}{name} is {value:?}, has to be {needed}"));
     }
 }
 
@@ -130,7 +130,7 @@ mod tests {
         let mut policy = Policy::default_policy();
         assert_eq!(policy.overlay(config, "config.toml").problems, []);
         let image = Image { names: vec!["docker.io/acme/upf:1".to_owned()], digests: Vec::new() };
-        let Heeded { policy, notes, troubles } = policy.heed(wishes, &image);
+        let Heeded { policy, notes, faults } = policy.heed(wishes, &image);
         let actions = [policy.incompatible, policy.undecided, policy.malformed, policy.trouble];
         let mut told = vec![format!("{} {}", policy.mode.name(), actions.map(Action::name).join(" "))];
         told.extend(
@@ -139,7 +139,7 @@ mod tests {
                 .iter()
                 .map(|it| format!("{} {}", it.from, it.rule.as_ref().map_or("", Glob::text))),
         );
-        told.extend(notes.into_iter().chain(troubles));
+        told.extend(notes.into_iter().chain(faults));
         assert_eq!(told, expected, "{config:?} {wishes:?}");
     }
 
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_that_is_not_understood_is_trouble() {
+    fn a_wish_that_is_not_understood_is_the_containers_fault() {
         let wishes = Wishes {
             mode: some("off"),
             undecided: some("reject"),
@@ -229,8 +229,8 @@ mod tests {
     #[test]
     fn nothing_is_heeded_while_the_configuration_is_broken() {
         let policy = Policy { heeds_annotations: false, mode: Mode::Audit, ..Policy::default_policy() };
-        let Heeded { policy: heeded, notes, troubles } = policy.heed(&strict(), &Image::default());
-        assert_eq!((heeded, troubles), (policy, Vec::new()));
+        let Heeded { policy: heeded, notes, faults } = policy.heed(&strict(), &Image::default());
+        assert_eq!((heeded, faults), (policy, Vec::new()));
         assert_eq!(notes, ["annotations org.oci-compat.* are not heeded while the configuration is broken"]);
     }
 

@@ -12,8 +12,8 @@ use nix::sys::time::{TimeVal, TimeValLike};
 
 use crate::file::explain;
 
-/// A log that takes nothing for so long is stuck, and a container waits.
-const PATIENCE_MILLISECONDS: i64 = 50;
+/// A log that takes nothing for so long is stuck, and a container waits. The log of a busy node takes it within this time.
+const PATIENCE_MILLISECONDS: i64 = 1_000;
 
 /// Why a message was not sent.
 #[derive(Debug, PartialEq, Eq)]

@@ -98,10 +98,15 @@ impl Report {
         }
     }
 
-    /// Adds what went wrong besides, and what an operator should know.
+    /// Adds what is wrong with what the container brings, what went wrong besides, and what an operator should know.
     #[must_use]
-    pub fn with(mut self, troubles: &[String], notes: &[String]) -> Self {
-        if !troubles.is_empty() && self.verdict == Verdict::Compatible.name() {
+    pub fn with(mut self, faults: &[String], troubles: &[String], notes: &[String]) -> Self {
+        let faults: Vec<_> = faults.iter().map(|it| Reason::new("container-trouble", it)).collect();
+        // What is certain comes before what is not.
+        let at = if self.verdict == Verdict::Incompatible.name() { self.reasons.len() } else { 0 };
+        let is_faulty = !faults.is_empty();
+        self.reasons.splice(at..at, faults);
+        if (is_faulty || !troubles.is_empty()) && self.verdict == Verdict::Compatible.name() {
             // What could not be read may have demanded anything.
             self.verdict = Verdict::Undecided.name().to_owned();
         }
@@ -115,6 +120,15 @@ impl Report {
     pub fn waiving(mut self, waivers: Vec<WaiverReport>) -> Self {
         self.waivers = waivers;
         self
+    }
+
+    /// A report on a check that could not be made, because of what the container brings.
+    pub fn fault(subject: Subject, message: &str) -> Self {
+        Self::trouble(subject, "").without_reasons().with(&[message.to_owned()], &[], &[])
+    }
+
+    fn without_reasons(self) -> Self {
+        Self { reasons: Vec::new(), ..self }
     }
 
     /// A report on a check that could not be made.

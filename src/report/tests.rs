@@ -180,7 +180,8 @@ fn text_of_strangers_cannot_act_on_a_terminal() {
 #[test]
 fn a_report_comes_back_from_json_as_it_was() {
     let unmet = set("tag: t, weight: 3, description: d, ", &["op: In, value: [6]", "op: Exists"]);
-    let mut report = report(&[&unmet, "{rule: []}"]).with(&["trouble".to_owned()], &["a note".to_owned()]);
+    let mut report =
+        report(&[&unmet, "{rule: []}"]).with(&[], &["trouble".to_owned()], &["a note".to_owned()]);
     report.action = Some("refuse".to_owned());
     let text = serde_json::to_string(&report).expect("JSON");
     assert_eq!(serde_json::from_str::<Report>(&text).expect("a report"), report);
@@ -223,14 +224,14 @@ fn preferred_sets_that_do_not_fit_are_noted() {
 #[test]
 fn trouble_leaves_nothing_compatible() {
     let fits = report(&[&set("", &["op: Exists"])]);
-    assert_eq!(fits.clone().with(&[], &["a note".to_owned()]).verdict, "compatible");
-    let troubled = fits.with(&["the store\u{7}".to_owned()], &[]);
+    assert_eq!(fits.clone().with(&[], &[], &["a note".to_owned()]).verdict, "compatible");
+    let troubled = fits.with(&[], &["the store\u{7}".to_owned()], &[]);
     assert_eq!(troubled.verdict, "undecided");
     assert_eq!(
         message(&troubled, "warning: started unchecked"),
         "oci-compat: warning: started unchecked: the store\\u{7} [trouble; oci-compat why c1]\n"
     );
-    let unfit = report(&[&set("", &["op: DoesNotExist"])]).with(&["the store".to_owned()], &[]);
+    let unfit = report(&[&set("", &["op: DoesNotExist"])]).with(&[], &["the store".to_owned()], &[]);
     assert_eq!(unfit.verdict, "incompatible");
     assert_eq!(Report::trouble(subject(), "x").verdict, "undecided");
 }

@@ -2,15 +2,21 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
 
 use super::*;
-use crate::artifact::{Addition, Compiled, Package, Subject as Image, Writer, pack};
+use crate::artifact::{Addition, Compiled, Origin as Fetched, Package, Subject as Image, Writer, pack};
 use crate::testing::FakeHost;
 
 const SPEC: &str = "version: v1alpha1\ncompatibilities: []\n";
 
 /// What is told of a bundle that a test made, if there is a store.
 const NOBODYS: &str = "note: image unknown: the bundle is of no engine that is known, and has no umoci.json";
+
+/// The end of a check that takes as long as it likes.
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
 
 /// A folder with a bundle, and a store where a test makes one.
 struct Place(tempfile::TempDir);
@@ -54,7 +60,9 @@ impl Place {
     }
 
     fn told(&self, policy: &Policy) -> Vec<String> {
-        self.lines(&of_bundle(&self.bundle(), &self.store(), policy))
+        let mut collected = of_bundle(&self.bundle(), &self.store(), policy, &soon);
+        collected.add_brought(&self.store());
+        self.lines(&collected)
     }
 
     /// A line for each thing that was collected, with the folder taken out.
@@ -71,6 +79,7 @@ impl Place {
             Err(malformed) => format!("{}: {malformed}", origin(&it.origin)),
         };
         let mut lines: Vec<_> = collected.requirements.iter().map(requirement).collect();
+        lines.extend(collected.faults.iter().map(|it| format!("fault: {it}")));
         lines.extend(collected.troubles.iter().map(|it| format!("trouble: {it}")));
         lines.extend(collected.notes.iter().map(|it| format!("note: {it}")));
         let folder = self.0.path().display().to_string();
@@ -115,11 +124,11 @@ fn an_inline_spec_is_read_and_its_errors_are_kept() {
 }
 
 #[test]
-fn a_bundle_that_cannot_be_read_is_trouble() {
+fn a_bundle_that_cannot_be_read_is_the_containers_fault() {
     let place = Place::new("\"");
     assert_eq!(
         place.told(&policy()),
-        ["trouble: reading DIR/bundle/config.json: EOF while parsing a string at line 1 column 20"]
+        ["fault: reading DIR/bundle/config.json: it is not JSON: it ends too early"]
     );
 }
 
@@ -140,7 +149,7 @@ fn a_referenced_artifact_has_to_be_in_the_store() {
     assert_eq!(
         Place::new(r#""org.oci-compat.artifact": "../x""#).told(&policy()),
         [
-            "trouble: annotation org.oci-compat.artifact: digest \"../x\" does not start with \"sha256:\", the only algorithm \
+            "fault: annotation org.oci-compat.artifact: digest \"../x\" does not start with \"sha256:\", the only algorithm \
           that is supported"
         ]
     );
@@ -158,10 +167,43 @@ fn artifacts_of_the_image_and_of_its_index_are_found() {
         place.told(&policy()),
         [format!("Attached(\"{first}\"): 0 sets"), format!("Attached(\"{second}\"): 0 sets")]
     );
-    let collected = of_bundle(&place.bundle(), &place.store(), &policy());
+    let collected = of_bundle(&place.bundle(), &place.store(), &policy(), &soon);
     assert_eq!(collected.subject.digest, Some(image().to_string()));
     let collected = of_image(&[image()], None, &place.store(), &policy());
     assert_eq!(place.lines(&collected), [format!("Attached(\"{second}\"): 0 sets")]);
+}
+
+/// A containerd that does not run, and a pod's container whose annotation has the image's name.
+#[test]
+fn what_the_store_has_for_the_name_counts_while_the_engine_does_not_answer() {
+    let state = "run/io.containerd.runtime.v2.task/k8s.io/c1";
+    let told = |name: &str, policy: &Policy| {
+        let host = FakeHost::new().file(
+            &format!("{state}/config.json"),
+            format!("{{\"annotations\": {{\"io.kubernetes.cri.image-name\": {name:?}}}}}"),
+        );
+        drop(std::os::unix::net::UnixListener::bind(host.place("run/containerd.sock")).expect("a socket"));
+        let mut writer = Writer::open(&host.place("store")).expect("the store");
+        for (subject, fetched) in [("index", "2"), ("image", "2"), ("older", "1")] {
+            let digest = Digest::of(subject.as_bytes());
+            let origin = Fetched {
+                image: Some("docker.io/acme/upf:1".to_owned()),
+                fetched: Some(format!("2026-01-0{fetched}T00:00:00Z")),
+                ..Fetched::default()
+            };
+            let addition = Addition::of_file(digest, package(SPEC, digest), None);
+            writer.add(&Addition { origin: Some(origin), ..addition }).expect("an addition");
+        }
+        let collected = of_bundle(&host.place(state), &host.place("store"), policy, &soon);
+        let relaxes = collected.policy.is_some_and(|it| !it.waivers.is_empty());
+        (collected.requirements.len(), collected.troubles.len(), collected.subject.image, relaxes)
+    };
+    let name = |it: &str| Some(it.to_owned());
+    assert_eq!(told("docker.io/acme/upf:1", &policy()), (2, 1, name("docker.io/acme/upf:1"), false));
+    assert_eq!(told("acme/upf:1", &policy()), (2, 1, name("acme/upf:1"), false));
+    assert_eq!(told("acme/upf:2", &policy()), (0, 1, name("acme/upf:2"), false));
+    assert_eq!(told("*", &policy()), (0, 1, name("*"), false));
+    assert_eq!(told("", &policy()), (0, 1, None, false));
 }
 
 #[test]
@@ -171,7 +213,7 @@ fn an_artifact_that_is_both_referenced_and_attached_counts_once() {
     let config = format!("{{\"annotations\": {{\"org.oci-compat.artifact\": \"{digest}\"}}}}");
     fs::write(place.bundle().join("config.json"), config).expect("writing a fixture");
     let place = place.umoci(&[&image().to_string()]);
-    assert_eq!(place.told(&policy()), [format!("Referenced(\"{digest}\"): 0 sets")]);
+    assert_eq!(place.told(&policy()), [format!("Attached(\"{digest}\"): 0 sets")]);
 }
 
 #[test]
@@ -191,7 +233,7 @@ fn an_annotation_names_the_image_only_where_the_policy_heeds_it() {
     assert_eq!(
         other.told(&heeding()),
         [
-            "trouble: annotation org.oci-compat.image: digest \"latest\" does not start with \"sha256:\", the only algorithm \
+            "fault: annotation org.oci-compat.image: digest \"latest\" does not start with \"sha256:\", the only algorithm \
           that is supported",
             NOBODYS
         ]
@@ -211,9 +253,9 @@ fn trouble_with_one_place_hides_nothing_that_another_says() {
     assert_eq!(
         place.told(&policy()),
         [
-            "Inline: 0 sets".to_owned(),
             format!("Attached(\"{found}\"): 0 sets"),
-            "trouble: image known only in part: umoci.json: digest \"sha256:1\" has 1 digits, expected 64"
+            "Inline: 0 sets".to_owned(),
+            "fault: image known only in part: umoci.json: digest \"sha256:1\" has 1 digits, expected 64"
                 .to_owned(),
             format!(
                 "trouble: DIR/store/blobs/sha256/{} is not there, artifact {lost} needs it: remove it and add the artifact again",
@@ -340,7 +382,8 @@ fn what_is_wrong_with_the_administrator_s_files_is_trouble_and_hides_no_other() 
 #[test]
 fn annotations_change_the_policy_only_where_something_is_demanded() {
     let wish = r#""org.oci-compat.undecided": "refuse", "org.oci-compat.mode": "audit""#;
-    let heeded = |place: &Place, policy: &Policy| of_bundle(&place.bundle(), &place.store(), policy).policy;
+    let heeded =
+        |place: &Place, policy: &Policy| of_bundle(&place.bundle(), &place.store(), policy, &soon).policy;
     let place = Place::new(wish);
     assert_eq!(heeded(&place, &place.policy("")), None);
     place.own("1.toml", ANY);
@@ -377,7 +420,9 @@ fn an_image_s_name_and_digest_in_annotations_relax_nothing() {
         let config = format!("may_waive.images = [\"{may_waive}\"]");
         assert_eq!(policy.overlay(&config, "config.toml").problems, []);
         let folder = host.place("s/vfs-containers/c1/userdata");
-        of_bundle(&folder, &host.place("store"), &policy).policy.is_some_and(|it| !it.waivers.is_empty())
+        of_bundle(&folder, &host.place("store"), &policy, &soon)
+            .policy
+            .is_some_and(|it| !it.waivers.is_empty())
     };
     assert_eq!(["acme/upf", &granted].map(heeded), [false, false]);
     assert_eq!(["quay.io/x/*", &asked, "*"].map(heeded), [true, true, true]);

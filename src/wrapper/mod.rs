@@ -11,9 +11,11 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyhow::anyhow;
+
 use crate::file;
-use crate::gate::{self, Caller, Decision, Setting};
-use crate::input::State;
+use crate::gate::{self, Caller, Decision, Guard, Setting};
+use crate::input::{Fault, State};
 use crate::moment;
 use crate::policy::{self, Action, Situation};
 use crate::signals::{self, Kept};
@@ -91,6 +93,7 @@ fn decide(creation: &Creation, call: &Call, choice: &Choice, kept: &Kept) -> Dec
         options: &call.options,
         policy: &policy,
         complaint: complaint.as_deref(),
+        guard: Guard(&|action| survive_panics(action, call, choice, kept)),
     };
     // As in `check`.
     let _never_fails = signals::interrupt_after(setting.deadline());
@@ -101,15 +104,15 @@ fn decide_under(creation: &Creation, setting: &Setting<'_>) -> Decision {
     let id = creation.id.to_string_lossy().into_owned();
     if creation.is_configured_elsewhere {
         let trouble =
-            "option --config names another file than the bundle's config.json: it was not looked at";
-        return gate::decide_blindly(&id, trouble, setting);
+            anyhow!("option --config names another file than the bundle's config.json: it was not looked at");
+        return gate::decide_blindly(&id, &Fault::Host(trouble), setting);
     }
     let bundle = creation.bundle.as_deref().unwrap_or(Path::new("."));
     match std::path::absolute(bundle) {
         Ok(bundle) => gate::decide(&State { id, bundle }, setting),
         Err(err) => {
-            let trouble = format!("the working directory {}", file::explain_io(&err));
-            gate::decide_blindly(&id, &trouble, setting)
+            let trouble = anyhow!("the working directory {}", file::explain_io(&err));
+            gate::decide_blindly(&id, &Fault::Host(trouble), setting)
         }
     }
 }

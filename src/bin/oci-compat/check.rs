@@ -2,11 +2,12 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
 use oci_compat::artifact::{Digest, Store};
 use oci_compat::check::{self, Requirement};
-use oci_compat::host::{Facts, Root};
+use oci_compat::host::{self, Bundle, Facts, Root};
 use oci_compat::report::{self, Origin, Report};
 use oci_compat::requirements::{self, Collected};
 use oci_compat::verdict::Verdict;
@@ -21,13 +22,14 @@ const MAX_FILE: usize = 32 << 20;
 
 pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
     let mut collected = collect(args, common)?;
-    if collected.requirements.is_empty() && collected.troubles.is_empty() {
+    if collected.is_empty() {
         collected.notes.push(format!(
             "nothing is demanded: there is no spec for it, in {} or elsewhere",
             common.store.display()
         ));
     }
-    let Collected { subject, image, policy, requirements, bundle, troubles, mut notes, said: _ } = collected;
+    let Collected { subject, image, policy, requirements, bundle, mut faults, troubles, mut notes, .. } =
+        collected;
     let bundle = bundle.as_ref();
     let facts = match &args.facts {
         Some(path) => {
@@ -38,17 +40,22 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
         }
         None => check::gather(&requirements, &args.tags, &Root::at(&args.root)?, bundle),
     };
+    faults.extend(bundle.filter(|_| host::asks_bundle(&facts)).and_then(Bundle::fault));
     let mut checked = check::judge(&requirements, &args.tags, &facts);
     let waivers = policy.map(|it| it.waivers).unwrap_or_default();
     let waived = waive::waive(&mut checked, &waivers, &image, &records::now);
     notes.extend(waived.notes);
     let is_malformed = checked.iter().any(|it| it.result.is_err());
     let verdict = Verdict::of(checked.iter().filter_map(|it| it.result.as_ref().ok()).map(|it| it.outcome));
-    let report = Report::new(subject, &checked).with(&troubles, &notes).waiving(waived.uses);
+    let report = Report::new(subject, &checked).with(&faults, &troubles, &notes).waiving(waived.uses);
     show(&report, args.format, output)?;
     match verdict {
         Verdict::Incompatible => Ok(verdict.status()),
-        Verdict::Compatible | Verdict::Undecided if is_malformed || !troubles.is_empty() => Ok(TROUBLE),
+        Verdict::Compatible | Verdict::Undecided
+            if is_malformed || !faults.is_empty() || !troubles.is_empty() =>
+        {
+            Ok(TROUBLE)
+        }
         Verdict::Compatible | Verdict::Undecided => Ok(verdict.status()),
     }
 }
@@ -66,7 +73,11 @@ fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
     let mut collected = match &args.bundle {
         Some(folder) => {
             let (policy, complaint) = policy::load(&common.config);
-            let mut collected = requirements::of_bundle(folder, &common.store, &policy);
+            let mut collected = {
+                let until = Instant::now() + policy.deadline;
+                requirements::of_bundle(folder, &common.store, &policy, &|| until)
+            };
+            collected.add_brought(&common.store);
             collected.notes.extend(complaint);
             collected.policy.get_or_insert(policy);
             collected

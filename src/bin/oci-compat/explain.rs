@@ -8,10 +8,14 @@ use oci_compat::spec::nearest;
 use crate::output::Output;
 
 /// Codes that are not about a requirement.
-const OTHERS: [(&str, &str); 2] = [
+const OTHERS: [(&str, &str); 3] = [
     (
         "spec-malformed",
         "The spec that belongs to the image is wrong, whatever the host. `oci-compat lint` shows every error with its place.",
+    ),
+    (
+        "container-trouble",
+        "What the container brings cannot be read: its state, its config.json or its annotations. By default the container is refused.",
     ),
     ("trouble", "The check itself could not be made or finished. By default the container starts."),
 ];

@@ -12,6 +12,11 @@ pub(super) mod seccomp;
 #[cfg(test)]
 mod testing;
 
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
 use super::{Demand, Fact, Facts, Probing, Unknown, Wanted};
 use config::Part;
 
@@ -28,6 +33,84 @@ impl Bundle {
     /// The content of a bundle's `config.json`. The caller bounds its size.
     pub fn new(config: Vec<u8>) -> Self {
         Self { config }
+    }
+
+    /// What is wrong with it as a whole, or what runtimes read differently in it: then nothing that rules ask of it is known,
+    /// and it is the container's fault. `None` if it is as it should be.
+    pub fn fault(&self) -> Option<String> {
+        self.parsed().err()
+    }
+
+    fn parsed(&self) -> Result<Value, String> {
+        let parsed: Result<Exact, _> = serde_json::from_slice(&self.config);
+        parsed.map(|it| it.0).map_err(|err| format!("{} cannot be read: {err}", config::FILE))
+    }
+}
+
+/// Whether these facts hold any that a bundle gives.
+pub fn asks_bundle(facts: &Facts) -> bool {
+    READERS.iter().any(|(name, _)| facts.has(name))
+}
+
+/// JSON in which no object has a key twice: runc puts two values together, crun takes the first, and others the last.
+struct Exact(Value);
+
+impl<'de> Deserialize<'de> for Exact {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ExactVisitor).map(Self)
+    }
+}
+
+struct ExactVisitor;
+
+impl<'de> Visitor<'de> for ExactVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, it: bool) -> Result<Value, E> {
+        Ok(Value::Bool(it))
+    }
+
+    fn visit_i64<E>(self, it: i64) -> Result<Value, E> {
+        Ok(Value::from(it))
+    }
+
+    fn visit_u64<E>(self, it: u64) -> Result<Value, E> {
+        Ok(Value::from(it))
+    }
+
+    fn visit_f64<E>(self, it: f64) -> Result<Value, E> {
+        Ok(Value::from(it))
+    }
+
+    fn visit_str<E>(self, it: &str) -> Result<Value, E> {
+        Ok(Value::from(it))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Exact(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        let mut object = serde_json::Map::new();
+        while let Some((key, Exact(value))) = fields.next_entry::<String, Exact>()? {
+            if object.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("an object has {key:.40?} twice")));
+            }
+            object.insert(key, value);
+        }
+        Ok(Value::Object(object))
     }
 }
 
@@ -49,11 +132,11 @@ const READERS: [(&str, Reader); 7] = [
 pub fn add_bundle(facts: &mut Facts, bundle: &Bundle, demand: &Demand) {
     let mut demanded = READERS.iter().filter_map(|(name, read)| Some((name, read, demand.get(*name)?)));
     let Some(first) = demanded.next() else { return };
-    let parsed = serde_json::from_slice(&bundle.config);
+    let parsed = bundle.parsed();
     for (name, read, wanted) in std::iter::once(first).chain(demanded) {
         let fact = match &parsed {
             Ok(value) => read(&Part::whole(value), wanted).unwrap_or_else(Fact::Unknown),
-            Err(err) => Fact::Unknown(Unknown::new(config::FILE, format!("is not JSON: {err}"))),
+            Err(_) => Fact::Unknown(Unknown::new(config::FILE, "cannot be read")),
         };
         facts.insert(*name, fact);
     }
@@ -106,12 +189,24 @@ mod tests {
     #[test]
     fn what_is_not_json_at_all_leaves_every_feature_unknown() {
         for (name, _) in READERS {
-            let expected =
-                "unknown: config.json: is not JSON: EOF while parsing an object at line 1 column 1";
-            assert_eq!(told_of(b"{", name, Wanted::All), expected);
+            assert_eq!(told_of(b"{", name, Wanted::All), "unknown: config.json: cannot be read");
             let list = "unknown: config.json: is a list, expected an object";
             assert_eq!(told_of(b"[]", name, Wanted::All), list);
         }
+    }
+
+    #[test]
+    fn what_runtimes_read_differently_is_told() {
+        let check = |text: &str, expected: Option<&str>| {
+            let fault = Bundle::new(text.as_bytes().to_vec()).fault();
+            assert_eq!(fault.as_deref(), expected, "{text}");
+        };
+        check(r#"{"linux": {"a": [1, -1, 1.5, true, null, "x"], "b": {"a": 1}}}"#, None);
+        check(
+            r#"{"linux": {"devices": [], "devices": []}}"#,
+            Some("config.json cannot be read: an object has \"devices\" twice at line 1 column 40"),
+        );
+        check("{", Some("config.json cannot be read: EOF while parsing an object at line 1 column 1"));
     }
 
     #[test]

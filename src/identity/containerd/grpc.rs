@@ -15,14 +15,18 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, soc
 use super::frame::{self, HEAD, Head};
 use super::headers;
 use crate::file;
-use crate::identity::Patience;
 
-/// A container's record holds its whole `config.json`: 60 KiB with a long seccomp profile.
-const MAX_ANSWER: usize = 4 << 20;
+/// containerd sends no larger message (`defaults.DefaultMaxSendMsgSize`), and takes none: a container's record holds its
+/// whole `config.json`.
+const MAX_ANSWER: usize = 16 << 20;
+/// What may be sent before the other side has to say that it wants more (RFC 9113, section 6.9.2).
+const MAX_REQUEST: usize = 60_000;
 /// How long to wait before trying again to connect to a server with a full queue.
 const QUEUE: Duration = Duration::from_millis(2);
 /// What gRPC answers for things that are not there (grpc `doc/statuscodes.md`).
 const NOT_FOUND: &str = "5";
+/// What it answers if a message is larger than either side takes (grpc-go `rpc_util.go`), and in other cases.
+const TOO_LARGE: &str = "8";
 
 /// A connection to a server.
 #[derive(Debug)]
@@ -34,8 +38,6 @@ pub(super) struct Connection {
     /// The stream of the last call; a client's are odd.
     last: u32,
     deadline: Instant,
-    /// How long it is from the beginning to the deadline.
-    patience: Duration,
 }
 
 /// Why a call has no answer.
@@ -43,27 +45,20 @@ pub(super) struct Connection {
 pub(super) enum Fault {
     /// What was asked for is not there.
     NotFound,
+    /// The answer is too large, a sentence: it is as large as what was asked about.
+    TooLarge(String),
     /// A sentence.
     Other(String),
 }
 
 impl Connection {
-    /// Connects to a server and waits for its greeting.
-    pub(super) fn open(path: &Path, patience: Patience) -> Result<Self, Fault> {
-        let began = Instant::now();
-        let deadline = began + patience.greeting;
-        let mut connection = Self {
-            stream: connected(path, deadline, patience.greeting)?,
-            path: path.to_owned(),
-            unread: Vec::new(),
-            last: 0,
-            deadline,
-            patience: patience.greeting,
-        };
+    /// Connects to a server and waits for its greeting. A busy server is waited for until the deadline, which is that of
+    /// all calls; one that does not run is an error at once.
+    pub(super) fn open(path: &Path, deadline: Instant) -> Result<Self, Fault> {
+        let stream = connected(path, deadline)?;
+        let mut connection = Self { stream, path: path.to_owned(), unread: Vec::new(), last: 0, deadline };
         connection.write(&frame::greeting())?;
         connection.fill(HEAD)?;
-        connection.deadline = began + patience.answers;
-        connection.patience = patience.answers;
         Ok(connection)
     }
 
@@ -72,14 +67,18 @@ impl Connection {
         self.last = if self.last == 0 { 1 } else { self.last + 2 };
         let block = headers::request(method, namespace);
         let length = u32::try_from(message.len()).unwrap_or_default().to_be_bytes();
-        if block.len().max(message.len() + 5) > frame::MAX_PAYLOAD {
+        if block.len() > frame::MAX_PAYLOAD || message.len() > MAX_REQUEST {
             return Err(Fault::Other("a name is too long to ask containerd for".to_owned()));
         }
         let mut out = Vec::new();
         frame::put(&mut out, frame::HEADERS, frame::END_HEADERS, self.last, &block);
         // A byte that says "not compressed", and the length, stand before each message.
         let body = [&[0], length.as_slice(), message].concat();
-        frame::put(&mut out, frame::DATA, frame::END_STREAM, self.last, &body);
+        let mut parts = body.chunks(frame::MAX_PAYLOAD).peekable();
+        while let Some(part) = parts.next() {
+            let end = if parts.peek().is_none() { frame::END_STREAM } else { 0 };
+            frame::put(&mut out, frame::DATA, end, self.last, part);
+        }
         self.write(&out)?;
         self.answer()
     }
@@ -110,7 +109,7 @@ impl Connection {
                 _ => {}
             }
             if body.len() > MAX_ANSWER {
-                return Err(self.fault(&format!("answers with more than {MAX_ANSWER} bytes")));
+                return Err(self.too_large(&format!("answers with more than {MAX_ANSWER} bytes")));
             }
         }
     }
@@ -123,6 +122,9 @@ impl Connection {
         Some(match answer.status?.as_str() {
             "0" => message(body).ok_or_else(|| self.garbled()),
             NOT_FOUND => Err(Fault::NotFound),
+            TOO_LARGE if answer.message.contains("larger than max") => {
+                Err(self.too_large("has an answer that is too large to send"))
+            }
             status => {
                 let text: String = answer.message.chars().take(200).collect();
                 Err(self.fault(&format!("answers with error {status} ({text})")))
@@ -213,7 +215,11 @@ impl Connection {
     }
 
     fn too_late(&self) -> Fault {
-        self.fault(&late(self.patience))
+        self.fault(LATE)
+    }
+
+    fn too_large(&self, what: &str) -> Fault {
+        Fault::TooLarge(format!("containerd at {} {what}", self.path.display()))
     }
 
     fn garbled(&self) -> Fault {
@@ -236,14 +242,13 @@ fn fault(path: &Path, what: &str) -> Fault {
     Fault::Other(format!("containerd at {} {what}", path.display()))
 }
 
-fn late(patience: Duration) -> String {
-    format!("did not answer within {} ms", patience.as_millis())
-}
+/// Said of a server that runs, and has not answered in all the time that the check may take.
+const LATE: &str = "did not answer before the deadline passed";
 
 /// A socket that is connected, and never blocks.
-fn connected(path: &Path, deadline: Instant, patience: Duration) -> Result<UnixStream, Fault> {
+fn connected(path: &Path, deadline: Instant) -> Result<UnixStream, Fault> {
     let failed = |errno: Errno| match errno == Errno::EAGAIN {
-        true => fault(path, &late(patience)),
+        true => fault(path, LATE),
         false => fault(path, &file::explain(errno)),
     };
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
@@ -270,7 +275,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound => f.write_str("containerd does not have it"),
-            Self::Other(what) => f.write_str(what),
+            Self::TooLarge(what) | Self::Other(what) => f.write_str(what),
         }
     }
 }

@@ -10,12 +10,12 @@ mod shim;
 mod tests;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
 use super::content::{Content, Manifest};
-use super::{Asked, Identity, Need, Patience, Task, Unknown};
+use super::{Asked, Identity, Need, Task, Unknown};
 use crate::artifact::Digest;
 use grpc::{Connection, Fault};
 
@@ -33,15 +33,20 @@ struct Container {
 
 /// Finds out which image a task runs.
 pub(super) fn resolve(task: &Task, asked: &Asked<'_>, identity: &mut Identity) -> Result<(), Unknown> {
-    identity.add_name(asked.bundle.cri_image.as_deref());
-    if asked.need == Need::Name && !identity.names.is_empty() {
+    let annotated = asked.bundle.cri_image.clone().filter(|it| !it.is_empty());
+    if asked.need == Need::Name && annotated.is_some() {
+        identity.add_name(annotated.as_deref());
         return Ok(());
     }
+    identity.said.names.extend(annotated.clone());
     let socket = shim::socket(&task.state, asked.places);
-    let connection = Connection::open(&socket, asked.places.patience).map_err(unanswered)?;
+    let connection = Connection::open(&socket, (asked.until)()).map_err(unanswered)?;
     let mut daemon = Daemon { connection, namespace: &task.namespace };
     let none = || format!("containerd has no container {:?}", task.id);
     let container = daemon.container(&task.id).map_err(|fault| gone_or(fault, none))?;
+    // Its record is there, so it is no stranger who has written the annotation.
+    identity.said.names.clear();
+    identity.add_name(annotated.as_deref());
     if container.image.is_empty() {
         return Err(Unknown::Untold("the container was made from no image of containerd's".to_owned()));
     }
@@ -60,11 +65,11 @@ pub(super) fn resolve(task: &Task, asked: &Asked<'_>, identity: &mut Identity) -
 }
 
 /// How long the one who lists all images waits: no container waits for it.
-const LONG: Patience = Patience { greeting: Duration::from_secs(5), answers: Duration::from_secs(30) };
+const LONG: Duration = Duration::from_secs(30);
 
 /// Name and digest of every image in every namespace.
 pub(super) fn images(socket: &Path) -> Result<Vec<(String, String)>, String> {
-    let connection = Connection::open(socket, LONG).map_err(|it| it.to_string())?;
+    let connection = Connection::open(socket, Instant::now() + LONG).map_err(|it| it.to_string())?;
     let mut daemon = Daemon { connection, namespace: "default" };
     let answer = daemon.ask("namespaces.v1.Namespaces/List", &[]).map_err(|it| it.to_string())?;
     let names = || -> Option<Vec<String>> {
@@ -87,6 +92,8 @@ fn unanswered(fault: Fault) -> Unknown {
 fn gone_or(fault: Fault, gone: impl FnOnce() -> String) -> Unknown {
     match fault {
         Fault::NotFound => Unknown::Untold(gone()),
+        // It holds what the container was given.
+        Fault::TooLarge(why) => Unknown::Unfit(why),
         Fault::Other(_) => unanswered(fault),
     }
 }

@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn without_a_shim_the_socket_lies_beside_the_state_or_where_it_does_by_default() {
         let host = FakeHost::new().folder("proc").folder("run/k3s/containerd");
-        let places = Places { root: host.place(""), ..Places::live() };
+        let places = Places { root: host.place("") };
         let state = host.place("run/k3s/containerd");
         assert_eq!(socket(&state, &places), host.place("run/containerd/containerd.sock"));
         let host = host.file("run/k3s/containerd/containerd.sock", "");

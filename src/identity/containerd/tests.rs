@@ -10,8 +10,8 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket};
 
 use super::frame::{self, put};
+use crate::identity::Need;
 use crate::identity::tests::{told, told_within, with_content};
-use crate::identity::{Need, Patience};
 use crate::testing::FakeHost;
 
 const CTR: &str = include_str!("../fixtures/containerd-1.6/ctr.txt");
@@ -148,6 +148,7 @@ fn without_content_the_index_is_all() {
 }
 
 const AT: &str = "unanswered: image unknown: containerd at /run/containerd/containerd.sock ";
+const LATE: &str = "did not answer before the deadline passed";
 const FOLDER: &str = "run/containerd/io.containerd.runtime.v2.task/default/c1";
 
 #[test]
@@ -162,13 +163,36 @@ fn who_does_not_run_is_not_waited_for() {
 
 #[test]
 fn who_is_silent_is_waited_for_as_long_as_was_said() {
-    let long = Duration::from_secs(60);
     let host = FakeHost::new().file(&format!("{FOLDER}/config.json"), "{}");
     let listener = UnixListener::bind(host.place("run/containerd/containerd.sock")).expect("a socket");
-    let patience = Patience { greeting: Duration::from_millis(20), answers: long };
-    let late = [format!("{AT}did not answer within 20 ms")];
-    assert_eq!(told_within(&host, FOLDER, Need::Digests, patience), late);
+    let late = [format!("{AT}{LATE}")];
+    assert_eq!(told_within(&host, FOLDER, Need::Digests, Duration::from_millis(20)), late);
     drop(listener);
+}
+
+/// Each part of the conversation took longer than what a container's start used to be given for all of it.
+#[test]
+fn who_is_busy_is_waited_for() {
+    let host = FakeHost::new();
+    let work = host.place(&format!("root/{TASKS}/default/c1")).display().to_string();
+    let host = host
+        .folder("proc")
+        .file(&format!("{FOLDER}/config.json"), "{}")
+        .link(&format!("{FOLDER}/work"), &work);
+    let host = with_content(host, "root", &BLOBS);
+    let listener = UnixListener::bind(host.place("run/containerd/containerd.sock")).expect("a socket");
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        for part in CTR.lines().filter(|it| it.starts_with('S')) {
+            thread::sleep(Duration::from_millis(200));
+            // What it says last, the client has no need of.
+            let _left = stream.write_all(&recorded(part, "S"));
+        }
+        // An end with something unread would be a reset.
+        let _reset = stream.read_to_end(&mut Vec::new());
+    });
+    assert_eq!(told(&host, FOLDER, Need::Digests), [NAME, "index", "manifest"]);
+    server.join().expect("a server");
 }
 
 #[test]
@@ -182,9 +206,9 @@ fn a_queue_before_the_door_is_left_in_time() {
     listen(&server, Backlog::new(0).expect("a backlog")).expect("a server");
     let waiting: Vec<_> = (0..8).map(|_| open()).collect();
     let full = waiting.iter().any(|it| connect(it.as_raw_fd(), &address) == Err(Errno::EAGAIN));
-    let patience = Patience { greeting: Duration::from_millis(20), answers: Duration::from_secs(60) };
-    let late = vec![format!("{AT}did not answer within 20 ms")];
-    assert_eq!((full, told_within(&host, FOLDER, Need::Digests, patience)), (true, late));
+    let late = vec![format!("{AT}{LATE}")];
+    let told = told_within(&host, FOLDER, Need::Digests, Duration::from_millis(20));
+    assert_eq!((full, told), (true, late));
 }
 
 #[test]
@@ -196,9 +220,8 @@ fn what_greets_and_then_falls_silent_is_not_waited_for() {
             put(&mut says, *kind, 0, 1, payload);
         }
         let (host, server) = host("default/c1", "", says, true);
-        let patience = Patience { greeting: Duration::from_secs(60), answers: Duration::from_millis(50) };
-        let late = [format!("{AT}did not answer within 50 ms")];
-        assert_eq!(told_within(&host, FOLDER, Need::Digests, patience), late);
+        let late = [format!("{AT}{LATE}")];
+        assert_eq!(told_within(&host, FOLDER, Need::Digests, Duration::from_millis(50)), late);
         drop(server.join().expect("a server"));
     };
     check(&[]);
@@ -208,11 +231,10 @@ fn what_greets_and_then_falls_silent_is_not_waited_for() {
 
 #[test]
 fn who_never_stops_talking_is_not_listened_to_for_ever() {
-    let (host, server) = host("default/c1", "", recorded(CTR, "S"), true);
-    let patience = Patience { greeting: Duration::from_secs(60), answers: Duration::ZERO };
-    let late = [format!("{AT}did not answer within 0 ms")];
-    assert_eq!(told_within(&host, FOLDER, Need::Digests, patience), late);
-    drop(server.join().expect("a server"));
+    let (host, server) = host_that_may_be_left(recorded(CTR, "S"));
+    let late = [format!("{AT}{LATE}")];
+    assert_eq!(told_within(&host, FOLDER, Need::Digests, Duration::ZERO), late);
+    server.join().expect("a server");
 }
 
 #[test]
@@ -248,18 +270,47 @@ fn an_error_is_told_with_its_number_and_words() {
     check_fault(&frames, "answers with error 14 (later)");
 }
 
+/// It is as large as what the container was given.
+#[test]
+fn an_answer_that_is_too_large_to_send_is_the_containers_fault() {
+    let ends = frame::END_HEADERS | frame::END_STREAM;
+    let error = b"\x00\x0bgrpc-status\x018\x00\x0cgrpc-message\x3agrpc: trying to send message larger than max (9 vs. 8) now";
+    let mut says = Vec::new();
+    put(&mut says, frame::SETTINGS, 0, 0, &[]);
+    put(&mut says, frame::HEADERS, ends, 1, error);
+    let told = "unfit: image unknown: containerd at /run/containerd/containerd.sock has an answer that is too large to send";
+    check(says, true, &[told]);
+}
+
+#[test]
+fn a_long_name_is_asked_for_in_parts() {
+    let id = "n".repeat(40_000);
+    let (host, server) = host("default/c1", "", recorded(NOT_FOUND, "S"), true);
+    let socket = host.place("run/containerd/containerd.sock");
+    let until = std::time::Instant::now() + Duration::from_secs(60);
+    let mut connection = super::grpc::Connection::open(&socket, until).expect("a server");
+    let told = connection.call("/a/b", "default", id.as_bytes());
+    assert_eq!(told, Err(super::grpc::Fault::NotFound));
+    let told = connection.call("/a/b", "default", id.repeat(2).as_bytes());
+    let long = super::grpc::Fault::Other("a name is too long to ask containerd for".to_owned());
+    assert_eq!(told, Err(long));
+    drop(connection);
+    let sent: usize = calls(&server.join().expect("a server")).iter().skip(1).map(Vec::len).sum();
+    assert_eq!(sent, id.len() + 5);
+}
+
 #[test]
 fn an_answer_without_end_is_not_read_to_its_end() {
     let mut says = Vec::new();
     put(&mut says, frame::SETTINGS, 0, 0, &[]);
-    for _ in 0..300 {
+    for _ in 0..1100 {
         put(&mut says, frame::DATA, 0, 1, &[0; frame::MAX_PAYLOAD - 1]);
     }
     let (host, _server) = host_that_may_be_left(says);
     assert_eq!(
         told(&host, &format!("run/containerd/{TASKS}/default/c1"), Need::Digests),
         [
-            "unanswered: image unknown: containerd at /run/containerd/containerd.sock answers with more than 4194304 bytes"
+            "unfit: image unknown: containerd at /run/containerd/containerd.sock answers with more than 16777216 bytes"
         ]
     );
 }
@@ -272,6 +323,8 @@ fn host_that_may_be_left(says: Vec<u8>) -> (FakeHost, thread::JoinHandle<()>) {
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a client");
         let _left = stream.write_all(&says);
+        // An end with something unread would be a reset.
+        let _reset = stream.read_to_end(&mut Vec::new());
     });
     (host, server)
 }

@@ -126,7 +126,7 @@ fn an_exception_that_was_used_is_recorded() {
         from: "config.toml:1".to_owned(),
     };
     let report =
-        Report::trouble(Subject::default(), "").with(&[], &["b".to_owned()]).waiving(vec![waiver; 20]);
+        Report::trouble(Subject::default(), "").with(&[], &[], &["b".to_owned()]).waiving(vec![waiver; 20]);
     let record = Record::new(&report, &decided());
     let sentence = "rule gtp5g is waived without end at config.toml:1: lab";
     assert_eq!((record.notes, record.omitted), (vec![sentence.to_owned(); MAX_LISTED], 21 - MAX_LISTED));

@@ -1,0 +1,456 @@
+//! Reads JSON of any size as a stream, in bounded memory, and keeps the few fields that are needed, which a library parses
+//! then. It checks no grammar in what it passes over. What runtimes read differently is an error where it is kept.
+
+use std::io::Read;
+
+use anyhow::{anyhow, bail};
+
+use super::Fault;
+use crate::file;
+
+/// More than any runtime's memory limit in use lets it read of a `config.json`; they have no limit of their own.
+const MAX_READ: usize = 64 << 20;
+/// A long seccomp profile has 60 KiB, a spec at most 1 MiB.
+const MAX_KEPT: usize = 4 << 20;
+/// Go's `encoding/json`, and so runc, follows no more.
+const MAX_DEPTH: usize = 10_000;
+/// The longest key that is needed, each character of it written as `\u0061`.
+const MAX_KEY: usize = 512;
+const CHUNK: usize = 8 << 10;
+
+/// What is kept of a value.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Keep {
+    /// All of it.
+    Whole,
+    /// Of an object these fields. They are fields of a structure to runtimes: runc takes them in any case.
+    Fields(&'static [(&'static str, Keep)]),
+    /// Of an object all fields but these.
+    Without(&'static [&'static str]),
+    /// Of an object these keys. They are keys of a map to runtimes: case counts.
+    Keys(&'static [&'static str]),
+}
+
+/// Reads an object to its end, and returns an object with what is kept of it; `None` if the stream holds something else.
+/// `larger` times the usual number of bytes may be read.
+pub(super) fn object(stream: impl Read, keep: Keep, larger: usize) -> Result<Option<Vec<u8>>, Fault> {
+    let mut skimmer = Skimmer {
+        stream,
+        buffer: vec![0; CHUNK],
+        at: 0,
+        end: 0,
+        left: MAX_READ * larger,
+        most: MAX_READ * larger,
+        kept: Vec::new(),
+    };
+    match skimmer.blank()? {
+        Some(b'{') => skimmer.fields(keep)?,
+        Some(_) | None => return Ok(None),
+    }
+    match skimmer.blank()? {
+        None => Ok(Some(skimmer.kept)),
+        Some(_) => Err(Fault::Container(anyhow!("something follows its JSON object"))),
+    }
+}
+
+struct Skimmer<R> {
+    stream: R,
+    buffer: Vec<u8>,
+    at: usize,
+    end: usize,
+    /// How many bytes may still be read.
+    left: usize,
+    most: usize,
+    kept: Vec<u8>,
+}
+
+impl<R: Read> Skimmer<R> {
+    /// The fields of an object whose brace was read.
+    fn fields(&mut self, keep: Keep) -> Result<(), Fault> {
+        let mut seen = 0_u32;
+        self.put(b"{")?;
+        let mut is_first = true;
+        loop {
+            match self.blank()? {
+                Some(b'}') => break,
+                Some(b'"') => {}
+                Some(b',') if !is_first => match self.blank()? {
+                    Some(b'"') => {}
+                    other => return Err(self.odd(other)),
+                },
+                other => return Err(self.odd(other)),
+            }
+            is_first = false;
+            let key = self.key()?;
+            match self.blank()? {
+                Some(b':') => {}
+                other => return Err(self.odd(other)),
+            }
+            match keep.of(&key, &mut seen)? {
+                Some(inner) => {
+                    if self.kept.last() != Some(&b'{') {
+                        self.put(b",")?;
+                    }
+                    let key = serde_json::to_vec(&key).unwrap_or_default();
+                    self.put(&key)?;
+                    self.put(b":")?;
+                    self.value(Some(inner))?;
+                }
+                None => self.value(None)?,
+            }
+        }
+        self.put(b"}")
+    }
+
+    /// A key whose quote was read. One that is too long for any that is needed is cut off.
+    fn key(&mut self) -> Result<String, Fault> {
+        let mut raw = vec![b'"'];
+        let mut is_cut = false;
+        loop {
+            let byte = self.next()?;
+            if raw.len() < MAX_KEY {
+                raw.push(byte)
+            } else {
+                is_cut = true
+            }
+            match byte {
+                b'"' => break,
+                b'\\' => {
+                    let escaped = self.next()?;
+                    if raw.len() < MAX_KEY { raw.push(escaped) } else { is_cut = true }
+                }
+                _ => {}
+            }
+        }
+        if is_cut {
+            return Ok(String::new());
+        }
+        if raw.contains(&b'\\') {
+            return serde_json::from_slice(&raw)
+                .map_err(|_| Fault::Container(anyhow!("a key of it is no text")));
+        }
+        let text = raw.get(1..raw.len() - 1).unwrap_or_default();
+        // Bytes that are not UTF-8 are in no key that is needed.
+        Ok(String::from_utf8_lossy(text).into_owned())
+    }
+
+    /// A whole value, which is copied if it is kept.
+    fn value(&mut self, keep: Option<Keep>) -> Result<(), Fault> {
+        let first = self.blank()?;
+        if let (Some(b'{'), Some(keep @ (Keep::Fields(_) | Keep::Without(_) | Keep::Keys(_)))) = (first, keep)
+        {
+            return self.fields(keep);
+        }
+        let is_kept = keep.is_some();
+        let mut open = Vec::new();
+        let mut next = first;
+        loop {
+            match next {
+                Some(b'"') => self.text(is_kept)?,
+                Some(bracket @ (b'{' | b'[')) => {
+                    if open.len() == MAX_DEPTH {
+                        return Err(Fault::Container(anyhow!("it is nested more than {MAX_DEPTH} deep")));
+                    }
+                    open.push(if bracket == b'{' { b'}' } else { b']' });
+                    self.put_if(is_kept, &[bracket])?;
+                }
+                Some(bracket @ (b'}' | b']')) if open.last() == Some(&bracket) => {
+                    open.pop();
+                    self.put_if(is_kept, &[bracket])?;
+                }
+                Some(mark @ (b',' | b':')) if !open.is_empty() => self.put_if(is_kept, &[mark])?,
+                Some(byte) if is_plain(byte) => self.plain(byte, is_kept)?,
+                other => return Err(self.odd(other)),
+            }
+            if open.is_empty() {
+                return Ok(());
+            }
+            next = self.blank()?;
+        }
+    }
+
+    /// The rest of a text whose quote was read.
+    fn text(&mut self, is_kept: bool) -> Result<(), Fault> {
+        self.put_if(is_kept, b"\"")?;
+        loop {
+            self.fill()?;
+            let there = self.buffer.get(self.at..self.end).unwrap_or_default();
+            let Some(length) = there.iter().position(|it| matches!(it, b'"' | b'\\')) else {
+                self.take(there.len(), is_kept)?;
+                continue;
+            };
+            let is_end = there.get(length) == Some(&b'"');
+            self.take(length + 1, is_kept)?;
+            if is_end {
+                return Ok(());
+            }
+            let escaped = self.next()?;
+            self.put_if(is_kept, &[escaped])?;
+        }
+    }
+
+    /// A number, or `true`, `false` or `null`, whose first byte was read. A blank behind it keeps it from the next one.
+    fn plain(&mut self, first: u8, is_kept: bool) -> Result<(), Fault> {
+        self.put_if(is_kept, &[first])?;
+        while self.peek()?.is_some_and(is_plain) {
+            let byte = self.next()?;
+            self.put_if(is_kept, &[byte])?;
+        }
+        self.put_if(is_kept, b" ")
+    }
+
+    /// The next byte that is no blank; `None` at the end.
+    fn blank(&mut self) -> Result<Option<u8>, Fault> {
+        while let Some(byte) = self.peek()? {
+            self.at += 1;
+            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+                return Ok(Some(byte));
+            }
+        }
+        Ok(None)
+    }
+
+    fn next(&mut self) -> Result<u8, Fault> {
+        self.fill()?;
+        let byte = self.buffer.get(self.at).copied().unwrap_or_default();
+        self.at += 1;
+        Ok(byte)
+    }
+
+    fn peek(&mut self) -> Result<Option<u8>, Fault> {
+        if self.at == self.end {
+            self.read()?;
+        }
+        Ok(self.buffer.get(..self.end).and_then(|it| it.get(self.at)).copied())
+    }
+
+    /// Sees to it that there is a next byte.
+    fn fill(&mut self) -> Result<(), Fault> {
+        match self.peek()? {
+            Some(_) => Ok(()),
+            None => Err(self.odd(None)),
+        }
+    }
+
+    fn read(&mut self) -> Result<(), Fault> {
+        let host = |err: &std::io::Error| Fault::Host(anyhow!("it {}", file::explain_io(err)));
+        (self.at, self.end) = (0, self.stream.read(&mut self.buffer).map_err(|err| host(&err))?);
+        match self.left.checked_sub(self.end) {
+            Some(left) => self.left = left,
+            None => return Err(Fault::Container(anyhow!("it is larger than {} bytes", self.most))),
+        }
+        Ok(())
+    }
+
+    /// Takes so many of the bytes that are there.
+    fn take(&mut self, count: usize, is_kept: bool) -> Result<(), Fault> {
+        let from = self.at;
+        self.at += count;
+        if is_kept {
+            let taken = self.buffer.get(from..self.at).unwrap_or_default();
+            self.kept.extend_from_slice(taken);
+            return self.put(b"");
+        }
+        Ok(())
+    }
+
+    fn put_if(&mut self, is_kept: bool, bytes: &[u8]) -> Result<(), Fault> {
+        if is_kept { self.put(bytes) } else { Ok(()) }
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.kept.extend_from_slice(bytes);
+        if self.kept.len() > MAX_KEPT {
+            return Err(Fault::Container(anyhow!(
+                "it has more than {MAX_KEPT} bytes besides its other annotations, hooks, arguments and environment"
+            )));
+        }
+        Ok(())
+    }
+
+    /// What is said of a byte that does not belong there.
+    fn odd(&self, found: Option<u8>) -> Fault {
+        let place = self.most - self.left - (self.end - self.at);
+        Fault::Container(match found {
+            None => anyhow!("it is not JSON: it ends too early"),
+            Some(byte) => anyhow!("it is not JSON: byte {place} is {:?}", char::from(byte)),
+        })
+    }
+}
+
+impl Keep {
+    /// What is kept of the field with this key.
+    fn of(self, key: &str, seen: &mut u32) -> Result<Option<Self>, Fault> {
+        match self {
+            Self::Whole => Ok(Some(Self::Whole)),
+            Self::Without(names) => Ok((!names.contains(&key)).then_some(Self::Whole)),
+            Self::Keys(names) => match names.iter().position(|it| *it == key) {
+                Some(index) => once(key, index, seen).map(|()| Some(Self::Whole)).map_err(Fault::Container),
+                None => Ok(None),
+            },
+            Self::Fields(fields) => {
+                let Some(index) = fields.iter().position(|(name, _)| is_read_as(key, name)) else {
+                    return Ok(None);
+                };
+                let (name, keep) = fields.get(index).copied().unwrap_or(("", Self::Whole));
+                if name != key {
+                    return Err(Fault::Container(anyhow!(
+                        "its key {key:?} is {name} to some runtimes and nothing to others"
+                    )));
+                }
+                once(key, index, seen).map(|()| Some(keep)).map_err(Fault::Container)
+            }
+        }
+    }
+}
+
+/// runc puts two values of one key together, crun takes the first, and youki none.
+fn once(key: &str, index: usize, seen: &mut u32) -> anyhow::Result<()> {
+    let bit = 1 << index;
+    if *seen & bit != 0 {
+        bail!("it has {key} twice");
+    }
+    *seen |= bit;
+    Ok(())
+}
+
+/// As Go's `encoding/json` compares a key with the name of a field (`foldName`), for names of ASCII letters.
+fn is_read_as(key: &str, name: &str) -> bool {
+    let folded = key.chars().map(|it| match it {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        it => it.to_ascii_lowercase(),
+    });
+    folded.eq(name.chars().map(|it| it.to_ascii_lowercase()))
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEEP: Keep = Keep::Fields(&[
+        ("a", Keep::Keys(&["x", "y.z"])),
+        ("process", Keep::Without(&["env"])),
+        ("mounts", Keep::Whole),
+    ]);
+
+    fn skim(text: &[u8]) -> Result<String, String> {
+        let kept = object(text, KEEP, 1).map_err(|it| it.to_string())?;
+        Ok(kept.map_or("none".to_owned(), |it| String::from_utf8(it).expect("text")))
+    }
+
+    fn check(text: &str, expected: Result<&str, &str>) {
+        assert_eq!(skim(text.as_bytes()), expected.map(str::to_owned).map_err(str::to_owned), "{text}");
+    }
+
+    #[test]
+    fn what_is_needed_is_kept_and_nothing_else() {
+        check("{}", Ok("{}"));
+        check(" {\n}\t\r\n", Ok("{}"));
+        check(
+            r#"{"b": [{"a": {"x": 1}}, "\"}"], "a": {"w": "\\", "x": "1\"", "y.z": [1, {"q": null}]}, "n": -1.5e+3}"#,
+            Ok(r#"{"a":{"x":"1\"","y.z":[1 ,{"q":null }]}}"#),
+        );
+        check(
+            r#"{"process": {"env": ["{"], "user": {"uid": 0}}, "mounts": []}"#,
+            Ok(r#"{"process":{"user":{"uid":0 }},"mounts":[]}"#),
+        );
+        check(r#"{"a": null, "mounts": "x"}"#, Ok(r#"{"a":null ,"mounts":"x"}"#));
+        check(r#"{"\u0061": {"\u0079.z": "\u0061"}}"#, Ok(r#"{"a":{"y.z":"\u0061"}}"#));
+        check(r#"{"a": {"X": 1, "Y.z": 2}}"#, Ok(r#"{"a":{}}"#));
+    }
+
+    #[test]
+    fn what_runtimes_read_differently_is_an_error() {
+        check(r#"{"a": {}, "a": {}}"#, Err("it has a twice"));
+        check(r#"{"a": {"x": 1, "\u0078": 1}}"#, Err("it has x twice"));
+        check(r#"{"A": {}}"#, Err("its key \"A\" is a to some runtimes and nothing to others"));
+        check(
+            "{\"proce\u{17f}\\u017f\": {}}",
+            Err("its key \"proceſſ\" is process to some runtimes and nothing to others"),
+        );
+        check("{} {}", Err("something follows its JSON object"));
+        check("{}x", Err("something follows its JSON object"));
+        check(r#"{"b": 1, "b": 2}"#, Ok("{}"));
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_with_its_place() {
+        check("", Ok("none"));
+        check("[]", Ok("none"));
+        check("\u{feff}{}", Ok("none"));
+        check("{]", Err("it is not JSON: byte 2 is ']'"));
+        check("{,}", Err("it is not JSON: byte 2 is ','"));
+        check("{\"b\" 1}", Err("it is not JSON: byte 6 is '1'"));
+        check("{\"b\": [1}}", Err("it is not JSON: byte 9 is '}'"));
+        check("{\"b\": /* \" */ 1}", Err("it is not JSON: byte 7 is '/'"));
+        check("{\"\\x\": 1}", Err("a key of it is no text"));
+        for cut in [
+            "{",
+            "{\"",
+            "{\"b",
+            "{\"b\\",
+            "{\"b\"",
+            "{\"b\":",
+            "{\"b\": \"x",
+            "{\"b\": [",
+            "{\"a\": {\"x\": 1",
+        ] {
+            check(cut, Err("it is not JSON: it ends too early"));
+        }
+        let deep = |depth: usize| format!("{{\"b\": {}{}}}", "[".repeat(depth), "]".repeat(depth));
+        check(&deep(10_000), Ok("{}"));
+        check(&deep(10_001), Err("it is nested more than 10000 deep"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_hinder_only_where_they_are_needed() {
+        assert_eq!(skim(b"{\"\xff\": \"\xff\", \"mounts\": 1}"), Ok("{\"mounts\":1 }".to_owned()));
+        let kept = object(&b"{\"mounts\": \"\xff\"}"[..], KEEP, 1).expect("JSON");
+        assert_eq!(kept, Some(b"{\"mounts\":\"\xff\"}".to_vec()));
+    }
+
+    #[test]
+    fn size_counts_only_in_what_is_kept_and_in_all() {
+        let long = "x".repeat(5 << 20);
+        check(&format!("{{\"b\": \"{long}\", \"{long}\": 1, \"a\": {{\"{long}\": 1}}}}"), Ok("{\"a\":{}}"));
+        let kept =
+            "it has more than 4194304 bytes besides its other annotations, hooks, arguments and environment";
+        check(&format!("{{\"mounts\": \"{long}\"}}"), Err(kept));
+        let endless = std::io::repeat(b' ');
+        let told = object(endless, KEEP, 1).map_err(|it| it.to_string());
+        assert_eq!(told, Err("it is larger than 67108864 bytes".to_owned()));
+    }
+
+    /// However the stream comes, and wherever a chunk ends.
+    #[test]
+    fn what_is_kept_is_what_a_library_reads() {
+        struct Drops<'a>(&'a [u8]);
+        impl Read for Drops<'_> {
+            fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+                let Some((first, rest)) = self.0.split_first() else { return Ok(0) };
+                self.0 = rest;
+                room[0] = *first;
+                Ok(1)
+            }
+        }
+        let pad = "y".repeat(CHUNK - 20);
+        for shift in 0..40 {
+            let text = format!(
+                "{{\"p\": \"{pad}{}\", \"a\": {{\"x\": \"\\\\\\\"\\u00e4\", \"w\": [true]}}, \"mounts\": [1, 2.5, \"\\n\"]}}",
+                "z".repeat(shift)
+            );
+            let whole: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            let read = |it: Option<Vec<u8>>| {
+                serde_json::from_slice::<serde_json::Value>(&it.expect("an object")).expect("JSON")
+            };
+            let expected = serde_json::json!({"a": {"x": whole["a"]["x"]}, "mounts": whole["mounts"]});
+            assert_eq!(read(object(text.as_bytes(), KEEP, 1).expect("kept")), expected);
+            assert_eq!(read(object(Drops(text.as_bytes()), KEEP, 1).expect("kept")), expected);
+        }
+    }
+}
