@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context, anyhow};
 use oci_spec::image::{Descriptor, ImageIndex, ImageIndexBuilder, MediaType, SCHEMA_VERSION};
+use serde_json::Value;
 
 use super::build::descriptor;
 use super::durable::Put;
@@ -15,6 +16,22 @@ use super::{Artifact, Digest};
 pub(super) const INDEX_FILE: &str = "index.json";
 /// No `index.json` of a store is larger, in bytes: room for some 300,000 artifacts.
 pub(super) const MAX_INDEX: u64 = 128 << 20;
+
+/// Parses an index of an image layout. Programs in Go write an empty list of manifests as `null`.
+pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<ImageIndex> {
+    let error = match serde_json::from_slice(bytes) {
+        Ok(index) => return Ok(index),
+        Err(error) => error,
+    };
+    let mut value: Value = serde_json::from_slice(bytes)?;
+    match value.get_mut("manifests") {
+        Some(manifests) if manifests.is_null() => {
+            *manifests = Value::Array(Vec::new());
+            serde_json::from_value(value)
+        }
+        Some(_) | None => Err(error),
+    }
+}
 
 /// The index, and the digests in it.
 pub(super) struct Index {
@@ -38,7 +55,7 @@ impl Index {
     /// Reads a store's; `None` if it has none.
     pub(super) fn read(store: &Folder) -> anyhow::Result<Option<Self>> {
         let Some(bytes) = store.read(INDEX_FILE, MAX_INDEX)? else { return Ok(None) };
-        let index: ImageIndex = serde_json::from_slice(&bytes).map_err(|err| {
+        let index = parse(&bytes).map_err(|err| {
             let path = store.full(INDEX_FILE);
             anyhow!("{} is not an OCI index ({err}): remove it, then run oci-compat store gc", path.display())
         })?;
@@ -83,5 +100,20 @@ impl Index {
         let put = Put { folder: ".", name: INDEX_FILE.to_owned(), bytes };
         put.fits(MAX_INDEX)?;
         Ok(put)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_go_wrote_as_null_is_empty() {
+        let count = |text: &str| parse(text.as_bytes()).map(|it| it.manifests().len());
+        assert_eq!(count(r#"{"schemaVersion": 2, "manifests": null}"#).ok(), Some(0));
+        assert_eq!(count(r#"{"schemaVersion": 2, "manifests": []}"#).ok(), Some(0));
+        for text in [r#"{"schemaVersion": 2}"#, r#"{"schemaVersion": 2, "manifests": 1}"#, "[]", "null"] {
+            assert!(count(text).is_err(), "{text}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use oci_spec::image::{ANNOTATION_REF_NAME, Descriptor, ImageIndex, MediaType};
 
 use super::archive::Archive;
 use super::build::{EMPTY, descriptor};
+use super::index;
 use super::manifest::{self, ARTIFACT_TYPES, Manifest, json_reason};
 use super::{Artifact, Digest, MAX_MANIFEST, MAX_SPEC, Package, blob, blob_path};
 use crate::digest::shorten;
@@ -188,8 +189,8 @@ impl Layout<'_> {
     /// Layouts may lack what they name, such as the manifests of other platforms (image-spec 1.1, `image-layout.md`).
     fn nested(&self, entry: &Descriptor) -> anyhow::Result<Vec<Descriptor>> {
         let Some(bytes) = self.blob(entry, MAX_INDEX)? else { return Ok(vec![entry.clone()]) };
-        let index: ImageIndex = serde_json::from_slice(&bytes)
-            .map_err(|err| anyhow!("index {} {}", entry.digest(), no_index(&err)))?;
+        let index =
+            index::parse(&bytes).map_err(|err| anyhow!("index {} {}", entry.digest(), no_index(&err)))?;
         Ok(index.manifests().clone())
     }
 
@@ -250,7 +251,7 @@ impl Layout<'_> {
         );
         let bytes = self.source.read("index.json", MAX_INDEX)?;
         let bytes = bytes.context("it is no OCI image layout: it has no file \"index.json\"")?;
-        serde_json::from_slice(&bytes).map_err(|err| anyhow!("index.json {}", no_index(&err)))
+        index::parse(&bytes).map_err(|err| anyhow!("index.json {}", no_index(&err)))
     }
 
     /// Reads what a descriptor names, verified; `None` if the layout does not have it.

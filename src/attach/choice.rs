@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{bail, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::artifact::{Digest, Subject};
 use crate::registry::{self, DOCKER_INDEX, IMAGE_INDEX};
@@ -77,7 +77,13 @@ impl std::error::Error for BadPlatform {}
 /// An index, as far as it is asked here.
 #[derive(Deserialize)]
 struct Index {
+    /// Programs in Go write an empty list as `null`.
+    #[serde(deserialize_with = "null_is_empty")]
     manifests: Vec<Entry>,
+}
+
+fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[derive(Deserialize)]

@@ -57,7 +57,11 @@ pub fn attach_to_layout(
 fn index(source: &Source) -> anyhow::Result<Value> {
     let bytes = source.read("index.json", MAX_INDEX)?;
     let bytes = bytes.context("it is no OCI image layout: it has no file \"index.json\"")?;
-    let index: Value = serde_json::from_slice(&bytes).context("index.json is not JSON")?;
+    let mut index: Value = serde_json::from_slice(&bytes).context("index.json is not JSON")?;
+    // Programs in Go write an empty list as `null`.
+    if let Some(manifests) = index.get_mut("manifests").filter(|it| it.is_null()) {
+        *manifests = Value::Array(Vec::new());
+    }
     ensure!(index.get("manifests").is_some_and(Value::is_array), "index.json is not an OCI index");
     Ok(index)
 }

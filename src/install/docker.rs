@@ -10,7 +10,7 @@ const DEFAULT: &str = "default-runtime";
 pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<String> {
     ensure!(entry.name != "runc", "docker keeps the name runc for itself: choose another --runtime-name");
     // dockerd takes an empty file for an empty object, and so do we.
-    let text = current.filter(|it| !it.trim().is_empty()).unwrap_or("{}\n");
+    let text = current.map(without_mark).filter(|it| !it.trim().is_empty()).unwrap_or("{}\n");
     let value = json::parse(text)?;
     if let Some(there) = value.get("runtimes").and_then(|it| it.get(&entry.name))
         && !is_ours(there)
@@ -24,14 +24,20 @@ pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<Stri
     Ok(text)
 }
 
+/// dockerd passes over a byte order mark, as editors on Windows write it; JSON has none.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 pub(super) fn cut(current: &str, before: Option<&str>, entry: &Entry) -> anyhow::Result<String> {
+    let current = without_mark(current);
     let value = json::parse(current)?;
     let mut text = current.to_owned();
     if value.get("runtimes").and_then(|it| it.get(&entry.name)).is_some_and(is_ours) {
         text = json::unset(&text, &["runtimes", &entry.name])?;
     }
     if value.get(DEFAULT) == Some(&json!(entry.name)) {
-        let before = before.map(json::parse).transpose()?;
+        let before = before.map(without_mark).map(json::parse).transpose()?;
         text = match before.as_ref().and_then(|it| it.get(DEFAULT)).filter(|it| **it != entry.name) {
             Some(former) => json::set(&text, &[DEFAULT], former)?,
             None => json::unset(&text, &[DEFAULT])?,

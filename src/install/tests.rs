@@ -53,6 +53,7 @@ fn docker_without_a_configuration_gets_one() {
     check(&docker(), Some("{}\n"), after);
     check(&docker(), Some("{\n}\n"), after);
     assert_eq!(docker().added(Some("")).expect("as dockerd takes it"), after);
+    assert_eq!(docker().added(Some("\u{feff}{}\n")).expect("as dockerd takes it"), after);
 }
 
 #[test]

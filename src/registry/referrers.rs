@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use ureq::http::header;
 
 use crate::artifact::Digest;
@@ -182,7 +182,13 @@ struct Entry {
 
 #[derive(Deserialize)]
 struct Index {
+    /// Registries in Go may write an empty list as `null`.
+    #[serde(deserialize_with = "null_is_empty")]
     manifests: Vec<Entry>,
+}
+
+fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl<'a> Collected<'a> {
