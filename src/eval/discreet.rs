@@ -42,7 +42,7 @@ impl JudgedRule<'_> {
 
 impl Finding<'_> {
     fn hide(&mut self) {
-        if !self.is_sensitive() {
+        if !self.secret && !self.is_sensitive() {
             return;
         }
         match &mut self.evidence {
@@ -121,6 +121,21 @@ mod tests {
             "rule.matched v is secret, needs x",
             "rule.matched v is hidden, needs x",
         );
+    }
+
+    #[test]
+    fn a_value_whose_file_only_root_may_read_is_hidden() {
+        let text = "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: a\n    matchFeatures:\n    - feature: \
+                    kernel.sysctl\n      matchExpressions: {kernel/cad_pid: {op: In, value: [\"2\"]}}\n";
+        let spec = spec::parse(text.as_bytes()).unwrap();
+        let mut facts = Facts::default();
+        let secret = ["kernel/cad_pid".to_owned()].into();
+        let feature = Feature { secret, ..Feature::attributes([("kernel/cad_pid", "1")]) };
+        facts.insert("kernel.sysctl", Fact::Known(feature, "/proc/sys".to_owned()));
+        let judgement = evaluate(&spec, &[], &facts);
+        let reason = &judgement.discreet().sets[0].reasons()[0].1;
+        let expected = "sysctl kernel/cad_pid is hidden, needs 2 (try: sysctl -w kernel/cad_pid=2)";
+        assert_eq!(reason, expected);
     }
 
     #[test]

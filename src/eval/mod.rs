@@ -135,6 +135,8 @@ pub struct Finding<'a> {
     pub outcome: Outcome,
     /// What the host has, and where that was read.
     pub evidence: Evidence,
+    /// Whether only root may read the file that holds the value.
+    pub secret: bool,
     /// Further knowledge that explains the outcome.
     pub clue: Option<Clue>,
 }

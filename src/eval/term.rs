@@ -19,6 +19,9 @@ pub(super) fn judge<'a>(term: &'a Term, fact: &Fact, context: &Context<'_>) -> V
         Fact::Absent(read) => all(term, Outcome::Unmet, &Evidence::NoFeature { read: read.clone() }),
         Fact::Unknown(unknown) => all(term, Outcome::Unknown, &Evidence::Unknown(unknown.clone())),
     };
+    if let Fact::Known(feature, _) = fact {
+        findings.iter_mut().for_each(|it| it.secret = feature.secret.contains(it.element));
+    }
     for finding in findings.iter_mut().filter(|it| it.outcome == Outcome::Unmet) {
         finding.clue = clue::clue(term, finding, context.facts);
     }
@@ -61,7 +64,7 @@ fn finding<'a>(
     outcome: Outcome,
     evidence: Evidence,
 ) -> Finding<'a> {
-    Finding { feature: &term.feature, element, test, at, outcome, evidence, clue: None }
+    Finding { feature: &term.feature, element, test, at, outcome, evidence, secret: false, clue: None }
 }
 
 fn judge_known<'a>(term: &'a Term, feature: &Feature, read: &str, context: &Context<'_>) -> Vec<Finding<'a>> {

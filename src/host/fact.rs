@@ -38,6 +38,9 @@ pub struct Feature {
     pub incomplete: Option<Unknown>,
     /// Elements that were looked for and are not there, although others could not be read.
     pub missing: BTreeSet<String>,
+    /// Elements whose values stand in files that only root may read: rules may use them, and engines' messages do not show
+    /// them.
+    pub secret: BTreeSet<String>,
     /// Elements that may be there or not, and why that is not known of them alone.
     pub doubtful: BTreeMap<String, Unknown>,
 }

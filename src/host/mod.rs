@@ -37,7 +37,7 @@ pub use features::{FEATURES, FeatureInfo, Kind, Probe, feature, nearest, probe};
 pub use kernel::available::loadable_modules;
 pub(crate) use kernel::options_of::option_of;
 pub(crate) use kernel::version::label as release_label;
-pub use root::{Miss, Root, Status};
+pub use root::{Miss, Root, Shown, Status};
 
 use std::iter;
 use std::sync::{Mutex, PoisonError};

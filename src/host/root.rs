@@ -48,6 +48,15 @@ pub enum Miss {
     Unreadable(Unknown),
 }
 
+/// Who may read a file, by its mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Everybody.
+    ToAll,
+    /// Its owner, and perhaps its group.
+    ToRoot,
+}
+
 /// What stands at a path (inode(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {

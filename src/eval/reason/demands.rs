@@ -34,6 +34,7 @@ fn finding<'a>(term: &'a Term, element: &'a str, expression: Option<&'a Expressi
         at: expression.map_or(term.at, |it| it.at),
         outcome: Outcome::Unknown,
         evidence: Evidence::Feature { read: String::new() },
+        secret: false,
         clue: None,
     }
 }

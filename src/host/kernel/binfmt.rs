@@ -72,7 +72,7 @@ fn entries(probing: &Probing<'_>) -> Result<Vec<String>, Unknown> {
 
 /// The first line of an entry, and the only one of the status, is `enabled` or `disabled`.
 fn is_enabled(probing: &Probing<'_>, name: &str) -> Result<bool, Unknown> {
-    let text = match probing.root.read_below(FOLDER, &[name]) {
+    let text = match probing.root.read_below(FOLDER, &[name]).map(|(text, _)| text) {
         Ok(text) => text,
         // Removed since the folder was listed.
         Err(Miss::NotFound) => return Ok(false),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::host::{Fact, Feature, Unknown};
+use crate::host::{Fact, Feature, Shown, Unknown};
 
 /// What `read` finds under each of these names. What could not be read makes the feature incomplete, and if there is
 /// nothing else unknown.
@@ -26,4 +26,24 @@ pub(super) fn attributes<'a>(
             Fact::Known(Feature { missing, incomplete, ..Feature::attributes(attributes) }, place.to_owned())
         }
     }
+}
+
+/// As [`attributes`], for files that perhaps not everybody may read.
+pub(super) fn shown<'a>(
+    place: &str,
+    names: impl IntoIterator<Item = &'a str>,
+    mut read: impl FnMut(&str) -> Result<Option<(String, Shown)>, Unknown>,
+) -> Fact {
+    let mut secret = BTreeSet::new();
+    let mut fact = attributes(place, names, |name| {
+        let Some((value, shown)) = read(name)? else { return Ok(None) };
+        if shown == Shown::ToRoot {
+            secret.insert(name.to_owned());
+        }
+        Ok(Some(value))
+    });
+    if let Fact::Known(feature, _) = &mut fact {
+        feature.secret = secret;
+    }
+    fact
 }

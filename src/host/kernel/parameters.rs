@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::one_by_one;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Shown, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.moduleparam",
@@ -35,7 +35,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     };
     match (modules, wanted) {
         (Ok(_), Wanted::Names(names)) => {
-            one_by_one::attributes(FOLDER, names.iter().map(String::as_str), |name| named(probing, name))
+            one_by_one::shown(FOLDER, names.iter().map(String::as_str), |name| named(probing, name))
         }
         (Ok(modules), Wanted::All) => all(probing, &modules.unwrap_or_default()),
         (Err(unknown), _) => Fact::Unknown(unknown),
@@ -70,7 +70,7 @@ fn all(probing: &Probing<'_>, modules: &[String]) -> Fact {
 
 /// `-` and `_` are the same in the names of modules and of parameters (`Documentation/admin-guide/kernel-parameters.rst`);
 /// in sysfs it is nearly always `_`.
-fn named(probing: &Probing<'_>, name: &str) -> Result<Option<String>, Unknown> {
+fn named(probing: &Probing<'_>, name: &str) -> Result<Option<(String, Shown)>, Unknown> {
     let Some((module, parameter)) = name.split_once('.') else {
         return Ok(None);
     };
@@ -81,9 +81,9 @@ fn named(probing: &Probing<'_>, name: &str) -> Result<Option<String>, Unknown> {
     }
 }
 
-fn read(probing: &Probing<'_>, module: &str, parameter: &str) -> Result<Option<String>, Unknown> {
+fn read(probing: &Probing<'_>, module: &str, parameter: &str) -> Result<Option<(String, Shown)>, Unknown> {
     match probing.root.read_below(FOLDER, &[module, PARAMETERS, parameter]) {
-        Ok(text) => Ok(Some(text.trim_end().to_owned())),
+        Ok((text, shown)) => Ok(Some((text.trim_end().to_owned(), shown))),
         Err(Miss::NotFound) => Ok(None),
         Err(Miss::Unreadable(unknown)) => Err(unknown),
     }

@@ -3,7 +3,7 @@
 use super::one_by_one;
 use crate::host::namespace::{HOST_NETWORK, Namespace};
 use crate::host::probing::OSRELEASE;
-use crate::host::{Fact, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::host::{Fact, FeatureInfo, Kind, Miss, Probing, Shown, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.sysctl",
@@ -125,7 +125,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     }
     let read = |name: &str| named(probing, name);
     match wanted {
-        Wanted::Names(names) => one_by_one::attributes(FOLDER, names.iter().map(String::as_str), read),
+        Wanted::Names(names) => one_by_one::shown(FOLDER, names.iter().map(String::as_str), read),
         Wanted::All => {
             let mut fact = one_by_one::attributes(FOLDER, WELL_KNOWN, |name| well_known(probing, name));
             if let Fact::Known(feature, _) = &mut fact {
@@ -171,7 +171,7 @@ fn folder(probing: &Probing<'_>) -> Result<(), Unknown> {
     }
 }
 
-fn named(probing: &Probing<'_>, name: &str) -> Result<Option<String>, Unknown> {
+fn named(probing: &Probing<'_>, name: &str) -> Result<Option<(String, Shown)>, Unknown> {
     let path = slashed(name);
     if path == ACTS {
         return Err(Unknown::new(format!("{FOLDER}/{ACTS}"), "is never read: reading it does something"));
@@ -180,7 +180,11 @@ fn named(probing: &Probing<'_>, name: &str) -> Result<Option<String>, Unknown> {
         probing.shows_host(&format!("{FOLDER}/{path:.60}"), namespace)?;
     }
     let names: Vec<_> = path.split('/').collect();
-    found(probing, &path, probing.root.read_below(FOLDER, &names))
+    let (text, shown) = match probing.root.read_below(FOLDER, &names) {
+        Ok((text, shown)) => (Ok(text), shown),
+        Err(miss) => (Err(miss), Shown::ToAll),
+    };
+    Ok(found(probing, &path, text)?.map(|it| (it, shown)))
 }
 
 /// No stranger wrote the name: it takes a third of the calls.
@@ -287,8 +291,11 @@ mod tests {
         };
         assert_eq!(named(&probing, "kernel.pid_max"), foreign("/proc/sys/kernel/pid_max", "pid"));
         assert_eq!(named(&probing, "net/ipv4/tcp_rmem"), foreign("/proc/sys/net/ipv4/tcp_rmem", "net"));
-        assert_eq!(named(&probing, "vm.max_map_count"), Ok(Some("65530".to_owned())));
-        assert_eq!(named(&Probing::new(&root), "kernel.pid_max"), Ok(Some("4194304".to_owned())));
+        assert_eq!(named(&probing, "vm.max_map_count"), Ok(Some(("65530".to_owned(), Shown::ToAll))));
+        assert_eq!(
+            named(&Probing::new(&root), "kernel.pid_max"),
+            Ok(Some(("4194304".to_owned(), Shown::ToAll)))
+        );
     }
 
     #[test]
@@ -323,6 +330,31 @@ mod tests {
         for name in names {
             check(host(), &[name], "known (/proc/sys): ");
         }
+    }
+
+    #[test]
+    fn what_only_root_may_read_is_known_and_marked() {
+        use std::os::unix::fs::PermissionsExt;
+        let host = host()
+            .file("/proc/sys/net/ipv4/tcp_fastopen_key", "0-1-2-3\n")
+            .file("/proc/sys/kernel/cad_pid", "1\n");
+        for path in ["proc/sys/net/ipv4/tcp_fastopen_key", "proc/sys/kernel/cad_pid"] {
+            let mode = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(host.root().path().join(path), mode).unwrap();
+        }
+        let secret = |names: &[&str]| {
+            let demand = crate::host::Demand::from([(FEATURE.name.to_owned(), wanted(names))]);
+            let facts = crate::host::gather(&host.root(), &demand);
+            let Fact::Known(feature, _) = facts.get(FEATURE.name) else { panic!("{names:?}") };
+            Vec::from_iter(feature.secret.clone())
+        };
+        let names =
+            ["net/ipv4/tcp_fastopen_key", "net.ipv4.tcp_fastopen_key", "kernel.cad_pid", "vm.max_map_count"];
+        assert_eq!(
+            secret(&names),
+            ["kernel.cad_pid", "net.ipv4.tcp_fastopen_key", "net/ipv4/tcp_fastopen_key"]
+        );
+        assert_eq!(secret(&["vm.max_map_count"]), [""; 0]);
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
-use nix::sys::stat::{Mode, SFlag};
+use nix::sys::stat::{self, Mode, SFlag};
 use nix::sys::statfs::{self, AUTOFS_SUPER_MAGIC};
 
-use super::{Miss, Root, look, read_to_end, text};
+use super::{Miss, Root, Shown, look, read_to_end, text};
 
 /// No file has a longer name (NAME_MAX in `linux/limits.h`).
 const MAX_NAME: usize = 255;
@@ -19,7 +19,7 @@ const MAX_NAME: usize = 255;
 pub(in crate::host) type Named = (String, Result<String, Miss>);
 
 impl Root {
-    /// Reads a text file below a folder, by the names of the folders on the way and its own.
+    /// Reads a text file below a folder, by the names of the folders on the way and its own; and tells who may read it.
     ///
     /// Strangers may have spelled them: none leads up or through several folders, and no link is followed.
     ///
@@ -27,7 +27,7 @@ impl Root {
     ///
     /// As [`Root::read`]. A name that no file can have and a folder in the file's place are not found; a link is
     /// unreadable.
-    pub fn read_below(&self, folder: &str, names: &[&str]) -> Result<String, Miss> {
+    pub fn read_below(&self, folder: &str, names: &[&str]) -> Result<(String, Shown), Miss> {
         let Some((name, folders)) = names.split_last().filter(|_| names.iter().all(|it| is_name(it))) else {
             return Err(Miss::NotFound);
         };
@@ -53,7 +53,7 @@ impl Root {
         let at = self.resolve(folder, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
         let read = |name: String| {
             let path = format!("{folder}/{name}");
-            let text = self.in_time(&path).and_then(|()| read_at(&path, &at, &name));
+            let text = self.in_time(&path).and_then(|()| read_at(&path, &at, &name)).map(|(text, _)| text);
             (name, text)
         };
         Ok(names.into_iter().map(read).collect())
@@ -77,14 +77,21 @@ fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(['/', '\0']) && name.len() <= MAX_NAME
 }
 
-fn read_at(path: &str, folder: &OwnedFd, name: &str) -> Result<String, Miss> {
+fn read_at(path: &str, folder: &OwnedFd, name: &str) -> Result<(String, Shown), Miss> {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
     let file = step(path, folder, name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
     match look(path, &file)? {
-        (SFlag::S_IFREG, size) => read_to_end(path, &file, size).map(text),
+        (SFlag::S_IFREG, size) => Ok((read_to_end(path, &file, size).map(text)?, shown(path, &file)?)),
         (SFlag::S_IFDIR, _) => Err(Miss::NotFound),
         _ => Err(Miss::unreadable(path, "is not a regular file")),
     }
+}
+
+/// The kernel lets only its owner read a file that tells a secret.
+fn shown(path: &str, file: &OwnedFd) -> Result<Shown, Miss> {
+    let found = stat::fstat(file).map_err(|errno| Miss::of(path, errno))?;
+    let may_all_read = Mode::from_bits_truncate(found.st_mode).contains(Mode::S_IROTH);
+    Ok(if may_all_read { Shown::ToAll } else { Shown::ToRoot })
 }
 
 fn step(path: &str, folder: &OwnedFd, name: &str, flags: OFlag) -> Result<OwnedFd, Miss> {
@@ -106,7 +113,11 @@ mod tests {
     use crate::testing::FakeHost;
 
     fn check(host: &FakeHost, names: &[&str], expected: Result<&str, Miss>) {
-        assert_eq!(host.root().read_below("/f", names), expected.map(str::to_owned), "{names:?}");
+        assert_eq!(
+            host.root().read_below("/f", names).map(|(it, _)| it),
+            expected.map(str::to_owned),
+            "{names:?}"
+        );
     }
 
     #[test]
