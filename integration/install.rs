@@ -131,6 +131,55 @@ fn a_system_without_configurations_gets_them_and_loses_them_again() {
 }
 
 #[test]
+fn a_hook_file_elsewhere_takes_an_entry_in_the_engine_s_configuration() {
+    let system = System::new();
+    let ran = system.install("podman --file /srv/hooks/oci-compat.json");
+    let said = "ROOT/srv/hooks/oci-compat.json: written\npodman reads it on its next call\n\
+                it reads only the folders that containers.conf(5) names: [engine] hooks_dir = [\"/srv/hooks\"]\n";
+    assert_eq!(ran, succeeded(said));
+}
+
+#[test]
+fn a_user_gets_the_hook_in_their_own_configuration_beside_the_folders_that_were_named() {
+    let system = System::new()
+        .with("/etc/containers/containers.conf", "[engine]\nhooks_dir = [\"/srv/hooks\"]\n")
+        .with("/home/sam/.config/containers/containers.conf", "[containers]\ninit = true\n");
+    let before = system.everything();
+    let root = system.0.path().to_str().expect("a plain name");
+    let user = |args: &[&str]| {
+        let mut command = in_folder(&program_of_ours(), Path::new("/"));
+        command.env("HOME", "/home/sam").args([
+            "install",
+            "podman",
+            "--user",
+            "--root",
+            root,
+            "--program",
+            HOOK,
+        ]);
+        let ran = ran(command.args(args));
+        let plain = |text: String| text.replace(root, "ROOT");
+        Ran { stdout: plain(ran.stdout), stderr: plain(ran.stderr), ..ran }
+    };
+    let (hook, drop_in) = (
+        "/home/sam/.config/containers/oci/hooks.d/oci-compat.json",
+        "/home/sam/.config/containers/containers.conf.d/50-oci-compat.conf",
+    );
+    let said = format!("ROOT{hook}: written\nROOT{drop_in}: written\npodman reads it on its next call\n");
+    assert_eq!(user(&[]), succeeded(&said));
+    let written = fs::read_to_string(system.path(drop_in)).expect("the drop-in");
+    let listed = "[engine]\nhooks_dir = [\"/srv/hooks\", \"/home/sam/.config/containers/oci/hooks.d\"]\n";
+    assert_eq!(written.split_once('\n').map(|it| it.1), Some(listed));
+    let again = format!(
+        "ROOT{hook}: nothing to change\nROOT{drop_in}: nothing to change\npodman reads it on its next call\n"
+    );
+    assert_eq!(user(&[]), succeeded(&again));
+    let removed = format!("ROOT{drop_in}: removed\nROOT{hook}: removed\npodman reads it on its next call\n");
+    assert_eq!(user(&["--remove"]), succeeded(&removed));
+    assert_eq!(system.everything(), before);
+}
+
+#[test]
 fn what_was_there_is_kept_and_comes_back() {
     let system = System::new().with(DAEMON, "{\"debug\": true}").with(CONTAINERD, "version = 3");
     fs::set_permissions(system.path(DAEMON), fs::Permissions::from_mode(0o600)).expect("a mode");

@@ -1,7 +1,9 @@
 //! Drop-ins that make the wrapper a runtime of Podman (containers.conf(5)) and of CRI-O (crio.conf.d(5)). The whole file
 //! is ours.
 
-use anyhow::ensure;
+use std::path::Path;
+
+use anyhow::{Context, ensure};
 
 use super::{Engine, Entry};
 
@@ -13,12 +15,17 @@ const FIRST: &str = "# Written by `oci-compat install`, and removed by its --rem
 const SPEAKING_JSON: [&str; 7] = ["crun", "runc", "kata", "runsc", "youki", "krun", "ocijail"];
 
 pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<String> {
+    ensure_ours(current)?;
+    let text = if entry.engine == Engine::Podman { podman(entry) } else { cri_o(entry) };
+    Ok(format!("{FIRST}{text}"))
+}
+
+fn ensure_ours(current: Option<&str>) -> anyhow::Result<()> {
     ensure!(
         current.is_none_or(|it| it.starts_with(FIRST)),
         "it is there already, and was not written by oci-compat: move it away"
     );
-    let text = if entry.engine == Engine::Podman { podman(entry) } else { cri_o(entry) };
-    Ok(format!("{FIRST}{text}"))
+    Ok(())
 }
 
 /// `None` for a file of ours; anybody else's stays.
@@ -54,4 +61,49 @@ fn cri_o(entry: &Entry) -> String {
 /// As TOML writes a string.
 fn quoted(text: &str) -> String {
     toml_edit::Value::from(text).to_string()
+}
+
+/// The folders for hooks of a user's Podman, which reads only those that are named (containers.conf(5), `hooks_dir`).
+#[derive(Debug)]
+pub struct UserHooks {
+    ours: String,
+    listed: Vec<String>,
+}
+
+impl UserHooks {
+    /// With the folder that our hook is in.
+    ///
+    /// # Errors
+    ///
+    /// If its path is no text.
+    pub fn new(folder: &Path) -> anyhow::Result<Self> {
+        let ours = folder.to_str().context("the folder for hooks has a path that is no text")?;
+        Ok(Self { ours: ours.to_owned(), listed: Vec::new() })
+    }
+
+    /// Takes over the folders that another file of the configuration names, in place of those of the files before it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be parsed.
+    pub fn read(&mut self, text: &str) -> anyhow::Result<()> {
+        let table: toml::Table = toml::from_str(text)?;
+        let listed = table.get("engine").and_then(|it| it.get("hooks_dir")).and_then(toml::Value::as_array);
+        if let Some(listed) = listed {
+            self.listed = listed.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect();
+        }
+        Ok(())
+    }
+
+    /// A drop-in that names them all, and ours last: of two hook files of one name, the last counts (oci-hooks(5)).
+    ///
+    /// # Errors
+    ///
+    /// If `current`, what stands there now, is not ours.
+    pub fn added(&self, current: Option<&str>) -> anyhow::Result<String> {
+        ensure_ours(current)?;
+        let folders = self.listed.iter().filter(|it| **it != self.ours).chain([&self.ours]);
+        let folders: Vec<_> = folders.map(|it| quoted(it)).collect();
+        Ok(format!("{FIRST}[engine]\nhooks_dir = [{}]\n", folders.join(", ")))
+    }
 }

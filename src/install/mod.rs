@@ -10,6 +10,8 @@ mod dropin;
 
 use anyhow::{Context, ensure};
 
+pub use dropin::UserHooks;
+
 /// The name under which engines know the wrapper, unless another one is chosen.
 pub const NAME: &str = "oci-compat";
 /// How the wrapper's file is called, wherever it is, perhaps with `-NAME` behind it: by it an earlier entry is known for

@@ -2,6 +2,7 @@
 //! asks an engine.
 
 mod place;
+mod user;
 
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,9 @@ pub(crate) struct Install {
     /// Podman and CRI-O: the runtime wrapper in place of the hook
     #[arg(long)]
     wrapper: bool,
+    /// Podman: the hook for the user who calls, in their own configuration
+    #[arg(long, conflicts_with_all = ["file", "bundle", "wrapper", "runtime_class"])]
+    user: bool,
     /// The wrapper's name among the engine's runtimes
     #[arg(long, value_name = "NAME", default_value = oci_compat::install::NAME)]
     runtime_name: String,
@@ -68,6 +72,9 @@ pub(crate) fn run(install: &Install, output: &mut Output) -> anyhow::Result<u8> 
         output.print(&entry.runtime_class())?;
         return Ok(0);
     }
+    if install.user {
+        return user::run(install, &entry, output);
+    }
     let file = file(install, &entry);
     let place = Place::at(&file, &install.root)?;
     let new = wanted(install, &entry, &place).with_context(|| file.display().to_string())?;
@@ -78,6 +85,9 @@ pub(crate) fn run(install: &Install, output: &mut Output) -> anyhow::Result<u8> 
     } else {
         let done = carry_out(install, &entry, &place, new.as_deref())?;
         output.print(&format!("{done}\n{}\n", entry.reread(install.remove)))?;
+        if let (Some(file), false) = (&install.file, install.remove) {
+            output.print(&unlisted(&entry, file))?;
+        }
     }
     Ok(0)
 }
@@ -111,6 +121,24 @@ fn entry(install: &Install) -> anyhow::Result<Entry> {
     }
     let name = install.runtime_name.clone();
     Ok(Entry { engine, way, program: path.to_owned(), name, default: install.default })
+}
+
+/// What else it takes before anybody reads a hook file elsewhere.
+fn unlisted(entry: &Entry, file: &Path) -> String {
+    let usual = Path::new(entry.place()).parent();
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    let (table, engine) = match (entry.way, entry.engine) {
+        (Way::Hook, Engine::Podman) => ("engine", "containers.conf(5)"),
+        (Way::Hook, Engine::CriO) => ("crio.runtime", "crio.conf(5)"),
+        _ => return String::new(),
+    };
+    if usual == Some(folder) {
+        return String::new();
+    }
+    format!(
+        "it reads only the folders that {engine} names: [{table}] hooks_dir = [{:?}]\n",
+        folder.display().to_string()
+    )
 }
 
 fn file(install: &Install, entry: &Entry) -> PathBuf {
