@@ -122,7 +122,7 @@ fn the_hook_file_is_one_that_engines_accept() {
             "path": "/usr/libexec/oci-compat-hook",
             "args": ["oci-compat-hook"],
             "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
-            "timeout": 10,
+            "timeout": 100,
         },
         "when": {"always": true},
         "stages": ["createRuntime"],

@@ -38,8 +38,7 @@ Usage: oci-compat-hook [--store DIR] [--config FILE] [--root DIR] [--reports DIR
   --syslog SOCKET    where syslog listens (/dev/log)
   --deadline-ms N    how long the check may take, in milliseconds (60000)
 
-Exit status: 0 go on; 78 refused: incompatible; 79 refused: undecided; 80 refused: malformed spec, or what the
-container brings cannot be read; 81 refused: trouble
+Exit status: 0 go on; 78 refused: incompatible; 79 refused: undecided; 80 refused: malformed spec or container trouble; 81 refused: trouble
 ";
 
 /// Runs the hook of this process and returns its exit status.

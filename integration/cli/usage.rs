@@ -97,7 +97,7 @@ fn of_an_image_without_specs_it_is_said_that_nothing_was_checked() {
 
 #[test]
 fn a_bundle_that_cannot_be_read_is_undecided_and_trouble() {
-    let reason = "host/config.json is not there; a bundle is a folder with a config.json [trouble]";
+    let reason = "host/config.json is not there; a bundle is a folder with a config.json [container-trouble]";
     prints(&folder(), "check --bundle host", 2, &format!("undecided: bundle host\n  {reason}\n"));
 }
 
