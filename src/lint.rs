@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::host::{self, FeatureInfo, Kind};
-use crate::spec::{Expression, Place, Rule, Set, Spec, Term, Test, nearest};
+use crate::spec::{Expression, Language, Place, Rule, Set, Spec, Term, Test, nearest};
 
 /// How much a remark matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Warning {
 
 /// Looks through a spec that has been parsed.
 pub fn lint(spec: &Spec) -> Vec<Warning> {
-    let mut lint = Lint::default();
+    let mut lint = Lint { is_ours: spec.language == Language::Own, ..Lint::default() };
     if spec.sets.is_empty() {
         lint.warn(Place { line: 1, column: 1 }, "the spec has no compatibility set, so that every host fits");
     }
@@ -40,6 +40,8 @@ pub fn lint(spec: &Spec) -> Vec<Warning> {
 
 #[derive(Default)]
 struct Lint {
+    /// Whether no other tool reads it anyway.
+    is_ours: bool,
     warnings: Vec<Warning>,
     /// What earlier rules may have published; none once a template could have made any name.
     published: BTreeSet<String>,
@@ -69,7 +71,8 @@ impl Lint {
     }
 
     fn rule(&mut self, rule: &Rule) {
-        let demands_nothing = rule.match_features.is_empty() && rule.match_any.is_empty();
+        let demands_nothing =
+            rule.match_features.is_empty() && rule.match_any.is_empty() && rule.groups.is_empty();
         let name = &rule.name;
         if demands_nothing && rule.vars.is_empty() {
             self.warn(rule.at, format!("rule {name:?} demands nothing, so that it always holds"));
@@ -84,7 +87,7 @@ impl Lint {
                 format!("the template of rule {name:?} is never expanded: the rule matches nothing");
             self.warn(rule.at, message);
         }
-        for term in rule.match_features.iter().chain(rule.match_any.iter().flatten()) {
+        for term in rule.terms() {
             self.term(term);
         }
         self.published.extend(rule.vars.keys().cloned());
@@ -155,6 +158,9 @@ const ABSENT_IN_NFD: &str = "is not known to Node Feature Discovery: its tools t
 impl Lint {
     fn beyond_nfd(&mut self, term: &Term, info: &'static FeatureInfo) {
         let feature = info.name;
+        if self.is_ours {
+            return;
+        }
         if !info.nfd {
             self.note(term.at, feature, "", format!("feature {feature} {ABSENT_IN_NFD}"));
             return;

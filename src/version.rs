@@ -26,6 +26,12 @@ impl Version {
         Some(Self { parts, text: text.to_owned() })
     }
 
+    /// What of the text counts: all but the suffix.
+    pub fn number(&self) -> &str {
+        let end = self.text.find(['-', '+', '_', '~']).unwrap_or(self.text.len());
+        self.text.get(..end).unwrap_or(&self.text)
+    }
+
     fn part(&self, index: usize) -> u64 {
         self.parts.get(index).copied().unwrap_or(0)
     }

@@ -7,7 +7,7 @@ mod tests;
 use crate::eval::{JudgedRule, Judgement, Outcome};
 use crate::image::Image;
 use crate::moment::Moment;
-use crate::policy::{Expiry, Waiver};
+use crate::policy::{Expiry, Named, Waiver};
 use crate::report::{Checked, WaiverReport, printable};
 use crate::spec::Place;
 
@@ -64,8 +64,9 @@ impl Grants<'_> {
     /// The first exception that holds for a rule.
     fn find(&self, rule: &JudgedRule<'_>, notes: &mut Vec<String>) -> Option<&Waiver> {
         let codes = rule.codes();
+        let named = Named { name: &rule.rule.name, id: &rule.rule.id };
         let mut found = None;
-        for waiver in self.waivers.iter().filter(|it| it.concerns(&rule.rule.name, codes.iter().copied())) {
+        for waiver in self.waivers.iter().filter(|it| it.concerns(named, codes.iter().copied())) {
             match self.objection(waiver) {
                 None => {
                     found = Some(waiver);

@@ -340,7 +340,7 @@ fn a_manifest_that_claims_another_media_type() {
         |it| it["artifactType"] = json!("a/virus"),
         |artifact, _| {
             format!(
-                "artifact {artifact} is of type \"a/virus\", known are application/vnd.nfd.image-compatibility.v1alpha1 and \
+                "artifact {artifact} is of type \"a/virus\", known are application/vnd.nfd.image-compatibility.v1alpha1, application/vnd.oci-compat.image-compatibility.v1 and \
                  application/vnd.oci.image-compatibility.v1"
             )
         },
@@ -350,7 +350,7 @@ fn a_manifest_that_claims_another_media_type() {
         |artifact, _| {
             format!(
                 "artifact {artifact} has a layer of type \"text/x-shellscript\", known are \
-                 application/vnd.nfd.image-compatibility.spec.v1alpha1+yaml and \
+                 application/vnd.nfd.image-compatibility.spec.v1alpha1+yaml, application/vnd.oci-compat.image-compatibility.spec.v1+yaml and \
                  application/vnd.oci.image-compatibility.spec.v1+json"
             )
         },
@@ -481,7 +481,7 @@ fn terminal_escapes_in_what_strangers_wrote() {
         |artifact, _| {
             format!(
                 "artifact {artifact} is of type \"\\u{{1b}}]0;owned\\u{{7}}\", known are \
-                 application/vnd.nfd.image-compatibility.v1alpha1 and application/vnd.oci.image-compatibility.v1"
+                 application/vnd.nfd.image-compatibility.v1alpha1, application/vnd.oci-compat.image-compatibility.v1 and application/vnd.oci.image-compatibility.v1"
             )
         },
     );

@@ -108,7 +108,7 @@ fn errors_of_all_files_are_shown_and_fail() {
     write(&folder, "one.yaml", "version: v1\n");
     write(&folder, "two.yaml", &SPEC.replace("op: In", "op: Inn"));
     let expected = "one.yaml:1:1: error: a spec needs `compatibilities`, the list of alternatives
-one.yaml:1:10: error: version \"v1\" is not known; write v1alpha1
+one.yaml:1:10: error: version \"v1\" is not known; write v1alpha1 or oci-compat/v1
 two.yaml:8:21: error: there is no op \"Inn\"; did you mean `In`?
 3 files: 3 errors, 0 warnings
 ";

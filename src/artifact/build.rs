@@ -10,7 +10,10 @@ use serde::Serialize;
 use crate::moment::moment;
 
 use super::manifest::{CREATED, IMAGE_MANIFEST, Manifest};
-use super::{Artifact, Digest, MAX_MANIFEST, MAX_SPEC, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, blob};
+use super::{
+    Artifact, Digest, MAX_MANIFEST, MAX_SPEC, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, OWN_ARTIFACT_TYPE,
+    OWN_SPEC_TYPE, blob,
+};
 
 /// The configuration of an artifact that has none (image-spec 1.1, `manifest.md`, "Guidance for an Empty Descriptor").
 pub(super) const EMPTY: &[u8] = b"{}";
@@ -26,6 +29,25 @@ pub struct Package {
     pub spec: Vec<u8>,
     /// `org.opencontainers.image.created` of the descriptor that led to the manifest; it goes before the manifest's own.
     pub created: Option<String>,
+}
+
+/// In whose language a spec is written: its artifact and its layer say so by their types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Node Feature Discovery's.
+    Nfd,
+    /// Our own.
+    Own,
+}
+
+impl Kind {
+    /// Of the artifact, and of its layer.
+    fn types(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Nfd => (NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE),
+            Self::Own => (OWN_ARTIFACT_TYPE, OWN_SPEC_TYPE),
+        }
+    }
 }
 
 /// The image that an artifact is about.
@@ -70,7 +92,7 @@ struct Document<'a> {
 /// If the spec is too large, or `created` is not RFC 3339.
 pub fn pack(spec: &[u8], subject: &Subject, created: Option<&str>) -> anyhow::Result<Package> {
     let created = created.map(|it| (CREATED.to_owned(), it.to_owned()));
-    pack_annotated(spec, subject, &created.into_iter().collect())
+    pack_annotated(spec, Kind::Nfd, subject, &created.into_iter().collect())
 }
 
 /// As [`pack`], with annotations of its author's.
@@ -80,10 +102,11 @@ pub fn pack(spec: &[u8], subject: &Subject, created: Option<&str>) -> anyhow::Re
 /// If the spec is too large, or `org.opencontainers.image.created` among them is not RFC 3339.
 pub fn pack_annotated(
     spec: &[u8],
+    kind: Kind,
     subject: &Subject,
     annotations: &BTreeMap<String, String>,
 ) -> anyhow::Result<Package> {
-    let layer = descriptor(NFD_SPEC_TYPE, &Digest::of(spec), u64::try_from(spec.len())?)?;
+    let layer = descriptor(kind.types().1, &Digest::of(spec), u64::try_from(spec.len())?)?;
     ensure!(layer.size() <= MAX_SPEC, "spec has {} bytes, at most {MAX_SPEC} are read", spec.len());
     if let Some(created) = annotations.get(CREATED) {
         ensure!(
@@ -94,7 +117,7 @@ pub fn pack_annotated(
     let document = Document {
         schema_version: SCHEMA_VERSION,
         media_type: IMAGE_MANIFEST,
-        artifact_type: NFD_ARTIFACT_TYPE,
+        artifact_type: kind.types().0,
         config: descriptor(MediaType::EmptyJSON.as_ref(), &Digest::of(EMPTY), 2)?,
         layers: [layer],
         subject: descriptor(&subject.media_type, &subject.digest, subject.size)?,

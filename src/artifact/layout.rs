@@ -12,7 +12,7 @@ use oci_spec::image::{ANNOTATION_REF_NAME, Descriptor, ImageIndex, MediaType};
 use super::archive::Archive;
 use super::build::{EMPTY, descriptor};
 use super::index;
-use super::manifest::{self, ARTIFACT_TYPES, Manifest, json_reason};
+use super::manifest::{self, ARTIFACT_TYPES, Manifest, json_reason, listed};
 use super::{Artifact, Digest, MAX_MANIFEST, MAX_SPEC, Package, blob, blob_path};
 use crate::digest::shorten;
 
@@ -283,10 +283,7 @@ fn nothing(tag: Option<&str>, others: BTreeSet<String>) -> String {
     let place = tag.map(|it| format!("tag {it:?}")).unwrap_or("the layout".to_owned());
     let others: Vec<_> = others.into_iter().collect();
     let found = or_nothing("found", &others);
-    format!(
-        "{place} has no compatibility artifact, {found}; known types are {}",
-        ARTIFACT_TYPES.join(" and ")
-    )
+    format!("{place} has no compatibility artifact, {found}; known types are {}", listed(&ARTIFACT_TYPES))
 }
 
 fn or_nothing(verb: &str, items: &[String]) -> String {

@@ -11,10 +11,16 @@ use crate::digest::{cut, shorten};
 pub const NFD_ARTIFACT_TYPE: &str = "application/vnd.nfd.image-compatibility.v1alpha1";
 /// The media type of such a spec.
 pub const NFD_SPEC_TYPE: &str = "application/vnd.nfd.image-compatibility.spec.v1alpha1+yaml";
-/// Every artifact type that holds a compatibility spec: NFD's, and the one of the OCI working group's proposals.
-pub const ARTIFACT_TYPES: [&str; 2] = [NFD_ARTIFACT_TYPE, "application/vnd.oci.image-compatibility.v1"];
+/// The artifact type of a spec in our own language, which Node Feature Discovery would misread.
+pub const OWN_ARTIFACT_TYPE: &str = "application/vnd.oci-compat.image-compatibility.v1";
+/// The media type of such a spec.
+pub const OWN_SPEC_TYPE: &str = "application/vnd.oci-compat.image-compatibility.spec.v1+yaml";
+/// Every artifact type that holds a compatibility spec: NFD's, ours, and the one of the OCI working group's proposals.
+pub const ARTIFACT_TYPES: [&str; 3] =
+    [NFD_ARTIFACT_TYPE, OWN_ARTIFACT_TYPE, "application/vnd.oci.image-compatibility.v1"];
 /// Every media type that such an artifact's one layer may have.
-pub const SPEC_TYPES: [&str; 2] = [NFD_SPEC_TYPE, "application/vnd.oci.image-compatibility.spec.v1+json"];
+pub const SPEC_TYPES: [&str; 3] =
+    [NFD_SPEC_TYPE, OWN_SPEC_TYPE, "application/vnd.oci.image-compatibility.spec.v1+json"];
 
 pub(super) const IMAGE_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The annotation that says when an artifact or image was made (image-spec 1.1, `annotations.md`), in RFC 3339.
@@ -105,7 +111,16 @@ pub(super) fn json_reason(err: &serde_json::Error) -> String {
 fn one_of(known: &[&str], found: &str, what: &str) -> Result<String, String> {
     match known.contains(&found) {
         true => Ok(found.to_owned()),
-        false => Err(format!("{what} {:?}, known are {}", shorten(found), known.join(" and "))),
+        false => Err(format!("{what} {:?}, known are {}", shorten(found), listed(known))),
+    }
+}
+
+/// Names with commas, and "and" before the last.
+pub(super) fn listed(names: &[&str]) -> String {
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        Some((only, _)) => (*only).to_owned(),
+        None => String::new(),
     }
 }
 
@@ -166,7 +181,7 @@ mod tests {
         check(
             &manifest("", &[&spec], ""),
             "is of type \"application/vnd.oci.empty.v1+json\", known are \
-             application/vnd.nfd.image-compatibility.v1alpha1 and application/vnd.oci.image-compatibility.v1",
+             application/vnd.nfd.image-compatibility.v1alpha1, application/vnd.oci-compat.image-compatibility.v1 and application/vnd.oci.image-compatibility.v1",
         );
     }
 
@@ -184,7 +199,7 @@ mod tests {
         check(
             &manifest(NFD_ARTIFACT_TYPE, &[&layer("text/plain", 9)], ""),
             "has a layer of type \"text/plain\", known are \
-             application/vnd.nfd.image-compatibility.spec.v1alpha1+yaml and \
+             application/vnd.nfd.image-compatibility.spec.v1alpha1+yaml, application/vnd.oci-compat.image-compatibility.spec.v1+yaml and \
              application/vnd.oci.image-compatibility.spec.v1+json",
         );
         check(

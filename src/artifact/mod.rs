@@ -15,10 +15,13 @@
 
 pub use crate::digest::{BadDigest, Digest};
 pub use archive::Archive;
-pub use build::{Package, Parts, Subject, pack, pack_annotated};
+pub use build::{Kind, Package, Parts, Subject, pack, pack_annotated};
 pub use layout::Found;
 pub use listing::{Age, Standing, age};
-pub use manifest::{ARTIFACT_TYPES, CREATED, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, SPEC_TYPES, created};
+pub use manifest::{
+    ARTIFACT_TYPES, CREATED, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, OWN_ARTIFACT_TYPE, OWN_SPEC_TYPE, SPEC_TYPES,
+    created,
+};
 pub use memory::Images;
 pub use names::NamedImage;
 pub use origin::{By, Kept, Origin, Signature};

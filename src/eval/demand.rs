@@ -11,7 +11,7 @@ pub fn demand(spec: &Spec, tags: &[String]) -> Demand {
     for rule in
         spec.sets.iter().filter(|it| tags.is_empty() || tags.contains(&it.tag)).flat_map(|it| &it.rules)
     {
-        for term in rule.match_features.iter().chain(rule.match_any.iter().flatten()) {
+        for term in rule.terms() {
             add(&mut demand, rule, term);
         }
     }

@@ -57,6 +57,7 @@ impl Finding<'_> {
             | Evidence::Value { value: None, .. }
             | Evidence::Names { .. }
             | Evidence::Nearest { value: None, .. }
+            | Evidence::Count { .. }
             | Evidence::NoInstance { .. } => {}
         }
     }

@@ -21,18 +21,20 @@ pub(super) enum Element<'a> {
 /// What comes of it; unknown also for a value that the test cannot be applied to, for which NFD gives up altogether.
 ///
 /// A value is asked only of elements that have one: `NotIn` is false for a flag, and for an element that is not there.
-pub(super) fn judge(test: &Test, element: Element<'_>) -> Outcome {
+///
+/// The element's name may say in which unit its value is.
+pub(super) fn judge(test: &Test, name: &str, element: Element<'_>) -> Outcome {
     match (test, element) {
         (Test::Any, _) => Outcome::Met,
         (_, Element::Unknown) => Outcome::Unknown,
         (Test::Exists, _) => (element != Element::Missing).into(),
         (Test::DoesNotExist, _) => (element == Element::Missing).into(),
         (_, Element::Missing | Element::Flag) => Outcome::Unmet,
-        (_, Element::Value(value)) => judge_value(test, value),
+        (_, Element::Value(value)) => judge_value(test, name, value),
     }
 }
 
-fn judge_value(test: &Test, value: &str) -> Outcome {
+fn judge_value(test: &Test, name: &str, value: &str) -> Outcome {
     match test {
         Test::Any | Test::Exists => Outcome::Met,
         Test::DoesNotExist => Outcome::Unmet,
@@ -46,7 +48,14 @@ fn judge_value(test: &Test, value: &str) -> Outcome {
         Test::Version(bound) => within(bound, Version::parse(value)),
         Test::IsTrue => (value == "true").into(),
         Test::IsFalse => (value == "false").into(),
+        Test::Enabled => matches!(value, "y" | "m").into(),
+        Test::Quantity(bound) => or_unknown(bound.holds_for(|it| it.compare(name, value))),
+        Test::Release(bound) => or_unknown(bound.holds_for(|it| it.compare(value))),
     }
+}
+
+fn or_unknown(holds: Option<bool>) -> Outcome {
+    holds.map_or(Outcome::Unknown, Outcome::from)
 }
 
 fn within<T: PartialOrd>(bound: &Bound<T>, value: Option<T>) -> Outcome {
@@ -78,7 +87,7 @@ mod tests {
     use super::*;
 
     fn check(test: &Test, value: &str, expected: Outcome) {
-        assert_eq!(judge(test, Element::Value(value)), expected, "{test:?}: {value}");
+        assert_eq!(judge(test, "", Element::Value(value)), expected, "{test:?}: {value}");
     }
 
     #[test]

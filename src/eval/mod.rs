@@ -4,6 +4,7 @@ mod element;
 mod spelling;
 mod range;
 mod term;
+mod group;
 mod matched;
 mod demand;
 mod clue;
@@ -15,13 +16,13 @@ mod tests;
 use std::borrow::Cow;
 
 use crate::host::{Fact, Facts, Unknown};
-use crate::spec::{Place, Rule, Set, Spec, Term, Test};
+use crate::spec::{Place, Rule, Set, Severity, Spec, Term, Test};
 
 use matched::RuleMatched;
 
 pub use clue::{clues, explaining};
 pub use demand::demand;
-pub use reason::{CODES, Code, demands};
+pub use reason::{CODES, Code, demands, group_demands};
 
 /// What came of a test, a rule, a set or a spec; Kleene's three values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +87,7 @@ pub struct Judgement<'a> {
 pub struct JudgedSet<'a> {
     /// What was judged.
     pub set: &'a Set,
-    /// Met if all rules are.
+    /// Met if all required rules are.
     pub outcome: Outcome,
     /// In the order of the set.
     pub rules: Vec<JudgedRule<'a>>,
@@ -101,10 +102,14 @@ pub struct JudgedRule<'a> {
     pub outcome: Outcome,
     /// What the outcome would be if the rule was not waived; none if it is not.
     pub waived: Option<Outcome>,
-    /// Terms in the order of the rule, `matchFeatures` first, then each alternative of `matchAny`.
+    /// Terms in the order of the rule, `matchFeatures` first, then each alternative of `matchAny`, then `when` and groups.
     pub terms: Vec<JudgedTerm<'a>>,
     /// Why its template could not be expanded, which leaves the rule unknown.
     pub template_error: Option<String>,
+    /// Whether the rule counts here, by its `when`; met if it has none.
+    pub applies: Outcome,
+    /// Which of `terms`, among those of its groups, give them their outcome.
+    blame: Vec<usize>,
 }
 
 /// A term held against a host.
@@ -114,6 +119,10 @@ pub struct JudgedTerm<'a> {
     pub term: &'a Term,
     /// Which alternative of `matchAny` it belongs to, from zero; none for `matchFeatures`.
     pub alternative: Option<usize>,
+    /// In which group it stands, such as `any 2` or `not`; empty for `matchFeatures` and `matchAny`.
+    pub group: String,
+    /// Whether the group has to fail: it stands within one `not`, or three.
+    pub negated: bool,
     /// Met if all findings are.
     pub outcome: Outcome,
     /// One for each expression, in the order of the term; one for a term without any.
@@ -203,6 +212,15 @@ pub enum Evidence {
         read: String,
         /// How many instances there are.
         count: usize,
+    },
+    /// How many instances meet a term's expressions.
+    Count {
+        /// So many.
+        fitting: i128,
+        /// Of so many.
+        all: usize,
+        /// Where.
+        read: String,
     },
     /// There is no instance at all.
     NoInstance {
@@ -336,7 +354,7 @@ impl<'a> Judgement<'a> {
                     rule.outcome = Outcome::Met;
                 }
             }
-            set.outcome = Outcome::all(set.rules.iter().map(|it| it.outcome));
+            set.outcome = of_required(&set.rules);
         }
         if !self.sets.is_empty() {
             self.outcome = Outcome::any(self.sets.iter().map(|it| it.outcome));
@@ -347,8 +365,24 @@ impl<'a> Judgement<'a> {
 impl<'a> JudgedSet<'a> {
     /// The terms that keep the set from fitting.
     pub fn decisive(&self) -> impl Iterator<Item = &JudgedTerm<'a>> {
-        self.rules.iter().flat_map(move |it| it.decisive(self.outcome))
+        self.required().flat_map(move |it| it.decisive(self.outcome))
     }
+
+    /// The rules that decide whether it fits.
+    fn required(&self) -> impl Iterator<Item = &JudgedRule<'a>> {
+        self.rules.iter().filter(|it| it.rule.severity == Severity::Required)
+    }
+
+    /// The rules that do not hold for certain, and only recommend.
+    pub fn missed(&self) -> impl Iterator<Item = &JudgedRule<'a>> {
+        let is_missed =
+            |it: &&JudgedRule<'a>| it.rule.severity == Severity::Recommended && it.outcome == Outcome::Unmet;
+        self.rules.iter().filter(is_missed)
+    }
+}
+
+fn of_required(rules: &[JudgedRule<'_>]) -> Outcome {
+    Outcome::all(rules.iter().filter(|it| it.rule.severity == Severity::Required).map(|it| it.outcome))
 }
 
 impl<'a> JudgedRule<'a> {
@@ -362,11 +396,19 @@ impl<'a> JudgedRule<'a> {
 
     /// The terms of `matchFeatures` that give the rule this outcome.
     fn required(&self, outcome: Outcome) -> impl Iterator<Item = &JudgedTerm<'a>> {
-        self.failing(outcome).filter(|it| it.alternative.is_none())
+        let is_concerned = self.outcome == outcome && outcome != Outcome::Met;
+        let blamed = self.blamed().filter(move |_| is_concerned);
+        self.failing(outcome).filter(|it| it.alternative.is_none() && it.group.is_empty()).chain(blamed)
+    }
+
+    /// The terms of groups that give these their outcome.
+    fn blamed(&self) -> impl Iterator<Item = &JudgedTerm<'a>> {
+        self.blame.iter().filter_map(|it| self.terms.get(*it))
     }
 
     fn failing(&self, outcome: Outcome) -> impl Iterator<Item = &JudgedTerm<'a>> {
-        let is_concerned = self.outcome == outcome && outcome != Outcome::Met;
+        // Where it cannot be told whether the rule counts, that is all there is to say.
+        let is_concerned = self.outcome == outcome && outcome != Outcome::Met && self.applies == Outcome::Met;
         self.terms.iter().filter(move |it| is_concerned && it.outcome == outcome)
     }
 
@@ -398,41 +440,52 @@ impl JudgedTerm<'_> {
 
 fn judge_set<'a>(set: &'a Set, context: &Context<'_>, matched: &mut RuleMatched) -> JudgedSet<'a> {
     let rules: Vec<_> = set.rules.iter().map(|it| judge_rule(it, context, matched)).collect();
-    JudgedSet { set, outcome: Outcome::all(rules.iter().map(|it| it.outcome)), rules }
+    JudgedSet { set, outcome: of_required(&rules), rules }
 }
 
 fn judge_rule<'a>(rule: &'a Rule, context: &Context<'_>, matched: &mut RuleMatched) -> JudgedRule<'a> {
-    let mut terms = judge_terms(&rule.match_features, None, context, matched);
-    let features = Outcome::all(terms.iter().map(|it| it.outcome));
+    let mut judged = Judged { context, matched, terms: Vec::new() };
+    let features = judged.terms(&rule.match_features, None);
     let mut alternatives = Vec::with_capacity(rule.match_any.len());
     for (index, alternative) in rule.match_any.iter().enumerate() {
-        let judged = judge_terms(alternative, Some(index), context, matched);
-        alternatives.push(Outcome::all(judged.iter().map(|it| it.outcome)));
-        terms.extend(judged);
+        alternatives.push(judged.terms(alternative, Some(index)));
     }
     let any = if alternatives.is_empty() { Outcome::Met } else { Outcome::any(alternatives.iter().copied()) };
-    let outcome = features.and(any);
-    match matched.publish(rule, outcome, &alternatives, context.facts) {
-        Ok(()) => JudgedRule { rule, outcome, waived: None, terms, template_error: None },
-        Err(error) => {
-            let (outcome, template_error) = (Outcome::Unknown, Some(error));
-            JudgedRule { rule, outcome, waived: None, terms, template_error }
-        }
+    let mut groups = group::judge_all(&rule.groups, &mut judged);
+    let holds = features.and(any).and(groups.outcome);
+    let mut blame = if groups.outcome == holds { std::mem::take(&mut groups.why) } else { Vec::new() };
+    let when = rule.when.as_ref().map(|it| group::judge(it, "when", &mut judged));
+    let applies = when.as_ref().map_or(Outcome::Met, |it| it.outcome);
+    // What follows from a condition: where it does not hold, nothing.
+    let outcome = group::not(applies).or(holds);
+    if let Some(when) = when.filter(|it| it.outcome == Outcome::Unknown) {
+        blame = when.why;
     }
+    let terms = judged.terms;
+    let published = applies.and(holds);
+    let template_error = matched.publish(rule, published, &alternatives, context.facts).err();
+    let outcome = if template_error.is_some() { Outcome::Unknown } else { outcome };
+    JudgedRule { rule, outcome, waived: None, terms, template_error, applies, blame }
 }
 
-fn judge_terms<'a>(
-    terms: &'a [Term],
-    alternative: Option<usize>,
-    context: &Context<'_>,
-    matched: &RuleMatched,
-) -> Vec<JudgedTerm<'a>> {
-    let judge = |term: &'a Term| {
-        let findings = term::judge(term, fact_of(term, context.facts, matched), context);
-        let outcome = Outcome::all(findings.iter().map(|it| it.outcome));
-        JudgedTerm { term, alternative, outcome, findings }
-    };
-    terms.iter().map(judge).collect()
+/// What has been judged of a rule so far.
+struct Judged<'a, 'j> {
+    context: &'j Context<'j>,
+    matched: &'j RuleMatched,
+    terms: Vec<JudgedTerm<'a>>,
+}
+
+impl<'a> Judged<'a, '_> {
+    fn terms(&mut self, terms: &'a [Term], alternative: Option<usize>) -> Outcome {
+        let judge = |term: &'a Term| {
+            let findings = term::judge(term, fact_of(term, self.context.facts, self.matched), self.context);
+            let outcome = Outcome::all(findings.iter().map(|it| it.outcome));
+            JudgedTerm { term, alternative, group: String::new(), negated: false, outcome, findings }
+        };
+        let first = self.terms.len();
+        self.terms.extend(terms.iter().map(judge));
+        Outcome::all(self.terms.iter().skip(first).map(|it| it.outcome))
+    }
 }
 
 /// Features are looked up in lower case, as NFD does.

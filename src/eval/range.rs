@@ -36,6 +36,7 @@ fn within(bound: &Bound<Version>, low: Option<&Version>, high: Option<&Version>)
         Bound::Le(it) => below(it, true),
         Bound::GtLt(one, other) => above(one, false).and(below(other, false)),
         Bound::GeLe(one, other) => above(one, true).and(below(other, true)),
+        Bound::Outside(one, other) => below(one, false).or(above(other, false)),
     }
 }
 

@@ -11,10 +11,10 @@ use super::{Outcome, lower};
 /// As [`element::judge`], with every way in which this element of a feature is written; the empty name stands for the
 /// names of elements themselves.
 pub(super) fn judge(feature: &str, name: &str, test: &Test, element: Element<'_>) -> Outcome {
-    let Element::Value(value) = element else { return element::judge(test, element) };
+    let Element::Value(value) = element else { return element::judge(test, name, element) };
     let others = spellings(feature, name, value);
     let all = std::iter::once(value).chain(others.iter().map(|it| &**it));
-    let outcomes = all.map(|it| element::judge(test, Element::Value(it)));
+    let outcomes = all.map(|it| element::judge(test, name, Element::Value(it)));
     if matches!(test, Test::NotIn(_)) { Outcome::all(outcomes) } else { Outcome::any(outcomes) }
 }
 

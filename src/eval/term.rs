@@ -1,7 +1,7 @@
 //! One term against one feature: NFD's `MatchMulti` and `MatchNamesMulti`, three-valued, with the evidence.
 
 use crate::host::{self, Fact, Feature, Instance, Unknown};
-use crate::spec::{Expression, Place, Term, Test, Text, most_text, text_of};
+use crate::spec::{Bound, Expression, Place, Term, Test, Text, most_text, text_of};
 
 use super::element::Element;
 use super::{Context, Evidence, Finding, Outcome, clue, range, spelling};
@@ -39,6 +39,9 @@ fn too_much(read: &str, bytes: usize) -> Unknown {
 
 /// The same finding for every expression of a term.
 fn all<'a>(term: &'a Term, outcome: Outcome, evidence: &Evidence) -> Vec<Finding<'a>> {
+    if let Some(count) = &term.count {
+        return vec![finding(term, ("", Some(&count.test), count.at), outcome, evidence.clone())];
+    }
     expressions(term).map(|it| finding(term, it, outcome, evidence.clone())).collect()
 }
 
@@ -68,6 +71,9 @@ fn finding<'a>(
 }
 
 fn judge_known<'a>(term: &'a Term, feature: &Feature, read: &str, context: &Context<'_>) -> Vec<Finding<'a>> {
+    if let Some(count) = &term.count {
+        return vec![judge_count(term, count, feature, read, context)];
+    }
     let mut findings = match &term.expressions {
         Some(expressions) if expressions.is_empty() => vec![judge_no_expressions(term, feature, read)],
         Some(_) => judge_expressions(term, feature, read, context),
@@ -81,6 +87,72 @@ fn judge_known<'a>(term: &'a Term, feature: &Feature, read: &str, context: &Cont
         findings.push(judge_names(term, name, feature, read, context));
     }
     findings
+}
+
+/// How many instances meet all expressions. Those of which that cannot be told may or may not; so may those that could
+/// not be read.
+fn judge_count<'a>(
+    term: &'a Term,
+    count: &'a Expression,
+    feature: &Feature,
+    read: &str,
+    context: &Context<'_>,
+) -> Finding<'a> {
+    let asked = ("", Some(&count.test), count.at);
+    let unknown = |why| finding(term, asked, Outcome::Unknown, Evidence::Unknown(why));
+    let (Test::Integer(bound), Some(instances)) = (&count.test, &feature.instances) else {
+        return unknown(Unknown::new(read, "has no instances that could be counted"));
+    };
+    let most = most_text(&super::lower(&term.feature), Text::Elements);
+    let (mut fitting, mut doubtful, mut text) = (0_i128, 0_i128, 0);
+    for (index, instance) in instances.iter().enumerate() {
+        if index % AT_ONCE == AT_ONCE - 1 && (context.is_over)() {
+            return unknown(too_late());
+        }
+        let judge = |(name, test, _): Named<'_>| {
+            let value = instance.attributes.get(name);
+            text += value.map_or(0, |it| text_of(it));
+            let element = value.map_or_else(|| missing(feature, name), |it| Element::Value(it));
+            spelling::judge(&term.feature, name, test, element)
+        };
+        match Outcome::all(named(term).map(judge)) {
+            Outcome::Met => fitting += 1,
+            Outcome::Unknown => doubtful += 1,
+            Outcome::Unmet => {}
+        }
+        if most.saturating_mul(named(term).count()) < text {
+            return unknown(too_much(read, most));
+        }
+    }
+    let highest = if feature.incomplete.is_some() { i128::MAX } else { fitting + doubtful };
+    let outcome = counted(bound, fitting, highest);
+    let why = feature.incomplete.clone();
+    let evidence = match outcome {
+        Outcome::Unknown => Evidence::Unknown(
+            why.unwrap_or_else(|| Unknown::new(read, format!("{doubtful} of them cannot be told"))),
+        ),
+        Outcome::Met | Outcome::Unmet => {
+            Evidence::Count { fitting, all: instances.len(), read: read.to_owned() }
+        }
+    };
+    finding(term, asked, outcome, evidence)
+}
+
+/// Whether a bound holds for all numbers from the lowest to the highest, for none, or for some.
+fn counted(bound: &Bound<i128>, lowest: i128, highest: i128) -> Outcome {
+    // A bound changes its mind next to its ends only.
+    let ends = match bound {
+        Bound::Gt(it) | Bound::Ge(it) | Bound::Lt(it) | Bound::Le(it) => [*it, *it],
+        Bound::GtLt(low, high) | Bound::GeLe(low, high) | Bound::Outside(low, high) => [*low, *high],
+    };
+    let near = ends.iter().flat_map(|it| [it.saturating_sub(1), *it, it.saturating_add(1)]);
+    let mut tried =
+        near.filter(|it| lowest <= *it && *it <= highest).chain([lowest, highest]).map(|it| bound.holds(&it));
+    match (tried.clone().all(|it| it), tried.any(|it| it)) {
+        (true, _) => Outcome::Met,
+        (false, true) => Outcome::Unknown,
+        (false, false) => Outcome::Unmet,
+    }
 }
 
 /// `matchExpressions: {}` holds for flags and attributes, even if there are none, and for at least one instance.

@@ -232,11 +232,16 @@ fn sum_up(
         (!troubles.is_empty()).then_some(Situation::Trouble),
         (verdict != Verdict::Incompatible).then_some(Situation::Judged(verdict)),
     ];
+    let misses_nothing = checked
+        .iter()
+        .filter_map(|it| it.result.as_ref().ok()?.best())
+        .all(|it| it.missed().next().is_none());
     let is_fine = verdict == Verdict::Compatible
         && !is_malformed
         && faults.is_empty()
         && troubles.is_empty()
-        && waived.uses.is_empty();
+        && waived.uses.is_empty()
+        && misses_nothing;
     let report = Report::new(subject.clone(), if is_fine { &[] } else { &checked });
     let report = report.with(faults, troubles, &notes).waiving(waived.uses);
     let report = if setting.policy.disclose { report.disclosed() } else { report };
@@ -253,14 +258,14 @@ fn conclude(mut report: Report, situations: &[Situation], setting: &Setting<'_>)
     let policy = setting.policy;
     let gravest = situations.first().copied().unwrap_or(Situation::NoRequirements);
     let is_fine = matches!(gravest, Situation::NoRequirements | Situation::Judged(Verdict::Compatible));
-    if is_fine && report.waivers.is_empty() {
+    if is_fine && report.waivers.is_empty() && report.recommendations.is_empty() {
         return Decision::go_on();
     }
     let refused = situations.iter().copied().find(|it| policy.action(*it) == Action::Refuse);
     let at = records::now();
     report.action = Some(if refused.is_some() { "refuse" } else { "start" }.to_owned());
     report.time = Some(moment::text(at));
-    let message = report::message(&report, opening(situations, gravest, policy));
+    let message = report::message(&report, opening(situations, gravest, policy, &report));
     let decided = Decided {
         at,
         program: setting.caller.name(),
@@ -316,7 +321,7 @@ fn name(situation: Situation) -> &'static str {
 }
 
 /// How the message starts.
-fn opening(situations: &[Situation], gravest: Situation, policy: &Policy) -> &'static str {
+fn opening(situations: &[Situation], gravest: Situation, policy: &Policy, report: &Report) -> &'static str {
     match (is_refusal(situations, policy), policy.mode, gravest) {
         (true, Mode::Enforce, _) => "refused",
         (true, Mode::Audit | Mode::Off, _) => "warning: would be refused",
@@ -326,7 +331,10 @@ fn opening(situations: &[Situation], gravest: Situation, policy: &Policy) -> &'s
         }
         (false, _, Situation::Judged(Verdict::Undecided)) => "warning: started undecided",
         (false, _, Situation::Judged(Verdict::Compatible) | Situation::NoRequirements) => {
-            "warning: started by waiver"
+            match report.waivers.is_empty() {
+                true => "note: started without what is recommended",
+                false => "warning: started by waiver",
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ fn record(second: i64, container: &str, outcome: Outcome, what: &str) -> Record 
     let mut report = Report::trouble(subject, "");
     report.reasons = words[1..]
         .chunks(2)
-        .map(|it| Reason { code: it[0].to_owned(), message: it[1].to_owned(), discreet: None })
+        .map(|it| Reason { code: it[0].to_owned(), message: it[1].to_owned(), ..Reason::default() })
         .collect();
     report.verdict = if outcome == Outcome::Started { "undecided" } else { "incompatible" }.to_owned();
     report.action = Some(if outcome == Outcome::Refused { "refuse" } else { "start" }.to_owned());

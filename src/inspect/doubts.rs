@@ -90,7 +90,8 @@ fn of_waiver(waiver: &Waiver, machine: &Machine<'_>) -> Vec<String> {
     if waiver.is_over(|| machine.now) {
         doubts.push(format!("the waiver held {}: renew or remove it", waiver.until()));
     }
-    if waiver.code.is_none() && waiver.rule.as_ref().is_none_or(Glob::is_any) && waiver.image.is_any() {
+    let is_for_all = waiver.rule.as_ref().is_none_or(Glob::is_any) && waiver.id.is_none();
+    if waiver.code.is_none() && is_for_all && waiver.image.is_any() {
         doubts.push(
             "the waiver is for every rule of every image: mode = \"audit\" says that better".to_owned(),
         );

@@ -29,6 +29,9 @@ pub struct WaiverInForce {
     /// The pattern of the rules' names; absent for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// The pattern of the ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// The only code that a rule may fail with; absent for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
@@ -116,6 +119,7 @@ impl WaiverInForce {
     pub(super) fn new(waiver: &Waiver) -> Self {
         Self {
             rule: waiver.rule.as_ref().map(|it| printable(it.text())),
+            id: waiver.id.as_ref().map(|it| printable(it.text())),
             code: waiver.code.as_ref().map(|it| printable(it)),
             image: waiver.image.text().to_owned(),
             reason: printable(&waiver.reason),

@@ -55,10 +55,11 @@ fn settings(settings: &[Setting], page: &mut String) {
 }
 
 fn waiver(waiver: &WaiverInForce) -> String {
-    let WaiverInForce { rule, code, image, reason, expires, from } = waiver;
+    let WaiverInForce { rule, id, code, image, reason, expires, from } = waiver;
     let rule = rule.as_ref().map(|it| format!("rule {it}"));
+    let id = id.as_ref().map(|it| format!("id {it}"));
     let code = code.as_ref().map(|it| format!("code {it}"));
-    let what: Vec<_> = rule.into_iter().chain(code).collect();
+    let what: Vec<_> = rule.into_iter().chain(id).chain(code).collect();
     let until = expires.as_ref().map_or_else(|| "without end".to_owned(), |it| format!("until {it}"));
     format!("  waiver for {} of image {image}, {until}: {reason} ({from})\n", what.join(", "))
 }

@@ -23,7 +23,7 @@ pub use document::{KEYS, Reading};
 pub use load::{load, toml_files};
 pub use log::Log;
 pub use survey::{Survey, Surveyed};
-pub use waiver::{Expiry, Waiver};
+pub use waiver::{Expiry, Named, Waiver};
 pub use wishes::Heeded;
 
 /// The configuration, unless another one is named; `config.toml.d/*.toml` beside it is read after it.

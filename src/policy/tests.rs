@@ -230,9 +230,9 @@ fn a_waiver_of_a_code_is_for_rules_that_fail_with_nothing_else() {
     let policy = policy(text);
     let waiver = policy.waivers.first().expect("a waiver");
     let image = Image { names: vec!["docker.io/acme/upf:1".to_owned()], digests: Vec::new() };
-    assert!(waiver.covers("any", ["a", "a"], &image));
-    assert!(!waiver.covers("any", ["a", "b"], &image));
-    assert!(!waiver.covers("any", ["a"], &Image::default()));
+    assert!(waiver.covers(Named { name: "any", id: "" }, ["a", "a"], &image));
+    assert!(!waiver.covers(Named { name: "any", id: "" }, ["a", "b"], &image));
+    assert!(!waiver.covers(Named { name: "any", id: "" }, ["a"], &Image::default()));
 }
 
 #[test]
@@ -300,4 +300,13 @@ fn a_broken_file_refuses_nobody_and_is_told() {
         &[("config.toml", &vec![b' '; MAX_FILE + 1])],
         "reading ETC/config.toml: it is larger than 1048576 bytes",
     );
+}
+
+#[test]
+fn a_waiver_of_an_id_is_for_rules_with_that_id() {
+    let text = "[[waiver]]\nid = \"driver-*\"\nimage = \"*\"\nreason = \"r\"\nexpires = \"never\"";
+    let policy = policy(text);
+    let waiver = policy.waivers.first().expect("a waiver");
+    let covers = |id| waiver.covers(Named { name: "driver-1", id }, ["a"], &Image::default());
+    assert_eq!(["driver-1", "drive", ""].map(covers), [true, false, false]);
 }

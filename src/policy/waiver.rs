@@ -13,6 +13,8 @@ use super::value::{Entry, Read, missing, unknown};
 pub struct Waiver {
     /// The names of the rules; every name if there is none.
     pub rule: Option<Glob>,
+    /// The ids of the rules; every rule, with an id or without, if there is none.
+    pub id: Option<Glob>,
     /// The one code that a rule may fail with; every code if there is none.
     pub code: Option<String>,
     /// The images.
@@ -23,6 +25,15 @@ pub struct Waiver {
     pub expires: Expiry,
     /// Where it was granted: file and line, or the annotation.
     pub from: String,
+}
+
+/// What a rule is called.
+#[derive(Debug, Clone, Copy)]
+pub struct Named<'a> {
+    /// By people.
+    pub name: &'a str,
+    /// By its id; empty if it has none.
+    pub id: &'a str,
 }
 
 /// Until when an exception holds.
@@ -41,13 +52,19 @@ pub enum Expiry {
 
 impl Waiver {
     /// Whether it is for this rule of this image, if it fails with nothing but these codes.
-    pub fn covers<'a>(&self, rule: &str, codes: impl IntoIterator<Item = &'a str>, image: &Image) -> bool {
+    pub fn covers<'a>(
+        &self,
+        rule: Named<'_>,
+        codes: impl IntoIterator<Item = &'a str>,
+        image: &Image,
+    ) -> bool {
         self.concerns(rule, codes) && self.image.matches(image)
     }
 
     /// As [`Self::covers`], whatever the image.
-    pub fn concerns<'a>(&self, rule: &str, codes: impl IntoIterator<Item = &'a str>) -> bool {
-        self.rule.as_ref().is_none_or(|it| it.matches(rule))
+    pub fn concerns<'a>(&self, rule: Named<'_>, codes: impl IntoIterator<Item = &'a str>) -> bool {
+        self.rule.as_ref().is_none_or(|it| it.matches(rule.name))
+            && self.id.as_ref().is_none_or(|it| !rule.id.is_empty() && it.matches(rule.id))
             && self.code.as_ref().is_none_or(|code| codes.into_iter().all(|it| it == code))
     }
 
@@ -68,7 +85,7 @@ impl Waiver {
     }
 }
 
-const KEYS: [&str; 5] = ["rule", "code", "image", "reason", "expires"];
+const KEYS: [&str; 6] = ["rule", "id", "code", "image", "reason", "expires"];
 
 /// Reads the waivers of a file, and all that is wrong with them.
 pub(super) fn read(value: At<Value>, file: &str) -> (Vec<Waiver>, Vec<Problem>) {
@@ -91,6 +108,7 @@ pub(super) fn read(value: At<Value>, file: &str) -> (Vec<Waiver>, Vec<Problem>) 
 #[derive(Default)]
 struct Draft {
     rule: Option<Glob>,
+    id: Option<Glob>,
     code: Option<String>,
     image: Option<ImagePattern>,
     reason: Option<String>,
@@ -108,15 +126,15 @@ fn one(at: Place, table: Table, file: &str, problems: &mut Vec<Problem>) -> Opti
     if problems.len() > before {
         return None;
     }
-    let Draft { rule, code, image, reason, expires } = draft;
+    let Draft { rule, id, code, image, reason, expires } = draft;
     let from = format!("{file}:{}", at.line);
-    Some(Waiver { rule, code, image: image?, reason: reason?, expires: expires?, from })
+    Some(Waiver { rule, id, code, image: image?, reason: reason?, expires: expires?, from })
 }
 
 fn lacks(at: Place, table: &Table) -> Vec<Problem> {
     let lacks = |key: &str| !table.iter().any(|(it, _)| it.value == key);
     let mut problems = Vec::new();
-    if lacks("rule") && lacks("code") {
+    if lacks("rule") && lacks("id") && lacks("code") {
         let meaning = "the name of a rule, * for all; or code, such as code = \"module-not-loaded\"";
         problems.push(missing(at, "a waiver", "rule", meaning));
     }
@@ -135,6 +153,7 @@ impl Draft {
         let entry = Entry { key: &key.value, value };
         match key.value.as_str() {
             "rule" => self.rule = Some(Glob::new(&entry.text()?.value)),
+            "id" => self.id = Some(Glob::new(&entry.text()?.value)),
             "code" => self.code = Some(entry.text()?.value),
             "image" => self.image = Some(pattern("image", entry.text()?)?),
             "reason" => self.reason = Some(entry.text()?.value),

@@ -96,6 +96,7 @@ impl Asking<'_> {
             let names = text.split(',').map(str::trim).filter(|it| !it.is_empty());
             waivers.extend(names.map(|it| Waiver {
                 rule: Some(Glob::new(it)),
+                id: None,
                 code: None,
                 image: ImagePattern::any(),
                 reason: "whoever started the container wished so".to_owned(),

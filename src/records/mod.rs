@@ -356,7 +356,7 @@ impl Demand {
 /// Logs are carried elsewhere: what only root may see stays in the report.
 fn shortened(reason: &Reason) -> Reason {
     let message = reason.discreet.as_ref().unwrap_or(&reason.message);
-    Reason { code: reason.code.clone(), message: short(message), discreet: None }
+    Reason { code: reason.code.clone(), message: short(message), ..Reason::default() }
 }
 
 /// The start of a text, cut between two characters.

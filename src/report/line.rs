@@ -26,11 +26,26 @@ pub(super) const POISON: [&str; 9] = [
 
 /// What a hook or a wrapper prints on a decision; the same text each time for the same container.
 pub fn message(report: &Report, opening: &str) -> String {
-    let others = distinct(&report.reasons).into_iter().skip(1);
+    let told = distinct(&report.reasons);
     let nameless = |it: &Reason| report.subject.nameless(discreet(it));
-    let others = others.map(|it| line(&format!("  {} [{}]", nameless(it), it.code)));
+    let others = told.iter().skip(1).map(|it| line(&format!("  {} [{}]", nameless(it), it.code)));
     let waived = report.waivers.iter().map(|it| line(&format!("  {}", it.sentence())));
-    whole(std::iter::once(first_line(report, opening)).chain(others).chain(waived))
+    // Nothing else is in the first line where all is met but what is recommended.
+    let is_first = report.reasons.is_empty() && report.waivers.is_empty();
+    let missed = distinct(&report.recommendations);
+    let missed_lines = missed.iter().skip(usize::from(is_first));
+    let missed_lines = missed_lines.map(|it| line(&format!("  recommended: {} [{}]", discreet(it), it.code)));
+    let advice = advice(told.iter().chain(&missed).copied());
+    let lines = std::iter::once(first_line(report, opening)).chain(others).chain(waived);
+    whole(lines.chain(missed_lines).chain(advice))
+}
+
+/// What the authors of rules say about mending them, each once.
+fn advice<'a>(reasons: impl Iterator<Item = &'a Reason>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let all = reasons.flat_map(|it| [("remedy", &it.remedy), ("see", &it.docs)]);
+    let said = all.filter_map(|(what, text)| Some((what, text.as_ref()?)));
+    said.filter(|it| seen.insert(*it)).map(|(what, text)| line(&format!("  {what}: {text}"))).collect()
 }
 
 /// A line on something besides the decision.
@@ -55,7 +70,10 @@ fn first_line(report: &Report, opening: &str) -> String {
     let (text, code, count) = match (report.reasons.as_slice(), report.waivers.as_slice()) {
         ([first, ..], _) => (discreet(first), first.code.as_str(), distinct(&report.reasons).len()),
         ([], [first, ..]) => (first.shown(), first.code.as_str(), report.waivers.len()),
-        ([], []) => ("", "", 0),
+        ([], []) => match report.recommendations.as_slice() {
+            [first, ..] => (discreet(first), first.code.as_str(), distinct(&report.recommendations).len()),
+            [] => ("", "", 0),
+        },
     };
     let more = if count > 1 { format!(", +{} more", count - 1) } else { String::new() };
     let text = report.subject.nameless(text);

@@ -1,7 +1,7 @@
 //! Makes reports of judgements. Escapes all text that strangers wrote, and never judges.
 
-use crate::eval::{Code, Finding, JudgedRule, JudgedSet, Judgement, Outcome};
-use crate::spec::{Malformed, Place};
+use crate::eval::{Code, Finding, JudgedRule, JudgedSet, JudgedTerm, Judgement, Outcome};
+use crate::spec::{Malformed, Place, Rule, Severity};
 use crate::verdict::Verdict;
 
 use super::printable;
@@ -93,6 +93,7 @@ impl Report {
             subject: subject.escaped(),
             reasons: reasons(checked),
             notes: checked.iter().filter_map(preferred).collect(),
+            recommendations: checked.iter().flat_map(recommendations).collect(),
             waivers: Vec::new(),
             specs: checked.iter().map(SpecReport::new).collect(),
         }
@@ -145,7 +146,7 @@ impl Report {
     /// Lets messages show also what only root may see.
     #[must_use]
     pub fn disclosed(mut self) -> Self {
-        self.reasons.iter_mut().for_each(|it| it.discreet = None);
+        self.reasons.iter_mut().chain(&mut self.recommendations).for_each(|it| it.discreet = None);
         self.waivers.iter_mut().for_each(|it| it.discreet = None);
         self
     }
@@ -153,8 +154,18 @@ impl Report {
 
 impl Reason {
     fn new(code: &str, message: &str) -> Self {
-        Self { code: code.to_owned(), message: printable(message), discreet: None }
+        Self { code: code.to_owned(), message: printable(message), ..Self::default() }
     }
+
+    /// With what the rule's author says besides.
+    fn of(self, rule: &Rule) -> Self {
+        Self { rule: said(&rule.id), remedy: said(&rule.remedy), docs: said(&rule.docs), ..self }
+    }
+}
+
+/// What an author says, if anything.
+fn said(text: &str) -> Option<String> {
+    (!text.trim().is_empty()).then(|| printable(text.trim()))
 }
 
 impl WaiverReport {
@@ -228,7 +239,22 @@ fn judged_reasons(judgement: &Judgement<'_>) -> Vec<(u8, Reason)> {
 }
 
 fn set_reasons(set: &JudgedSet<'_>) -> Vec<Reason> {
-    set.reasons().into_iter().map(|(code, message)| Reason::new(code.name(), &message)).collect()
+    let reason = |(code, message, rule): (Code, String, &Rule)| Reason::new(code.name(), &message).of(rule);
+    set.lacks().into_iter().map(reason).collect()
+}
+
+/// What the set recommends that fits best, and the host does not have.
+fn recommendations(checked: &Checked<'_>) -> Vec<Reason> {
+    let Ok(judgement) = &checked.result else { return Vec::new() };
+    let Some(set) = judgement.best() else { return Vec::new() };
+    let reason = |it: &JudgedRule<'_>| {
+        let (code, message) = it.first_reason()?;
+        let discreet = it.discreet().first_reason().map(|(_, it)| printable(&it));
+        let reason = Reason::new(code.name(), &message).of(it.rule);
+        let discreet = discreet.filter(|it| *it != reason.message);
+        Some(Reason { discreet, ..reason })
+    };
+    set.missed().filter_map(reason).collect()
 }
 
 /// Heavier sets than the one that fits, and why they do not: in one line.
@@ -323,13 +349,20 @@ impl SetReport {
 
 impl RuleReport {
     fn new(judged: &JudgedRule<'_>) -> Self {
-        let findings =
-            judged.terms.iter().flat_map(|term| term.findings.iter().map(|it| (it, term.alternative)));
-        let mut findings: Vec<_> =
-            findings.map(|(it, alternative)| FindingReport::new(it, alternative)).collect();
+        let findings = judged.terms.iter().flat_map(|term| term.findings.iter().map(move |it| (it, term)));
+        let mut findings: Vec<_> = findings.map(|(it, term)| FindingReport::new(it, term)).collect();
         findings.extend(judged.template_error.as_ref().map(|it| FindingReport::template(judged, it)));
         Self {
             name: printable(&judged.rule.name),
+            id: said(&judged.rule.id),
+            severity: match judged.rule.severity {
+                Severity::Required => None,
+                Severity::Recommended => Some("recommended".to_owned()),
+                Severity::Info => Some("info".to_owned()),
+            },
+            remedy: said(&judged.rule.remedy),
+            docs: said(&judged.rule.docs),
+            when: (judged.applies != Outcome::Met).then(|| outcome_name(judged.applies)),
             outcome: outcome_name(judged.waived.unwrap_or(judged.outcome)),
             waived: judged.waived.is_some(),
             findings,
@@ -338,7 +371,7 @@ impl RuleReport {
 }
 
 impl FindingReport {
-    fn new(finding: &Finding<'_>, alternative: Option<usize>) -> Self {
+    fn new(finding: &Finding<'_>, term: &JudgedTerm<'_>) -> Self {
         Self {
             code: finding.code().name().to_owned(),
             outcome: outcome_name(finding.outcome),
@@ -350,7 +383,9 @@ impl FindingReport {
             hint: finding.hint().filter(|_| finding.outcome == Outcome::Unmet).map(|it| printable(&it)),
             line: finding.at.line,
             column: finding.at.column,
-            alternative,
+            alternative: term.alternative,
+            group: said(&term.group),
+            negated: term.negated,
         }
     }
 
@@ -367,6 +402,8 @@ impl FindingReport {
             line: judged.rule.at.line,
             column: judged.rule.at.column,
             alternative: None,
+            group: None,
+            negated: false,
         }
     }
 }

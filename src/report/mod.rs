@@ -38,6 +38,9 @@ pub struct Report {
     /// What an operator should know besides, such as preferred sets that do not fit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What is recommended and not there, whatever the verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recommendations: Vec<Reason>,
     /// The rules that do not count, because the administrator waived them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<WaiverReport>,
@@ -66,7 +69,7 @@ pub struct Subject {
 }
 
 /// One reason, complete in itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
     /// What kind it is; stable.
     pub code: String,
@@ -75,6 +78,15 @@ pub struct Reason {
     /// The same line without values that only root may see, where it has any: what engines show to whoever asks.
     #[serde(skip)]
     pub discreet: Option<String>,
+    /// The rule's id, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// What would mend it, as the rule's author says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// Where to read more, as the rule's author says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docs: Option<String>,
 }
 
 /// One rule that is not met or cannot be told, and that does not count: an exception that was used.
@@ -169,8 +181,23 @@ pub struct SetReport {
 pub struct RuleReport {
     /// The author's name for it.
     pub name: String,
+    /// By which waivers name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// `recommended` or `info`; absent for what is required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
+    /// What would mend it, as the author says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// Where to read more, as the author says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docs: Option<String>,
     /// `met`, `unmet` or `unknown`.
     pub outcome: String,
+    /// Whether its condition holds here: `unmet` or `unknown`; absent if it does, or if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
     /// Whether it does not count, because it was waived.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waived: bool,
@@ -205,4 +232,10 @@ pub struct FindingReport {
     /// Which alternative of `matchAny` it belongs to, from zero; absent for `matchFeatures`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alternative: Option<usize>,
+    /// In which group of the rule it stands, such as `any 2` or `when`; absent outside of groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Whether the group has to fail for the rule to hold.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub negated: bool,
 }

@@ -25,8 +25,11 @@ fn report(specs: &[&str]) -> Report {
 }
 
 fn of_reasons(messages: &[&str]) -> Report {
-    let reason =
-        |it: &&str| Reason { code: "value-differs".to_owned(), message: (*it).to_owned(), discreet: None };
+    let reason = |it: &&str| Reason {
+        code: "value-differs".to_owned(),
+        message: (*it).to_owned(),
+        ..Reason::default()
+    };
     Report { reasons: messages.iter().map(reason).collect(), ..Report::new(subject(), &[]) }
 }
 
@@ -285,4 +288,29 @@ fn colour_stands_beside_the_words() {
     assert_eq!(Style::Colour.paint("other"), "other");
     assert_eq!(Style::Plain.paint("met"), "met");
     assert_eq!(page(&report(&[]), Style::Colour), "\u{1b}[32mcompatible\u{1b}[0m: container c1\n");
+}
+
+#[test]
+fn what_is_recommended_and_what_authors_advise_stands_behind_the_reasons() {
+    let text = |it: &str| Some(it.to_owned());
+    let missed = Reason {
+        code: "element-missing".to_owned(),
+        message: "z is not there".to_owned(),
+        remedy: text("do that"),
+        docs: text("https://example.org"),
+        ..Reason::default()
+    };
+    let mut report = Report { recommendations: vec![missed], ..of_reasons(&["x", "y"]) };
+    report.reasons[0].remedy = text("do this");
+    assert_eq!(
+        message(&report, "refused"),
+        "oci-compat: refused: x [value-differs, +1 more; oci-compat why c1]\n  y [value-differs]\n  recommended: z is not there \
+         [element-missing]\n  remedy: do this\n  remedy: do that\n  see: https://example.org\n"
+    );
+    report.reasons.clear();
+    assert_eq!(
+        message(&report, "note: started without what is recommended"),
+        "oci-compat: note: started without what is recommended: z is not there [element-missing; oci-compat why c1]\n  remedy: do \
+         that\n  see: https://example.org\n"
+    );
 }

@@ -46,6 +46,11 @@ pub fn text(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()
     }
     for reason in &report.reasons {
         page.push_str(&format!("  {} [{}]\n", reason.message, reason.code));
+        advice("    ", &reason.remedy, &reason.docs, &mut page);
+    }
+    for reason in &report.recommendations {
+        page.push_str(&format!("  recommended: {} [{}]\n", reason.message, reason.code));
+        advice("    ", &reason.remedy, &reason.docs, &mut page);
     }
     for waiver in &report.waivers {
         page.push_str(&waiver_line(waiver));
@@ -57,6 +62,15 @@ pub fn text(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()
         spec_page(spec, style, &mut page);
     }
     out.write_all(page.as_bytes())
+}
+
+/// What a rule's author says about mending it.
+fn advice(indent: &str, remedy: &Option<String>, docs: &Option<String>, page: &mut String) {
+    for (what, text) in [("remedy", remedy), ("see", docs)] {
+        if let Some(text) = text {
+            page.push_str(&format!("{indent}{what}: {text}\n"));
+        }
+    }
 }
 
 fn waiver_line(waiver: &WaiverReport) -> String {
@@ -116,17 +130,26 @@ fn set_page(set: &SetReport, style: Style, page: &mut String) {
 
 fn rule_page(rule: &RuleReport, style: Style, page: &mut String) {
     let waived = if rule.waived { ", waived" } else { "" };
-    page.push_str(&format!("    rule {}: {}{waived}\n", rule.name, style.paint(&rule.outcome)));
+    let severity = rule.severity.as_ref().map_or_else(String::new, |it| format!(" ({it})"));
+    let counts = match rule.when.as_deref() {
+        Some("unmet") => ", does not count here",
+        Some(_) => ", may not count here",
+        None => "",
+    };
+    let outcome = style.paint(&rule.outcome);
+    page.push_str(&format!("    rule {}{severity}: {outcome}{waived}{counts}\n", rule.name));
     let name = |it: &FindingReport| format!("{} {}", it.feature, it.name).trim_end().to_owned();
     let width = rule.findings.iter().map(|it| name(it).chars().count()).max().unwrap_or(0);
-    let mut alternative = None;
+    let mut part = None;
     for finding in &rule.findings {
-        if finding.alternative != alternative {
-            alternative = finding.alternative;
-            let heading = alternative.map(|it| format!("      alternative {}\n", it + 1));
+        let alternative = finding.alternative.map(|it| format!("alternative {}", it + 1));
+        let own = alternative.or_else(|| finding.group.clone());
+        if own != part {
+            let heading = own.as_ref().map(|it| format!("      {it}\n"));
             page.push_str(heading.as_deref().unwrap_or_default());
+            part = own;
         }
-        let indent = if finding.alternative.is_some() { "        " } else { "      " };
+        let indent = if part.is_some() { "        " } else { "      " };
         let outcome = style.paint(&format!("{:<8}", finding.outcome));
         page.push_str(&format!("{indent}{outcome}{:<width$}  ", name(finding)));
         details(finding, &format!("{indent}          {:width$}", ""), page);

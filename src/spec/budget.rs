@@ -98,8 +98,7 @@ impl Budget {
 
     /// Adds what it takes to hold a rule against a host, and says so if the spec takes too much.
     pub(super) fn rule(&mut self, rule: &Rule) -> Option<String> {
-        let terms = rule.match_features.iter().chain(rule.match_any.iter().flatten());
-        let steps: u64 = terms.map(steps).fold(0, u64::saturating_add);
+        let steps: u64 = rule.terms().map(steps).fold(0, u64::saturating_add);
         // What was matched is looked for once more, and each list of terms is a run of its own.
         let runs = u64::from(!rule.match_features.is_empty()) + count(rule.match_any.len());
         let expanding =
@@ -141,7 +140,10 @@ fn of_test(test: &Test, text: usize) -> u64 {
         | Test::Integers(_)
         | Test::Version(_)
         | Test::IsTrue
-        | Test::IsFalse => elements,
+        | Test::IsFalse
+        | Test::Enabled
+        | Test::Quantity(_)
+        | Test::Release(_) => elements,
     }
 }
 

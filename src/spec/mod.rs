@@ -3,12 +3,15 @@
 mod problem;
 mod yaml;
 mod budget;
+mod quantity;
+mod release;
 mod reader;
 mod nfd;
 pub mod compiled;
 mod pattern;
 mod template;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +21,8 @@ use crate::version::Version;
 pub use budget::{Text, most_text, text_of};
 pub use pattern::{Pattern, PatternError};
 pub use problem::{Malformed, Place, Problem, nearest};
+pub use quantity::Quantity;
+pub use release::Release;
 pub use template::{Matched, Template, TemplateError};
 
 /// Reads a spec, whatever its format.
@@ -32,8 +37,25 @@ pub fn parse(bytes: &[u8]) -> Result<Spec, Malformed> {
 /// What an image demands: alternatives, of which one has to fit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
+    /// Whose language it is written in.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub language: Language,
     /// The alternatives, in the order of the document.
     pub sets: Vec<Set>,
+}
+
+/// Whose language a spec is written in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Language {
+    /// Node Feature Discovery's, `version: v1alpha1`.
+    #[default]
+    Nfd,
+    /// NFD's with what it cannot say, `version: oci-compat/v1`.
+    Own,
+}
+
+fn is_default<T: Default + PartialEq>(it: &T) -> bool {
+    *it == T::default()
 }
 
 /// One alternative (NFD: a compatibility set): fits if all its rules hold.
@@ -51,11 +73,30 @@ pub struct Set {
     pub at: Place,
 }
 
-/// A named group of terms (NFD: `GroupRule`): `matchFeatures` hold, and at least one of `matchAny` if there are any.
+/// A named group of terms (NFD: `GroupRule`): `matchFeatures` hold, at least one of `matchAny` if there are any, and the
+/// groups.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
     /// For reports only: may be empty, need not be unique.
     pub name: String,
+    /// What becomes of an image whose rule does not hold. Ours.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub severity: Severity,
+    /// By which waivers name it: unique in its set, or empty. Ours.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub id: String,
+    /// What would mend it, in the author's words; may be empty. Ours.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub remedy: String,
+    /// Where to read more; may be empty. Ours.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub docs: String,
+    /// The rule counts only where this holds. Ours.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub when: Option<Group>,
+    /// All of them have to hold. Ours.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub groups: Vec<Group>,
     /// Published as attributes of `rule.matched` when the rule holds.
     pub vars: BTreeMap<String, String>,
     /// Makes further such attributes out of what the terms matched.
@@ -68,6 +109,50 @@ pub struct Rule {
     pub at: Place,
 }
 
+/// What becomes of an image one of whose rules does not hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Severity {
+    /// It does not fit.
+    #[default]
+    Required,
+    /// It fits, and that is told.
+    Recommended,
+    /// It fits, and that stands in the report alone.
+    Info,
+}
+
+/// Conditions within each other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Group {
+    /// All terms hold.
+    Terms(Vec<Term>),
+    /// All hold.
+    All(Vec<Group>),
+    /// At least one holds.
+    Any(Vec<Group>),
+    /// It does not hold.
+    Not(Box<Group>),
+}
+
+impl Group {
+    /// All terms within, in the order of the document.
+    pub fn terms(&self) -> Vec<&Term> {
+        match self {
+            Self::Terms(terms) => terms.iter().collect(),
+            Self::All(groups) | Self::Any(groups) => groups.iter().flat_map(Self::terms).collect(),
+            Self::Not(group) => group.terms(),
+        }
+    }
+}
+
+impl Rule {
+    /// All terms, wherever they stand.
+    pub fn terms(&self) -> impl Iterator<Item = &Term> {
+        let groups = self.when.iter().chain(&self.groups).flat_map(Group::terms);
+        self.match_features.iter().chain(self.match_any.iter().flatten()).chain(groups)
+    }
+}
+
 /// What is demanded of one feature (NFD: `FeatureMatcherTerm`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Term {
@@ -77,6 +162,9 @@ pub struct Term {
     pub expressions: Option<Vec<(String, Expression)>>,
     /// A demand on the names of elements: at least one name has to meet it.
     pub name: Option<Expression>,
+    /// A demand on how many instances there are that meet `expressions`. Ours.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub count: Option<Expression>,
     /// Where the term starts.
     pub at: Place,
 }
@@ -115,6 +203,12 @@ pub enum Test {
     IsTrue,
     /// The value is `false`.
     IsFalse,
+    /// The value is `y` or `m`, as of a kernel option. Ours.
+    Enabled,
+    /// The value as a size or a time lies within the bound. Ours.
+    Quantity(Bound<Quantity>),
+    /// The value as a build of a distribution lies within the bound. Ours.
+    Release(Bound<Release>),
 }
 
 /// All integers of 64 bits, with a sign or without.
@@ -135,6 +229,8 @@ pub enum Bound<T> {
     GtLt(T, T),
     /// Between, the ends included.
     GeLe(T, T),
+    /// Less than the first or greater than the second. Ours.
+    Outside(T, T),
 }
 
 impl<T: PartialOrd> Bound<T> {
@@ -147,6 +243,20 @@ impl<T: PartialOrd> Bound<T> {
             Self::Le(high) => value <= high,
             Self::GtLt(low, high) => low < value && value < high,
             Self::GeLe(low, high) => low <= value && value <= high,
+            Self::Outside(low, high) => value < low || high < value,
         }
+    }
+
+    /// As [`Self::holds`], for values that cannot always be compared: none if so.
+    pub fn holds_for(&self, compare: impl Fn(&T) -> Option<Ordering>) -> Option<bool> {
+        Some(match self {
+            Self::Gt(low) => compare(low)?.is_gt(),
+            Self::Ge(low) => compare(low)?.is_ge(),
+            Self::Lt(high) => compare(high)?.is_lt(),
+            Self::Le(high) => compare(high)?.is_le(),
+            Self::GtLt(low, high) => compare(low)?.is_gt() && compare(high)?.is_lt(),
+            Self::GeLe(low, high) => compare(low)?.is_ge() && compare(high)?.is_le(),
+            Self::Outside(low, high) => compare(low)?.is_lt() || compare(high)?.is_gt(),
+        })
     }
 }

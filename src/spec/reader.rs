@@ -1,5 +1,6 @@
 //! Reads typed values out of a YAML tree and collects every problem on the way. Never stops at the first.
 
+use super::Language;
 use super::budget::Budget;
 use super::problem::{Place, Problem, nearest, shown};
 use super::yaml::{Node, Value};
@@ -10,6 +11,8 @@ pub(super) struct Reader {
     problems: Vec<Problem>,
     /// What the spec has cost so far.
     pub(super) budget: Budget,
+    /// Whose language the spec is written in.
+    pub(super) language: Language,
 }
 
 /// A mapping whose keys have been checked against the fields that there are.
@@ -36,14 +39,40 @@ impl Reader {
 
     /// A mapping with fields that are known; `what` is the thing with its article, such as "a rule".
     pub(super) fn fields<'a>(&mut self, node: &'a Node, what: &str, known: &[&str]) -> Option<Fields<'a>> {
+        self.fields_of(node, what, known, &[])
+    }
+
+    /// As [`Self::fields`], where our own language has more of them.
+    pub(super) fn fields_of<'a>(
+        &mut self,
+        node: &'a Node,
+        what: &str,
+        known: &[&str],
+        ours: &[&str],
+    ) -> Option<Fields<'a>> {
+        let all = [known, ours].concat();
+        let known = if self.language == Language::Own { &all } else { known };
         let pairs = self.map(node, &format!("{what} is"), &format!("a mapping with {}", quote_all(known)))?;
         for (key, _) in pairs {
             let (Value::Text(name) | Value::Ambiguous(name, _)) = &key.value else { continue };
-            if !known.contains(&name.as_str()) {
-                self.problem(key.at, unknown_field(name, what, known));
+            if known.contains(&name.as_str()) {
+                continue;
             }
+            let message = match ours.contains(&name.as_str()) {
+                true => format!("`{name}` {NEEDS_OURS}"),
+                false => unknown_field(name, what, known),
+            };
+            self.problem(key.at, message);
         }
         Some(Fields { at: node.at, pairs })
+    }
+
+    /// Text that is shown to people only, so that it does not matter what YAML takes it for.
+    pub(super) fn words(&mut self, node: &Node, context: &str) -> Option<String> {
+        match &node.value {
+            Value::Ambiguous(text, _) => Some(text.clone()),
+            Value::Text(_) | Value::Null | Value::List(_) | Value::Map(_) => self.text(node, context),
+        }
     }
 
     /// A mapping whatever its keys; `context` opens the sentence, such as "`vars` is".
@@ -116,6 +145,9 @@ impl Reader {
         None
     }
 }
+
+/// Said of what Node Feature Discovery would drop without a word.
+pub(super) const NEEDS_OURS: &str = "needs `version: oci-compat/v1`";
 
 /// A name with what was probably meant.
 pub(super) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {

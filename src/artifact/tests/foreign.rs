@@ -88,7 +88,7 @@ fn image_manifest() -> Value {
 
 fn keep(_: &mut Value) {}
 
-const KNOWN: &str = "known types are application/vnd.nfd.image-compatibility.v1alpha1 and \
+const KNOWN: &str = "known types are application/vnd.nfd.image-compatibility.v1alpha1, application/vnd.oci-compat.image-compatibility.v1 and \
                      application/vnd.oci.image-compatibility.v1";
 
 #[test]

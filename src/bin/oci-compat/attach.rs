@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use oci_compat::artifact::{CREATED, Digest, Package, Subject, pack_annotated};
+use oci_compat::artifact::{CREATED, Digest, Kind, Package, Subject, pack_annotated};
 use oci_compat::attach::{Choice, Platform, attach_to_layout, choose, push, replace};
 use oci_compat::image::Reference;
 use oci_compat::lint::{self, Level};
 use oci_compat::moment;
 use oci_compat::registry::Found;
-use oci_compat::spec;
+use oci_compat::spec::{self, Language, Spec};
 
 use crate::args::Attach;
 use crate::check::read;
@@ -20,9 +20,9 @@ use crate::output::Output;
 const LAYOUTS: [&str; 2] = ["oci:", "oci-archive:"];
 
 pub(crate) fn run(args: &Attach, output: &mut Output) -> anyhow::Result<u8> {
-    let spec = checked(&args.spec)?;
+    let (spec, kind) = checked(&args.spec)?;
     let annotations = annotations(args)?;
-    let pack = |subject: &Subject| pack_annotated(&spec, subject, &annotations);
+    let pack = |subject: &Subject| pack_annotated(&spec, kind, subject, &annotations);
     let choice = choice(args)?;
     match layout_of(&args.image) {
         Some(layout) => to_layout(args, layout, &choice, pack, output),
@@ -37,7 +37,7 @@ pub(crate) fn layout_of(image: &str) -> Option<&str> {
 }
 
 /// A spec that cannot be read would refuse every start of its image: it is not attached.
-fn checked(path: &Path) -> anyhow::Result<Vec<u8>> {
+fn checked(path: &Path) -> anyhow::Result<(Vec<u8>, Kind)> {
     let bytes = read(path)?;
     let parsed = spec::parse(&bytes).with_context(|| {
         format!("the spec {} is malformed; `oci-compat lint` shows all errors", path.display())
@@ -45,7 +45,15 @@ fn checked(path: &Path) -> anyhow::Result<Vec<u8>> {
     for remark in lint::lint(&parsed).iter().filter(|it| it.level == Level::Warning) {
         log::warn!("{}:{}:{}: {}", path.display(), remark.at.line, remark.at.column, remark.message);
     }
-    Ok(bytes)
+    Ok((bytes, kind_of(&parsed)))
+}
+
+/// How an artifact has to call such a spec.
+pub(crate) fn kind_of(spec: &Spec) -> Kind {
+    match spec.language {
+        Language::Nfd => Kind::Nfd,
+        Language::Own => Kind::Own,
+    }
 }
 
 /// Those that were given, and when the artifact was made: readers take the newest.

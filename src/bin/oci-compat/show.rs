@@ -5,11 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use oci_compat::artifact::{Addition, Digest, Images, Kept, MAX_MANIFEST, MAX_SPEC, Store, layout};
-use oci_compat::eval::demands;
+use oci_compat::eval::{demands, group_demands};
 use oci_compat::image::Reference;
 use oci_compat::pull::{Pulled, Puller};
 use oci_compat::report::printable;
-use oci_compat::spec::{self, Set, Spec, Term};
+use oci_compat::spec::{self, Set, Severity, Spec, Term};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{Common, ReportFormat, Show};
@@ -61,6 +61,14 @@ struct Demands {
 #[derive(Debug, Serialize)]
 struct Rule {
     name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    id: String,
+    /// Absent for what is required.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    severity: Option<&'static str>,
+    /// Where the rule counts; absent if everywhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    when: Option<String>,
     /// All of them.
     demands: Vec<String>,
     /// And all of one of these, if there are any.
@@ -194,7 +202,14 @@ fn in_words(spec: &Spec) -> Vec<Demands> {
     let lines = |terms: &[Term]| terms.iter().flat_map(demands).collect::<Vec<_>>();
     let rule = |it: &spec::Rule| Rule {
         name: it.name.clone(),
-        demands: lines(&it.match_features),
+        id: it.id.clone(),
+        severity: match it.severity {
+            Severity::Required => None,
+            Severity::Recommended => Some("recommended"),
+            Severity::Info => Some("info"),
+        },
+        when: it.when.as_ref().map(group_demands),
+        demands: lines(&it.match_features).into_iter().chain(it.groups.iter().map(group_demands)).collect(),
         alternatives: it.match_any.iter().map(|it| lines(it)).collect(),
     };
     let set = |it: &Set| Demands {
@@ -248,7 +263,10 @@ impl Demands {
             lines.push(format!("    set{tag} (weight {}){about}", self.weight));
         }
         for rule in &self.rules {
-            lines.push(format!("      rule {}", printable(&rule.name)));
+            let name = if rule.name.is_empty() { &rule.id } else { &rule.name };
+            let severity = rule.severity.map_or_else(String::new, |it| format!(" ({it})"));
+            let when = rule.when.as_ref().map_or_else(String::new, |it| format!(", where {it}"));
+            lines.push(printable(&format!("      rule {name}{severity}{when}")));
             lines.extend(rule.demands.iter().map(|it| format!("        {}", printable(it))));
             let several = rule.alternatives.len() > 1;
             for (at, alternative) in rule.alternatives.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use crate::eval::{Evidence, Finding, Outcome, lower};
 use crate::host::{self, Kind};
-use crate::spec::{Expression, Term, Test};
+use crate::spec::{Expression, Group, Term, Test};
 
 use super::headline::demand;
 
@@ -12,16 +12,40 @@ pub fn demands(term: &Term) -> Vec<String> {
     let findings: Vec<_> = named.chain(term.name.iter().map(|it| finding(term, "", Some(it)))).collect();
     let whole = finding(term, "", None);
     let info = host::feature(&lower(&term.feature));
-    if info.is_some_and(|it| it.kinds == [Kind::Instances]) {
+    if info.is_some_and(|it| it.kinds == [Kind::Instances]) || term.count.is_some() {
         let attributes: Vec<_> = findings.iter().filter(|it| !it.element.is_empty()).map(demand).collect();
         let with =
             if attributes.is_empty() { String::new() } else { format!(" with {}", attributes.join(", ")) };
-        return vec![format!("a {}{with}", whole.thing())];
+        return match &term.count {
+            Some(count) => {
+                vec![format!("{}{with}: {}", whole.thing(), finding(term, "", Some(count)).needed())]
+            }
+            None => vec![format!("a {}{with}", whole.thing())],
+        };
     }
     if findings.is_empty() {
         return vec![format!("{}: known to the host", whole.subject())];
     }
     findings.iter().map(|it| format!("{}: {}", it.subject(), it.needed())).collect()
+}
+
+/// An attribute of an instance and what is demanded of it.
+pub(super) fn attribute(term: &Term, name: &str, expression: &Expression) -> String {
+    demand(&finding(term, name, Some(expression)))
+}
+
+/// What groups demand, in one sentence.
+pub fn group_demands(group: &Group) -> String {
+    let all = |groups: &[Group], word: &str| {
+        let each: Vec<_> = groups.iter().map(group_demands).collect();
+        if each.len() == 1 { each.concat() } else { format!("({})", each.join(word)) }
+    };
+    match group {
+        Group::Terms(terms) => terms.iter().flat_map(demands).collect::<Vec<_>>().join(" and "),
+        Group::All(groups) => all(groups, " and "),
+        Group::Any(groups) => all(groups, " or "),
+        Group::Not(group) => format!("not ({})", group_demands(group)),
+    }
 }
 
 /// Nothing has been looked at.

@@ -26,8 +26,13 @@ impl Finding<'_> {
                 Code::ModuleNotLoaded
             }
             (Evidence::NoFeature { .. }, _) => Code::FeatureAbsent,
-            (Evidence::Nearest { .. } | Evidence::NoInstance { .. }, "pci.device") => Code::PciDeviceMissing,
-            (Evidence::Nearest { .. } | Evidence::NoInstance { .. }, _) => Code::InstanceMissing,
+            (
+                Evidence::Nearest { .. } | Evidence::NoInstance { .. } | Evidence::Count { .. },
+                "pci.device",
+            ) => Code::PciDeviceMissing,
+            (Evidence::Nearest { .. } | Evidence::NoInstance { .. } | Evidence::Count { .. }, _) => {
+                Code::InstanceMissing
+            }
             (Evidence::Names { .. }, _) => Code::NameMissing,
             (_, "kernel.loadedmodule" | "kernel.enabledmodule") if is_unwanted => Code::ModuleUnwanted,
             (_, "kernel.loadedmodule") => Code::ModuleNotLoaded,
@@ -42,7 +47,13 @@ impl Finding<'_> {
             (_, "system.osrelease") => Code::OsRelease,
             _ if is_unwanted => Code::ElementUnwanted,
             (Evidence::Value { value: Some(_), .. } | Evidence::Range { .. }, _) => match self.test {
-                Some(Test::Integer(_) | Test::Integers(_) | Test::Version(_)) => Code::ValueOutOfRange,
+                Some(
+                    Test::Integer(_)
+                    | Test::Integers(_)
+                    | Test::Version(_)
+                    | Test::Quantity(_)
+                    | Test::Release(_),
+                ) => Code::ValueOutOfRange,
                 _ => Code::ValueDiffers,
             },
             _ => Code::ElementMissing,
@@ -100,6 +111,7 @@ impl Finding<'_> {
                 if is_choice { format!("{value} (nearest of {count})") } else { value }
             }
             Evidence::NoInstance { .. } => format!("no {}", self.thing()),
+            Evidence::Count { fitting, all, .. } => format!("{fitting} of {all}"),
         }
     }
 
@@ -115,6 +127,7 @@ impl Finding<'_> {
             | Evidence::Unfit { read, .. }
             | Evidence::Names { read, .. }
             | Evidence::Nearest { read, .. }
+            | Evidence::Count { read, .. }
             | Evidence::NoInstance { read } => read,
         }
     }
@@ -246,7 +259,7 @@ impl Finding<'_> {
     fn option_hint(&self) -> Option<String> {
         let element = shown(self.element);
         match self.test? {
-            Test::Exists => Some(format!("boot a kernel with CONFIG_{element}=y")),
+            Test::Exists | Test::Enabled => Some(format!("boot a kernel with CONFIG_{element}=y")),
             Test::In(values) => {
                 let value = shown(values.first()?);
                 Some(format!("boot a kernel with CONFIG_{element}={value}"))
@@ -258,6 +271,8 @@ impl Finding<'_> {
             | Test::Integer(_)
             | Test::Integers(_)
             | Test::Version(_)
+            | Test::Quantity(_)
+            | Test::Release(_)
             | Test::IsTrue
             | Test::IsFalse => None,
         }
@@ -269,7 +284,7 @@ fn wanted_value(test: &Test) -> Option<String> {
     let nearest = |bound: &Bound<i128>| match bound {
         Bound::Ge(value) | Bound::Le(value) | Bound::GeLe(value, _) => *value,
         Bound::Gt(value) | Bound::GtLt(value, _) => value.saturating_add(1),
-        Bound::Lt(value) => value.saturating_sub(1),
+        Bound::Lt(value) | Bound::Outside(value, _) => value.saturating_sub(1),
     };
     match test {
         Test::In(values) => values.first().map(|it| shown(it)),
@@ -284,6 +299,9 @@ fn wanted_value(test: &Test) -> Option<String> {
         | Test::NotIn(_)
         | Test::InRegexp(_)
         | Test::Version(_)
+        | Test::Quantity(_)
+        | Test::Release(_)
+        | Test::Enabled
         | Test::IsTrue
         | Test::IsFalse => None,
     }

@@ -3,16 +3,22 @@
 use std::collections::BTreeSet;
 
 use crate::eval::{Clue, Evidence, Finding, JudgedRule, JudgedSet, JudgedTerm, Manager, Outcome, lower};
-use crate::spec::Test;
+use crate::spec::{Rule, Test};
 
 use super::Code;
 use super::words::{list, shown};
 
-impl JudgedSet<'_> {
+impl<'a> JudgedSet<'a> {
     /// What keeps the set from fitting, the code and one line for each; empty if it fits.
     pub fn reasons(&self) -> Vec<(Code, String)> {
-        let lacking = self.rules.iter().flat_map(|it| it.reasons(self.outcome));
-        let templates = self.rules.iter().filter_map(JudgedRule::template_reason);
+        self.lacks().into_iter().map(|(code, line, _)| (code, line)).collect()
+    }
+
+    /// As [`Self::reasons`], each with the rule that it is of.
+    pub fn lacks(&self) -> Vec<(Code, String, &'a Rule)> {
+        let of = |rule: &'a Rule| move |(code, line)| (code, line, rule);
+        let lacking = self.required().flat_map(|it| it.reasons(self.outcome).into_iter().map(of(it.rule)));
+        let templates = self.required().filter_map(|it| it.template_reason().map(of(it.rule)));
         lacking.chain(templates).collect()
     }
 }
@@ -22,10 +28,12 @@ impl<'a> JudgedRule<'a> {
     /// least.
     pub fn codes(&self) -> BTreeSet<&'static str> {
         let nearest = self.nearest_alternative();
-        let terms = self.terms.iter().filter(|it| it.alternative.is_none() || it.alternative == nearest);
+        let is_meant = |it: &&JudgedTerm<'_>| it.alternative.is_none() || it.alternative == nearest;
+        let terms = self.terms.iter().filter(|it| it.group.is_empty()).filter(is_meant);
         let findings = terms.flat_map(|it| &it.findings).filter(|it| it.outcome != Outcome::Met);
+        let blamed = self.blamed().map(JudgedTerm::code);
         let template = self.template_error.as_ref().map(|_| Code::TemplateFailed);
-        findings.map(Finding::code).chain(template).map(Code::name).collect()
+        findings.map(Finding::code).chain(blamed).chain(template).map(Code::name).collect()
     }
 
     /// What keeps the rule from being met, if it is not waived: the code and one line.
@@ -96,6 +104,9 @@ fn each_once(texts: impl Iterator<Item = String>) -> impl Iterator<Item = String
 impl JudgedTerm<'_> {
     /// Everything in the term that is not as it has to be: a line for each element, one for all attributes of an instance.
     fn reasons(&self) -> Vec<(Code, String)> {
+        if self.is_unwanted() {
+            return vec![(self.code(), self.unwanted_line())];
+        }
         let decisive = || self.findings.iter().filter(|it| it.outcome == self.outcome);
         let Some(first) = decisive().next().filter(|_| self.outcome != Outcome::Met) else {
             return Vec::new();
@@ -103,6 +114,12 @@ impl JudgedTerm<'_> {
         let whole = match (self.outcome, &first.evidence) {
             (Outcome::Unmet, Evidence::Nearest { .. } | Evidence::NoInstance { .. }) => {
                 Some(self.no_instance(first))
+            }
+            (Outcome::Unmet, Evidence::Count { fitting, .. }) => Some(self.count_line(first, *fitting)),
+            (Outcome::Unknown, Evidence::Unknown(unknown)) if self.term.count.is_some() => {
+                let (thing, needed) = (first.thing(), first.needed());
+                let (read, reason) = (&unknown.read, &unknown.reason);
+                Some(format!("how many {thing}s there are is unknown, needs {needed}: {read} {reason}"))
             }
             (Outcome::Unmet, Evidence::NoFeature { .. }) if first.code() == Code::FeatureAbsent => {
                 Some(self.no_feature(first))
@@ -120,6 +137,50 @@ impl JudgedTerm<'_> {
                 findings.into_iter().map(|it| (it.code(), it.line(&it.needed()))).collect()
             }
         }
+    }
+
+    fn decisive(&self) -> Option<&Finding<'_>> {
+        self.findings.iter().find(|it| it.outcome == self.outcome)
+    }
+
+    fn code(&self) -> Code {
+        match self.decisive() {
+            Some(finding) if self.is_unwanted() => match &*lower(finding.feature) {
+                "kernel.loadedmodule" | "kernel.enabledmodule" => Code::ModuleUnwanted,
+                _ => Code::ElementUnwanted,
+            },
+            Some(finding) => finding.code(),
+            None => Code::Met,
+        }
+    }
+
+    /// What must not hold, and does.
+    fn unwanted_line(&self) -> String {
+        let of_instance = |it: &Finding<'_>| matches!(it.evidence, Evidence::Nearest { .. });
+        let thing = |it: &Finding<'_>| match of_instance(it) {
+            true => demand(it),
+            false => format!("{} is {}", it.subject(), it.found()),
+        };
+        let all = list(self.findings.iter().map(thing), "and");
+        match self.findings.first().filter(|it| of_instance(it)) {
+            Some(first) => format!("there is a {} with {all}, and must not be", first.thing()),
+            None => format!("{all}, and must not be"),
+        }
+    }
+
+    /// How many there are of what is counted.
+    fn count_line(&self, finding: &Finding<'_>, fitting: i128) -> String {
+        let demands = self.term.expressions.iter().flatten();
+        let demands: Vec<_> =
+            demands.map(|(name, it)| super::demands::attribute(self.term, name, it)).collect();
+        let with = if demands.is_empty() { String::new() } else { format!(" with {}", demands.join(", ")) };
+        let thing = match (finding.thing(), fitting) {
+            (thing, 1) => thing.to_owned(),
+            ("mount in the container", _) => "mounts in the container".to_owned(),
+            (thing, _) => format!("{thing}s"),
+        };
+        format!("there are {fitting} {thing}{with}, needs {}", finding.needed())
+            .replacen("are 1 ", "is 1 ", 1)
     }
 
     /// One line on why the term does not hold; empty if it does.

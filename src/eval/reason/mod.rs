@@ -9,4 +9,4 @@ mod demands;
 mod tests;
 
 pub use codes::{CODES, Code};
-pub use demands::demands;
+pub use demands::{demands, group_demands};

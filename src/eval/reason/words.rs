@@ -1,8 +1,9 @@
 //! What things are called in sentences: features, their elements, tests and values.
 
+use std::fmt::Display;
+
 use crate::eval::{Finding, lower};
 use crate::spec::{Bound, Test};
-use crate::version::Version;
 
 impl Finding<'_> {
     /// What to call an element of this feature that is there, and one that is not.
@@ -85,11 +86,14 @@ pub(super) fn needed(test: &Test, (present, absent): (&str, &str)) -> String {
         Test::InRegexp(patterns) => {
             format!("matching {}", list(patterns.iter().map(|it| format!("/{}/", it.source())), "or"))
         }
-        Test::Integer(bound) => integer(bound),
+        Test::Integer(bound) => amount(bound),
         Test::Integers(bounds) => integers(bounds),
         Test::Version(bound) => version(bound),
         Test::IsTrue => "true".to_owned(),
         Test::IsFalse => "false".to_owned(),
+        Test::Enabled => "y or m".to_owned(),
+        Test::Quantity(bound) => amount(bound),
+        Test::Release(bound) => version(bound),
     }
 }
 
@@ -104,11 +108,11 @@ pub(super) fn list(items: impl Iterator<Item = String>, word: &str) -> String {
 
 /// One operator for all of them: `at least 250 32000 100 128`.
 fn integers(bounds: &[Bound<i128>]) -> String {
-    let rest = bounds.iter().skip(1).map(|it| integer(it).rsplit(' ').next().unwrap_or_default().to_owned());
-    bounds.first().map(integer).into_iter().chain(rest).collect::<Vec<_>>().join(" ")
+    let rest = bounds.iter().skip(1).map(|it| amount(it).rsplit(' ').next().unwrap_or_default().to_owned());
+    bounds.first().map(amount).into_iter().chain(rest).collect::<Vec<_>>().join(" ")
 }
 
-fn integer(bound: &Bound<i128>) -> String {
+fn amount<T: Display>(bound: &Bound<T>) -> String {
     match bound {
         Bound::Gt(low) => format!("more than {low}"),
         Bound::Ge(low) => format!("at least {low}"),
@@ -116,10 +120,11 @@ fn integer(bound: &Bound<i128>) -> String {
         Bound::Le(high) => format!("at most {high}"),
         Bound::GtLt(low, high) => format!("more than {low} and less than {high}"),
         Bound::GeLe(low, high) => format!("from {low} to {high}"),
+        Bound::Outside(low, high) => format!("not from {low} to {high}"),
     }
 }
 
-fn version(bound: &Bound<Version>) -> String {
+fn version<T: Display>(bound: &Bound<T>) -> String {
     match bound {
         Bound::Gt(low) => format!("newer than {low}"),
         Bound::Ge(low) => format!("{low} or newer"),
@@ -127,6 +132,7 @@ fn version(bound: &Bound<Version>) -> String {
         Bound::Le(high) => format!("{high} or older"),
         Bound::GtLt(low, high) => format!("newer than {low} and older than {high}"),
         Bound::GeLe(low, high) => format!("from {low} to {high}"),
+        Bound::Outside(low, high) => format!("not from {low} to {high}"),
     }
 }
 

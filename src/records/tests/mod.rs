@@ -10,7 +10,7 @@ fn record() -> Record {
     let reason = |code: &str, message: &str| Reason {
         code: code.to_owned(),
         message: message.to_owned(),
-        discreet: None,
+        ..Reason::default()
     };
     let subject = Subject {
         image: Some("docker.io/acme/upf:1".to_owned()),
@@ -75,7 +75,7 @@ fn a_record_is_one_line_of_json() {
 #[test]
 fn a_record_is_bounded_whatever_strangers_write() {
     let long = "\"\u{1f980}".repeat(4_000);
-    let reason = Reason { code: "trouble".to_owned(), message: long.clone(), discreet: None };
+    let reason = Reason { code: "trouble".to_owned(), message: long.clone(), ..Reason::default() };
     let subject = Subject {
         image: Some(long.clone()),
         digest: Some(long.clone()),

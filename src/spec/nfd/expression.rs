@@ -2,9 +2,9 @@
 //! held against a host.
 
 use super::super::problem::{Place, shown};
-use super::super::reader::{Reader, did_you_mean};
+use super::super::reader::{NEEDS_OURS, Reader, did_you_mean};
 use super::super::yaml::Node;
-use super::super::{Bound, INTEGERS, Pattern, Test};
+use super::super::{Bound, INTEGERS, Language, Pattern, Quantity, Release, Test};
 use crate::version::Version;
 
 const OPERATORS: [&str; 13] = [
@@ -22,6 +22,8 @@ const OPERATORS: [&str; 13] = [
     "IsTrue",
     "IsFalse",
 ];
+/// What our own language has besides.
+const OWN_OPERATORS: [&str; 2] = ["NotInRange", "Enabled"];
 const EXPRESSION: [&str; 3] = ["op", "value", "type"];
 
 /// Reads an expression; `what` opens the sentences about it, such as "`matchName`".
@@ -38,9 +40,9 @@ pub(super) fn test(reader: &mut Reader, node: &Node, what: &str) -> Option<Test>
         Some(node) => values(reader, node),
         None => Some(Values { at: fields.at, items: Vec::new() }),
     };
-    let is_version = fields.get("type").map_or(Some(false), |it| is_version(reader, it));
+    let kind = fields.get("type").map_or(Some(Kind::Integer), |it| kind(reader, it));
     let (operator, at) = operator?;
-    operands(reader, &operator, at, &values?, is_version?)
+    operands(reader, &operator, at, &values?, kind?)
 }
 
 /// The operands of an expression, each with its place; `at` is that of the list.
@@ -56,26 +58,36 @@ fn values(reader: &mut Reader, node: &Node) -> Option<Values> {
     (items.len() == count).then_some(Values { at: node.at, items })
 }
 
-fn is_version(reader: &mut Reader, node: &Node) -> Option<bool> {
-    match reader.text(node, "`type` is")?.as_str() {
-        "version" => Some(true),
-        "" => Some(false),
-        other => {
-            let message =
-                format!("`type` is {}, but has to be \"version\", or absent for integers", shown(other));
-            reader.problem(node.at, message);
-            None
-        }
-    }
+/// What the six comparisons compare.
+#[derive(Clone, Copy)]
+enum Kind {
+    Integer,
+    Version,
+    Quantity,
+    Release,
 }
 
-fn operands(
-    reader: &mut Reader,
-    operator: &str,
-    at: Place,
-    values: &Values,
-    is_version: bool,
-) -> Option<Test> {
+fn kind(reader: &mut Reader, node: &Node) -> Option<Kind> {
+    let text = reader.text(node, "`type` is")?;
+    let is_ours = reader.language == Language::Own;
+    match text.as_str() {
+        "version" => return Some(Kind::Version),
+        "" => return Some(Kind::Integer),
+        "quantity" if is_ours => return Some(Kind::Quantity),
+        "release" if is_ours => return Some(Kind::Release),
+        "quantity" | "release" => reader.problem(node.at, format!("`type: {text}` {NEEDS_OURS}")),
+        other => {
+            let known = if is_ours { "version, quantity or release" } else { "\"version\"" };
+            let message =
+                format!("`type` is {}, but has to be {known}, or absent for integers", shown(other));
+            reader.problem(node.at, message);
+        }
+    }
+    None
+}
+
+fn operands(reader: &mut Reader, operator: &str, at: Place, values: &Values, kind: Kind) -> Option<Test> {
+    let is_ours = reader.language == Language::Own;
     match operator {
         "" => none(reader, "the empty op", values, Test::Any),
         "Exists" | "DoesNotExist" | "IsTrue" | "IsFalse" => {
@@ -87,24 +99,57 @@ fn operands(
             };
             none(reader, operator, values, test)
         }
+        "Enabled" if is_ours => none(reader, operator, values, Test::Enabled),
         "In" => some(reader, operator, values).map(Test::In),
         "NotIn" => some(reader, operator, values).map(Test::NotIn),
         "InRegexp" => patterns(reader, values).map(Test::InRegexp),
-        "Gt" | "Ge" | "Lt" | "Le" | "GtLt" | "GeLe" if is_version => {
-            bound(reader, operator, values, version).map(Test::Version)
+        "Gt" | "Ge" | "Lt" | "Le" | "GtLt" | "GeLe" => compared(reader, operator, values, kind),
+        "NotInRange" if is_ours => compared(reader, operator, values, kind),
+        "NotInRange" | "Enabled" => {
+            reader.problem(at, format!("`op: {operator}` {NEEDS_OURS}"));
+            None
         }
-        "Gt" | "Ge" | "Lt" | "Le" if has_several(values) => integers(reader, operator, values),
-        "Gt" | "Ge" | "Lt" | "Le" | "GtLt" | "GeLe" => {
+        other => {
+            let all = [&OPERATORS[..], &OWN_OPERATORS].concat();
+            let known = if is_ours { &all[..] } else { &OPERATORS };
+            let hint = match spelt_otherwise(other) {
+                Some(right) => format!("; did you mean `{right}`?"),
+                None => did_you_mean(other, known.iter().copied()),
+            };
+            let known = if hint.is_empty() { format!("; it is one of {}", known.join(", ")) } else { hint };
+            reader.problem(at, format!("there is no op {}{known}", shown(other)));
+            None
+        }
+    }
+}
+
+/// What other languages call the comparisons: the nearest name would mean something else.
+fn spelt_otherwise(operator: &str) -> Option<&'static str> {
+    match operator.to_ascii_lowercase().as_str() {
+        "gte" | "geq" | ">=" | "min" | "atleast" => Some("Ge"),
+        "lte" | "leq" | "<=" | "max" | "atmost" => Some("Le"),
+        ">" => Some("Gt"),
+        "<" => Some("Lt"),
+        "=" | "==" | "eq" | "equals" => Some("In"),
+        "!=" | "ne" | "neq" => Some("NotIn"),
+        "=~" | "regexp" | "regex" | "matches" => Some("InRegexp"),
+        "between" | "inrange" => Some("GeLe"),
+        _ => None,
+    }
+}
+
+fn compared(reader: &mut Reader, operator: &str, values: &Values, kind: Kind) -> Option<Test> {
+    match kind {
+        Kind::Version => bound(reader, operator, values, version).map(Test::Version),
+        Kind::Quantity => bound(reader, operator, values, quantity).map(Test::Quantity),
+        Kind::Release => bound(reader, operator, values, release).map(Test::Release),
+        Kind::Integer if has_several(values) && matches!(operator, "Gt" | "Ge" | "Lt" | "Le") => {
+            integers(reader, operator, values)
+        }
+        Kind::Integer => {
             let bound = bound(reader, operator, values, integer)?;
             check_ends(reader, &bound, values);
             Some(Test::Integer(bound))
-        }
-        other => {
-            let hint = did_you_mean(other, OPERATORS);
-            let known =
-                if hint.is_empty() { format!("; it is one of {}", OPERATORS.join(", ")) } else { hint };
-            reader.problem(at, format!("there is no op {}{known}", shown(other)));
-            None
         }
     }
 }
@@ -151,7 +196,7 @@ fn bound<T: PartialOrd>(
     values: &Values,
     operand: Operand<T>,
 ) -> Option<Bound<T>> {
-    let needed = if matches!(op, "GtLt" | "GeLe") { 2 } else { 1 };
+    let needed = if matches!(op, "GtLt" | "GeLe" | "NotInRange") { 2 } else { 1 };
     if values.items.len() != needed {
         let found = values.items.len();
         reader
@@ -170,6 +215,7 @@ fn bound<T: PartialOrd>(
         ("Le", high, None) => Some(Bound::Le(high)),
         ("GtLt", low, Some(high)) if low < high => Some(Bound::GtLt(low, high)),
         ("GeLe", low, Some(high)) if low <= high => Some(Bound::GeLe(low, high)),
+        ("NotInRange", low, Some(high)) if low <= high => Some(Bound::Outside(low, high)),
         (_, _, Some(_)) => {
             reader.problem(values.at, empty_interval(values));
             None
@@ -192,7 +238,13 @@ fn check_ends(reader: &mut Reader, bound: &Bound<i128>, values: &Values) {
         ),
         Bound::GtLt(low, high) if low.checked_add(1) == Some(*high) => reader
             .problem(values.at, format!("no integer lies between {low} and {high}; GeLe includes the ends")),
-        Bound::Gt(_) | Bound::Ge(_) | Bound::Lt(_) | Bound::Le(_) | Bound::GtLt(..) | Bound::GeLe(..) => {}
+        Bound::Gt(_)
+        | Bound::Ge(_)
+        | Bound::Lt(_)
+        | Bound::Le(_)
+        | Bound::GtLt(..)
+        | Bound::GeLe(..)
+        | Bound::Outside(..) => {}
     }
 }
 
@@ -226,10 +278,45 @@ fn integer(reader: &mut Reader, text: &str, at: Place) -> Option<i128> {
     parsed
 }
 
+/// A suffix would be ignored, so that a host that is too old would pass.
 fn version(reader: &mut Reader, text: &str, at: Place) -> Option<Version> {
-    let parsed = Version::parse(text);
-    if parsed.is_none() {
+    let Some(parsed) = Version::parse(text) else {
         reader.problem(at, format!("{} is not a version, such as \"5.14\"", shown(text)));
+        return None;
+    };
+    let number = parsed.number();
+    if number.len() < text.len() {
+        let suffix = shown(text.get(number.len()..).unwrap_or_default());
+        let way = match reader.language {
+            Language::Own => "builds of a distribution are compared by `type: release`",
+            Language::Nfd => "`version: oci-compat/v1` compares builds of a distribution by `type: release`",
+        };
+        reader.problem(
+            at,
+            format!("versions are compared by their numbers, so that {suffix} would be ignored: write \"{number}\"; {way}"),
+        );
+        return None;
+    }
+    Some(parsed)
+}
+
+fn quantity(reader: &mut Reader, text: &str, at: Place) -> Option<Quantity> {
+    let parsed = Quantity::parse(text);
+    if parsed.is_none() {
+        reader
+            .problem(at, format!("{} is not a quantity, such as \"8Gi\", \"2M\" or \"500ms\"", shown(text)));
+    }
+    parsed
+}
+
+fn release(reader: &mut Reader, text: &str, at: Place) -> Option<Release> {
+    let parsed = Release::parse(text);
+    if parsed.is_none() {
+        let message = format!(
+            "{} is not a build of a kernel, such as \"4.18.0-553.el8_10\" or \"6.8.0-41-generic\"",
+            shown(text)
+        );
+        reader.problem(at, message);
     }
     parsed
 }

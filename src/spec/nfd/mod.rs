@@ -1,9 +1,13 @@
-//! NFD's image compatibility specification, `v1alpha1`: YAML or JSON to rules. Stricter than NFD, which drops what it
-//! does not know.
+//! NFD's image compatibility specification, `v1alpha1`, and our own, `oci-compat/v1`, which has all of it and more: YAML or
+//! JSON to rules. Stricter than NFD, which drops what it does not know.
 //!
 //! Source of the format: NFD, `api/image-compatibility/v1alpha1/spec.go` and `api/nfd/v1alpha1/types.go` (`GroupRule`).
 
 mod expression;
+mod foreign;
+mod group;
+#[cfg(test)]
+mod own;
 #[cfg(test)]
 mod tests;
 
@@ -12,10 +16,11 @@ use std::collections::BTreeMap;
 use super::problem::{Malformed, Place, shown};
 use super::reader::{Fields, Reader};
 use super::yaml::{Node, Value};
-use super::{Expression, Rule, Set, Spec, Template, Term};
+use super::{Expression, Language, Rule, Set, Severity, Spec, Template, Term, Test};
 use expression::test;
 
 const VERSION: &str = "v1alpha1";
+const OWN_VERSION: &str = "oci-compat/v1";
 
 /// Reads a document's tree.
 pub(super) fn read(document: &Node) -> Result<Spec, Malformed> {
@@ -33,26 +38,37 @@ fn spec(reader: &mut Reader, document: &Node) -> Option<Spec> {
         reader.problem(document.at, "the document is empty; a spec starts with `version: v1alpha1`");
         return None;
     }
+    if let Some(message) = foreign::told(document) {
+        reader.problem(document.at, message);
+        return None;
+    }
     let fields = reader.fields(document, "a spec", &["version", "compatibilities"])?;
-    check_version(reader, &fields);
+    reader.language = language(reader, &fields);
     let Some(node) = fields.get("compatibilities") else {
         reader.problem(document.at, "a spec needs `compatibilities`, the list of alternatives");
         return None;
     };
     let sets = reader.list(node, "`compatibilities` is", "a list of compatibility sets")?;
-    Some(Spec { sets: sets.iter().filter_map(|it| set(reader, it)).collect() })
+    Some(Spec { language: reader.language, sets: sets.iter().filter_map(|it| set(reader, it)).collect() })
 }
 
-fn check_version(reader: &mut Reader, fields: &Fields<'_>) {
+fn language(reader: &mut Reader, fields: &Fields<'_>) -> Language {
     let Some(node) = fields.get("version") else {
-        return reader.problem(fields.at, format!("a spec needs `version: {VERSION}`"));
+        reader.problem(fields.at, format!("a spec needs `version: {VERSION}`"));
+        return Language::Nfd;
     };
-    match reader.text(node, "`version` is") {
-        Some(version) if version != VERSION => {
-            reader.problem(node.at, format!("version {} is not known; write {VERSION}", shown(&version)));
+    match reader.text(node, "`version` is").as_deref() {
+        Some(OWN_VERSION) => Language::Own,
+        Some(VERSION) => Language::Nfd,
+        Some(version) => {
+            let message =
+                format!("version {} is not known; write {VERSION} or {OWN_VERSION}", shown(version));
+            reader.problem(node.at, message);
+            // What follows is held against what both know.
+            Language::Own
         }
-        // None: it is no text, which has been said.
-        Some(_) | None => {}
+        // It is no text, which has been said.
+        None => Language::Nfd,
     }
 }
 
@@ -69,19 +85,45 @@ fn set(reader: &mut Reader, node: &Node) -> Option<Set> {
     let weight = fields.get("weight").map_or(Some(0), |it| reader.integer(it, "`weight` is"));
     let (tag, description) =
         (optional_text(reader, &fields, "tag"), optional_text(reader, &fields, "description"));
-    Some(Set { tag: tag?, weight: weight?, description: description?, rules: rules?, at: fields.at })
+    let set = Set { tag: tag?, weight: weight?, description: description?, rules: rules?, at: fields.at };
+    check_ids(reader, &set);
+    Some(set)
+}
+
+/// A waiver that names one has to mean one rule.
+fn check_ids(reader: &mut Reader, set: &Set) {
+    let mut seen = BTreeMap::new();
+    for rule in set.rules.iter().filter(|it| !it.id.is_empty()) {
+        if let Some(first) = seen.insert(&rule.id, rule.at) {
+            let id = shown(&rule.id);
+            reader
+                .problem(rule.at, format!("the rule at {first} has the id {id} as well; each needs its own"));
+        }
+    }
 }
 
 fn rule(reader: &mut Reader, node: &Node) -> Option<Rule> {
-    let fields =
-        reader.fields(node, "a rule", &["name", "vars", "varsTemplate", "matchFeatures", "matchAny"])?;
+    const FIELDS: [&str; 5] = ["name", "vars", "varsTemplate", "matchFeatures", "matchAny"];
+    const OURS: [&str; 8] = ["id", "severity", "remedy", "docs", "when", "all", "any", "not"];
+    let fields = reader.fields_of(node, "a rule", &FIELDS, &OURS)?;
     let name = optional_text(reader, &fields, "name");
     let vars = fields.get("vars").map_or(Some(BTreeMap::new()), |it| vars(reader, it));
     let vars_template = fields.get("varsTemplate").map_or(Some(None), |it| template(reader, it).map(Some));
     let match_features = terms(reader, &fields);
     let match_any = fields.get("matchAny").map_or(Some(Vec::new()), |it| alternatives(reader, it));
+    let id = optional_text(reader, &fields, "id");
+    let severity = fields.get("severity").map_or(Some(Severity::Required), |it| severity(reader, it));
+    let (remedy, docs) = (optional_text(reader, &fields, "remedy"), optional_text(reader, &fields, "docs"));
+    let when = fields.get("when").map_or(Some(None), |it| group::group(reader, it, "`when`").map(Some));
+    let groups = group::groups(reader, &fields);
     let rule = Rule {
         name: name?,
+        severity: severity?,
+        id: id?,
+        remedy: remedy?,
+        docs: docs?,
+        when: when?,
+        groups: groups?,
         vars: vars?,
         vars_template: vars_template?,
         match_features: match_features?,
@@ -92,6 +134,20 @@ fn rule(reader: &mut Reader, node: &Node) -> Option<Rule> {
         reader.problem(rule.at, message);
     }
     Some(rule)
+}
+
+fn severity(reader: &mut Reader, node: &Node) -> Option<Severity> {
+    match reader.text(node, "`severity` is")?.as_str() {
+        "required" => Some(Severity::Required),
+        "recommended" => Some(Severity::Recommended),
+        "info" => Some(Severity::Info),
+        other => {
+            let message =
+                format!("`severity` is {}, but has to be required, recommended or info", shown(other));
+            reader.problem(node.at, message);
+            None
+        }
+    }
 }
 
 fn vars(reader: &mut Reader, node: &Node) -> Option<BTreeMap<String, String>> {
@@ -133,8 +189,8 @@ fn terms(reader: &mut Reader, fields: &Fields<'_>) -> Option<Vec<Term>> {
 }
 
 fn term(reader: &mut Reader, node: &Node) -> Option<Term> {
-    let fields =
-        reader.fields(node, "a term of `matchFeatures`", &["feature", "matchExpressions", "matchName"])?;
+    const FIELDS: [&str; 3] = ["feature", "matchExpressions", "matchName"];
+    let fields = reader.fields_of(node, "a term of `matchFeatures`", &FIELDS, &["count"])?;
     let feature = match fields.get("feature") {
         Some(node) => reader.text(node, "`feature` is").filter(|it| check_feature(reader, it, node.at)),
         None => {
@@ -145,7 +201,8 @@ fn term(reader: &mut Reader, node: &Node) -> Option<Term> {
     let expressions =
         fields.get("matchExpressions").map_or(Some(None), |it| expressions(reader, it).map(Some));
     let name = fields.get("matchName").map_or(Some(None), |it| match_name(reader, it).map(Some));
-    Some(Term { feature: feature?, expressions: expressions?, name: name?, at: fields.at })
+    let count = fields.get("count").map_or(Some(None), |it| count(reader, it, &fields).map(Some));
+    Some(Term { feature: feature?, expressions: expressions?, name: name?, count: count?, at: fields.at })
 }
 
 fn check_feature(reader: &mut Reader, name: &str, at: Place) -> bool {
@@ -166,14 +223,33 @@ fn expressions(reader: &mut Reader, node: &Node) -> Option<Vec<(String, Expressi
     Some(read.collect())
 }
 
+/// How many instances, as an integer.
+fn count(reader: &mut Reader, node: &Node, term: &Fields<'_>) -> Option<Expression> {
+    if term.get("matchName").is_some() {
+        reader.problem(
+            node.at,
+            "`count` counts what `matchExpressions` finds; put `matchName` into a term of its own",
+        );
+    }
+    let test = test(reader, node, "`count`")?;
+    if let Test::Integer(_) = test {
+        return Some(Expression { test, at: node.at });
+    }
+    reader.problem(node.at, "`count` compares integers, such as `count: {op: Ge, value: [\"2\"]}`");
+    None
+}
+
 fn match_name(reader: &mut Reader, node: &Node) -> Option<Expression> {
     Some(Expression { test: test(reader, node, "`matchName`")?, at: node.at })
 }
 
 fn optional_text(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<String> {
-    match fields.get(name) {
-        Some(node) => reader.text(node, &format!("`{name}` is")),
-        None => Some(String::new()),
+    let Some(node) = fields.get(name) else { return Some(String::new()) };
+    let context = format!("`{name}` is");
+    match name {
+        "name" | "description" | "remedy" | "docs" => reader.words(node, &context),
+        // A caller or a waiver has to write the same.
+        _ => reader.text(node, &context),
     }
 }
 

@@ -51,7 +51,7 @@ fn what_is_no_spec_at_all_is_said() {
 fn only_one_version_is_known() {
     let spec = |version: &str| format!("version: {version}\ncompatibilities: []");
     check(&spec("v1alpha1"), &[]);
-    check(&spec("v2"), &["1:10: version \"v2\" is not known; write v1alpha1"]);
+    check(&spec("v2"), &["1:10: version \"v2\" is not known; write v1alpha1 or oci-compat/v1"]);
     check(&spec("~"), &["1:10: `version` is nothing, but has to be text: write \"\" for none"]);
     check(&spec("[]"), &["1:10: `version` is a list, but has to be text"]);
     check(
@@ -216,9 +216,9 @@ fn unknown_operators_are_refused_and_the_likely_one_is_named() {
     check_expression("{op: Exist}", &["8:17: there is no op \"Exist\"; did you mean `Exists`?"]);
     check_expression("{op: in, value: [x]}", &["8:17: there is no op \"in\"; did you mean `In`?"]);
     check_expression(
-        "{op: \"==\", value: [x]}",
+        "{op: \"Nothing\", value: [x]}",
         &[
-            "8:17: there is no op \"==\"; it is one of In, NotIn, InRegexp, Exists, DoesNotExist, Gt, Ge, Lt, Le, GtLt, GeLe, \
+            "8:17: there is no op \"Nothing\"; it is one of In, NotIn, InRegexp, Exists, DoesNotExist, Gt, Ge, Lt, Le, GtLt, GeLe, \
            IsTrue, IsFalse",
         ],
     );
@@ -375,15 +375,64 @@ fn all_errors_are_told_in_the_order_of_the_document() {
     check(
         text,
         &[
-            "1:10: version \"v2\" is not known; write v1alpha1",
+            "1:10: version \"v2\" is not known; write v1alpha1 or oci-compat/v1",
             "4:5: a rule has no field \"nam\"; did you mean `name`?",
             "6:7: a term needs `feature`, such as `feature: kernel.version`",
             "6:23: there is no op \"Nope\"; it is one of In, NotIn, InRegexp, Exists, DoesNotExist, Gt, Ge, Lt, Le, GtLt, \
-             GeLe, IsTrue, IsFalse",
+             GeLe, IsTrue, IsFalse, NotInRange, Enabled",
             "9:29: \"x\" is not an integer",
             "10:11: `weight` is \"w\", but has to be an integer",
         ],
     );
     let said = parse(text.as_bytes()).map_err(|err| err.to_string());
-    assert_eq!(said, Err("1:10: version \"v2\" is not known; write v1alpha1 (+5 more)".to_owned()));
+    assert_eq!(
+        said,
+        Err("1:10: version \"v2\" is not known; write v1alpha1 or oci-compat/v1 (+5 more)".to_owned())
+    );
+}
+
+#[test]
+fn a_wanted_version_with_a_suffix_is_refused_because_it_would_be_ignored() {
+    let way = "`version: oci-compat/v1` compares builds of a distribution by `type: release`";
+    let check = |value: &str, suffix: &str, number: &str| {
+        let column = 29;
+        check_expression(
+            &format!("{{op: Ge, value: [\"{value}\"], type: version}}"),
+            &[&format!(
+                "8:{column}: versions are compared by their numbers, so that \"{suffix}\" would be ignored: write \"{number}\"; {way}"
+            )],
+        );
+    };
+    check("6.8.0-41", "-41", "6.8.0");
+    check("4.18.0-553.el8_10.x86_64", "-553.el8_10.x86_64", "4.18.0");
+    check("v1.2.3-rc1", "-rc1", "v1.2.3");
+    check("6.1.0+", "+", "6.1.0");
+}
+
+#[test]
+fn comparisons_that_other_languages_spell_otherwise_are_named() {
+    for (wrong, right) in [
+        ("Gte", "Ge"),
+        (">=", "Ge"),
+        ("lte", "Le"),
+        ("<=", "Le"),
+        ("==", "In"),
+        ("eq", "In"),
+        ("!=", "NotIn"),
+        ("regex", "InRegexp"),
+    ] {
+        check_expression(
+            &format!("{{op: \"{wrong}\", value: [\"1\"]}}"),
+            &[&format!("8:17: there is no op {wrong:?}; did you mean `{right}`?")],
+        );
+    }
+}
+
+#[test]
+fn what_is_shown_to_people_only_needs_no_quotes() {
+    check("version: v1alpha1\ncompatibilities: [{description: 1.10, rules: [{name: no}]}]", &[]);
+    check(
+        "version: v1alpha1\ncompatibilities: [{tag: no, rules: []}]",
+        &["2:25: YAML takes no for a boolean and may change its text; write \"no\" in quotes"],
+    );
 }

@@ -8,11 +8,13 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use oci_compat::artifact::{Added, Addition, Compiled, Digest, Package, Subject, Writer, layout, pack};
+use oci_compat::artifact::{
+    Added, Addition, CREATED, Compiled, Digest, Package, Subject, Writer, layout, pack_annotated,
+};
 use oci_compat::spec::{self, compiled};
 
 use crate::args::{Common, Store};
-use crate::attach::layout_of;
+use crate::attach::{kind_of, layout_of};
 use crate::check::read;
 use crate::output::Output;
 
@@ -76,15 +78,21 @@ fn additions(
     let Some(subject) = subject else {
         bail!("{} is a spec file: say which image it is for with --subject sha256:...", path.display());
     };
-    let package = pack(&read(path)?, &Subject::unseen(subject), created)?;
-    Ok(vec![addition(subject, package, &path.display().to_string())?])
+    let (bytes, name) = (read(path)?, path.display().to_string());
+    let spec = spec::parse(&bytes).with_context(|| malformed(&name))?;
+    let annotations = created.map(|it| (CREATED.to_owned(), it.to_owned())).into_iter().collect();
+    let package = pack_annotated(&bytes, kind_of(&spec), &Subject::unseen(subject), &annotations)?;
+    Ok(vec![addition(subject, package, &name)?])
 }
 
 /// A spec that cannot be read would refuse every start of its image: it is not stored.
 fn addition(subject: Digest, package: Package, name: &str) -> anyhow::Result<Addition> {
-    let body = compile(&package.spec)
-        .with_context(|| format!("the spec of {name} is malformed; `oci-compat lint` shows all errors"))?;
+    let body = compile(&package.spec).with_context(|| malformed(name))?;
     Ok(Addition::of_file(subject, package, Some(Compiled { format: compiled::FORMAT, body })))
+}
+
+fn malformed(name: &str) -> String {
+    format!("the spec of {name} is malformed; `oci-compat lint` shows all errors")
 }
 
 fn compile(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
