@@ -67,7 +67,9 @@ fn two_hundred_containers_at_once_fare_as_each_would_alone() {
             assert_eq!(leftovers(bundle), Vec::<String>::new());
         }
         assert_log(&fs::read_to_string(log).expect("a log"));
-        assert_eq!(fs::read_dir(wrapper.hook.reports()).expect("reports").count(), CROWD * 3 / 5);
+        let reports = fs::read_dir(wrapper.hook.reports()).expect("reports").flatten();
+        let reports = reports.filter(|it| it.file_name().to_string_lossy().ends_with(".json"));
+        assert_eq!(reports.count(), CROWD * 3 / 5);
         let records = records(&wrapper.hook.decisions());
         let recorded: BTreeSet<_> = records.iter().filter_map(|it| it.subject.container.as_deref()).collect();
         assert_eq!((records.len(), recorded.len()), (CROWD * 3 / 5, CROWD * 3 / 5));

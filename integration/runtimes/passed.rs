@@ -371,6 +371,7 @@ fn killed_at_any_moment_it_leaves_nothing_behind() {
         let before = tree(bundle.path().parent().expect("a folder"));
         // The first call makes folders, which the others find.
         traced(&wrapper, &words, &[]);
+        forget(&wrapper);
         let (_, calls) = traced(&wrapper, &words, &[]);
         let mut counts = std::collections::BTreeMap::new();
         for call in calls.iter().skip(1) {
@@ -378,6 +379,7 @@ fn killed_at_any_moment_it_leaves_nothing_behind() {
             let count = counts.entry(name.clone()).or_insert(0);
             *count += 1;
             let kill = format!("inject={name}:signal=KILL:when={count}");
+            forget(&wrapper);
             let (outcome, _) = traced(&wrapper, &words, &["-e", &kill]);
             assert_eq!(outcome.status.code(), None, "{call}: {outcome:?}");
             assert_eq!(outcome.stdout, "", "{call}");
@@ -386,6 +388,12 @@ fn killed_at_any_moment_it_leaves_nothing_behind() {
         assert_eq!(tree(bundle.path().parent().expect("a folder")), before);
         assert!(!wrapper.link().exists());
     }
+}
+
+/// Has the next decision be a new one: what was decided before is counted, with other calls.
+fn forget(wrapper: &Wrapper) {
+    let counted = fs::read_dir(wrapper.hook.reports().join(".repeats")).into_iter().flatten().flatten();
+    counted.for_each(|it| fs::remove_file(it.path()).expect("removing a file that counts"));
 }
 
 /// The system calls of the wrapper: to its end, or to the start of the runtime, which is the last of them.

@@ -230,9 +230,10 @@ fn a_full_disk_or_a_read_only_one_changes_no_verdict_and_leaves_whole_lines() {
     fs::create_dir(hook.decisions().parent().expect("a folder")).expect("making a folder");
     let bundle = unfit();
     let state = bundle.state();
-    // Each run of the hook prints its status; then the file is shown, behind a mark.
+    // Each run of the hook, of another container, prints its status; then the file is shown, behind a mark.
     let runs = "cat >state; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do \
-                \"$@\" <state 2>>said; echo $?; done; echo; cat log/decisions.jsonl";
+                sed \"s/\\\"id\\\": *\\\"[^\\\"]*\\\"/\\\"id\\\":\\\"x$i\\\"/\" state >each; \
+                \"$@\" <each 2>>said; echo $?; done; echo; cat log/decisions.jsonl";
     let full = hook.in_a_namespace(&format!("mount -t tmpfs -o size=8k tmpfs log && {runs}"), &state);
     let (statuses, lines) = full.stdout.split_once("\n\n").expect("a mark");
     assert_eq!(statuses, ["78"; 20].join("\n"), "{full:?}");

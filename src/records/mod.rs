@@ -177,6 +177,10 @@ pub fn write(targets: &Targets, record: &Record) -> Vec<String> {
         // A daemon may have a limit on the size of files, and the signal would be taken for a refusal.
         signals::outliving_file_limit(|| file::append(path, rotation, &record.line())).err()
     });
+    if let (Some(_), Some(folder), Some(key)) = (&in_file, &targets.repeats, record.key()) {
+        // It has to be written as soon as that is possible.
+        repeats::forget(folder, &key);
+    }
     in_file.into_iter().map(|err| format!("{err:#}")).chain(told_of(targets, record).err()).collect()
 }
 

@@ -55,6 +55,12 @@ pub(super) fn seen(folder: &Path, key: &str, at: Moment) -> Seen {
     count(folder, key, at).unwrap_or(Seen::First)
 }
 
+/// Has the decision be new again: nobody could be told of it.
+pub(super) fn forget(folder: &Path, key: &str) {
+    // If even that is not possible, it is told when its count has doubled.
+    let _counted = fs::remove_file(folder.join(key));
+}
+
 fn count(folder: &Path, key: &str, at: Moment) -> Result<Seen> {
     let path = folder.join(key);
     for _ in 0..ATTEMPTS {

@@ -195,3 +195,20 @@ fn the_same_is_what_is_decided_for_the_same_reasons_about_the_same_container() {
     unknown.subject.container = None;
     assert_eq!(unknown.key(), None);
 }
+
+#[test]
+fn a_decision_that_could_not_be_written_is_written_the_next_time() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("decisions.jsonl");
+    std::fs::create_dir(&path).expect("a fixture");
+    let repeats = Some(folder.path().join("repeats"));
+    let targets =
+        Targets { decisions: Some(path.clone()), repeats, journal: None, syslog: None, ..Targets::default() };
+    for second in 0..4 {
+        assert_eq!(write(&targets, &of_pod("5a", second)).len(), 1, "{second}");
+    }
+    std::fs::remove_dir(&path).expect("a fixture");
+    assert_eq!(write(&targets, &of_pod("5a", 4)), Vec::<String>::new());
+    let text = std::fs::read_to_string(&path).expect("the file");
+    assert_eq!(text.lines().count(), 1);
+}
