@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -15,6 +15,9 @@ use super::trouble::io_reason;
 
 /// No archive has more entries: room for a store of some 250,000 artifacts.
 const MAX_ENTRIES: usize = 1 << 20;
+
+/// No long name or further header in an archive is larger, in bytes: the longest path has 4 KiB.
+const MAX_EXTENSION: u64 = 64 << 10;
 
 /// An archive of plain files and folders.
 #[derive(Debug)]
@@ -44,6 +47,8 @@ impl Archive {
             File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).map_err(wrong)?;
         refuse_compressed(&file, path)?;
         let no_tar = |err: std::io::Error| anyhow!("{} is no whole tar archive ({err})", path.display());
+        refuse_boundless(&file, path)?;
+        (&file).rewind().map_err(no_tar)?;
         let mut files = BTreeMap::new();
         let mut archive = tar::Archive::new(&file);
         for entry in archive.entries_with_seek().map_err(no_tar)? {
@@ -95,6 +100,57 @@ impl Archive {
         })?;
         Ok(Some(bytes))
     }
+}
+
+/// The reader of archives reads long names, further headers and maps of sparse files whole, before anybody sees an entry:
+/// so they are looked at first, as plain entries.
+fn refuse_boundless(file: &File, path: &Path) -> anyhow::Result<()> {
+    let no_tar = |err: std::io::Error| anyhow!("{} is no whole tar archive ({err})", path.display());
+    let mut archive = tar::Archive::new(file);
+    let entries = archive.entries_with_seek().map_err(no_tar)?.raw(true);
+    for (number, entry) in (1..).zip(entries) {
+        ensure!(
+            number <= 4 * MAX_ENTRIES,
+            "archive {} has more than {} entries",
+            path.display(),
+            4 * MAX_ENTRIES
+        );
+        let mut entry = entry.map_err(no_tar)?;
+        let (kind, size) = (entry.header().entry_type(), entry.size());
+        let is_name = matches!(kind, EntryType::GNULongName | EntryType::GNULongLink);
+        let is_header = matches!(kind, EntryType::XHeader | EntryType::XGlobalHeader);
+        ensure!(
+            !(is_name || is_header) || size <= MAX_EXTENSION,
+            "archive {} has a name or header of {size} bytes, at most {MAX_EXTENSION} are read: it was not made by a tool for \
+             images",
+            path.display()
+        );
+        ensure!(
+            kind != EntryType::GNUSparse,
+            "archive {} has a sparse file: it was not made by a tool for images",
+            path.display()
+        );
+        if is_header {
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).map_err(no_tar)?;
+            refuse_resized(&bytes, path)?;
+        }
+    }
+    Ok(())
+}
+
+/// A header that gives the next file another size would hide from this look what follows.
+fn refuse_resized(header: &[u8], path: &Path) -> anyhow::Result<()> {
+    for record in tar::PaxExtensions::new(header) {
+        let record = record.map_err(|err| anyhow!("{} is no whole tar archive ({err})", path.display()))?;
+        let key = String::from_utf8_lossy(record.key_bytes()).into_owned();
+        ensure!(
+            key != "size" && !key.starts_with("GNU.sparse"),
+            "archive {} has a header that sets {key:?}: it was not made by a tool for images",
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 /// A name of plain parts; whatever else it is could lead elsewhere when somebody unpacks it.

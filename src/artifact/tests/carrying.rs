@@ -152,3 +152,60 @@ fn damage_in_an_archive_is_found_before_anything_is_stored() {
         ),
     );
 }
+
+#[test]
+fn what_the_reader_would_read_whole_before_anybody_sees_it_is_bounded() {
+    use tar::EntryType;
+    const HUGE: u64 = 3 << 30;
+    // Most of it is a hole.
+    let huge = |kind: EntryType| {
+        let (folder, path) = archive(&[("././@LongLink", kind, b"")]);
+        let mut header = tar::Header::new_gnu();
+        header.as_old_mut().name[..13].copy_from_slice(b"././@LongLink");
+        header.set_entry_type(kind);
+        header.set_size(HUGE);
+        header.set_cksum();
+        let mut file = fs::File::create(&path).unwrap();
+        std::io::Write::write_all(&mut file, header.as_bytes()).unwrap();
+        file.set_len(HUGE + 4096).unwrap();
+        (folder, path)
+    };
+    let kinds =
+        [EntryType::GNULongName, EntryType::GNULongLink, EntryType::XHeader, EntryType::XGlobalHeader];
+    for kind in kinds {
+        check(
+            huge(kind),
+            &format!(
+                "archive HERE/store.tar has a name or header of {HUGE} bytes, at most 65536 are read: it was not made by a tool \
+                 for images"
+            ),
+        );
+    }
+    check(
+        archive(&[("blobs/a", EntryType::GNUSparse, b"")]),
+        "archive HERE/store.tar has a sparse file: it was not made by a tool for images",
+    );
+    check(
+        archive(&[("x", EntryType::XHeader, b"19 size=3221225472\n")]),
+        "archive HERE/store.tar has a header that sets \"size\": it was not made by a tool for images",
+    );
+    check(
+        archive(&[("x", EntryType::XHeader, b"22 GNU.sparse.major=1\n")]),
+        "archive HERE/store.tar has a header that sets \"GNU.sparse.major\": it was not made by a tool for images",
+    );
+}
+
+#[test]
+fn a_long_name_and_a_further_header_as_tools_write_them_are_read() {
+    let long = "x/".repeat(80);
+    let mut builder = tar::Builder::new(Vec::new());
+    builder.append_pax_extensions([("mtime", b"1.5".as_slice())]).unwrap();
+    for name in [format!("{long}a"), "oci-layout".to_owned()] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(0);
+        builder.append_data(&mut header, name, b"".as_slice()).unwrap();
+    }
+    let (_folder, path) = saved(&builder.into_inner().unwrap());
+    let archive = Archive::open(&path).unwrap();
+    assert_eq!(archive.names(long.trim_end_matches('/')).collect::<Vec<_>>(), ["a"]);
+}
