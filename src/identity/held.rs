@@ -250,6 +250,35 @@ mod tests {
              {{\"id\": \"2\", \"digest\": \"{B}\", \"names-history\": [\"localhost/built:1\"]}}]"
         );
         let host = FakeHost::new().file("s/overlay-images/images.json", &images);
-        assert_eq!(names(of_storage(Some(&host.place("s")), &places(&host))), ["localhost:5000/upf"]);
+        assert_eq!(names(of_storage(Some(&host.place("s")), &places(&host))), ["(2)", "localhost:5000/upf"]);
+    }
+
+    #[test]
+    fn the_steps_of_a_build_are_from_no_registry() {
+        // As podman 4.3.1 and 5.x leave them.
+        let step = format!("docker.io/library/{}-tmp:latest", "2f033ecdb741e2ba".repeat(4));
+        let image = |id: &str, names: &str, earlier: &str| {
+            format!(
+                "{{\"id\": \"{id}\", \"digest\": \"{A}\", \"names\": [{names}], \"names-history\": [\"{earlier}\"]}}"
+            )
+        };
+        let images = [
+            image("a1", "", &step),
+            image("a2", "", "docker.io/acme/built:1"),
+            image("a3", "", "docker.io/acme/pulled:1"),
+            image("a4", "\"docker.io/acme/named:1\"", &step),
+            image("../a5", "", "docker.io/acme/odd:1"),
+        ];
+        let layer = |kind: &str| {
+            format!("{{\"layers\": [{{\"mediaType\": \"application/vnd.oci.image.layer.v1.{kind}\"}}]}}")
+        };
+        let host = FakeHost::new()
+            .file("s/overlay-images/images.json", format!("[{}]", images.join(", ")))
+            .file("s/overlay-images/a2/manifest", layer("tar"))
+            .file("s/overlay-images/a3/manifest", layer("tar+gzip"));
+        assert_eq!(
+            names(of_storage(Some(&host.place("s")), &places(&host))),
+            ["(a1)", "(a2)", "docker.io/acme/named:1", "docker.io/acme/odd", "docker.io/acme/pulled"]
+        );
     }
 }

@@ -21,6 +21,8 @@ const MAX_IMAGES: usize = 64 << 20;
 const MAX_CONFIG: usize = 1 << 20;
 /// Some numbers of the one who wrote last.
 const MAX_LOCK: usize = 4096;
+/// As large as registries take.
+const MAX_MANIFEST: usize = 4 << 20;
 /// Where containers-storage is configured, first wins (containers-storage.conf(5)).
 const CONFIGS: [&str; 2] = ["etc/containers/storage.conf", "usr/share/containers/storage.conf"];
 
@@ -198,7 +200,9 @@ pub(super) fn images(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec
         let images: Vec<Image> = list(&folder.join("images.json"), MAX_IMAGES)?;
         // Before the first image there is a lock, and no list.
         has_any |= !images.is_empty() || file::read(&folder.join("images.lock"), MAX_LOCK)?.is_some();
-        found.extend(images.into_iter().map(Image::record));
+        for image in images {
+            found.push(image.record(&folder)?);
+        }
     }
     if !has_any {
         let roots: Vec<_> = roots.iter().map(|it| it.display().to_string()).collect();
@@ -219,6 +223,38 @@ fn untagged(name: &str) -> String {
     }
 }
 
+/// A name that no registry knows: `localhost/...` for what is built here, `docker.io/library/<64 hex digits>-tmp:latest` for
+/// each step of a build on its way (buildah, `commit.go`).
+fn is_passing(name: &str) -> bool {
+    let last = name.rsplit('/').next().unwrap_or_default();
+    let step = last.split(':').next().unwrap_or_default().strip_suffix("-tmp").unwrap_or_default();
+    name.starts_with("localhost/") || step.len() == 64 && step.bytes().all(|it| it.is_ascii_hexdigit())
+}
+
+/// Whether an image was made on this machine: what builds write into the store is not compressed, what registries hand out is.
+/// One without layers, or without a manifest, may be from anywhere.
+fn is_made_here(folder: &Path, id: &str) -> anyhow::Result<bool> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        #[serde(default)]
+        layers: Vec<Layer>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Layer {
+        media_type: String,
+    }
+    // No path is made of what is no ID.
+    if id.is_empty() || !id.bytes().all(|it| it.is_ascii_hexdigit()) {
+        return Ok(false);
+    }
+    let path = folder.join(id).join("manifest");
+    let Some(bytes) = file::read(&path, MAX_MANIFEST)? else { return Ok(false) };
+    // What is no manifest of ours is asked about.
+    let layers = serde_json::from_slice::<Manifest>(&bytes).map_or_else(|_| Vec::new(), |it| it.layers);
+    Ok(!layers.is_empty() && layers.iter().all(|it| it.media_type.ends_with(".tar")))
+}
+
 /// A list in a file; one that is not there is empty.
 fn list<T: for<'a> Deserialize<'a>>(path: &Path, limit: usize) -> anyhow::Result<Vec<T>> {
     let Some(bytes) = file::read(path, limit)? else { return Ok(Vec::new()) };
@@ -226,19 +262,26 @@ fn list<T: for<'a> Deserialize<'a>>(path: &Path, limit: usize) -> anyhow::Result
 }
 
 impl Image {
-    /// The index or manifest by which it was pulled last comes first, then those by which it was before.
-    fn record(self) -> Record {
+    /// The index or manifest by which it was pulled last comes first, then those by which it was before. `folder` has the
+    /// files of each image.
+    fn record(self, folder: &Path) -> anyhow::Result<Record> {
         let is_way = |name: &str| name == "manifest" || name.starts_with("manifest-");
         let ways = self.data.unwrap_or_default().into_iter().filter(|(name, _)| is_way(name));
         let digests = [self.digest].into_iter().chain(ways.map(|(_, digest)| digest)).collect();
         let mut names = self.names.unwrap_or_default();
         if names.is_empty() {
-            // Its name stands for another image by now; what was built here and lost its name is nobody's business.
-            let earlier = self.earlier.unwrap_or_default().into_iter();
-            let earlier = earlier.filter(|it| !it.starts_with("localhost/"));
-            names = earlier.map(|it| untagged(&it)).collect();
+            // Its name stands for another image by now; or it was made here, and a registry may never have had it.
+            let earlier = self.earlier.unwrap_or_default();
+            if earlier.is_empty() {
+                return Ok(Record::default());
+            }
+            let is_made = earlier.iter().all(|it| is_passing(it)) || is_made_here(folder, &self.id)?;
+            if is_made {
+                return Ok(Record { names: vec![self.id], digests: Vec::new() });
+            }
+            names = earlier.iter().filter(|it| !is_passing(it)).map(|it| untagged(it)).collect();
         }
-        Record { names, digests }
+        Ok(Record { names, digests })
     }
 
     fn tell(self, identity: &mut Identity) -> Result<(), Unknown> {
