@@ -28,7 +28,7 @@ const LAYERS: Layers = &[
     ("eval", &["version", "spec", "host"]),
     ("verdict", &["eval"]),
     ("policy", &["glob", "image", "file", "input", "moment", "spec", "verdict"]),
-    ("pull", &["image", "file", "artifact", "registry", "trust", "attach", "spec", "policy"]),
+    ("pull", &["image", "moment", "file", "artifact", "registry", "trust", "attach", "spec", "policy"]),
     ("report", &["spec", "eval", "verdict"]),
     ("check", &["spec", "host", "eval", "report"]),
     ("waive", &["image", "moment", "spec", "eval", "policy", "report"]),

@@ -273,6 +273,6 @@ fn the_schema_lists_every_code() {
         codes.chain(more.iter().copied()).map(str::to_owned).collect()
     };
     let reasons = listed("/$defs/reason/properties/code/enum");
-    assert_eq!(reasons, known("met", &["spec-malformed", "container-trouble", "trouble"]));
+    assert_eq!(reasons, known("met", &["spec-malformed", "spec-missing", "container-trouble", "trouble"]));
     assert_eq!(listed("/$defs/finding/properties/code/enum"), known("no-set-selected", &[]));
 }

@@ -38,7 +38,7 @@ Usage: oci-compat-hook [--store DIR] [--config FILE] [--root DIR] [--reports DIR
   --syslog SOCKET    where syslog listens (/dev/log)
   --deadline-ms N    how long the check may take, in milliseconds (60000)
 
-Exit status: 0 go on; 78 refused: incompatible; 79 refused: undecided; 80 refused: malformed spec or container trouble; 81 refused: trouble
+Exit status: 0 go on; 78 refused: incompatible; 79 refused: undecided; 80 refused: malformed spec or container trouble; 81 refused: trouble; 82 refused: no signed spec
 ";
 
 /// Runs the hook of this process and returns its exit status.
@@ -126,6 +126,7 @@ fn status(refused: Situation) -> u8 {
         Situation::Judged(Verdict::Undecided) => 79,
         Situation::Malformed | Situation::Container => 80,
         Situation::Trouble => 81,
+        Situation::SpecMissing => 82,
     }
 }
 

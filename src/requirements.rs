@@ -42,6 +42,12 @@ pub struct Collected {
     pub bundle: Option<host::Bundle>,
     /// What is wrong with what the container brings, each a sentence.
     pub faults: Vec<String>,
+    /// Whether something of it was verified when it was stored.
+    has_verified: bool,
+    /// The repositories from which the image was pulled while it had to have a signed spec.
+    demanding: Vec<String>,
+    /// That the image must have a signed spec, and that none is known: a sentence.
+    pub missing: Option<String>,
     /// What went wrong besides, each a sentence.
     pub troubles: Vec<String>,
     /// What an operator should know, each a sentence.
@@ -80,6 +86,10 @@ pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy, until: Until<'_>)
     let mut who = Who { folder, bundle: &bundle, policy, until, digests: None, is_unanswered: false };
     let attached = shelf.attached(&mut who, &mut collected);
     collected.note_trouble(attached);
+    if !policy.spec_demands.is_empty() {
+        who.digests(&mut collected);
+        collected.demand_spec(policy);
+    }
     collected.add_own(policy, &mut |collected| drop(who.digests(collected)));
     if !collected.is_empty() {
         if policy.asks_for_image(&bundle.wishes) {
@@ -100,8 +110,10 @@ pub fn of_image(image: &[Digest], name: Option<&str>, store: &Path, policy: &Pol
     let names = name.map(str::to_owned).into_iter().collect();
     collected.image = Image { names, digests: image.to_vec() };
     let mut shelf = Shelf { folder: store.to_owned(), store: None };
-    let added = shelf.of_image(image, &mut collected);
-    collected.note_trouble(added);
+    let verified = shelf.of_image(image, &mut collected);
+    collected.has_verified = verified.as_ref().is_ok_and(|it| *it);
+    collected.note_trouble(verified.map(drop));
+    collected.demand_spec(policy);
     collected.add_own(policy, &mut |_| {});
     collected
 }
@@ -109,7 +121,11 @@ pub fn of_image(image: &[Digest], name: Option<&str>, store: &Path, policy: &Pol
 impl Collected {
     /// Whether nothing is demanded, and nothing went wrong.
     pub fn is_empty(&self) -> bool {
-        self.requirements.is_empty() && self.troubles.is_empty() && self.faults.is_empty() && !self.brings()
+        self.requirements.is_empty()
+            && self.missing.is_none()
+            && self.troubles.is_empty()
+            && self.faults.is_empty()
+            && !self.brings()
     }
 
     /// Whether the container's annotations demand something that nobody has looked at yet.
@@ -134,6 +150,20 @@ impl Collected {
                 Err(fault) => self.faults.push(fault),
             }
         }
+    }
+
+    /// Whether the image must have a signed spec, and has none that is known. Annotations may add that demand. Where the store
+    /// or the engine could not be asked, nobody knows: that is trouble already.
+    fn demand_spec(&mut self, policy: &Policy) {
+        if !self.troubles.is_empty() {
+            return;
+        }
+        let names = self.image.names.iter().chain(&self.said.names).chain(&self.demanding);
+        let demanded = names.filter_map(|it| policy.spec_demands.of(it).map(|pattern| (it, pattern))).next();
+        let Some((name, pattern)) = demanded.filter(|_| !self.has_verified) else { return };
+        self.missing = Some(format!(
+            "trust {pattern:?} demands a signed spec of image {name}, and the store has none: oci-compat pull {name}"
+        ));
     }
 
     /// Adds what the administrator demands for this image; which one it is, is asked only if that matters.
@@ -220,7 +250,7 @@ impl Shelf {
             return Ok(());
         }
         let Digests { known, said } = who.digests(collected);
-        self.of_image(&known, collected)?;
+        collected.has_verified = self.of_image(&known, collected)?;
         // What annotations say may add, and takes nothing's place.
         self.of_image(&said, collected)?;
         if who.is_unanswered { self.of_names(collected) } else { Ok(()) }
@@ -238,13 +268,13 @@ impl Shelf {
             let last = named.first().and_then(|it| it.fetched.clone());
             meant.extend(named.into_iter().filter(|it| it.fetched == last).map(|it| it.digest));
         }
-        self.of_image(&meant, collected)
+        self.of_image(&meant, collected).map(drop)
     }
 
-    /// What stands of an image, by the digests of its indexes and of its manifest.
-    fn of_image(&mut self, image: &[Digest], collected: &mut Collected) -> Result<(), String> {
-        let Some(store) = self.store()? else { return Ok(()) };
-        let (Standing { counting, aside, .. }, troubles) = store.standing(image);
+    /// What stands of an image, by the digests of its indexes and of its manifest; whether anything of it was verified.
+    fn of_image(&mut self, image: &[Digest], collected: &mut Collected) -> Result<bool, String> {
+        let Some(store) = self.store()? else { return Ok(false) };
+        let (Standing { counting, aside, demanding }, troubles) = store.standing(image);
         for trouble in troubles {
             collected.note_trouble(Err(trouble.to_string()));
         }
@@ -253,7 +283,8 @@ impl Shelf {
             collected.note_trouble(added);
         }
         collected.notes.extend(aside.iter().map(set_aside));
-        Ok(())
+        collected.demanding.extend(demanding);
+        Ok(counting.iter().any(Kept::is_verified))
     }
 }
 

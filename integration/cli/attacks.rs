@@ -11,7 +11,9 @@ use tempfile::TempDir;
 use super::pull::{artifact, document, listed, pulls, put, stocked};
 use super::signer::Signer;
 use super::{SPEC, folder, write};
+use crate::command::{Ran, in_folder, ran};
 use crate::registry::fake::{Fake, Play, manifest};
+use crate::runtimes::program::ours;
 
 const OLD: &str = "2026-01-01T00:00:00Z";
 const NEW: &str = "2026-02-01T00:00:00Z";
@@ -526,4 +528,212 @@ fn links_in_a_layout_lead_to_nothing_but_what_its_digests_say() {
     link("../secret", "layout/index.json");
     let told = "reading layout layout: index.json is not an OCI index (expected value at line 1 column 1)";
     super::fails(&folder, "store add layout --store store", told);
+}
+
+/// A rule by which each image of the repository must have a signed spec.
+fn demand_spec(guarded: &Guarded, more: &str) {
+    let key = guarded.folder.path().join("cosign.pub").display().to_string();
+    let rule = format!(
+        "[trust.\"{}/acme/*\"]\nrequire = \"signed-spec\"\nkeys = [{key:?}]\n{more}\n",
+        guarded.fake.name()
+    );
+    write(&guarded.folder, "config.toml", &rule);
+}
+
+#[test]
+fn a_registry_that_keeps_back_what_must_be_there() {
+    let guarded = Guarded::new();
+    demand_spec(&guarded, "");
+    let none = "it has no artifact with a signature that config.toml:1 demands of each image: its containers are refused until \
+                it has one";
+    guarded.pulls(ERROR, &[none.to_owned()]);
+    let check = |image: &str| {
+        let ran = super::run(
+            &guarded.folder,
+            &format!("check {image} --store store --root host --config config.toml --format json"),
+        );
+        let report: Value = serde_json::from_str(&ran.stdout).expect("a report");
+        (ran.status, report["verdict"].clone(), report["reasons"].clone())
+    };
+    let image = guarded.image.to_string();
+    let host = guarded.fake.name();
+    let told = format!(
+        "trust \"{host}/acme/*\" demands a signed spec of image {host}/acme/upf, and the store has none: oci-compat pull \
+         {host}/acme/upf"
+    );
+    let refused = (3, json!("undecided"), json!([{"code": "spec-missing", "message": told}]));
+    assert_eq!(check(&image), refused);
+    let bundle = guarded.folder.path().join("bundle");
+    write(&guarded.folder, "bundle/config.json", "{}");
+    let meta = json!({"from_descriptor_path": {"descriptor_walk": [{"digest": image}]}});
+    write(&guarded.folder, "bundle/umoci.json", &meta.to_string());
+    let hook = || {
+        let mut command = in_folder(&ours("oci-compat-hook"), guarded.folder.path());
+        let options = "--store store --config config.toml --root host --reports reports --decisions decisions.jsonl \
+                       --journal none --syslog none";
+        let state =
+            json!({"ociVersion": "1.0.2", "id": "c1", "status": "creating", "pid": 1, "bundle": bundle});
+        write(&guarded.folder, "state.json", &state.to_string());
+        let state = fs::File::open(guarded.folder.path().join("state.json")).expect("the state");
+        ran(command.args(options.split_whitespace()).stdin(state))
+    };
+    let Ran { status, stderr, .. } = hook();
+    assert_eq!(status, 82, "{stderr}");
+    assert!(
+        stderr.starts_with("oci-compat: refused: trust ") && stderr.contains("[spec-missing; "),
+        "{stderr}"
+    );
+    // What is not signed is none.
+    let strange = guarded.attach(OTHER_SPEC, NEW);
+    let unsigned = format!("artifact {strange} is not signed; {}", demands(&guarded));
+    let stdout =
+        "HOST/acme/upf:1: 2 errors\n1 image: 0 artifacts new, 0 known, 0 without any, 1 with errors\n";
+    guarded.pulls(stdout, &[unsigned.clone(), none.to_owned()]);
+    assert_eq!(check(&image), refused);
+    let good = guarded.attach_signed(SPEC, OLD);
+    guarded.pulls(STORED_WITH_ERROR, &[unsigned]);
+    guarded.holds(&good, OLD);
+    assert_eq!((check(&image).0, hook().status), (0, 0));
+    // Whoever demands none any more has none demanded of what was pulled before.
+    assert_eq!(super::run(&guarded.folder, &format!("remove {image} --store store")).status, 0);
+    assert_eq!(check(&image), refused);
+    write(&guarded.folder, "config.toml", "");
+    assert_eq!(check(&image).0, 0);
+}
+
+#[test]
+fn an_artifact_that_nobody_renews() {
+    let guarded = Guarded::new();
+    demand_spec(&guarded, "max_age_days = 30");
+    let old = guarded.attach_signed(SPEC, OLD);
+    let told = [format!(
+        "artifact {old} with date {OLD:?} for {} is older than the 30 days that config.toml:1 allows: have its author attach a \
+         new one",
+        guarded.image
+    )];
+    guarded.pulls(STORED_WITH_ERROR, &told);
+    guarded.pulls(KNOWN_WITH_ERROR, &told);
+    guarded.holds(&old, OLD);
+    demand_spec(&guarded, "max_age_days = 36525");
+    guarded.pulls(KNOWN, &[]);
+}
+
+/// Adds to a signature's manifest a layer whose size is one too small.
+fn put_broken_signature(guarded: &Guarded, at: &Digest) -> Digest {
+    let mut layer = super::signer::blob(
+        &guarded.fake,
+        "acme/upf",
+        "{\"critical\": {}}",
+        "application/vnd.dev.cosign.simplesigning.v1+json",
+    );
+    layer["size"] = json!(layer["size"].as_u64().expect("a size") - 1);
+    layer["annotations"] = json!({"dev.cosignproject.cosign/signature": "eA=="});
+    let digest = Digest::of("{\"critical\": {}}".as_bytes());
+    let manifest = json!({"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "layers": [layer],
+        "artifactType": "application/vnd.dev.cosign.artifact.sig.v1+json",
+        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::of(b"{}"), "size": 2},
+        "subject": {"mediaType": IMAGE_MANIFEST, "digest": at, "size": 1}});
+    guarded.fake.put("acme/upf", None, IMAGE_MANIFEST, manifest.to_string().as_bytes());
+    digest
+}
+
+#[test]
+fn a_newer_artifact_with_a_broken_signature() {
+    let guarded = Guarded::new();
+    let good = guarded.attach_signed(SPEC, OLD);
+    let strange = guarded.attach(OTHER_SPEC, NEW);
+    let layer = put_broken_signature(&guarded, &strange);
+    let told = format!(
+        "artifact {strange} is not signed, of those that could be read: registry HOST: reading blob {layer} of HOST/acme/upf: \
+         it is larger than 15 bytes, the most that was expected; {}",
+        demands(&guarded)
+    );
+    guarded.pulls(STORED_WITH_ERROR, &[told]);
+    guarded.holds(&good, OLD);
+}
+
+#[test]
+fn a_broken_signature_beside_a_good_one() {
+    let guarded = Guarded::new();
+    let good = guarded.attach(SPEC, OLD);
+    put_broken_signature(&guarded, &good);
+    guarded.signer.refer(&guarded.fake, &good);
+    guarded.pulls(STORED, &[]);
+    guarded.holds(&good, OLD);
+}
+
+#[test]
+fn a_newer_artifact_that_is_broken_costs_itself_and_no_older_one() {
+    let check = |change: &dyn Fn(&mut Value), error: &dyn Fn(&Digest) -> String| {
+        let (fake, image) = stocked();
+        let good = artifact(&fake, &image, SPEC, OLD);
+        let mut document = document(&image, OTHER_SPEC, NEW);
+        change(&mut document);
+        let broken = put(&fake, &document, OTHER_SPEC);
+        let folder = folder();
+        let told = format!("error: HOST/acme/upf:1: {}\n", error(&broken));
+        pulls(&folder, &fake, "", 1, STORED_WITH_ERROR, &told);
+        let from = format!("{}/acme/upf", fake.name());
+        assert_eq!(listed(&folder), [format!("{good}  {OLD}  no signature verified  from {from}")]);
+    };
+    check(&|it| it["layers"] = json!([]), &|it| {
+        format!("artifact {it} has 0 layers, a compatibility artifact has exactly 1: push its spec alone")
+    });
+    check(&|it| it["layers"][0]["digest"] = json!(Digest::of(b"lost")), &|_| {
+        format!(
+            "registry HOST: reading blob {} of HOST/acme/upf: it is not there (\"BLOB_UNKNOWN: blob unknown to registry\")",
+            Digest::of(b"lost")
+        )
+    });
+}
+
+#[test]
+fn an_entry_of_a_list_that_cannot_be_one_costs_itself() {
+    let (fake, image) = plain();
+    let good = document(&image, SPEC, OLD);
+    let artifact = put(&fake, &good, SPEC);
+    let kind = "application/vnd.nfd.image-compatibility.v1alpha1";
+    let entry = |digest: &str, size: usize| json!({"mediaType": IMAGE_MANIFEST, "digest": digest, "size": size, "artifactType": kind});
+    let lost = Digest::of(b"lost");
+    let entries = json!([
+        entry(&format!("sha512:{}", "0".repeat(128)), 1),
+        entry(&lost.to_string(), 1),
+        entry(&artifact.to_string(), good.to_string().len())
+    ]);
+    let index = json!({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": entries}).to_string();
+    fake.put("acme/upf", Some(&format!("sha256-{}", image.hex())), IMAGE_INDEX, index.as_bytes());
+    let folder = folder();
+    let ran = super::pull::pull(&folder, &fake, "");
+    let errors: Vec<_> =
+        ran.stderr.lines().map(|it| it.rsplit("acme/upf").next().unwrap_or_default()).collect();
+    assert_eq!((ran.status, errors.len()), (1, 2), "{}", ran.stderr);
+    assert!(errors[0].starts_with(": it lists a referrer of digest \"sha512:000"), "{}", ran.stderr);
+    assert_eq!(errors[1], format!("@{lost}: it is not there (\"MANIFEST_UNKNOWN: manifest unknown\")"));
+    let from = format!("{}/acme/upf", fake.name());
+    assert_eq!(listed(&folder), [format!("{artifact}  {OLD}  no signature verified  from {from}")]);
+}
+
+#[test]
+fn many_referrers_of_which_no_list_says_what_they_are() {
+    let (fake, image) = plain();
+    let good = document(&image, SPEC, OLD);
+    let artifact = put(&fake, &good, SPEC);
+    let kind = "application/vnd.nfd.image-compatibility.v1alpha1";
+    let mut entries: Vec<_> = (0..490_u32)
+        .map(|it| {
+            let other = fake.put("acme/upf", None, IMAGE_MANIFEST, &manifest("a/b", Some(&image), it as usize));
+            json!({"mediaType": IMAGE_MANIFEST, "digest": other, "size": manifest("a/b", Some(&image), it as usize).len()})
+        })
+        .collect();
+    entries.push(json!({"mediaType": IMAGE_MANIFEST, "digest": artifact, "size": good.to_string().len(), "artifactType": kind}));
+    let index = json!({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": entries}).to_string();
+    fake.put("acme/upf", Some(&format!("sha256-{}", image.hex())), IMAGE_INDEX, index.as_bytes());
+    let folder = folder();
+    let told = format!(
+        "error: HOST/acme/upf:1: 427 more that refer to {image} may be artifacts: of those that have to be opened the 64 newest \
+         were, and no others\n"
+    );
+    pulls(&folder, &fake, "", 1, STORED_WITH_ERROR, &told);
+    let opened = fake.server.seen().iter().filter(|it| it.path().contains("/manifests/sha256:")).count();
+    assert_eq!(opened, 64);
 }

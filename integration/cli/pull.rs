@@ -296,6 +296,43 @@ fn an_engine_that_does_not_answer_is_told_of_and_the_images_of_others_are_pulled
 }
 
 #[test]
+fn a_registry_that_keeps_everybody_waiting_costs_so_much_time_and_no_more() {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    let fake = Fake::start_with(Play { lists_referrers: true, ..Play::default() }, move |request| {
+        while request.path().starts_with("/v2/acme/slow/") && !over.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(20));
+        }
+        None
+    });
+    let image = fake.put("acme/upf", Some("1"), IMAGE_MANIFEST, &manifest("an/image", None, 1));
+    artifact(&fake, &image, SPEC, NEW);
+    let folder = folder();
+    let pull = |names: &[&str], options: &str| {
+        let images: Vec<_> = names.iter().map(|it| format!("{}/acme/{it}:1", fake.name())).collect();
+        let line = format!("pull {} --plain-http --store store --config none {options}", images.join(" "));
+        let began = Instant::now();
+        let ran = run(&folder, &line);
+        assert!(began.elapsed() < Duration::from_secs(20), "{ran:?}");
+        (ran.status, ran.stdout.replace(&fake.name(), "HOST"), ran.stderr.replace(&fake.name(), "HOST"))
+    };
+    let slow = |doing: &str, phase: &str| {
+        format!(
+            "error: HOST/acme/slow:1: registry HOST: {doing} HOST/acme/slow:1: {phase} took longer than 1 s: try \
+             again later\n"
+        )
+    };
+    let (status, stdout, stderr) = pull(&["slow", "upf"], "--image-timeout 1");
+    assert_eq!((status, stderr), (1, slow("reading the manifest of", "all that belongs to this image")));
+    assert!(stdout.contains("HOST/acme/upf:1: 1 artifact stored\n"), "{stdout}");
+    let (status, _, stderr) = pull(&["slow", "slow2"], "--timeout 1 --jobs 1");
+    is_over.store(true, Ordering::Relaxed);
+    // By now the store knows which manifests belong to images.
+    let all = slow("looking for", "the pull of all images");
+    assert_eq!((status, stderr), (1, format!("{all}{}", all.replace("acme/slow", "acme/slow2"))));
+}
+
+#[test]
 fn images_may_be_listed_on_standard_input() {
     let (fake, image) = stocked();
     artifact(&fake, &image, SPEC, OLD);

@@ -102,6 +102,31 @@ fn a_token_is_fetched_once_for_each_repository_and_wish() {
 }
 
 #[test]
+fn a_token_service_of_another_domain_gets_no_password_unless_it_was_named() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    let service = service(move |it| {
+        noted.lock().expect("no panic").push(it.header("authorization").is_some());
+        Some(TOKEN.to_owned())
+    });
+    // The same machine by another name: as if it were of another owner.
+    let bearer = Some(format!("http://localhost:{}/token", service.address.port()));
+    let fake = Fake::start(Play { bearer, ..Play::default() });
+    fake.put("acme/upf", Some("1"), IMAGE_MANIFEST, &manifest("a/b", None, 1));
+    let image = image(&format!("{}/acme/upf:1", fake.name()));
+    let folder = folder();
+    client(&folder, &fake.name(), "u:p").resolve(&image).expect("a manifest");
+    let settings = Settings {
+        auth_file: Some(folder.path().join("auth.json")),
+        token_services: vec!["localhost".to_owned()],
+        environment: environment(&[]),
+        ..settings()
+    };
+    Client::new(settings).expect("settings").resolve(&image).expect("a manifest");
+    assert_eq!(*seen.lock().expect("no panic"), [false, true]);
+}
+
+#[test]
 fn a_token_that_has_ended_is_replaced() {
     let count = Arc::new(Mutex::new(0));
     let counted = Arc::clone(&count);

@@ -127,6 +127,31 @@ impl Writer {
         Ok(added)
     }
 
+    /// Notes that these images were pulled from a repository whose images must have a signed spec.
+    ///
+    /// # Errors
+    ///
+    /// If an image's list cannot be read, or the store cannot be written.
+    pub fn demand(&mut self, images: &[(Digest, String)]) -> anyhow::Result<()> {
+        let store = self.reader()?;
+        let mut lists = BTreeMap::new();
+        for (subject, repository) in images {
+            if !lists.contains_key(subject) {
+                lists.insert(*subject, store.list(subject)?);
+            }
+            if let Some(list) = lists.get_mut(subject)
+                && !list.demanding.contains(repository)
+            {
+                list.demanding.push(repository.clone());
+            }
+        }
+        let mut puts = Vec::new();
+        for (subject, list) in &lists {
+            puts.push(listing_put(subject, list)?);
+        }
+        self.put_all(&puts)
+    }
+
     /// Compiles every spec of the store whose compiled form is missing, broken, or not in this format. `compile` gets
     /// media type and bytes.
     ///

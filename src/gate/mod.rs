@@ -219,7 +219,7 @@ fn sum_up(
     collected: &Collected,
     setting: &Setting<'_>,
 ) -> (Report, Vec<Situation>) {
-    let Collected { subject, image, faults, troubles, .. } = collected;
+    let Collected { subject, image, faults, troubles, missing, .. } = collected;
     let mut notes = collected.notes.clone();
     let waived = waive::waive(&mut checked, &setting.policy.waivers, image, &records::now);
     notes.extend(waived.notes);
@@ -229,6 +229,7 @@ fn sum_up(
         (verdict == Verdict::Incompatible).then_some(Situation::Judged(verdict)),
         is_malformed.then_some(Situation::Malformed),
         (!faults.is_empty()).then_some(Situation::Container),
+        missing.is_some().then_some(Situation::SpecMissing),
         (!troubles.is_empty()).then_some(Situation::Trouble),
         (verdict != Verdict::Incompatible).then_some(Situation::Judged(verdict)),
     ];
@@ -239,11 +240,12 @@ fn sum_up(
     let is_fine = verdict == Verdict::Compatible
         && !is_malformed
         && faults.is_empty()
+        && missing.is_none()
         && troubles.is_empty()
         && waived.uses.is_empty()
         && misses_nothing;
     let report = Report::new(subject.clone(), if is_fine { &[] } else { &checked });
-    let report = report.with(faults, troubles, &notes).waiving(waived.uses);
+    let report = report.missing_spec(missing.as_deref()).with(faults, troubles, &notes).waiving(waived.uses);
     let report = if setting.policy.disclose { report.disclosed() } else { report };
     (report, situations.into_iter().flatten().collect())
 }
@@ -316,6 +318,7 @@ fn name(situation: Situation) -> &'static str {
         Situation::Judged(verdict) => verdict.name(),
         Situation::Malformed => "malformed",
         Situation::Container => "container-trouble",
+        Situation::SpecMissing => "spec-missing",
         Situation::Trouble => "trouble",
     }
 }
@@ -326,9 +329,11 @@ fn opening(situations: &[Situation], gravest: Situation, policy: &Policy, report
         (true, Mode::Enforce, _) => "refused",
         (true, Mode::Audit | Mode::Off, _) => "warning: would be refused",
         (false, _, Situation::Judged(Verdict::Incompatible)) => "warning: started though incompatible",
-        (false, _, Situation::Malformed | Situation::Container | Situation::Trouble) => {
-            "warning: started unchecked"
-        }
+        (
+            false,
+            _,
+            Situation::Malformed | Situation::Container | Situation::SpecMissing | Situation::Trouble,
+        ) => "warning: started unchecked",
         (false, _, Situation::Judged(Verdict::Undecided)) => "warning: started undecided",
         (false, _, Situation::Judged(Verdict::Compatible) | Situation::NoRequirements) => {
             match report.waivers.is_empty() {

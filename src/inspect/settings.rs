@@ -51,8 +51,11 @@ pub struct WaiverInForce {
 pub struct TrustReport {
     /// The pattern of the repositories.
     pub repository: String,
-    /// `none` or `signature`.
+    /// `none`, `signature` or `signed-spec`.
     pub require: &'static str,
+    /// How many days old an artifact may be until `pull` tells of it; absent if nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age_days: Option<u32>,
     /// Files with public keys.
     pub keys: Vec<String>,
     /// The external verifier and its arguments; absent if there is none.
@@ -139,7 +142,9 @@ impl TrustReport {
             require: match rule.require {
                 Require::None => "none",
                 Require::Signature => "signature",
+                Require::SignedSpec => "signed-spec",
             },
+            max_age_days: rule.max_age_days,
             keys: rule.keys.iter().map(|it| shown(it)).collect(),
             verifier: rule.verifier.as_ref().map(|words| words.iter().map(|it| printable(it)).collect()),
             from: printable(&rule.from),

@@ -65,8 +65,9 @@ fn waiver(waiver: &WaiverInForce) -> String {
 }
 
 fn trust(trust: &TrustReport) -> String {
-    let TrustReport { repository, require, keys, verifier, from } = trust;
+    let TrustReport { repository, require, max_age_days, keys, verifier, from } = trust;
+    let age = max_age_days.map_or_else(String::new, |it| format!(", at most {it} days old"));
     let keys = if keys.is_empty() { String::new() } else { format!(", keys {}", keys.join(", ")) };
     let verifier = verifier.as_ref().map_or_else(String::new, |it| format!(", verifier {}", it.join(" ")));
-    format!("  trust in {repository}: {require}{keys}{verifier} ({from})\n")
+    format!("  trust in {repository}: {require}{age}{keys}{verifier} ({from})\n")
 }

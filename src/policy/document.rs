@@ -85,8 +85,11 @@ impl Reading {
     fn take(&mut self, policy: &mut Policy, key: At<String>, value: At<Value>, file: &str) {
         let At { at, value: key } = key;
         let read = match key.as_str() {
-            // Whoever pulls reads it, see `trust`.
-            "trust" => Ok(()),
+            // Whoever pulls reads the rest, see `trust`.
+            "trust" => {
+                policy.spec_demands.overlay(value);
+                Ok(())
+            }
             "waiver" => {
                 let (waivers, problems) = waiver::read(value, file);
                 policy.waivers.extend(waivers);

@@ -48,6 +48,8 @@ pub enum Situation {
     /// The container brings what cannot be read: its state, its `config.json` or its annotations. It concerns that container
     /// alone; else whoever writes an annotation could turn its check off.
     Container,
+    /// The administrator demands that the image has a signed spec, and none is known.
+    SpecMissing,
     /// A failure of ours, or of the host: it must not stop the containers of a node.
     Trouble,
 }
@@ -108,6 +110,8 @@ pub struct Policy {
     pub disclose: bool,
     /// Whether the hook writes a refusal to the stderr of crun, which throws away what hooks print.
     pub crun_stderr: bool,
+    /// Which images must have a signed spec.
+    pub spec_demands: trust::SpecDemands,
     /// Where decisions are recorded.
     pub log: Log,
 }
@@ -132,6 +136,7 @@ impl Policy {
             runtimes: ["runc", "crun"].map(PathBuf::from).to_vec(),
             disclose: false,
             crun_stderr: false,
+            spec_demands: trust::SpecDemands::default(),
             log: Log::defaults(),
         }
     }
@@ -158,6 +163,8 @@ impl Policy {
             Situation::Judged(Verdict::Undecided) => self.undecided,
             Situation::Malformed => self.malformed,
             Situation::Container => self.container_trouble,
+            // Who does not want that does not demand a spec.
+            Situation::SpecMissing => Action::Refuse,
             Situation::Trouble => self.trouble,
         }
     }

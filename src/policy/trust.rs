@@ -1,5 +1,5 @@
 //! Whose artifacts are taken into the store, `[trust]` in the configuration. It is decided when artifacts are pulled: the
-//! hook and the wrapper never read this, so that an error in it breaks no check.
+//! hook and the wrapper read only which images must have a signed spec, and an error in it breaks no check.
 
 use std::path::{Path, PathBuf};
 
@@ -29,6 +29,8 @@ pub struct TrustRule {
     pub keys: Vec<PathBuf>,
     /// A program, and its arguments, that verifies what we do not verify ourselves.
     pub verifier: Option<Vec<String>>,
+    /// How old an artifact may be, in days, until it is told of.
+    pub max_age_days: Option<u32>,
     /// File and line.
     pub from: String,
 }
@@ -40,6 +42,56 @@ pub enum Require {
     None,
     /// A signature that one of the keys, or the external verifier, accepts.
     Signature,
+    /// The same, and that there is such an artifact for each image.
+    SignedSpec,
+}
+
+impl Require {
+    /// Whether an artifact has to be signed.
+    pub fn wants_signature(self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Signature | Self::SignedSpec => true,
+        }
+    }
+}
+
+const REQUIRE: [(&str, Require); 3] =
+    [("none", Require::None), ("signature", Require::Signature), ("signed-spec", Require::SignedSpec)];
+
+/// The images that must have a signed spec: all that those who start containers read of the rules of trust. A rule that is
+/// broken is passed over as far as it is; `oci-compat config check` and `pull` tell of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SpecDemands {
+    rules: Vec<(ImagePattern, Require)>,
+}
+
+impl SpecDemands {
+    /// Whether no image must have one.
+    pub fn is_empty(&self) -> bool {
+        self.rules.iter().all(|(_, it)| *it != Require::SignedSpec)
+    }
+
+    /// The pattern of the rule by which an image of this name, or of this repository, must have a signed spec.
+    pub fn of(&self, name: &str) -> Option<&str> {
+        let image = Image { names: vec![name.to_owned()], digests: Vec::new() };
+        let fitting = self.rules.iter().filter(|(pattern, _)| pattern.matches(&image));
+        let (pattern, require) = fitting.max_by_key(|(pattern, _)| pattern.specificity())?;
+        (*require == Require::SignedSpec).then(|| pattern.text())
+    }
+
+    /// Takes over what a file says; a rule in a later file replaces one with the same pattern.
+    pub(super) fn overlay(&mut self, value: At<Value>) {
+        let Value::Table(rules) = value.value else { return };
+        for (key, value) in rules {
+            let (Ok(pattern), Value::Table(table)) = (repository(key), value.value) else { continue };
+            let require = table.into_iter().find(|(key, _)| key.value == "require");
+            let Some((_, value)) = require else { continue };
+            let Ok(require) = (Entry { key: "require", value }).choice(&REQUIRE) else { continue };
+            self.rules.retain(|(it, _)| it.text() != pattern.text());
+            self.rules.push((pattern, require));
+        }
+    }
 }
 
 impl Trust {
@@ -98,7 +150,9 @@ impl Trust {
     }
 }
 
-const KEYS: [&str; 3] = ["require", "keys", "verifier"];
+const KEYS: [&str; 4] = ["require", "keys", "verifier", "max_age_days"];
+/// A hundred years.
+const MAX_DAYS: u64 = 36_525;
 
 fn rule(key: At<String>, value: At<Value>, file: &str) -> Result<TrustRule, Vec<Problem>> {
     let at = key.at;
@@ -106,16 +160,23 @@ fn rule(key: At<String>, value: At<Value>, file: &str) -> Result<TrustRule, Vec<
     let pattern = repository(key).map_err(|it| vec![it])?;
     let name = format!("trust.{:?}", pattern.text());
     let table = (Entry { key: &name, value }).table("a table").map_err(|it| vec![it])?;
-    let mut rule = TrustRule { pattern, require: Require::None, keys: Vec::new(), verifier: None, from };
+    let mut rule = TrustRule {
+        pattern,
+        require: Require::None,
+        keys: Vec::new(),
+        verifier: None,
+        max_age_days: None,
+        from,
+    };
     let mut problems = Vec::new();
     let says_what = table.iter().any(|(it, _)| it.value == "require");
     for (key, value) in table {
         problems.extend(rule.take(&key, value).err());
     }
     if !says_what {
-        problems.push(missing(at, &name, "require", "\"none\" or \"signature\""));
+        problems.push(missing(at, &name, "require", "\"none\", \"signature\" or \"signed-spec\""));
     }
-    if problems.is_empty() && rule.require == Require::Signature && !rule.can_verify() {
+    if problems.is_empty() && rule.require.wants_signature() && !rule.can_verify() {
         problems.push(missing(at, &name, "keys", "files with public keys; or verifier, a program"));
     }
     if problems.is_empty() { Ok(rule) } else { Err(problems) }
@@ -143,8 +204,9 @@ impl TrustRule {
     fn take(&mut self, key: &At<String>, value: At<Value>) -> Read<()> {
         let entry = Entry { key: &key.value, value };
         match key.value.as_str() {
-            "require" => {
-                self.require = entry.choice(&[("none", Require::None), ("signature", Require::Signature)])?;
+            "require" => self.require = entry.choice(&REQUIRE)?,
+            "max_age_days" => {
+                self.max_age_days = u32::try_from(entry.number(1..=MAX_DAYS, "days")?).ok();
             }
             "keys" => self.keys = entry.texts()?.into_iter().map(absolute).collect::<Result<_, _>>()?,
             "verifier" => self.verifier = Some(command(entry)?),
@@ -199,6 +261,7 @@ mod tests {
             require: Require::Signature,
             keys: vec![PathBuf::from("/k.pub")],
             verifier: Some(vec!["/usr/bin/cosign".to_owned(), "verify".to_owned(), "{image}".to_owned()]),
+            max_age_days: None,
             from: "config.toml:2".to_owned(),
         };
         assert_eq!(trust.rule_for("docker.io/acme/upf"), Some(&expected));

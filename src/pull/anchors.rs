@@ -41,7 +41,7 @@ impl Anchors {
     /// not go on with fewer keys than there are.
     pub fn new(trust: Trust) -> Result<Self, Vec<String>> {
         let (mut keys, mut wrong) = (BTreeMap::new(), Vec::new());
-        let demanding = trust.rules.iter().filter(|it| it.require == Require::Signature);
+        let demanding = trust.rules.iter().filter(|it| it.require.wants_signature());
         for path in demanding.flat_map(|it| &it.keys) {
             if keys.contains_key(path) {
                 continue;
@@ -57,7 +57,7 @@ impl Anchors {
     /// What artifacts of this repository have to show; `None` if nothing is demanded of them.
     pub fn proof_for(&self, repository: &Repository) -> Option<Proof<'_>> {
         let rule = self.trust.rule_for(&repository.to_string())?;
-        if rule.require == Require::None {
+        if !rule.require.wants_signature() {
             return None;
         }
         let keys = rule.keys.iter().filter_map(|it| self.keys.get(it)).flatten().collect();
@@ -68,6 +68,18 @@ impl Anchors {
     /// The pattern of the rule that holds for this repository, if there is one.
     pub fn rule_for(&self, repository: &Repository) -> Option<&str> {
         self.trust.rule_for(&repository.to_string()).map(|it| it.pattern.text())
+    }
+
+    /// The place of the rule by which each image of this repository must have a signed spec, if there is one.
+    pub fn demands_spec(&self, repository: &Repository) -> Option<&str> {
+        let rule = self.trust.rule_for(&repository.to_string())?;
+        (rule.require == Require::SignedSpec).then_some(rule.from.as_str())
+    }
+
+    /// How many days old an artifact of this repository may be until it is told of, and the place of that rule.
+    pub fn max_age(&self, repository: &Repository) -> Option<(u32, &str)> {
+        let rule = self.trust.rule_for(&repository.to_string())?;
+        Some((rule.max_age_days?, rule.from.as_str()))
     }
 
     /// Whether an artifact from an archive may be stored: one whose evidence still holds, where any of the names under
@@ -83,7 +95,7 @@ impl Anchors {
         evidence: Option<&[u8]>,
     ) -> Result<(), String> {
         let names: Vec<_> = origin.iter().flat_map(|it| it.names()).collect();
-        let demanding = self.trust.rules.iter().find(|it| it.require == Require::Signature);
+        let demanding = self.trust.rules.iter().find(|it| it.require.wants_signature());
         if let (Some(rule), true) = (demanding, names.is_empty()) {
             return Err(format!(
                 "does not say from which repository it is, and {} demands signatures",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use crate::artifact::{
     Package, Parts, Signature, Store, created,
 };
 use crate::image::Repository;
+use crate::moment::moment;
 use crate::registry::{Descriptor, Problem, Referrers};
 use crate::spec::{self, compiled};
 use crate::trust;
@@ -19,14 +21,17 @@ use super::anchors::Proof;
 use super::candidate::{Candidate, Told, newest_first, told};
 use super::{Obsolete, Pulled, Puller, Wanted, signatures};
 
+/// So many candidates of one image are opened to learn their type and date.
+const MAX_OPENED: usize = 64;
+
 /// A signature that was verified, with its evidence.
 type Signed = Option<(Signature, Vec<u8>)>;
 
-/// Why a candidate is not taken.
+/// Why a candidate is not taken: the next one may be.
 enum Refusal {
-    /// It is not proved that it comes from somebody who is trusted: the next one may be.
+    /// It is not proved that it comes from somebody who is trusted.
     Untrusted(String),
-    /// It counts, and something is wrong with it: nothing older stands in for it.
+    /// Something is wrong with it.
     Broken(anyhow::Error),
 }
 
@@ -61,48 +66,74 @@ impl Puller<'_> {
         let repository = wanted.image.repository().to_string();
         let kept = kept.into_iter().filter(|it| it.source() == Some(&repository)).collect();
         let scene = Scene { wanted, subject: *subject, proof, kept, store: self.store };
-        let candidates = self.candidates(&scene)?;
+        let candidates = self.candidates(&scene, pulled)?;
         for kind in ARTIFACT_TYPES {
             let of_kind = |it: &&Candidate| it.descriptor.artifact_type.as_deref() == Some(kind);
             let mut fitting: Vec<_> = candidates.iter().filter(of_kind).cloned().collect();
             newest_first(&mut fitting);
-            if let Err(err) = self.settle(&scene, kind, fitting, pulled, known) {
-                pulled.problems.push(format!("{err:#}"));
-            }
+            self.settle(&scene, kind, fitting, pulled, known);
         }
         Ok(())
     }
 
-    /// Everything that may be an artifact, with its type and its date.
-    fn candidates(&self, scene: &Scene<'_>) -> anyhow::Result<Vec<Candidate>> {
-        let mut found: Vec<Candidate> = Vec::new();
-        for descriptor in self.referrers(scene)? {
-            let told = told(&descriptor);
-            if told == Told::Other {
-                continue;
+    /// Everything that may be an artifact, with its type and its date. Those come first that their list says to be
+    /// artifacts, the newest first: not all of them may be opened.
+    fn candidates(&self, scene: &Scene<'_>, pulled: &mut Pulled) -> anyhow::Result<Vec<Candidate>> {
+        let mut listed: Vec<Candidate> = Vec::new();
+        for descriptor in self.referrers(scene, pulled)? {
+            if told(&descriptor) != Told::Other {
+                listed.push(Candidate::dated(descriptor));
             }
-            found.push(Candidate::dated(descriptor));
         }
-        let is_alone = found.len() == 1;
-        for candidate in &mut found {
+        newest_first(&mut listed);
+        listed.sort_by_key(|it| told(&it.descriptor) != Told::Ours);
+        let is_alone = listed.len() == 1;
+        let (mut found, mut opened, mut unopened) = (Vec::new(), 0, 0);
+        for mut candidate in listed {
             let has_type = told(&candidate.descriptor) == Told::Ours;
             let has_date = scene.proof.is_none() && (candidate.created.is_some() || is_alone);
             if !(has_type && has_date) {
-                self.open(scene, candidate)?;
+                if !scene.has(&candidate.descriptor.digest) {
+                    opened += 1;
+                }
+                if opened > MAX_OPENED {
+                    unopened += 1;
+                    continue;
+                }
+                // One bad candidate costs that candidate.
+                if let Err(err) = self.open(scene, &mut candidate) {
+                    if self.is_late() {
+                        return Err(err);
+                    }
+                    pulled.problems.push(format!("{err:#}"));
+                    continue;
+                }
             }
+            found.push(candidate);
+        }
+        if unopened > 0 {
+            pulled.problems.push(format!(
+                "{unopened} more that refer to {} may be artifacts: of those that have to be opened the {MAX_OPENED} newest \
+                 were, and no others",
+                scene.subject
+            ));
         }
         Ok(found)
     }
 
     /// All types at once, or, if that is too much, ours alone.
-    fn referrers(&self, scene: &Scene<'_>) -> anyhow::Result<Vec<Descriptor>> {
+    fn referrers(&self, scene: &Scene<'_>, pulled: &mut Pulled) -> anyhow::Result<Vec<Descriptor>> {
         let list = |kind| self.client.referrers(scene.wanted.image.repository(), &scene.subject, kind);
         match list(None) {
-            Ok(Referrers { descriptors, .. }) => Ok(descriptors),
+            Ok(Referrers { descriptors, refused, .. }) => {
+                pulled.problems.extend(refused);
+                Ok(descriptors)
+            }
             Err(err) if matches!(err.problem(), Problem::TooMany { .. }) => {
                 let mut all: Vec<Descriptor> = Vec::new();
                 for kind in ARTIFACT_TYPES {
-                    let more = list(Some(kind))?.descriptors;
+                    let Referrers { descriptors: more, refused, .. } = list(Some(kind))?;
+                    pulled.problems.extend(refused);
                     all.extend(more.into_iter().filter(|it| told(it) != Told::Nothing));
                 }
                 Ok(all)
@@ -140,7 +171,7 @@ impl Puller<'_> {
         if size > MAX_MANIFEST {
             return Err(Oversized { digest, size }.into());
         }
-        if scene.kept.iter().any(|it| it.artifact.manifest == digest)
+        if scene.has(&digest)
             && let Some(Ok(bytes)) = self.store.map(|it| it.blob(&digest, MAX_MANIFEST))
         {
             return Ok(bytes); // One that is damaged is fetched anew.
@@ -159,24 +190,26 @@ impl Puller<'_> {
         candidates: Vec<Candidate>,
         pulled: &mut Pulled,
         known: &mut Vec<(Digest, Kept)>,
-    ) -> anyhow::Result<()> {
+    ) {
         for candidate in candidates {
             let name = candidate.descriptor.digest;
             match self.look(scene, candidate) {
                 Ok(Taken::Known(kept)) => {
+                    self.tell_of_age(scene, &kept.artifact, pulled);
                     self.clear(scene, &kept.artifact, pulled);
                     known.push((scene.subject, kept));
-                    return Ok(());
+                    return;
                 }
                 Ok(Taken::New(addition, artifact)) => {
                     pulled.fresh += 1;
+                    self.tell_of_age(scene, &artifact, pulled);
                     self.clear(scene, &artifact, pulled);
                     pulled.additions.push(*addition);
-                    return Ok(());
+                    return;
                 }
                 Ok(Taken::Older(told)) => {
                     pulled.problems.push(told);
-                    return Ok(());
+                    return;
                 }
                 Err(Refusal::Untrusted(reason)) => {
                     let from = scene.proof.as_ref().map_or("", |it| it.from);
@@ -184,11 +217,13 @@ impl Puller<'_> {
                         .problems
                         .push(format!("artifact {name} {reason}; {from} demands a signature: not stored"));
                 }
-                Err(Refusal::Broken(err)) => return Err(err),
+                Err(Refusal::Broken(err)) => pulled.problems.push(format!("{err:#}")),
+            }
+            if self.is_late() {
+                break;
             }
         }
         scene.tell_of_unproved(kind, pulled);
-        Ok(())
     }
 
     /// Holds one candidate against the demands on it, and fetches it if it is not in the store.
@@ -223,21 +258,26 @@ impl Puller<'_> {
         let mut reason = "is not signed".to_owned();
         if !proof.keys.is_empty() {
             let keys: Vec<_> = proof.keys.iter().map(|it| (*it).clone()).collect();
-            let mut candidates = signatures::tagged(self.client, repository, manifest)?;
-            let mut verified = trust::verify(manifest, &candidates, &keys);
+            let mut found = signatures::tagged(self.client, repository, manifest);
+            let mut verified = trust::verify(manifest, &found.candidates, &keys);
             if verified.is_err() {
-                candidates.extend(signatures::referring(self.client, repository, manifest)?);
-                verified = trust::verify(manifest, &candidates, &keys);
+                found.extend(signatures::referring(self.client, repository, manifest));
+                verified = trust::verify(manifest, &found.candidates, &keys);
             }
             match verified {
                 Ok(trust::Verified { key, evidence }) => {
                     let evidence_digest = Digest::of(&evidence);
                     return Ok((Signature { key, evidence: evidence_digest, by: By::Key }, evidence));
                 }
-                Err(why) => reason = why,
+                Err(why) if found.unread.is_empty() => reason = why,
+                Err(why) => {
+                    reason = format!("{why}, of those that could be read: {}", found.unread.join("; "));
+                }
             }
         }
         let Some(verifier) = &proof.verifier else { return Err(Refusal::Untrusted(reason)) };
+        let left = self.until.map(|it| it.saturating_duration_since(Instant::now()));
+        let verifier = left.map_or(*verifier, |it| verifier.within_all(it));
         verifier.verify(repository, manifest).map_err(Refusal::Untrusted)?;
         let evidence = verifier.evidence(manifest);
         let signature =
@@ -287,6 +327,21 @@ impl Puller<'_> {
         Ok(Addition { subject: scene.subject, package, compiled, origin: Some(origin), evidence })
     }
 
+    /// An artifact that nobody has renewed for too long: somebody may keep the next one back.
+    fn tell_of_age(&self, scene: &Scene<'_>, artifact: &Artifact, pulled: &mut Pulled) {
+        let Some((days, from)) = self.anchors.max_age(scene.wanted.image.repository()) else { return };
+        let oldest = moment(&self.now).map(|(now, nanos)| (now - i64::from(days) * 86_400, nanos));
+        let made = artifact.created.as_deref().and_then(moment);
+        if made < oldest {
+            pulled.problems.push(format!(
+                "artifact {} with {} for {} is older than the {days} days that {from} allows: have its author attach a new one",
+                artifact.manifest,
+                date(artifact),
+                scene.subject
+            ));
+        }
+    }
+
     /// What of the same type in the store counts more than this one, and may.
     fn newer(&self, scene: &Scene<'_>, artifact: &Artifact) -> Option<Artifact> {
         let rivals = scene.shadowing(artifact).filter(|it| scene.is_proved(it));
@@ -321,6 +376,11 @@ impl Scene<'_> {
         // Evidence that is damaged proves nothing: the artifact is fetched anew.
         let evidence = store.blob(&signature.evidence, MAX_EVIDENCE);
         evidence.is_ok_and(|it| proof.holds(manifest, &it).is_ok())
+    }
+
+    /// Whether the store has this artifact from the same repository.
+    fn has(&self, manifest: &Digest) -> bool {
+        self.kept.iter().any(|it| it.artifact.manifest == *manifest)
     }
 
     /// What of the same type counts more than this one would: what is newer, and, if this one is not verified, what is.

@@ -14,6 +14,7 @@ mod artifact;
 mod crowd;
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use crate::artifact::{Addition, Digest, Images, Kept, Origin, Store};
 use crate::attach::{Platform, images};
@@ -35,8 +36,39 @@ pub struct Puller<'a> {
     pub platform: Option<Platform>,
     /// Take what the registry has, also if the store has something newer.
     pub force: bool,
+    /// How long it may take.
+    pub patience: Patience,
     /// Now, in RFC 3339.
     pub now: String,
+    /// When the image at hand has to be done with.
+    pub until: Option<Instant>,
+}
+
+/// How long pulls may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// All that belongs to one image.
+    pub image: Duration,
+    /// All images together.
+    pub all: Duration,
+    /// When all of it began.
+    pub began: Instant,
+}
+
+impl Patience {
+    /// From now on.
+    pub fn new(image: Duration, all: Duration) -> Self {
+        Self { image, all, began: Instant::now() }
+    }
+
+    /// What an image that begins now may take: until when, what takes too long then, and how long that may take.
+    fn next(self) -> (Instant, &'static str, Duration) {
+        let (image, all) = (Instant::now() + self.image, self.began + self.all);
+        match image < all {
+            true => (image, "all that belongs to this image", self.image),
+            false => (all, "the pull of all images", self.all),
+        }
+    }
 }
 
 /// An image whose artifacts are wanted.
@@ -58,6 +90,8 @@ pub struct Pulled {
     pub additions: Vec<Addition>,
     /// What has to leave the store after that.
     pub obsolete: Vec<Obsolete>,
+    /// The digests of an image that must have a signed spec, and its repository, as far as the store has not noted that.
+    pub demanding: Vec<(Digest, String)>,
     /// How many artifacts the image has that are not in the store yet.
     pub fresh: usize,
     /// How many it has that are there already.
@@ -93,6 +127,13 @@ impl Obsolete {
 impl Puller<'_> {
     /// Fetches what belongs to an image and is not in the store yet.
     pub fn pull(&self, wanted: &Wanted) -> Pulled {
+        let (at, phase, limit) = self.patience.next();
+        let client = self.client.until(at, phase, limit);
+        let (platform, now) = (self.platform.clone(), self.now.clone());
+        Puller { client: &client, platform, now, until: Some(at), ..*self }.pull_in_time(wanted)
+    }
+
+    fn pull_in_time(&self, wanted: &Wanted) -> Pulled {
         let mut pulled = Pulled::default();
         match self.subjects(wanted) {
             Ok(images) => pulled.images = images,
@@ -115,7 +156,36 @@ impl Puller<'_> {
             }
         }
         self.name_known(wanted, known, &mut pulled);
+        self.demand_spec(wanted, &subjects, &mut pulled);
         pulled
+    }
+
+    /// Whether an image that must have a signed spec has one, in the store or from now on.
+    fn demand_spec(&self, wanted: &Wanted, subjects: &[Digest], pulled: &mut Pulled) {
+        let repository = wanted.image.repository();
+        let Some(from) = self.anchors.demands_spec(repository) else { return };
+        let images: BTreeSet<_> = subjects.iter().chain(&wanted.held).copied().collect();
+        let images: Vec<_> = images.into_iter().collect();
+        let standing = self.store.map(|it| it.standing(&images).0).unwrap_or_default();
+        let name = repository.to_string();
+        for image in &images {
+            let noted = self.store.map(|it| it.standing(&[*image]).0.demanding).unwrap_or_default();
+            if !noted.contains(&name) {
+                pulled.demanding.push((*image, name.clone()));
+            }
+        }
+        let is_new = |it: &Addition| it.origin.as_ref().is_some_and(|it| it.signature.is_some());
+        if !standing.counting.iter().any(Kept::is_verified) && !pulled.additions.iter().any(is_new) {
+            pulled.problems.push(format!(
+                "it has no artifact with a signature that {from} demands of each image: its containers are refused until it has \
+                 one"
+            ));
+        }
+    }
+
+    /// Whether there is no time left for the image at hand.
+    fn is_late(&self) -> bool {
+        self.until.is_some_and(|it| Instant::now() >= it)
     }
 
     /// Where artifacts may be, for each digest that the image has in its registry.

@@ -31,32 +31,48 @@ struct Layer {
     annotations: Option<BTreeMap<String, String>>,
 }
 
+/// What was found, and what could not be read, each the rest of a sentence: one bad signature hides no good one.
+#[derive(Debug, Default)]
+pub(super) struct Signatures {
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) unread: Vec<String>,
+}
+
 /// Those under cosign's tag; none if there is no such tag.
-pub(super) fn tagged(
-    client: &Client,
-    repository: &Repository,
-    manifest: &Digest,
-) -> anyhow::Result<Vec<Candidate>> {
-    let tag = repository.tagged(&signature_tag(manifest))?;
-    match client.resolve(&tag) {
-        Ok(found) => read(client, repository, &found.bytes),
-        Err(err) if err.is_absent() => Ok(Vec::new()),
-        Err(err) => Err(err.into()),
+pub(super) fn tagged(client: &Client, repository: &Repository, manifest: &Digest) -> Signatures {
+    let mut found = Signatures::default();
+    let resolved = match repository.tagged(&signature_tag(manifest)) {
+        Ok(tag) => client.resolve(&tag),
+        Err(err) => {
+            found.unread.push(err.to_string());
+            return found;
+        }
+    };
+    match resolved {
+        Ok(signed) => found.read(client, repository, &signed.bytes),
+        Err(err) if err.is_absent() => {}
+        Err(err) => found.unread.push(err.to_string()),
     }
+    found
 }
 
 /// Those that refer to the artifact.
-pub(super) fn referring(
-    client: &Client,
-    repository: &Repository,
-    manifest: &Digest,
-) -> anyhow::Result<Vec<Candidate>> {
-    let mut candidates = Vec::new();
-    let referrers = client.referrers(repository, manifest, None)?.descriptors;
+pub(super) fn referring(client: &Client, repository: &Repository, manifest: &Digest) -> Signatures {
+    let mut found = Signatures::default();
+    let referrers = match client.referrers(repository, manifest, None) {
+        Ok(referrers) => referrers.descriptors,
+        Err(err) => {
+            found.unread.push(err.to_string());
+            return found;
+        }
+    };
     for referrer in referrers.iter().filter(|it| may_sign(it)).take(MAX_SIGNATURES) {
-        candidates.extend(read(client, repository, &client.manifest(repository, &referrer.digest)?.bytes)?);
+        match client.manifest(repository, &referrer.digest) {
+            Ok(signed) => found.read(client, repository, &signed.bytes),
+            Err(err) => found.unread.push(err.to_string()),
+        }
     }
-    Ok(candidates)
+    found
 }
 
 /// One whose type its list does not say is opened.
@@ -67,14 +83,22 @@ fn may_sign(descriptor: &Descriptor) -> bool {
     }
 }
 
-/// What is no signature's manifest has no signatures.
-fn read(client: &Client, repository: &Repository, bytes: &[u8]) -> anyhow::Result<Vec<Candidate>> {
-    let Ok(document) = serde_json::from_slice::<Document>(bytes) else { return Ok(Vec::new()) };
-    let mut candidates = Vec::new();
-    for layer in document.layers.into_iter().take(MAX_SIGNATURES) {
-        candidates.extend(candidate(client, repository, layer)?);
+impl Signatures {
+    /// What is no signature's manifest has no signatures.
+    fn read(&mut self, client: &Client, repository: &Repository, bytes: &[u8]) {
+        let Ok(document) = serde_json::from_slice::<Document>(bytes) else { return };
+        for layer in document.layers.into_iter().take(MAX_SIGNATURES) {
+            match candidate(client, repository, layer) {
+                Ok(found) => self.candidates.extend(found),
+                Err(err) => self.unread.push(err.to_string()),
+            }
+        }
     }
-    Ok(candidates)
+
+    pub(super) fn extend(&mut self, more: Self) {
+        self.candidates.extend(more.candidates);
+        self.unread.extend(more.unread);
+    }
 }
 
 fn candidate(client: &Client, repository: &Repository, layer: Layer) -> Result<Option<Candidate>, Error> {

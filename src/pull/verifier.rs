@@ -36,6 +36,11 @@ impl<'a> Verifier<'a> {
         Self { patience, ..self }
     }
 
+    /// One that may take no longer than this, nor than it may already.
+    pub fn within_all(self, patience: Duration) -> Self {
+        Self { patience: patience.min(self.patience), ..self }
+    }
+
     /// Stands for it where otherwise a key's digest would.
     pub fn digest(&self) -> Digest {
         Digest::of(json!(self.words).to_string().as_bytes())

@@ -1,6 +1,6 @@
 //! How we prove who we are: answers to the challenge of a 401, and tokens that are good for a while (distribution's "Token
-//! Authentication Specification" and "OAuth2"). Credentials go to the registry and to the token service that it names,
-//! tokens to the registry alone.
+//! Authentication Specification" and "OAuth2"). Credentials go to the registry and to the token service that it names, if
+//! that is of its own domain or was named by the administrator, tokens to the registry alone.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,9 @@ use serde::Deserialize;
 use ureq::http::{Method, header};
 
 use super::challenge::{self, Bearer, Challenge};
+use super::client::Until;
 use super::credentials::{Credentials, Login, With};
+use super::domain;
 use super::endpoint::{Access, Endpoint};
 use super::error::Said;
 use super::reach::Reach;
@@ -54,6 +56,8 @@ pub(super) struct Errand<'a> {
     pub(super) transport: &'a Transport,
     pub(super) endpoint: &'a Endpoint,
     pub(super) access: Access,
+    /// When it has to be over.
+    pub(super) until: Option<Until>,
 }
 
 impl Auth {
@@ -130,6 +134,20 @@ fn fetch(errand: Errand<'_>, bearer: &Bearer, login: Option<&Login>) -> Result<T
     let realm = Url::parse(&bearer.realm).map_err(|why| misdirected(&bearer.realm, &why))?;
     let reach = step(registry, &realm, Reach::Any, &registry.origin)?;
     let service = realm.origin.to_string();
+    let login = login.filter(|it| {
+        let may_have = domain::is_of(&realm.origin, &errand.endpoint.url.origin)
+            || errand.transport.settings().token_services.iter().any(|it| it.eq_ignore_ascii_case(&realm.origin.host));
+        if !may_have {
+            log::warn!(
+                "registry {} names {} as its token service, which is of another domain: it gets no credentials from {}; name \
+                 it with --token-service if it is right",
+                errand.endpoint.registry,
+                realm.origin.host,
+                it.from
+            );
+        }
+        may_have
+    });
     let scope = bearer.scope.clone().unwrap_or_else(|| errand.scope());
     let form = match login.map(|it| &it.with) {
         Some(With::Identity(token)) => Some(refresh(token, bearer.service.as_deref(), &scope)),
@@ -144,6 +162,7 @@ fn fetch(errand: Errand<'_>, bearer: &Bearer, login: Option<&Login>) -> Result<T
         limit: MAX_TOKEN,
         reach,
         registry: &registry.origin,
+        until: errand.until,
     };
     let ask = match &form {
         Some(form) => posting(ask, form),

@@ -1,6 +1,7 @@
 //! The client itself: which place is asked, with which proof of who we are, and what its status means.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use ureq::http::{Method, header};
 
@@ -18,13 +19,30 @@ use super::url::{Origin, Url};
 use super::{names, trouble};
 
 /// Speaks to registries. Keeps connections and tokens between calls.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Client {
+    shared: Arc<Shared>,
+    until: Option<Until>,
+}
+
+/// What all clones of a client share.
+#[derive(Debug)]
+struct Shared {
     settings: Settings,
     rewrites: Rewrites,
     transport: Transport,
     auth: Auth,
     writing: Mutex<()>,
+}
+
+/// When all requests of a client have to be over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Until {
+    /// The moment.
+    pub(super) at: Instant,
+    /// What takes too long then, and how long it may take.
+    pub(super) phase: &'static str,
+    pub(super) limit: Duration,
 }
 
 /// One request to a place.
@@ -67,13 +85,15 @@ impl Client {
         names::restrict();
         let auth = Auth::new(&settings).map_err(Error::of_settings)?;
         let rewrites = Rewrites::read(&settings.environment).map_err(Error::of_settings)?;
-        Ok(Self {
-            rewrites,
-            transport: Transport::new(settings.clone()),
-            auth,
-            settings,
-            writing: Mutex::new(()),
-        })
+        let transport = Transport::new(settings.clone());
+        let shared = Shared { rewrites, transport, auth, settings, writing: Mutex::new(()) };
+        Ok(Self { shared: Arc::new(shared), until: None })
+    }
+
+    /// The same client, whose requests are over at this moment: `phase` takes longer than `limit` then.
+    #[must_use]
+    pub fn until(&self, at: Instant, phase: &'static str, limit: Duration) -> Self {
+        Self { shared: Arc::clone(&self.shared), until: Some(Until { at, phase, limit }) }
     }
 
     /// Reads from the mirrors and then from the registry itself, which has the last word.
@@ -84,7 +104,7 @@ impl Client {
         read: impl Fn(&Endpoint) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
         let mut last = Problem::Blocked;
-        for endpoint in Endpoint::to_pull(repository, by, &self.rewrites, &self.settings)? {
+        for endpoint in Endpoint::to_pull(repository, by, &self.shared.rewrites, &self.shared.settings)? {
             match read(&endpoint) {
                 Ok(found) => return Ok(found),
                 Err(problem) if endpoint.is_mirror => {
@@ -98,23 +118,23 @@ impl Client {
 
     /// All places to pull from, mirrors first.
     pub(super) fn places(&self, repository: &Repository, by: By) -> Result<Vec<Endpoint>, Problem> {
-        Endpoint::to_pull(repository, by, &self.rewrites, &self.settings)
+        Endpoint::to_pull(repository, by, &self.shared.rewrites, &self.shared.settings)
     }
 
     /// The one place where a repository is changed.
     pub(super) fn home(&self, repository: &Repository) -> Result<Endpoint, Problem> {
-        Endpoint::to_push(repository, &self.rewrites, &self.settings)
+        Endpoint::to_push(repository, &self.shared.rewrites, &self.shared.settings)
     }
 
     /// Held by the one thread of this process that changes lists of referrers.
     pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets others finish what they are doing: longer with each round, and for each artifact a little longer than for
     /// another, so that two writers do not keep in step.
     pub(super) fn pause(&self, round: u32, artifact: &Digest) {
-        let Limits { first_pause, longest_pause, .. } = self.settings.limits;
+        let Limits { first_pause, longest_pause, .. } = self.shared.settings.limits;
         let spread = u32::from_str_radix(artifact.hex().get(..2).unwrap_or_default(), 16).unwrap_or(0);
         let pause = first_pause * (round + 1) * (256 + spread) / 256;
         std::thread::sleep(pause.min(longest_pause));
@@ -126,19 +146,20 @@ impl Client {
         let registry = &endpoint.url.origin;
         let at_home = url.origin == *registry;
         let reach = step(&endpoint.url, &url, Reach::Any, registry)?;
-        let mut ask = Ask { method, url, headers, authorization: None, body, limit, reach, registry };
-        let errand = Errand { transport: &self.transport, endpoint, access };
+        let until = self.until;
+        let mut ask = Ask { method, url, headers, authorization: None, body, limit, reach, registry, until };
+        let errand = Errand { transport: &self.shared.transport, endpoint, access, until };
         if at_home {
-            let proof = self.auth.ready(errand)?;
+            let proof = self.shared.auth.ready(errand)?;
             ask.authorization = proof.map(|it| it.header);
         }
-        let answer = self.transport.exchange(&ask)?;
+        let answer = self.shared.transport.exchange(&ask)?;
         if answer.status != 401 || answer.url.origin != *registry {
             return judged(answer, None, registry);
         }
-        let proof = self.auth.renew(errand, &answer)?;
+        let proof = self.shared.auth.renew(errand, &answer)?;
         ask.authorization = Some(proof.header);
-        judged(self.transport.exchange(&ask)?, proof.from, registry)
+        judged(self.shared.transport.exchange(&ask)?, proof.from, registry)
     }
 }
 

@@ -31,6 +31,7 @@ mod endpoint;
 mod helper;
 mod credentials;
 mod challenge;
+mod domain;
 mod auth;
 mod client;
 mod manifests;

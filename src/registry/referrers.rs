@@ -30,6 +30,8 @@ pub struct Referrers {
     /// In the order of the registry, without duplicates. One without `artifact_type` is of a type that its list did not
     /// say: its manifest does.
     pub descriptors: Vec<Descriptor>,
+    /// Entries that cannot be what they say, each a sentence.
+    pub refused: Vec<String>,
     /// Where they were found.
     pub found: Found,
 }
@@ -71,9 +73,12 @@ impl Client {
             }
             Err(last)
         };
-        list().map_err(|problem| {
+        let wrong = |problem| {
             Error::at(repository, format!("listing referrers of {subject} in {repository}"), problem)
-        })
+        };
+        let Listed { descriptors, refused, found } = list().map_err(wrong)?;
+        let refused = refused.into_iter().map(|it| wrong(Problem::Malformed(it)).to_string()).collect();
+        Ok(Referrers { descriptors, refused, found })
     }
 
     fn referrers_at(
@@ -81,15 +86,15 @@ impl Client {
         endpoint: &Endpoint,
         subject: &Digest,
         kind: Option<&str>,
-    ) -> Result<Referrers, Problem> {
+    ) -> Result<Listed, Problem> {
         let mut all = Collected::new(subject, kind);
         if self.pages(endpoint, subject, kind, &mut all)? {
-            return Ok(Referrers { descriptors: all.descriptors, found: Found::Api });
+            return Ok(Listed { descriptors: all.descriptors, refused: all.refused, found: Found::Api });
         }
         if let Some(index) = self.fallback_at(endpoint, subject)? {
             all.add(entries(&index.bytes)?)?;
         }
-        Ok(Referrers { descriptors: all.descriptors, found: Found::Fallback })
+        Ok(Listed { descriptors: all.descriptors, refused: all.refused, found: Found::Fallback })
     }
 
     /// Reads all pages; `false` if the registry has no referrers API.
@@ -156,6 +161,13 @@ pub(super) fn fallback_tag(subject: &Digest) -> String {
     format!("sha256-{}", subject.hex())
 }
 
+/// As [`Referrers`], at one place.
+struct Listed {
+    descriptors: Vec<Descriptor>,
+    refused: Vec<String>,
+    found: Found,
+}
+
 /// What of a list is taken, bounded.
 struct Collected<'a> {
     subject: &'a Digest,
@@ -163,6 +175,7 @@ struct Collected<'a> {
     total: usize,
     seen: HashSet<Digest>,
     descriptors: Vec<Descriptor>,
+    refused: Vec<String>,
 }
 
 /// What go-containerregistry, and so cosign and crane, write into the fallback index for the type of whatever has an empty
@@ -193,7 +206,7 @@ fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry
 
 impl<'a> Collected<'a> {
     fn new(subject: &'a Digest, kind: Option<&'a str>) -> Self {
-        Self { subject, kind, total: 0, seen: HashSet::new(), descriptors: Vec::new() }
+        Self { subject, kind, total: 0, seen: HashSet::new(), descriptors: Vec::new(), refused: Vec::new() }
     }
 
     fn add(&mut self, entries: Vec<Entry>) -> Result<(), Problem> {
@@ -209,10 +222,13 @@ impl<'a> Collected<'a> {
             (None, _) => true,
         };
         for entry in entries.into_iter().filter(is_wanted) {
-            let digest: Digest = entry
-                .digest
-                .parse()
-                .map_err(|err| Problem::Malformed(format!("it lists a referrer of {err}")))?;
+            let digest: Digest = match entry.digest.parse() {
+                Ok(digest) => digest,
+                Err(err) => {
+                    self.refused.push(format!("it lists a referrer of {err}"));
+                    continue;
+                }
+            };
             if digest == *self.subject {
                 return Err(Problem::Malformed(
                     "it lists the image itself among the image's referrers".to_owned(),

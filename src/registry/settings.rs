@@ -16,6 +16,9 @@ pub struct Settings {
     pub auth_file: Option<PathBuf>,
     /// More certificates of authorities to trust, in PEM, for every registry (`--ca-file`).
     pub ca_files: Vec<PathBuf>,
+    /// Hosts that may have the credentials of registries of other domains that name them as their token services
+    /// (`--token-service`).
+    pub token_services: Vec<String>,
     /// What the environment says.
     pub environment: Environment,
     /// How long we wait and how often we try.

@@ -11,6 +11,7 @@ use ureq::http::{HeaderMap, Method, Request, header};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 
+use super::client::Until;
 use super::proxy::Proxies;
 use super::reach::{Bounded, Reach};
 use super::settings::Settings;
@@ -43,6 +44,8 @@ pub(super) struct Ask<'a> {
     pub(super) reach: Reach,
     /// The registry on whose word we go where it redirects to.
     pub(super) registry: &'a Origin,
+    /// When it has to be over, whatever else it might take.
+    pub(super) until: Option<Until>,
 }
 
 /// What came back.
@@ -53,6 +56,14 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// Where it came from, redirects followed.
     pub(super) url: Url,
+}
+
+impl Ask<'_> {
+    /// What took too long, if it is late.
+    fn late(&self) -> Option<Problem> {
+        let Until { at, phase, limit } = self.until?;
+        (Instant::now() >= at).then_some(Problem::Slow { phase, limit })
+    }
 }
 
 impl Answer {
@@ -75,11 +86,17 @@ impl Transport {
         Self { settings, proxies, agents: Mutex::default() }
     }
 
+    /// How registries are reached.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Sends a request, again where trouble looks passing, and reads the answer. Any status is an answer; 429 and 5xx are
     /// only after the last try.
     pub(super) fn exchange(&self, ask: &Ask<'_>) -> Result<Answer, Problem> {
         let limits = &self.settings.limits;
         let deadline = Instant::now() + limits.total;
+        let deadline = ask.until.map_or(deadline, |it| it.at.min(deadline));
         let mut tries = 1;
         let mut pause = limits.first_pause;
         loop {
@@ -118,16 +135,25 @@ impl Transport {
 
     fn once(&self, ask: &Ask<'_>, deadline: Instant) -> Result<Answer, Problem> {
         let limits = &self.settings.limits;
-        if Instant::now() >= deadline {
-            return Err(Problem::Slow { phase: "the whole request", limit: limits.total });
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ask
+                .late()
+                .unwrap_or(Problem::Slow { phase: "the whole request", limit: limits.total }));
         }
         let agent = self.agent(&ask.url.origin, ask.reach)?;
         log::debug!("{} {}", ask.method, ask.url.shown());
-        let known = |err: ureq::Error| trouble::of(&err, &ask.url, limits);
+        let known = |err: ureq::Error| ask.late().unwrap_or_else(|| trouble::of(&err, &ask.url, limits));
         let request = ask.request();
         let response = match ask.body {
-            Some(body) => request.body(body).map_err(ureq::Error::from).and_then(|it| agent.run(it)),
-            None => request.body(()).map_err(ureq::Error::from).and_then(|it| agent.run(it)),
+            Some(body) => request
+                .body(body)
+                .map_err(ureq::Error::from)
+                .and_then(|it| agent.run(agent.configure_request(it).timeout_global(Some(left)).build())),
+            None => request
+                .body(())
+                .map_err(ureq::Error::from)
+                .and_then(|it| agent.run(agent.configure_request(it).timeout_global(Some(left)).build())),
         };
         let (head, body) = response.map_err(known)?.into_parts();
         let body = match (&ask.method, head.status.is_success()) {

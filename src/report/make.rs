@@ -116,6 +116,17 @@ impl Report {
         self
     }
 
+    /// Adds that the image must have a signed spec, and has none.
+    #[must_use]
+    pub fn missing_spec(mut self, sentence: Option<&str>) -> Self {
+        let Some(sentence) = sentence else { return self };
+        if self.verdict == Verdict::Compatible.name() {
+            self.verdict = Verdict::Undecided.name().to_owned();
+        }
+        self.reasons.push(Reason::new("spec-missing", sentence));
+        self
+    }
+
     /// Adds the exceptions that were used.
     #[must_use]
     pub fn waiving(mut self, waivers: Vec<WaiverReport>) -> Self {

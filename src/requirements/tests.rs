@@ -79,6 +79,7 @@ impl Place {
             Err(malformed) => format!("{}: {malformed}", origin(&it.origin)),
         };
         let mut lines: Vec<_> = collected.requirements.iter().map(requirement).collect();
+        lines.extend(collected.missing.iter().map(|it| format!("missing: {it}")));
         lines.extend(collected.faults.iter().map(|it| format!("fault: {it}")));
         lines.extend(collected.troubles.iter().map(|it| format!("trouble: {it}")));
         lines.extend(collected.notes.iter().map(|it| format!("note: {it}")));
@@ -130,6 +131,40 @@ fn a_bundle_that_cannot_be_read_is_the_containers_fault() {
         place.told(&policy()),
         ["fault: reading DIR/bundle/config.json: it is not JSON: it ends too early"]
     );
+}
+
+#[test]
+fn an_image_that_must_have_a_signed_spec_has_none() {
+    let demanding = |more: &str| {
+        let mut policy = policy();
+        let rule = format!("[trust.\"docker.io/acme/*\"]\nrequire = \"signed-spec\"\n{more}");
+        policy.overlay(&rule, "config.toml");
+        policy
+    };
+    let missing = "missing: trust \"docker.io/acme/*\" demands a signed spec of image docker.io/acme/upf, and the store has none: \
+                   oci-compat pull docker.io/acme/upf";
+    let place = Place::new("").umoci(&[&image().to_string()]);
+    // Nobody knows that it is of such a repository.
+    assert_eq!(place.told(&demanding("")), Vec::<String>::new());
+    let note = |subject| {
+        let mut writer = Writer::open(&place.store()).expect("the store");
+        writer.demand(&[(subject, "docker.io/acme/upf".to_owned())]).expect("noted");
+    };
+    note(Digest::of(b"another"));
+    assert_eq!(place.told(&demanding("")), Vec::<String>::new());
+    note(image());
+    assert_eq!(place.told(&demanding("")), [missing]);
+    assert_eq!(place.told(&policy()), Vec::<String>::new());
+    let narrower = "[trust.\"docker.io/acme/upf\"]\nrequire = \"none\"";
+    assert_eq!(place.told(&demanding(narrower)), Vec::<String>::new());
+    // What the administrator added is not signed.
+    let own = place.add(image(), package(SPEC, image()), None);
+    assert_eq!(place.told(&demanding("")), [format!("Attached(\"{own}\"): 0 sets"), missing.to_owned()]);
+    // A store that cannot be read is trouble, which is another matter.
+    let list = place.store().join("subjects").join(image().hex());
+    fs::write(list, "torn").expect("writing");
+    let told = place.told(&demanding(""));
+    assert!(told.len() == 1 && told[0].starts_with("trouble: "), "{told:?}");
 }
 
 #[test]

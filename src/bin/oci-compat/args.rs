@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
 use crate::registry::RegistryOptions;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
@@ -297,8 +299,40 @@ pub(crate) struct Pull {
     /// Fetch for so many images at once, each over one connection
     #[arg(long, value_name = "N", default_value = "16")]
     pub(crate) jobs: NonZeroUsize,
+    /// How long all that belongs to one image may take
+    #[arg(long, value_name = "SECONDS", default_value = "300")]
+    pub(crate) image_timeout: Seconds,
+    /// How long all images together may take
+    #[arg(long, value_name = "SECONDS", default_value = "3000")]
+    pub(crate) timeout: Seconds,
     #[command(flatten)]
     pub(crate) registry: RegistryOptions,
+}
+
+/// Whole seconds, from one to a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seconds(u32);
+
+impl Seconds {
+    pub(crate) const IMAGE: Self = Self(300);
+    pub(crate) const ALL: Self = Self(3000);
+}
+
+impl From<Seconds> for Duration {
+    fn from(seconds: Seconds) -> Self {
+        Self::from_secs(seconds.0.into())
+    }
+}
+
+impl FromStr for Seconds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(seconds @ 1..=86_400) => Ok(Self(seconds)),
+            _ => Err("has to be a number of seconds from 1 to 86400".to_owned()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -28,8 +28,18 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
             common.store.display()
         ));
     }
-    let Collected { subject, image, policy, requirements, bundle, mut faults, troubles, mut notes, .. } =
-        collected;
+    let Collected {
+        subject,
+        image,
+        policy,
+        requirements,
+        bundle,
+        mut faults,
+        troubles,
+        mut notes,
+        missing,
+        ..
+    } = collected;
     let bundle = bundle.as_ref();
     let facts = match &args.facts {
         Some(path) => {
@@ -47,10 +57,14 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
     notes.extend(waived.notes);
     let is_malformed = checked.iter().any(|it| it.result.is_err());
     let verdict = Verdict::of(checked.iter().filter_map(|it| it.result.as_ref().ok()).map(|it| it.outcome));
-    let report = Report::new(subject, &checked).with(&faults, &troubles, &notes).waiving(waived.uses);
+    let report = Report::new(subject, &checked)
+        .missing_spec(missing.as_deref())
+        .with(&faults, &troubles, &notes)
+        .waiving(waived.uses);
     show(&report, args.format, output)?;
     match verdict {
         Verdict::Incompatible => Ok(verdict.status()),
+        Verdict::Compatible if missing.is_some() => Ok(Verdict::Undecided.status()),
         Verdict::Compatible | Verdict::Undecided
             if is_malformed || !faults.is_empty() || !troubles.is_empty() =>
         {

@@ -8,7 +8,7 @@ use oci_compat::spec::nearest;
 use crate::output::Output;
 
 /// Codes that are not about a requirement.
-const OTHERS: [(&str, &str); 3] = [
+const OTHERS: [(&str, &str); 4] = [
     (
         "spec-malformed",
         "The spec that belongs to the image is wrong, whatever the host. `oci-compat lint` shows every error with its place.",
@@ -16,6 +16,11 @@ const OTHERS: [(&str, &str); 3] = [
     (
         "container-trouble",
         "What the container brings cannot be read: its state, its config.json or its annotations. By default the container is refused.",
+    ),
+    (
+        "spec-missing",
+        "The configuration demands a signed spec of this image (require = \"signed-spec\"), and the store has none that was \
+         verified. `oci-compat pull IMAGE` fetches it, or says why there is none.",
     ),
     ("trouble", "The check itself could not be made or finished. By default the container starts."),
 ];

@@ -10,7 +10,7 @@ use std::path::Path;
 use oci_compat::artifact::{Images, Store, Writer};
 use oci_compat::attach::Platform;
 use oci_compat::policy::trust::Trust;
-use oci_compat::pull::{Anchors, Puller, pull_all};
+use oci_compat::pull::{Anchors, Patience, Puller, pull_all};
 use oci_compat::{moment, records};
 
 use crate::args::{Common, Pull};
@@ -40,9 +40,13 @@ pub(crate) fn run(args: &Pull, common: &Common, output: &mut Output) -> anyhow::
         anchors: &anchors,
         platform,
         force: args.force,
+        patience: Patience::new(args.image_timeout.into(), args.timeout.into()),
         now: now(),
+        until: None,
     };
-    let mut tally = Tally::new(asked.images.len() + asked.local.len(), output);
+    let total = asked.images.len() + asked.local.len() + asked.nameless.len();
+    let mut tally = Tally::new(total, output);
+    tally.count_nameless(asked.nameless.len());
     for name in &asked.local {
         tally.count_local(name, output)?;
     }

@@ -17,6 +17,9 @@ pub(crate) struct RegistryOptions {
     /// Certificates of authorities to trust besides the system's (PEM)
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Vec<PathBuf>,
+    /// A token service that may have the credentials of a registry of another domain
+    #[arg(long, value_name = "HOST")]
+    pub(crate) token_service: Vec<String>,
 }
 
 impl RegistryOptions {
@@ -27,6 +30,7 @@ impl RegistryOptions {
             plain_http: self.plain_http,
             auth_file: self.authfile.clone(),
             ca_files: self.ca_file.clone(),
+            token_services: self.token_service.clone(),
             environment,
             ..Settings::default()
         };

@@ -7,12 +7,12 @@ use anyhow::{Context, bail};
 use oci_compat::artifact::{Addition, Digest, Images, Kept, MAX_MANIFEST, MAX_SPEC, Store, layout};
 use oci_compat::eval::{demands, group_demands};
 use oci_compat::image::Reference;
-use oci_compat::pull::{Pulled, Puller};
+use oci_compat::pull::{Patience, Pulled, Puller};
 use oci_compat::report::printable;
 use oci_compat::spec::{self, Set, Severity, Spec, Term};
 use serde::{Deserialize, Serialize};
 
-use crate::args::{Common, ReportFormat, Show};
+use crate::args::{Common, ReportFormat, Seconds, Show};
 use crate::attach::layout_of;
 use crate::output::Output;
 use crate::pull::anchors;
@@ -112,7 +112,9 @@ fn in_registry(args: &Show, common: &Common) -> anyhow::Result<(Vec<Image>, Vec<
         anchors: &anchors(&common.config)?,
         platform: None,
         force: false,
+        patience: Patience::new(Seconds::IMAGE.into(), Seconds::ALL.into()),
         now: String::new(),
+        until: None,
     };
     let Pulled { additions, problems, .. } = puller.pull(&image.clone().into());
     let mut images: BTreeMap<Digest, Vec<Artifact>> = BTreeMap::new();

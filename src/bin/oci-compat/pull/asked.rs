@@ -41,6 +41,8 @@ pub(super) struct Asked {
     pub(super) images: Vec<Wanted>,
     /// Names of images that are from no registry.
     pub(super) local: Vec<String>,
+    /// How many more there are that have no name.
+    pub(super) nameless: BTreeSet<String>,
     /// Whether every engine has answered.
     pub(super) is_complete: bool,
 }
@@ -57,7 +59,7 @@ pub(super) fn asked(args: &Pull) -> anyhow::Result<Asked> {
     }
     let silent = asked.engines(args);
     asked.is_complete = silent.is_empty();
-    if !silent.is_empty() && asked.images.is_empty() && asked.local.is_empty() {
+    if !silent.is_empty() && asked.images.is_empty() && asked.local.is_empty() && asked.nameless.is_empty() {
         anyhow::bail!("asking which images there are: {}", silent.join("; "));
     }
     for err in silent {
@@ -117,7 +119,12 @@ impl Asked {
     /// An engine's image, at the digests at which it holds it, whatever its tags stand for by now.
     fn add(&mut self, Held { names, digests }: Held) {
         let Some(digest) = digests.first() else {
-            self.local.push(names.join(", "));
+            match names.as_slice() {
+                [id] if id.len() == 64 && id.bytes().all(|it| it.is_ascii_hexdigit()) => {
+                    self.nameless.insert(id.clone());
+                }
+                names => self.local.push(names.join(", ")),
+            }
             return;
         };
         let parse = |name: &String| match format!("{name}@{digest}").parse::<Reference>() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use oci_compat::artifact::{Addition, Writer};
+use oci_compat::artifact::{Addition, Digest, Writer};
 use oci_compat::pull::{Obsolete, Pulled};
 
 /// So many artifacts are synced together.
@@ -19,19 +19,28 @@ pub(super) struct Batch<'a> {
     store: &'a Path,
     additions: Vec<Addition>,
     obsolete: Vec<Obsolete>,
+    demanding: Vec<(Digest, String)>,
     bytes: usize,
     flushed: Instant,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(store: &'a Path) -> Self {
-        Self { store, additions: Vec::new(), obsolete: Vec::new(), bytes: 0, flushed: Instant::now() }
+        Self {
+            store,
+            additions: Vec::new(),
+            obsolete: Vec::new(),
+            demanding: Vec::new(),
+            bytes: 0,
+            flushed: Instant::now(),
+        }
     }
 
     pub(super) fn take(&mut self, pulled: Pulled) {
         self.bytes += pulled.additions.iter().map(size).sum::<usize>();
         self.additions.extend(pulled.additions);
         self.obsolete.extend(pulled.obsolete);
+        self.demanding.extend(pulled.demanding);
     }
 
     pub(super) fn flush_if_due(&mut self) -> anyhow::Result<()> {
@@ -41,12 +50,15 @@ impl<'a> Batch<'a> {
 
     /// Adds first: a look-up finds the old or the new, never neither.
     pub(super) fn flush(&mut self) -> anyhow::Result<()> {
-        if !self.additions.is_empty() || !self.obsolete.is_empty() {
+        if !(self.additions.is_empty() && self.obsolete.is_empty() && self.demanding.is_empty()) {
             let mut writer = Writer::open(self.store)?;
             writer.add_all(&mem::take(&mut self.additions)).context("storing what was fetched")?;
             for gone in mem::take(&mut self.obsolete) {
                 writer.remove(&gone.subject, |it| gone.is(it))?;
             }
+            writer
+                .demand(&mem::take(&mut self.demanding))
+                .context("noting which images must have a signed spec")?;
             self.bytes = 0;
         }
         self.flushed = Instant::now();

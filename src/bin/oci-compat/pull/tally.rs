@@ -43,6 +43,12 @@ impl Tally {
         tally
     }
 
+    /// Images that no registry can have and that nobody knows by name, such as the steps of builds.
+    pub(super) fn count_nameless(&mut self, count: usize) {
+        self.absent += count;
+        self.bar.inc(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
     /// An image that no registry can have.
     pub(super) fn count_local(&mut self, name: &str, output: &mut Output) -> anyhow::Result<()> {
         self.absent += 1;
