@@ -79,8 +79,9 @@ fn words_need_not_be_text() {
     let wrapper = Wrapper::beside(Hook::on(Host::plain()));
     let id = OsStr::from_bytes(b"c\xff\xfe1");
     let script = "#!/bin/sh\nprintf %s \"$2\" | od -An -tx1\n";
+    let bundle = Bundle::hollow().written();
     for command in ["create", "kill"] {
-        let outcome = run(wrapper.before_script(script).arg(command).arg(id));
+        let outcome = run(wrapper.before_script(script).current_dir(bundle.path()).arg(command).arg(id));
         assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), (" 63 ff fe 31\n", ""), "{command}");
     }
 }
@@ -214,19 +215,15 @@ fn no_other_command_opens_anything_of_ours() {
     }
 }
 
+/// By the time the runtime looks it might be there, and nobody would have checked it.
 #[test]
-fn a_bundle_that_is_not_there_is_left_to_the_runtime() {
+fn a_bundle_that_is_not_there_is_refused() {
     let wrapper = Wrapper::beside(Hook::on(Host::plain()));
     let outcome = run(wrapper.before_script(ECHO).args(["run", "--bundle", "/nowhere", "c1"]));
-    assert_eq!(
-        (outcome.status.code(), outcome.stdout.as_str()),
-        (Some(42), "<run>\n<--bundle>\n</nowhere>\n<c1>\n")
-    );
-    assert_eq!(
-        outcome.stderr,
-        "oci-compat: warning: started unchecked: /nowhere/config.json is not there; a bundle is a folder with a config.json \
-         [trouble; oci-compat why c1]\n"
-    );
+    let said = "oci-compat: refused: /nowhere/config.json is not there; a bundle is a folder with a config.json \
+                [container-trouble; oci-compat why c1]\n";
+    let found = (outcome.status.code(), outcome.stdout.as_str(), outcome.stderr.as_str());
+    assert_eq!(found, (Some(1), "", said));
 }
 
 #[test]
