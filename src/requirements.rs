@@ -13,7 +13,7 @@ use crate::host;
 use crate::identity::{self, Need, Places, Unknown, Until};
 use crate::image::{Image, Reference};
 use crate::input::{Bundle, Fault, Wishes};
-use crate::policy::{Heeded, Policy};
+use crate::policy::{Builds, Heeded, Policy};
 use crate::report::{Attached, Origin, Pod, Subject, Verification};
 use crate::spec::{self, Malformed, Spec, compiled};
 
@@ -92,6 +92,10 @@ pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy, until: Until<'_>)
     }
     collected.add_own(policy, &mut |collected| drop(who.digests(collected)));
     if !collected.is_empty() {
+        // It is asked only where something would be demanded.
+        if policy.builds == Builds::Skip && identity::is_build(folder, &bundle, &Places::live(), until) {
+            return Collected { subject: collected.subject, ..Collected::default() };
+        }
         if policy.asks_for_image(&bundle.wishes) {
             who.digests(&mut collected);
         }

@@ -28,3 +28,13 @@ fn buildah_runs_commands_whatever_the_image_would_demand() {
     let outcome = super::leftovers::leaves_nothing(&machine, || run(&machine, &name));
     assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("ran\n", ""));
 }
+
+#[test]
+fn buildah_s_commands_are_checked_where_the_administrator_wants_it() {
+    let Some((machine, _, name)) = started() else { return };
+    super::demands::require(&machine, "*");
+    assert_eq!(run(&machine, &name).stdout, "ran\n");
+    machine.write("/etc/oci-compat/config.toml", "builds = \"check\"\n");
+    let outcome = run(&machine, &name);
+    assert!(outcome.stderr.contains("oci-compat: refused: "), "{outcome:?}");
+}

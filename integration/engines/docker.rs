@@ -92,3 +92,27 @@ fn docker_drives_a_container_through_the_wrapper_whatever_is_broken() {
         docker(&["rm", "--force", "c1"]);
     });
 }
+
+/// A step of a build is no start of the image that it begins with. Nothing that the docker command can say makes a container
+/// look like one.
+#[test]
+fn docker_builds_whatever_the_image_would_demand() {
+    let Some((machine, digests)) = started() else { return };
+    demand_too_much(&machine, &digests.index);
+    let id = machine.succeed("docker", &["image", "inspect", "--format", "{{.Id}}", IMAGE]);
+    let dressed_up = ["run", "--log-driver=none", "--no-healthcheck", "--network=none", id.trim_end()];
+    let outcome = machine.run("docker", &[&dressed_up[..], &["/bin/sh", "-c", "echo ran"]].concat());
+    assert!(outcome.stderr.contains("oci-compat: refused: "), "{outcome:?}");
+    machine.succeed("sh", &["-euc", "docker rm $(docker ps --all --quiet)"]);
+    let build = format!(
+        "printf 'FROM {IMAGE}\\nRUN echo built\\nRUN echo again\\n' > /tmp/Dockerfile
+        DOCKER_BUILDKIT=0 docker build --no-cache --network=none --file=/tmp/Dockerfile /var/empty 2>&1"
+    );
+    machine.succeed("mkdir", &["-p", "/var/empty"]);
+    let outcome = machine.run("sh", &["-euc", &build]);
+    assert!(outcome.stdout.contains("\nbuilt\n") && outcome.stdout.contains("\nagain\n"), "{outcome:?}");
+    assert_eq!(machine.succeed("docker", &["ps", "--all", "--quiet"]), "");
+    machine.write("/etc/oci-compat/config.toml", "builds = \"check\"\n");
+    let outcome = machine.run("sh", &["-euc", &build]);
+    assert!(outcome.stdout.contains("oci-compat: refused: "), "{outcome:?}");
+}

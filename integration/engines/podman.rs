@@ -43,6 +43,23 @@ fn podman_s_hook_starts_what_fits_and_what_cannot_be_known() {
     }
 }
 
+/// A step of a build is no start of an image, not even where everything is demanded of every container.
+#[test]
+fn podman_builds_whatever_every_container_would_demand() {
+    let Some((machine, _)) = started(&["--wrapper", "--default"]) else { return };
+    super::demands::require(&machine, "*");
+    let script = format!(
+        "mkdir -p /var/empty; printf 'FROM {IMAGE}\\nRUN echo built\\n' > /var/empty/Dockerfile
+        podman build --isolation=oci --network=none --no-cache /var/empty"
+    );
+    let build = || machine.run("sh", &["-euc", &script]);
+    let outcome = build();
+    assert!(outcome.status.success() && outcome.stdout.contains("built\n"), "{outcome:?}");
+    machine.write("/etc/oci-compat/config.toml", "builds = \"check\"\n");
+    let outcome = build();
+    assert!(outcome.stderr.contains("oci-compat: refused: "), "{outcome:?}");
+}
+
 #[test]
 fn podman_shows_a_hook_s_refusal_as_the_runtime_words_it() {
     let Some((machine, digests)) = started(&[]) else { return };

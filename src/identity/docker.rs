@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::content::{Content, root_of_task};
 use super::held::{Absent, Record};
@@ -45,6 +45,38 @@ struct Config {
     /// As the user said it: a name, or the start of an id.
     #[serde(default)]
     image: String,
+    #[serde(default)]
+    healthcheck: Option<Healthcheck>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Healthcheck {
+    #[serde(default)]
+    test: Option<Vec<String>>,
+}
+
+/// A container's `hostconfig.json`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct HostConfig {
+    log_config: LogConfig,
+    #[serde(default)]
+    binds: Option<IgnoredAny>,
+    #[serde(default)]
+    port_bindings: Option<IgnoredAny>,
+    #[serde(default)]
+    devices: Option<IgnoredAny>,
+    #[serde(default)]
+    auto_remove: bool,
+    #[serde(default)]
+    privileged: bool,
+}
+
+#[derive(Deserialize)]
+struct LogConfig {
+    #[serde(rename = "Type")]
+    kind: String,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +115,27 @@ pub(super) fn resolve(task: &Task, asked: &Asked<'_>, identity: &mut Identity) -
         return Err(Unknown::Untold(why.to_owned()));
     }
     complete(&container.image, asked.folder, identity)
+}
+
+/// Whether it is a step of the classic builder (moby, `builder/dockerfile/internals.go`): of an image by its whole id, without
+/// log and health check, and without what a client of dockerd's sends along (an empty list where the builder has none).
+///
+/// None of it proves anything to those who speak to dockerd without `docker`. They may as well name the runtime `runc`, which
+/// every dockerd has.
+pub(super) fn is_build(task: &Task, asked: &Asked<'_>) -> bool {
+    // What cannot be read is taken for what is checked.
+    let Ok(Some((root, container))) = container(&task.id, asked) else { return false };
+    let path = root.join("containers").join(&task.id).join("hostconfig.json");
+    let Ok(Some(host)) = read::<HostConfig>(&path, MAX_CONTAINER) else { return false };
+    let Some(config) = &container.config else { return false };
+    let test = config.healthcheck.as_ref().and_then(|it| it.test.as_deref());
+    config.image == container.image
+        && container.image.parse::<Digest>().is_ok()
+        && test.is_some_and(|it| it.iter().eq(["NONE"]))
+        && host.log_config.kind == "none"
+        && (host.binds.is_none() && host.port_bindings.is_none() && host.devices.is_none())
+        && !host.auto_remove
+        && !host.privileged
 }
 
 /// The folder with all of dockerd's data, and what it notes about this container.

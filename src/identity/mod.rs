@@ -87,6 +87,8 @@ enum Maker {
     Storage(storage::Place),
     /// A step of an image's build runs no image.
     Build,
+    /// A plugin of dockerd's is none of its images.
+    Plugin,
     /// umoci, or nobody in particular.
     Other,
 }
@@ -109,11 +111,24 @@ pub fn resolve(folder: &Path, bundle: &Bundle, need: Need, places: &Places, unti
         Maker::Containerd(task) => containerd::resolve(&task, &asked, &mut identity),
         Maker::Docker(task) => docker::resolve(&task, &asked, &mut identity),
         Maker::Storage(place) => storage::resolve(&place, &asked, &mut identity),
-        Maker::Build => Ok(()),
+        Maker::Build | Maker::Plugin => Ok(()),
         Maker::Other => umoci::resolve(&asked, &mut identity),
     };
     identity.unknown = resolved.err();
     identity
+}
+
+/// Whether the container in this bundle runs a step of an image's build, which is no start of an image.
+///
+/// The engine shows it, by the bundle's path or in its own files. What the container's owner writes counts for nothing: not an
+/// annotation, and not a label.
+pub fn is_build(folder: &Path, bundle: &Bundle, places: &Places, until: Until<'_>) -> bool {
+    let asked = Asked { folder, bundle, need: Need::Name, places, until };
+    match maker(folder) {
+        Maker::Build => true,
+        Maker::Docker(task) => docker::is_build(&task, &asked),
+        Maker::Containerd(_) | Maker::Storage(_) | Maker::Plugin | Maker::Other => false,
+    }
 }
 
 impl Identity {
@@ -182,8 +197,8 @@ fn task(folder: &Path, namespace: &str, id: &str) -> Maker {
     let task = Task { state, namespace: namespace.to_owned(), id: id.to_owned() };
     match namespace {
         "moby" => Maker::Docker(task),
-        // dockerd's plugins are none of its images.
-        "plugins.moby" | "buildkit" => Maker::Build,
+        "plugins.moby" => Maker::Plugin,
+        "buildkit" => Maker::Build,
         _ => Maker::Containerd(task),
     }
 }

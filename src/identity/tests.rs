@@ -81,7 +81,7 @@ mod makers {
             "/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/c1/",
             &Maker::Docker(task("/run/docker/containerd/daemon", "moby", "c1")),
         );
-        check("/run/containerd/io.containerd.runtime.v2.task/plugins.moby/c1", &Maker::Build);
+        check("/run/containerd/io.containerd.runtime.v2.task/plugins.moby/c1", &Maker::Plugin);
         check("/run/containerd/io.containerd.runtime.v2.task/buildkit/c1", &Maker::Build);
         let place = |root: &str, driver: &str| storage::Place {
             root: root.into(),
@@ -190,6 +190,45 @@ mod docker_files {
 
     fn check(host: &FakeHost, config: &str, expected: &[&str]) {
         assert_eq!(told(host, &format!("{STATE}/{}", id(config)), Need::Digests), expected);
+    }
+
+    #[test]
+    fn a_step_of_the_classic_builder_is_known_by_dockerd_s_own_files() {
+        const STEP: &str = include_str!("fixtures/docker-20.10-build/config.v2.json");
+        const HOST: &str = include_str!("fixtures/docker-20.10-build/hostconfig.json");
+        let is_build = |config: &str, hostconfig: Option<&str>| {
+            let host = host("d", config);
+            let host = match hostconfig {
+                Some(text) => host.file(&format!("d/containers/{}/hostconfig.json", id(config)), text),
+                None => host,
+            };
+            let folder = host.place(&format!("{STATE}/{}", id(config)));
+            let bundle = Bundle::read(&folder).expect("a bundle");
+            let until = Instant::now() + Duration::from_secs(60);
+            super::is_build(&folder, &bundle, &Places { root: host.place("") }, &|| until)
+        };
+        let differs = |config: (&str, &str), host: (&str, &str)| {
+            assert!(STEP.contains(config.0) && HOST.contains(host.0));
+            assert!(!is_build(
+                &STEP.replacen(config.0, config.1, 1),
+                Some(&HOST.replacen(host.0, host.1, 1))
+            ));
+        };
+        assert!(is_build(STEP, Some(HOST)));
+        assert!(!is_build(STEP, None));
+        assert!(!is_build(STEP, Some("{}")));
+        assert!(!is_build(OLD, Some(HOST)));
+        let same = ("", "");
+        differs(("\"Image\":\"sha256:", "\"Image\":\"other:tag"), same);
+        differs(("[\"NONE\"]", "[\"CMD\",\"true\"]"), same);
+        differs((",\"Healthcheck\":{\"Test\":[\"NONE\"]}", ""), same);
+        differs(same, ("\"none\"", "\"json-file\""));
+        // What the docker command sends along with each container.
+        differs(same, ("\"PortBindings\":null", "\"PortBindings\":{}"));
+        differs(same, ("\"Devices\":null", "\"Devices\":[]"));
+        differs(same, ("\"Binds\":null", "\"Binds\":[\"/:/host\"]"));
+        differs(same, ("\"Privileged\":false", "\"Privileged\":true"));
+        differs(same, ("\"AutoRemove\":false", "\"AutoRemove\":true"));
     }
 
     #[test]

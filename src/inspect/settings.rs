@@ -101,6 +101,7 @@ fn value(policy: &Policy, key: &str) -> Option<Value> {
         "crun_stderr" => json!(policy.crun_stderr),
         "runtimes" => json!(policy.runtimes.iter().map(|it| shown(it)).collect::<Vec<_>>()),
         "requirements" => path_or_false(policy.requirements.as_deref()),
+        "builds" => json!(policy.builds.name()),
         "log.decisions" => path_or_false(policy.log.decisions.as_deref()),
         "log.max_bytes" => json!(policy.log.max_bytes),
         "log.keep" => json!(policy.log.keep),

@@ -48,6 +48,7 @@ const DEFAULTS: &str = "  mode = \"enforce\"
   crun_stderr = false
   runtimes = [\"runc\",\"crun\"]
   requirements = \"DIR/requirements.d\"
+  builds = \"skip\"
   log.decisions = \"/var/log/oci-compat/decisions.jsonl\"
   log.max_bytes = 10485760
   log.keep = 4

@@ -9,10 +9,10 @@ use crate::spec::{Place, Problem};
 
 use super::syntax::{self, At, Table, Value};
 use super::value::{Entry, Read, unknown};
-use super::{Action, Mode, Policy, waiver};
+use super::{Action, Builds, Mode, Policy, waiver};
 
 /// Every key outside of lists; those of waivers and of trust stand in their own modules.
-pub const KEYS: [&str; 21] = [
+pub const KEYS: [&str; 22] = [
     "mode",
     "action.incompatible",
     "action.undecided",
@@ -27,6 +27,7 @@ pub const KEYS: [&str; 21] = [
     "crun_stderr",
     "runtimes",
     "requirements",
+    "builds",
     "log.decisions",
     "log.max_bytes",
     "log.keep",
@@ -40,6 +41,7 @@ pub const KEYS: [&str; 21] = [
 const TABLES: [&str; 3] = ["action", "may_waive", "log"];
 const MODES: [(&str, Mode); 3] = [("enforce", Mode::Enforce), ("audit", Mode::Audit), ("off", Mode::Off)];
 const ACTIONS: [(&str, Action); 2] = [("refuse", Action::Refuse), ("start", Action::Start)];
+const BUILDS: [(&str, Builds); 2] = [("check", Builds::Check), ("skip", Builds::Skip)];
 /// No engine that gives up waits longer for a runtime (Podman and CRI-O).
 const MAX_DEADLINE_MS: u64 = 240_000;
 /// A record of one decision has a few KiB at most; a smaller file would be rotated at once.
@@ -124,6 +126,7 @@ fn set(policy: &mut Policy, at: Place, entry: Entry<'_>) -> Read<()> {
         "crun_stderr" => policy.crun_stderr = entry.boolean()?,
         "runtimes" => policy.runtimes = runtimes(entry)?,
         "requirements" => policy.requirements = entry.path_or_none()?,
+        "builds" => policy.builds = entry.choice(&BUILDS)?,
         "log.decisions" => policy.log.decisions = entry.path_or_none()?,
         "log.max_bytes" => policy.log.max_bytes = entry.number(LOG_BYTES, "bytes")?,
         "log.keep" => {

@@ -74,6 +74,15 @@ pub enum Mode {
     Off,
 }
 
+/// What is done with the steps of an image's build, of which each runs in a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Builds {
+    /// They are checked like starts of the image that they begin with.
+    Check,
+    /// Nothing is demanded of their host.
+    Skip,
+}
+
 /// What is wanted, in every situation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -103,6 +112,8 @@ pub struct Policy {
     pub heeds_annotations: bool,
     /// The folder of the administrator's own requirements; `None` if none are read.
     pub requirements: Option<PathBuf>,
+    /// What is done with the steps of builds.
+    pub builds: Builds,
     /// The low-level runtimes that the wrapper may become: names, looked for in `PATH`, or absolute paths. The first that
     /// is there counts.
     pub runtimes: Vec<PathBuf>,
@@ -133,6 +144,7 @@ impl Policy {
             may_waive: Vec::new(),
             heeds_annotations: true,
             requirements: Some(PathBuf::from("/etc/oci-compat").join(REQUIREMENTS)),
+            builds: Builds::Skip,
             runtimes: ["runc", "crun"].map(PathBuf::from).to_vec(),
             disclose: false,
             crun_stderr: false,
@@ -182,6 +194,16 @@ impl Action {
         match self {
             Self::Start => "start",
             Self::Refuse => "refuse",
+        }
+    }
+}
+
+impl Builds {
+    /// As configurations write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Skip => "skip",
         }
     }
 }

@@ -56,7 +56,7 @@ fn what_audit_would_do_is_known() {
 #[test]
 fn every_key_is_taken_over() {
     let text = "mode = \"off\"\nimage_annotation = true\ntags = [\"gpu\"]\ndeadline_ms = 7\ndisclose = true\n\
-                crun_stderr = true\nruntimes = [\"youki\", \"/opt/runc\"]\nrequirements = \"/r\"\n\
+                crun_stderr = true\nruntimes = [\"youki\", \"/opt/runc\"]\nrequirements = \"/r\"\nbuilds = \"check\"\n\
                 may_waive.images = [\"acme/*\"]\n[log]\ndecisions = false\nmax_bytes = 65_536\nkeep = 0\njournal = false\n\
                 syslog = false\n";
     let expected = Policy {
@@ -68,6 +68,7 @@ fn every_key_is_taken_over() {
         crun_stderr: true,
         runtimes: vec![PathBuf::from("youki"), PathBuf::from("/opt/runc")],
         requirements: Some(PathBuf::from("/r")),
+        builds: Builds::Check,
         may_waive: vec![ImagePattern::parse("acme/*").expect("a pattern")],
         log: Log { decisions: None, max_bytes: 65_536, keep: 0, journal: false, syslog: false },
         ..Policy::default_policy()
@@ -140,7 +141,7 @@ fn a_key_that_nobody_knows_is_told_with_the_one_that_was_meant() {
         "x = 1",
         &[
             "1:1: there is no key x; there are mode, action.incompatible, action.undecided, action.malformed, action.container_trouble, action.trouble, \
-           image_annotation, may_waive.images, tags, deadline_ms, disclose, crun_stderr, runtimes, requirements, \
+           image_annotation, may_waive.images, tags, deadline_ms, disclose, crun_stderr, runtimes, requirements, builds, \
            log.decisions, log.max_bytes, log.keep, log.journal, log.syslog, waiver, trust",
         ],
     );
