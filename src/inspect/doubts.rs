@@ -52,9 +52,14 @@ fn exposed(path: &Path) -> Option<Remark> {
 
 /// A remark on `FILE:LINE`.
 fn at(from: &str, message: &str) -> Remark {
-    let (file, line) = from.rsplit_once(':').unwrap_or((from, ""));
-    let place = line.parse().ok().map(|line| Place { line, column: 1 });
+    let (file, place) = place(from);
     Remark::new(Path::new(file), place, message)
+}
+
+/// The parts of `FILE:LINE`.
+pub(super) fn place(from: &str) -> (&str, Option<Place>) {
+    let (file, line) = from.rsplit_once(':').unwrap_or((from, ""));
+    (file, line.parse().ok().map(|line| Place { line, column: 1 }))
 }
 
 fn deadline(deadline: Duration) -> Option<String> {

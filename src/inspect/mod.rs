@@ -2,6 +2,7 @@
 //! command line: the hook and the wrapper stop at the first error. Never changes anything.
 
 mod doubts;
+mod patterns;
 mod settings;
 mod text;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use crate::report::printable;
 use crate::requirements;
 use crate::spec::Place;
 
+pub use patterns::{HeldImages, PatternReport};
 pub use settings::{RequirementReport, Setting, TrustReport, WaiverInForce};
 pub use text::text;
 
@@ -30,6 +32,8 @@ pub struct Machine<'a> {
     pub path: &'a [PathBuf],
     /// What time it is.
     pub now: Moment,
+    /// The images that its engines hold; `None` if none was asked.
+    pub held: Option<&'a HeldImages>,
 }
 
 /// A configuration, held up to the light. Text in it is escaped already.
@@ -53,6 +57,13 @@ pub struct Inspection {
     pub trust: Vec<TrustReport>,
     /// The files of the administrator's own requirements.
     pub requirements: Vec<RequirementReport>,
+    /// How many images the engines of this host hold; absent if none was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images: Option<usize>,
+    /// Why engines did not say which images they hold, each a sentence.
+    pub silent: Vec<String>,
+    /// Every pattern of images, in the order in which they were read, and which images of this host it fits.
+    pub patterns: Vec<PatternReport>,
 }
 
 /// Something about a place in a file.
@@ -76,16 +87,22 @@ pub fn inspect(path: &Path, machine: &Machine<'_>) -> Inspection {
     let own = survey.policy.requirements.as_deref().map(requirements::survey).unwrap_or_default();
     let mut errors = errors(&survey, path);
     errors.extend(own.iter().flat_map(|it| &it.problems).map(|it| Remark::new(&it.file, it.at, &it.message)));
+    let patterns = patterns::all(&survey, &own);
+    let mut warnings = doubts::of(&survey, machine);
+    warnings.extend(patterns.iter().filter_map(patterns::doubt));
     Inspection {
         schema: SCHEMA,
         files: survey.files.iter().map(|it| printable(&it.path.display().to_string())).collect(),
         broken: survey.is_broken,
         errors,
-        warnings: doubts::of(&survey, machine),
+        warnings,
         settings: settings::of(&survey),
         waivers: survey.policy.waivers.iter().map(WaiverInForce::new).collect(),
         trust: survey.trust.rules.iter().map(TrustReport::new).collect(),
         requirements: own.iter().filter(|it| it.problems.is_empty()).map(RequirementReport::new).collect(),
+        images: machine.held.map(|it| it.images.len()),
+        silent: machine.held.iter().flat_map(|it| &it.silent).map(|it| printable(it)).collect(),
+        patterns: patterns.iter().map(|it| it.report(machine.held)).collect(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::image::Image;
 
 /// 2032-01-01.
 const NOW: Moment = (1_956_528_000, 0);
@@ -22,7 +23,8 @@ fn inspected(files: &[(&str, &str)]) -> (Inspection, String) {
         fs::set_permissions(&path, Permissions::from_mode(mode)).expect("changing a fixture");
     }
     let path = [folder.path().join("bin")];
-    let inspection = inspect(&folder.path().join("config.toml"), &Machine { path: &path, now: NOW });
+    let inspection =
+        inspect(&folder.path().join("config.toml"), &Machine { path: &path, now: NOW, held: None });
     let text = text(&inspection).replace(&name, "DIR");
     (inspection, text)
 }
@@ -183,7 +185,7 @@ fn a_file_that_others_can_write_is_told() {
     let path = folder.path().join("config.toml");
     fs::write(&path, "mode = \"audit\"").expect("writing a fixture");
     fs::set_permissions(&path, Permissions::from_mode(0o666)).expect("changing a fixture");
-    let inspection = inspect(&path, &Machine { path: &[], now: NOW });
+    let inspection = inspect(&path, &Machine { path: &[], now: NOW, held: None });
     let name = path.display();
     let message = format!("has mode 0666, only its owner may write to it: chmod go-w {name}");
     assert_eq!(inspection.warnings, [Remark::new(&path, None, &message)]);
@@ -199,4 +201,75 @@ fn a_folder_that_cannot_be_used_is_told() {
         &[("config.toml/x", "")],
         &["DIR/config.toml: error: is not a regular file", "1 file: 1 error, 0 warnings"],
     );
+}
+
+#[test]
+fn a_pattern_that_can_match_nothing_is_told_with_its_place() {
+    let waiver = "[[waiver]]\nrule = \"a\"\nimage = \"acme/upf:.1\"\nreason = \"lab\"\nexpires = \"never\"\n";
+    check(
+        &[
+            (
+                "config.toml",
+                &format!(
+                    "may_waive.images = [\"43fb6e399d5a\"]\n{waiver}[trust.\"quay.io/Acme/*\"]\nrequire = \"none\"\n"
+                ),
+            ),
+            (
+                "requirements.d/1.toml",
+                "images = [\"quay.io\"]\nspec = \"{version: v1alpha1, compatibilities: []}\"",
+            ),
+        ],
+        &[
+            "DIR/config.toml:1:11: warning: the pattern \"43fb6e399d5a\" is read as docker.io/library/43fb6e399d5a: name an image by \
+             sha256: and the digest of its manifest, not by its ID",
+            "DIR/config.toml:2:1: warning: the pattern \"acme/upf:.1\" can match nothing: \".1\" is no tag: up to 128 of a-z, A-Z, \
+             0-9, '_', '.' and '-', neither '.' nor '-' first",
+            "DIR/config.toml:7:1: warning: the pattern \"quay.io/Acme/*\" can match nothing: \"Acme/*\" has upper-case letters, \
+             which a repository never has",
+            "DIR/requirements.d/1.toml: warning: the pattern \"quay.io\" is read as docker.io/library/quay.io: for all of a registry \
+             write quay.io/*",
+            "1 file: 0 errors, 4 warnings",
+        ],
+    );
+}
+
+#[test]
+fn each_pattern_is_told_with_the_images_that_it_fits() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("config.toml");
+    let written = "may_waive.images = [\"docker.io/nginx\", \"quay.io/*\", \"*\", \"sha256:DIGEST\", \"docker.io/acme/upf:1\"]";
+    let hex = "a".repeat(64);
+    fs::write(&path, written.replace("DIGEST", &hex)).expect("writing a fixture");
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("changing a fixture");
+    let image = |names: &[&str]| Image {
+        names: names.iter().map(|it| (*it).to_owned()).collect(),
+        digests: Vec::new(),
+    };
+    let mut images = vec![image(&["nginx:1"]), image(&["acme/upf:2", "acme/upf:1"])];
+    images[1].digests.push(format!("sha256:{hex}").parse().expect("a digest"));
+    let told = |images: Vec<Image>, silent: &[&str]| {
+        let silent = silent.iter().map(|it| (*it).to_owned()).collect();
+        let held = HeldImages { images, silent };
+        let page = text(&inspect(&path, &Machine { path: &[], now: NOW, held: Some(&held) }));
+        let from =
+            page.find("log.syslog").and_then(|it| Some(it + page[it..].find('\n')? + 1)).expect("settings");
+        page[from..].replace(&folder.path().display().to_string(), "DIR")
+    };
+    let expected = "2 images on this host
+  docker.io/nginx fits 1: nginx:1 (DIR/config.toml:1)
+  quay.io/* fits none (DIR/config.toml:1)
+  * fits 2: nginx:1, acme/upf:2 (DIR/config.toml:1)
+  sha256:DIGEST fits 1: acme/upf:2 (DIR/config.toml:1)
+  docker.io/acme/upf:1 fits 1: acme/upf:1 (DIR/config.toml:1)
+";
+    assert_eq!(told(images.clone(), &[]), expected.replace("DIGEST", &hex));
+    images.extend((0..5).map(|it| image(&[&format!("quay.io/x:{it}")])));
+    let many = told(images, &["containerd does not answer"]);
+    assert!(many.starts_with(
+        "not all images of this host are known: containerd does not answer\n7 images on this host\n"
+    ));
+    assert!(many.contains(
+        "  * fits 7: nginx:1, acme/upf:2, quay.io/x:0, quay.io/x:1, quay.io/x:2, 2 more (DIR/config.toml:1)\n"
+    ));
+    assert_eq!(told(Vec::new(), &[]), "0 images on this host\n");
 }

@@ -1,6 +1,9 @@
 //! The inspection for people: what is wrong first, then what is in force and where that was said.
 
-use super::{Inspection, Remark, Setting, TrustReport, WaiverInForce};
+use super::{Inspection, PatternReport, Remark, Setting, TrustReport, WaiverInForce};
+
+/// So many images are told of one pattern.
+const MAX_SHOWN: usize = 5;
 
 /// As `oci-compat config check` prints it.
 pub fn text(inspection: &Inspection) -> String {
@@ -16,7 +19,36 @@ pub fn text(inspection: &Inspection) -> String {
     for own in &inspection.requirements {
         page.push_str(&format!("  requirements for {} ({})\n", own.images.join(", "), own.file));
     }
+    images(inspection, &mut page);
     page
+}
+
+/// Nothing where no engine was asked, or nothing names images.
+fn images(inspection: &Inspection, page: &mut String) {
+    let Some(count) = inspection.images.filter(|_| !inspection.patterns.is_empty()) else { return };
+    inspection
+        .silent
+        .iter()
+        .for_each(|it| page.push_str(&format!("not all images of this host are known: {it}\n")));
+    page.push_str(&format!("{} on this host\n", plural(count, "image")));
+    if count > 0 {
+        inspection.patterns.iter().for_each(|it| page.push_str(&pattern(it)));
+    }
+}
+
+fn pattern(report: &PatternReport) -> String {
+    let PatternReport { pattern, of: _, from, fits } = report;
+    let fits = fits.as_deref().unwrap_or_default();
+    let mut shown: Vec<_> = fits.iter().take(MAX_SHOWN).map(String::as_str).collect();
+    let more = format!("{} more", fits.len().saturating_sub(MAX_SHOWN));
+    shown.extend((fits.len() > MAX_SHOWN).then_some(more.as_str()));
+    let list =
+        if fits.is_empty() { "none".to_owned() } else { format!("{}: {}", fits.len(), shown.join(", ")) };
+    format!("  {pattern} fits {list} ({from})\n")
+}
+
+fn plural(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 fn remark(remark: &Remark, level: &str) -> String {
@@ -28,7 +60,6 @@ fn remark(remark: &Remark, level: &str) -> String {
 }
 
 fn heading(inspection: &Inspection) -> String {
-    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let counts = format!(
         "{}: {}, {}",
         plural(inspection.files.len(), "file"),

@@ -12,6 +12,9 @@ use oci_compat::{policy, requirements};
 
 use crate::install::Install;
 
+/// Where containerd listens, unless its configuration says otherwise.
+const CONTAINERD: &str = "/run/containerd/containerd.sock";
+
 /// Holds a host against what a container image demands of it, and says what is missing
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
@@ -283,12 +286,7 @@ pub(crate) struct Pull {
     #[arg(long, value_name = "DIR", requires = "from_engine")]
     pub(crate) engine_root: Option<PathBuf>,
     /// containerd's socket
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "from_engine",
-        default_value = "/run/containerd/containerd.sock"
-    )]
+    #[arg(long, value_name = "FILE", requires = "from_engine", default_value = CONTAINERD)]
     pub(crate) engine_socket: PathBuf,
     /// Of images for several platforms, those for all; else for this host's
     #[arg(long)]
@@ -397,14 +395,28 @@ pub(crate) struct Remove {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
-    /// Say everything that is wrong with the configuration, then what is in force and which file says so
-    ///
-    /// Exit status: 0 nothing is wrong (there may be warnings), 1 something is, 2 usage or trouble
-    Check {
-        /// How to show it
-        #[arg(long, value_enum, default_value_t)]
-        format: ConfigFormat,
-    },
+    Check(ConfigCheck),
+}
+
+/// Say everything that is wrong with the configuration, then what is in force and which file says so
+///
+/// With it, which images of this host each pattern of images fits.
+///
+/// Exit status: 0 nothing is wrong (there may be warnings), 1 something is, 2 usage or trouble
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConfigCheck {
+    /// Ask no engine which images it holds
+    #[arg(long)]
+    pub(crate) no_images: bool,
+    /// The engine's folder [default: as it is configured, else /var/lib/docker, /var/lib/containers/storage]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_images")]
+    pub(crate) engine_root: Option<PathBuf>,
+    /// containerd's socket
+    #[arg(long, value_name = "FILE", default_value = CONTAINERD)]
+    pub(crate) engine_socket: PathBuf,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ConfigFormat,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

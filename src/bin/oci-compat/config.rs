@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use oci_compat::inspect::{self, Machine};
+use oci_compat::image::Image;
+use oci_compat::inspect::{self, HeldImages, Machine};
 use oci_compat::{policy, records};
 
-use crate::args::ConfigFormat;
+use crate::args::{ConfigCheck, ConfigFormat, Engine};
+use crate::engines::{self, Answers};
 use crate::output::Output;
 
 /// Where engines find runtimes that they are told by name, if nobody says otherwise.
@@ -21,12 +23,22 @@ pub(crate) fn decisions(named: Option<&Path>, config: &Path) -> Vec<PathBuf> {
     records::files(wanted.unwrap_or_else(|| PathBuf::from(records::FILE)))
 }
 
-pub(crate) fn check(config: &Path, format: ConfigFormat, output: &mut Output) -> anyhow::Result<u8> {
+pub(crate) fn check(args: &ConfigCheck, config: &Path, output: &mut Output) -> anyhow::Result<u8> {
     let path: Vec<_> = PATH.split(':').map(PathBuf::from).collect();
-    let inspection = inspect::inspect(config, &Machine { path: &path, now: records::now() });
-    match format {
+    let held = (!args.no_images).then(|| held(args));
+    let machine = Machine { path: &path, now: records::now(), held: held.as_ref() };
+    let inspection = inspect::inspect(config, &machine);
+    match args.format {
         ConfigFormat::Json => output.json(&inspection)?,
         ConfigFormat::Text => output.print(&inspect::text(&inspection))?,
     }
     Ok(u8::from(!inspection.errors.is_empty()))
+}
+
+/// The images of this host, as far as its engines answer.
+fn held(args: &ConfigCheck) -> HeldImages {
+    let Answers { held, silent, .. } =
+        engines::ask(&[Engine::All], args.engine_root.as_deref(), &args.engine_socket);
+    let images = held.into_iter().map(|it| Image { names: it.names, digests: it.digests }).collect();
+    HeldImages { images, silent }
 }

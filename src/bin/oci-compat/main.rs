@@ -4,6 +4,7 @@ mod args;
 mod attach;
 mod check;
 mod config;
+mod engines;
 mod explain;
 mod facts;
 mod install;
@@ -66,7 +67,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Log(log) => log::run(&log, &args.common.config, output),
         Command::Install(install) => install::run(&install, output),
         Command::Store(command) => store::run(&command, &args.common, output),
-        Command::Config(Config::Check { format }) => config::check(&args.common.config, format, output),
+        Command::Config(Config::Check(check)) => config::check(&check, &args.common.config, output),
         Command::Completions { shell } => {
             // It panics where it cannot write, as to a reader that has seen enough.
             let mut script = Vec::new();

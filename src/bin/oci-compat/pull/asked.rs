@@ -6,33 +6,16 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use oci_compat::identity::Places;
-use oci_compat::identity::held::{self, Absent, Held};
+use oci_compat::identity::held::Held;
 use oci_compat::image::Reference;
 use oci_compat::pull::{Wanted, name};
 use oci_compat::report::printable;
 
-use crate::args::{Engine, Pull};
+use crate::args::Pull;
+use crate::engines::{self, Answers};
 
 /// An image that is tagged anew all the time has no use for its old names.
 const MAX_NAMES: usize = 20;
-
-#[derive(Debug, Clone, Copy)]
-enum Named {
-    Containerd,
-    Docker,
-    Podman,
-}
-
-/// The engines that are meant, and whether each may be missing.
-fn named(engine: Engine) -> Vec<(Named, bool)> {
-    match engine {
-        Engine::All => [Named::Containerd, Named::Docker, Named::Podman].map(|it| (it, true)).to_vec(),
-        Engine::Containerd => vec![(Named::Containerd, false)],
-        Engine::Docker => vec![(Named::Docker, false)],
-        Engine::Podman => vec![(Named::Podman, false)],
-    }
-}
 
 /// What a call is about.
 #[derive(Debug, Default)]
@@ -87,29 +70,12 @@ fn listed(asked: &mut Asked) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn held(args: &Pull, engine: Named) -> anyhow::Result<Vec<Held>> {
-    let (root, places) = (args.engine_root.as_deref(), Places::live());
-    match engine {
-        Named::Containerd => held::of_containerd(&args.engine_socket),
-        Named::Docker => held::of_docker(root, &places),
-        Named::Podman => held::of_storage(root, &places),
-    }
-}
-
 impl Asked {
     /// Asks the engines; what those say that do not answer. Of `all` engines those that are not there are passed over.
     fn engines(&mut self, args: &Pull) -> Vec<String> {
-        let (mut silent, mut absent, mut has_any) = (Vec::new(), Vec::new(), false);
-        for (engine, is_optional) in args.from_engine.iter().flat_map(|it| named(*it)) {
-            match held(args, engine) {
-                Ok(all) => {
-                    has_any = true;
-                    all.into_iter().for_each(|it| self.add(it));
-                }
-                Err(err) if is_optional && err.is::<Absent>() => absent.push(format!("{err:#}")),
-                Err(err) => silent.push(format!("{err:#}")),
-            }
-        }
+        let Answers { held, has_any, mut silent, absent } =
+            engines::ask(&args.from_engine, args.engine_root.as_deref(), &args.engine_socket);
+        held.into_iter().for_each(|it| self.add(it));
         if !has_any {
             silent.extend(absent);
         }
