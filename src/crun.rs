@@ -1,5 +1,5 @@
-//! The way to the user through crun, which throws away what hooks print: crun's own stderr. Only for those who have switched
-//! it on: it relies on how crun and Podman happen to work. Never waits, and nothing follows if it fails.
+//! The way to the user through crun, which throws away what hooks print: crun's own stderr. It relies on how crun and Podman
+//! happen to work, so it can be switched off. Never waits, and nothing follows if it fails.
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;

@@ -153,6 +153,24 @@ fn read_file(path: &Path) -> anyhow::Result<Option<Report>> {
     serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display())).map(Some)
 }
 
+/// The report that was written last; `None` if there is none.
+///
+/// # Errors
+///
+/// If the folder or the report cannot be read.
+#[expect(clippy::disallowed_methods, reason = "our own folder, not the host's under a root")]
+pub fn latest(folder: &Path) -> anyhow::Result<Option<Report>> {
+    let mut last = None;
+    for name in names(folder)? {
+        let path = folder.join(format!("{name}.json"));
+        let written = fs::symlink_metadata(&path).and_then(|it| it.modified());
+        let written =
+            unless_gone(written).map_err(|err| anyhow!("{} {}", path.display(), file::explain_io(&err)))?;
+        last = last.max(written.map(|it| (it, path)));
+    }
+    last.map_or(Ok(None), |(_, path)| read_file(&path))
+}
+
 fn some(ids: &[String]) -> String {
     const SHOWN: usize = 5;
     let more = if ids.len() > SHOWN { ", ..." } else { "" };

@@ -18,6 +18,20 @@ fn every_code_is_explained() {
 }
 
 #[test]
+fn the_hook_s_statuses_are_explained() {
+    let next = "`oci-compat why` shows the last decision on this host, `oci-compat log` all of them.";
+    for (status, meaning) in [
+        ("78", "its image demands what this host lacks."),
+        ("79", "a fact of this host is unknown, and the policy says so."),
+        ("80", "a spec that belongs to it is malformed."),
+        ("81", "the check itself could not be made, and the policy says so."),
+    ] {
+        let said = format!("{status}\n  The hook refused the container: {meaning}\n  {next}\n");
+        prints(&folder(), &format!("explain {status}"), 0, &said);
+    }
+}
+
+#[test]
 fn every_feature_is_explained_with_an_example_that_is_a_spec() {
     let folder = folder();
     for info in FEATURES {

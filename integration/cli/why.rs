@@ -36,6 +36,33 @@ fn a_decision_is_found_by_the_start_of_the_id() {
 }
 
 #[test]
+fn without_an_id_the_last_decision_is_shown() {
+    let folder = reports(&["first", "last", "second"]);
+    let page = |id: &str| {
+        format!(
+            "incompatible, refused: image docker.io/acme/upf:1, container {id}\n  \
+             kernel module gtp5g is not loaded [module-not-loaded]\n"
+        )
+    };
+    for (id, seconds) in [("first", 1), ("second", 2), ("last", 3)] {
+        let file =
+            std::fs::File::options().append(true).open(folder.path().join(format!("reports/{id}.json")));
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        file.and_then(|it| it.set_modified(time)).expect("a time");
+    }
+    prints(&folder, "why --reports reports", 0, &page("last"));
+    write(&folder, "d.jsonl", super::log::DECISIONS);
+    let ran = run(&folder, "why --reports none --decisions d.jsonl");
+    let last = super::log::DECISIONS.lines().last().expect("a decision");
+    let last: Value = serde_json::from_str(last).expect("JSON");
+    let id = last.pointer("/subject/container").and_then(Value::as_str).expect("a container");
+    assert!(ran.status == 0 && ran.stdout.contains(&format!("container {id}\n")), "{ran:?}");
+    let nothing = "there is no report in none, and no decision in none; only containers that were refused, or started \
+                   with a doubt, leave any";
+    fails(&folder, "why --reports none --decisions none", nothing);
+}
+
+#[test]
 fn a_decision_comes_as_json_too() {
     let ran = run(&reports(&["3f2a9c"]), "why --reports reports 3f --format json");
     let found: Value = serde_json::from_str(&ran.stdout).expect("a report is JSON");

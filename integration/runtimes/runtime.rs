@@ -60,8 +60,8 @@ impl Runtime {
         match self {
             Self::Runc => hook_failures(&format!("exit status {status}"), said),
             Self::Crun => vec![
-                format!("error executing hook `{path}` (exit code: {status})\n"),
-                format!("error running createRuntime hook #1: `{path}` (exit code: {status})\n"),
+                format!("{said}error executing hook `{path}` (exit code: {status})\n"),
+                format!("{said}error running createRuntime hook #1: `{path}` (exit code: {status})\n"),
             ],
             Self::Youki => {
                 vec![youki_failure(said, &format!("hook command exited with non-zero exit code: {status}"))]

@@ -128,14 +128,13 @@ fn a_killed_hook_starts_nothing(runtime: Runtime) {
 }
 
 #[test]
-fn crun_passes_a_refusal_on_where_the_policy_says_so() {
+fn crun_passes_a_refusal_on_and_conmon_gets_a_log_that_podman_does_not_take_for_the_error() {
     under(Runtime::Crun, |runtime| {
-        let hook = Hook::on(Host::plain()).configured("crun_stderr = true\n");
+        let hook = Hook::on(Host::plain());
         let bundle = Bundle::with_a_shell().annotate(SPEC, UNMET).hook(&hook).written();
         let said = hook.feed(&bundle.state()).stderr;
         let outcome = runtime.run(&bundle);
-        let wordings = runtime.refusals(&hook.program, INCOMPATIBLE, "");
-        let both: Vec<_> = wordings.iter().map(|it| format!("{said}{it}")).collect();
+        let both = runtime.refusals(&hook.program, INCOMPATIBLE, &said);
         assert_refused(&outcome, &bundle, &both);
         let log = bundle.path().join("log.json");
         for (parent, entries) in [("conmon", 2), ("other", 1)] {
@@ -145,6 +144,16 @@ fn crun_passes_a_refusal_on_where_the_policy_says_so() {
             let all: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(&text).into_iter().collect();
             assert_eq!(all.expect("JSON").len(), entries, "under {parent}: {text}");
         }
+    });
+}
+
+#[test]
+fn crun_keeps_a_refusal_to_itself_where_the_policy_says_so() {
+    under(Runtime::Crun, |runtime| {
+        let hook = Hook::on(Host::plain()).configured("crun_stderr = false\n");
+        let bundle = Bundle::with_a_shell().annotate(SPEC, UNMET).hook(&hook).written();
+        let outcome = runtime.run(&bundle);
+        assert_refused(&outcome, &bundle, &runtime.refusals(&hook.program, INCOMPATIBLE, ""));
     });
 }
 

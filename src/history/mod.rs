@@ -71,12 +71,30 @@ pub fn read(path: &Path, mut each: impl FnMut(Entry<'_>) -> anyhow::Result<()>) 
     Ok(found)
 }
 
-/// The last decision on a container whose id starts with `prefix`, or which Kubernetes calls so, as far as the log knows it; `None` if there is none.
+/// The last decision on a container whose id starts with `prefix`, or which Kubernetes calls so, or the last of all without
+/// one, as far as the log knows it; `None` if there is none.
 ///
 /// # Errors
 ///
 /// If several containers' ids start so, or a file cannot be read.
-pub fn last(path: &Path, prefix: &str) -> anyhow::Result<Option<Report>> {
+pub fn last(path: &Path, prefix: Option<&str>) -> anyhow::Result<Option<Report>> {
+    let record = match prefix {
+        Some(prefix) => last_on(path, prefix)?,
+        None => {
+            let mut last = None;
+            read(path, |Entry { record, .. }| {
+                last = Some(record);
+                Ok(())
+            })?;
+            last
+        }
+    };
+    Ok(record.map(|it| {
+        it.into_report(&format!("the report itself is gone; this is what {} knows", path.display()))
+    }))
+}
+
+fn last_on(path: &Path, prefix: &str) -> anyhow::Result<Option<Record>> {
     let mut found: Vec<(String, Record)> = Vec::new();
     let mut exact = None;
     read(path, |Entry { record, .. }| {
@@ -95,10 +113,7 @@ pub fn last(path: &Path, prefix: &str) -> anyhow::Result<Option<Report>> {
         let more = if found.len() > ids.len() { ", ..." } else { "" };
         bail!("{} containers start with {prefix:?}: {}{more}", found.len(), ids.join(", "));
     }
-    let record = exact.or_else(|| found.pop().map(|(_, record)| record));
-    Ok(record.map(|it| {
-        it.into_report(&format!("the report itself is gone; this is what {} knows", path.display()))
-    }))
+    Ok(exact.or_else(|| found.pop().map(|(_, record)| record)))
 }
 
 /// The newest first, so that a rotation meanwhile hides none; a file that is met twice is the same file.

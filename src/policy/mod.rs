@@ -147,7 +147,7 @@ impl Policy {
             builds: Builds::Skip,
             runtimes: ["runc", "crun"].map(PathBuf::from).to_vec(),
             disclose: false,
-            crun_stderr: false,
+            crun_stderr: true,
             spec_demands: trust::SpecDemands::default(),
             log: Log::defaults(),
         }

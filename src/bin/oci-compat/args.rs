@@ -44,16 +44,16 @@ pub(crate) enum Command {
     Check(Check),
     Probe(Probe),
     Lint(Lint),
-    /// Say what a code or a feature means, where it is read, and what mends it
+    /// Say what a code, an exit status or a feature means, and what mends it
     Explain {
-        /// A code such as module-not-loaded, or a feature such as kernel.config
+        /// A code such as module-not-loaded, an exit status such as 78, or a feature such as kernel.config
         name: String,
     },
     /// Show the last decision about a container
     Why {
-        /// The container's id, or how it starts; for a pod's, [NAMESPACE/]POD/CONTAINER
+        /// The container's id, or how it starts; for a pod's, [NAMESPACE/]POD/CONTAINER; without it, the last decision of all
         #[arg(value_name = "CONTAINER")]
-        container: String,
+        container: Option<String>,
         /// Where the reports are [default: /run/oci-compat/reports, and before it a user's own]
         #[arg(long, value_name = "DIR")]
         reports: Option<PathBuf>,

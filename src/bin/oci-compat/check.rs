@@ -138,7 +138,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// The report, or what the log of decisions knows once that is gone.
 pub(crate) fn why(
-    container: &str,
+    container: Option<&str>,
     folders: &[PathBuf],
     decisions: &[PathBuf],
     format: ReportFormat,
@@ -146,8 +146,11 @@ pub(crate) fn why(
 ) -> anyhow::Result<u8> {
     // Of several places, the last one is the system's, which a user may not be allowed to see.
     let is_last = |at: usize, of: usize| of > 1 && at + 1 == of;
-    let reports =
-        folders.iter().enumerate().map(|(at, it)| (is_last(at, folders.len()), reports::read(it, container)));
+    let report = |folder: &PathBuf| match container {
+        Some(prefix) => reports::read(folder, prefix),
+        None => reports::latest(folder),
+    };
+    let reports = folders.iter().enumerate().map(|(at, it)| (is_last(at, folders.len()), report(it)));
     let records = decisions
         .iter()
         .enumerate()
@@ -167,8 +170,9 @@ pub(crate) fn why(
     let named =
         |paths: &[PathBuf]| paths.iter().map(|it| it.display().to_string()).collect::<Vec<_>>().join(", ");
     Err(failed.unwrap_or_else(|| {
+        let about = container.map(|it| format!(" on a container {it:?}")).unwrap_or_default();
         anyhow!(
-            "there is no report on a container {container:?} in {}, and no decision in {}; only containers that were \
+            "there is no report{about} in {}, and no decision in {}; only containers that were \
              refused, or started with a doubt, leave any",
             named(folders),
             named(decisions)

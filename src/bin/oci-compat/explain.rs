@@ -25,7 +25,20 @@ const OTHERS: [(&str, &str); 4] = [
     ("trouble", "The check itself could not be made or finished. By default the container starts."),
 ];
 
+/// The hook's exit statuses: all that remains of a refusal where a runtime passes nothing else on.
+const STATUSES: [(&str, &str); 4] = [
+    ("78", "The hook refused the container: its image demands what this host lacks."),
+    ("79", "The hook refused the container: a fact of this host is unknown, and the policy says so."),
+    ("80", "The hook refused the container: a spec that belongs to it is malformed."),
+    ("81", "The hook refused the container: the check itself could not be made, and the policy says so."),
+];
+const NEXT: &str = "`oci-compat why` shows the last decision on this host, `oci-compat log` all of them.";
+
 pub(crate) fn run(name: &str, output: &mut Output) -> anyhow::Result<u8> {
+    if let Some((status, meaning)) = STATUSES.iter().find(|(status, _)| *status == name) {
+        output.print(&format!("{status}\n  {meaning}\n  {NEXT}\n"))?;
+        return Ok(0);
+    }
     let codes = CODES.iter().map(|(_, code, meaning)| (*code, *meaning)).chain(OTHERS);
     if let Some((code, meaning)) = codes.clone().find(|(code, _)| *code == name) {
         output.print(&format!("{code}\n  {meaning}\n"))?;

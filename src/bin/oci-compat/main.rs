@@ -62,7 +62,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Why { container, reports, decisions, format } => {
             let decisions = config::decisions(decisions.as_deref(), &args.common.config);
             let reports = reports.map_or_else(oci_compat::reports::folders, |it| vec![it]);
-            check::why(&container, &reports, &decisions, format, output)
+            check::why(container.as_deref(), &reports, &decisions, format, output)
         }
         Command::Log(log) => log::run(&log, &args.common.config, output),
         Command::Install(install) => install::run(&install, output),
