@@ -101,7 +101,14 @@ install: $(if $(shell command -v $(CARGO)),build) ## Install programs, man pages
 	$(BIN)/oci-compat completions fish > $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/oci-compat.fish
 
 .PHONY: uninstall
-uninstall: ## Remove what `make install` placed
+uninstall: ## Take our entries out of the engines, and remove what `make install` placed
+	@if [ -n "$(DESTDIR)" ]; then \
+		echo "note: below DESTDIR, no engine's configuration is looked at: there, $(BINDIR)/oci-compat uninstall does that"; \
+	elif [ -x $(BINDIR)/oci-compat ]; then \
+		$(BINDIR)/oci-compat uninstall all || \
+			{ echo "nothing is removed: an engine without its program starts nothing, or everything unchecked" >&2; exit 1; }; \
+	fi
+	if [ -d $(DESTDIR)$(BINDIR) ]; then find $(DESTDIR)$(BINDIR) -maxdepth 1 -lname oci-compat-runtime -name 'oci-compat-runtime-*' -delete; fi
 	rm -f $(DESTDIR)$(BINDIR)/oci-compat $(DESTDIR)$(BINDIR)/oci-compat-runtime
 	rm -f $(DESTDIR)$(LIBEXECDIR)/oci-compat-hook $(DESTDIR)$(DATADIR)/man/man1/oci-compat*.1
 	rm -f $(DESTDIR)$(DATADIR)/man/man8/oci-compat-hook.8 $(DESTDIR)$(DATADIR)/man/man8/oci-compat-runtime.8

@@ -55,6 +55,16 @@ impl System {
         Ran { stdout: plain(ran.stdout), stderr: plain(ran.stderr), ..ran }
     }
 
+    /// Runs `oci-compat uninstall`.
+    fn uninstall(&self, args: &str) -> Ran {
+        let root = self.0.path().to_str().expect("a plain name");
+        let mut all = vec!["uninstall", "--root", root];
+        all.extend(args.split(' ').filter(|it| !it.is_empty()));
+        let ran = oci_compat(Path::new("/"), &all);
+        let plain = |text: String| text.replace(root, "ROOT");
+        Ran { stdout: plain(ran.stdout), stderr: plain(ran.stderr), ..ran }
+    }
+
     /// Every file with mode and content, every folder.
     fn everything(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         let mut found = BTreeMap::new();
@@ -306,7 +316,7 @@ fn what_cannot_be_done_is_said_and_nothing_changes() {
     check_error(
         &System::new().with(CONTAINERD, broken),
         "containerd",
-        "error: ROOT/etc/containerd/config.toml: 2:9: unclosed table, expected `]`\n",
+        "error: /etc/containerd/config.toml: 2:9: unclosed table, expected `]`\n",
     );
     check_error(
         &System::new().with(CONTAINERD, "[plugins]\n"),
@@ -432,4 +442,334 @@ fn a_link_out_of_another_system_is_not_followed() {
     );
     check_error(&system, "docker", &said);
     assert_eq!(outside.everything(), before);
+}
+
+/// An engine's files before and after: `ROOT/` stands for nothing in what is written.
+fn written(system: &System, file: &str) -> String {
+    fs::read_to_string(system.path(file)).unwrap_or_else(|err| panic!("reading {file}: {err}"))
+}
+
+/// The links that `install` has made.
+fn links(system: &System) -> Vec<(String, String)> {
+    let all = system.everything();
+    let links = all.keys().filter_map(|it| Some((it, fs::read_link(it).ok()?)));
+    let shown = |it: &Path| it.strip_prefix(system.0.path()).unwrap_or(it).display().to_string();
+    links.map(|(link, to)| (shown(link), to.display().to_string())).collect()
+}
+
+/// Every entry goes, and what it took to have it stays only where containers may need it.
+fn uninstalls(system: &System, before: &BTreeMap<PathBuf, (u32, Vec<u8>)>, said: &str) {
+    assert_eq!(system.uninstall(""), succeeded(said));
+    let mut after = system.everything();
+    after.retain(|path, _| !path.is_symlink() && !path.ends_with("oci-compat"));
+    let mut before = before.clone();
+    after.retain(|path, it| {
+        before.remove(path).is_none_or(|other| other != *it)
+            && !path.ends_with("var")
+            && !path.ends_with("lib")
+    });
+    assert_eq!((after, before), (BTreeMap::new(), BTreeMap::new()));
+    assert_eq!(system.uninstall(""), succeeded("no engine here has an entry\n"));
+}
+
+const NVIDIA: &str = "\
+version = 3
+[plugins.'io.containerd.cri.v1.runtime'.containerd]
+default_runtime_name = 'nvidia'
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.nvidia]
+runtime_type = 'io.containerd.runc.v2'
+base_runtime_spec = '/etc/containerd/base.json'
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.nvidia.options]
+BinaryName = '/usr/bin/nvidia-container-runtime'
+SystemdCgroup = true
+";
+
+/// What makes the wrapper become NVIDIA's runtime.
+const CHAIN: [(&str, &str); 2] = [
+    ("usr/bin/oci-compat-runtime-nvidia-container-runtime", "oci-compat-runtime"),
+    ("var/lib/oci-compat/runtime-nvidia-container-runtime", "/usr/bin/nvidia-container-runtime"),
+];
+
+const CHAINED: &str = "\
+ROOT/usr/bin/oci-compat-runtime-nvidia-container-runtime: a link to oci-compat-runtime
+ROOT/var/lib/oci-compat/runtime-nvidia-container-runtime: a link to /usr/bin/nvidia-container-runtime
+";
+
+#[test]
+fn containerd_s_default_runtime_remains_what_the_wrapper_becomes() {
+    for default in ["containerd --default", "containerd"] {
+        let system = System::new().with(CONTAINERD, NVIDIA);
+        let before = system.everything();
+        let said = format!(
+            "{CHAINED}ROOT/etc/containerd/config.toml: written; what was there before is \
+             ROOT/etc/containerd/config.toml.before-oci-compat\n\
+             containerd reads it after: systemctl restart containerd (containers go on)\n"
+        );
+        assert_eq!(system.install(default), succeeded(&said));
+        let text = written(&system, CONTAINERD);
+        let program =
+            "BinaryName = \"/usr/bin/oci-compat-runtime-nvidia-container-runtime\"\nSystemdCgroup = true\n";
+        assert!(text.ends_with(program), "{text}");
+        assert!(text.contains("oci-compat]\nruntime_type = 'io.containerd.runc.v2'\nbase_runtime_spec = '/etc/containerd/base.json'\n"), "{text}");
+        assert_eq!(text.contains("default_runtime_name = \"oci-compat\""), default.ends_with("default"));
+        assert_eq!(links(&system), CHAIN.map(|(link, to)| (link.to_owned(), to.to_owned())));
+        assert_eq!(
+            system.install(default),
+            succeeded("ROOT/etc/containerd/config.toml: nothing to change\n")
+        );
+        let said = "ROOT/etc/containerd/config.toml: the entry is removed\n\
+                    containerd reads it after: systemctl restart containerd (containers go on)\n";
+        uninstalls(&system, &before, said);
+    }
+}
+
+#[test]
+fn docker_s_default_runtime_remains_what_the_wrapper_becomes() {
+    let nvidia = r#"{"default-runtime": "nvidia", "runtimes": {"nvidia": {"path": "nvidia-container-runtime", "runtimeArgs": ["-x"]}}}"#;
+    let system = System::new().with(DAEMON, nvidia);
+    let before = system.everything();
+    let said = "ROOT/usr/bin/oci-compat-runtime-nvidia-container-runtime: a link to oci-compat-runtime\n\
+                ROOT/etc/docker/daemon.json: written; what was there before is ROOT/etc/docker/daemon.json.before-oci-compat\n\
+                docker reads it after: systemctl reload docker\n";
+    assert_eq!(system.install("docker --default"), succeeded(said));
+    assert_eq!(
+        written(&system, DAEMON),
+        r#"{"default-runtime": "oci-compat", "runtimes": {"nvidia": {"path": "nvidia-container-runtime", "runtimeArgs": ["-x"]}, "oci-compat": {"path":"/usr/bin/oci-compat-runtime-nvidia-container-runtime","runtimeArgs":["-x"]}}}"#
+    );
+    assert_eq!(
+        system.install("docker --default"),
+        succeeded("ROOT/etc/docker/daemon.json: nothing to change\n")
+    );
+    let said = "ROOT/etc/docker/daemon.json: the entry is removed\ndocker forgets it after: systemctl restart docker\n";
+    uninstalls(&system, &before, said);
+}
+
+#[test]
+fn what_calls_no_program_is_not_replaced() {
+    let kata = NVIDIA.replace("runc.v2", "kata.v2").replace("nvidia", "kata");
+    let why = |name: &str, kind: &str, how: &str| {
+        format!(
+            "the default runtime {name} is {kind}, and calls no program such as runc, in whose place the wrapper could stand: \
+             leave --default out, and have containers ask for oci-compat by {how}\n"
+        )
+    };
+    let said = format!(
+        "error: ROOT/etc/containerd/config.toml: {}",
+        why("kata", "io.containerd.kata.v2", "a RuntimeClass")
+    );
+    let system = System::new().with(CONTAINERD, &kata);
+    check_error(&system, "containerd --default", &said);
+    assert_eq!(system.install("containerd").status, 0);
+    let text = written(&system, CONTAINERD);
+    let ours =
+        "oci-compat]\nruntime_type = \"io.containerd.runc.v2\"\npod_annotations = [\"org.oci-compat.*\"]\n";
+    assert!(text.contains(ours), "{text}");
+    let said = format!(
+        "error: ROOT/etc/docker/daemon.json: {}",
+        why("kata", "not among its runtimes", "`docker run --runtime`")
+    );
+    check_error(&System::new().with(DAEMON, r#"{"default-runtime": "kata"}"#), "docker --default", &said);
+}
+
+#[test]
+fn where_containerd_imports_a_folder_a_file_of_ours_goes_there_and_has_the_last_word() {
+    let importing =
+        |version: u8| format!("version = {version}\nimports = [\"/etc/containerd/conf.d/*.toml\"]\n");
+    let ours = |file: &str| {
+        format!(
+            "ROOT/etc/containerd/conf.d/{file}: written\n\
+             containerd reads it after: systemctl restart containerd (containers go on)\n"
+        )
+    };
+    for version in [3, 4] {
+        let system = System::new().with(CONTAINERD, &importing(version));
+        check(&system, "containerd --default", &ours("50-oci-compat.toml"));
+        assert_eq!(system.install("containerd --default").status, 0);
+        let text = written(&system, "/etc/containerd/conf.d/50-oci-compat.toml");
+        let start = format!(
+            "# Written by `oci-compat install`, and removed by its --remove: changes are lost.\nversion = {version}\n"
+        );
+        assert!(text.starts_with(&start) && text.contains("runtimes.runc]"), "{text}");
+    }
+    let system =
+        System::new().with(CONTAINERD, &importing(3)).with("/etc/containerd/conf.d/99-nvidia.toml", NVIDIA);
+    let before = system.everything();
+    assert_eq!(
+        system.install("containerd --default"),
+        succeeded(&format!("{CHAINED}{}", ours("zz-oci-compat.toml")))
+    );
+    let text = written(&system, "/etc/containerd/conf.d/zz-oci-compat.toml");
+    assert!(
+        text.contains("default_runtime_name = \"oci-compat\"") && text.contains("SystemdCgroup = true"),
+        "{text}"
+    );
+    assert!(!text.contains("runtimes.runc]"), "{text}");
+    let said = "ROOT/etc/containerd/conf.d/zz-oci-compat.toml: removed\n\
+                containerd reads it after: systemctl restart containerd (containers go on)\n";
+    uninstalls(&system, &before, said);
+    // containerd 1 takes all of the plugin's settings from the last file that has any.
+    let nvidia = NVIDIA.replace("version = 3", "version = 2").replace("cri.v1.runtime", "grpc.v1.cri");
+    let system =
+        System::new().with(CONTAINERD, &importing(2)).with("/etc/containerd/conf.d/99-nvidia.toml", &nvidia);
+    assert_eq!(system.install("containerd --default").status, 0);
+    let text = written(&system, "/etc/containerd/conf.d/99-nvidia.toml");
+    assert!(text.contains("default_runtime_name = \"oci-compat\""), "{text}");
+    let last = "version = 3\nimports = [\"/etc/containerd/conf.d/*.toml\", \"/etc/nvidia.toml\"]\n";
+    let system = System::new().with(CONTAINERD, last).with("/etc/nvidia.toml", NVIDIA);
+    let said = "error: /etc/nvidia.toml is read behind it, and makes nvidia the default runtime: take `default_runtime_name` \
+                out there first\n";
+    check_error(&system, "containerd --default", said);
+}
+
+#[test]
+fn that_nobody_reads_the_entry_is_said() {
+    let system = System::new().with(CONTAINERD, "version = 2\ndisabled_plugins = [\"cri\"]\n");
+    let ran = system.install("containerd --default");
+    assert_eq!(ran.status, 0);
+    assert_eq!(
+        ran.stderr,
+        "warning: /etc/containerd/config.toml: disabled_plugins names \"cri\": containerd starts nothing for Kubernetes \
+         here, and reads no such entry; for Docker: oci-compat install docker\n"
+    );
+}
+
+#[test]
+fn k3s_and_rke2_have_files_of_their_own() {
+    let folder = "/var/lib/rancher/k3s/agent/etc/containerd";
+    let rendered = format!("{folder}/config.toml");
+    let reread = "k3s reads it after: systemctl restart k3s (on an agent: k3s-agent)\n";
+    for (version, plugin, template) in [
+        (2, "io.containerd.grpc.v1.cri", "config.toml.tmpl"),
+        (3, "io.containerd.cri.v1.runtime", "config-v3.toml.tmpl"),
+    ] {
+        let before = format!(
+            "version = {version}\n[plugins.\"{plugin}\".containerd.runtimes.runc]\nruntime_type = \"io.containerd.runc.v2\"\n"
+        );
+        let system = System::new().with(&rendered, &before);
+        let said = format!("ROOT{folder}/{template}: written\n{reread}");
+        // Whoever says containerd means the only one that is here.
+        check(&system, "containerd", &said);
+        check(&system, "k3s", &said);
+        assert_eq!(system.install("k3s").status, 0);
+        let expected = format!(
+            "{{{{ template \"base\" . }}}}\n\n# Begin: written by `oci-compat install`, and removed by its --remove.\n\
+             [plugins.\"{plugin}\".containerd.runtimes.oci-compat]\n\
+             runtime_type = \"io.containerd.runc.v2\"\npod_annotations = [\"org.oci-compat.*\"]\n\n\
+             [plugins.\"{plugin}\".containerd.runtimes.oci-compat.options]\n\
+             BinaryName = \"/usr/bin/oci-compat-runtime\"\n# End: oci-compat.\n"
+        );
+        assert_eq!(written(&system, &format!("{folder}/{template}")), expected);
+        let own = "{{ template \"base\" . }}\n[debug]\n";
+        let system = System::new().with(&rendered, &before).with(&format!("{folder}/{template}"), own);
+        let kept = format!("; what was there before is ROOT{folder}/{template}.before-oci-compat");
+        check(&system, "k3s", &said.replace(": written", &format!(": written{kept}")));
+    }
+    let how = "error: k3s names the default runtime itself: leave --default out, and write `default-runtime: oci-compat` into \
+               /etc/rancher/k3s/config.yaml\n";
+    check_error(&System::new().with(&rendered, "version = 2\n"), "k3s --default", how);
+    let importing = format!("version = 3\nimports = [\"{folder}/config-v3.toml.d/*.toml\"]\n");
+    let said = format!("ROOT{folder}/config-v3.toml.d/50-oci-compat.toml: written\n{reread}");
+    check(&System::new().with(&rendered, &importing), "k3s --default", &said);
+    let early = System::new().with("/var/lib/rancher/rke2/agent/etc/containerd/other", "");
+    let said = "error: /var/lib/rancher/rke2/agent/etc/containerd/config.toml is not there yet: start rke2 once, which writes it\n";
+    check_error(&early, "rke2", said);
+    let both = System::new().with(&rendered, "version = 2\n").with(CONTAINERD, "version = 3\n");
+    let ran = both.install("containerd --print");
+    assert_eq!(
+        (ran.status, ran.stderr.as_str()),
+        (
+            0,
+            "note: k3s has a containerd of its own here, which does not read this file: oci-compat install k3s\n"
+        )
+    );
+}
+
+#[test]
+fn k0s_and_microk8s_have_files_of_their_own() {
+    let k0s = System::new().with(
+        "/etc/k0s/containerd.toml",
+        "# k0s_managed=true\nversion = 3\nimports = [\"/etc/k0s/containerd.d/*.toml\"]\n",
+    );
+    let said = "ROOT/etc/k0s/containerd.d/50-oci-compat.toml: written\nk0s watches this folder, and tells its containerd\n";
+    check(&k0s, "containerd --default", said);
+    let own = System::new().with("/etc/k0s/containerd.toml", "version = 3\n");
+    assert_eq!(own.install("k0s").status, 0);
+    assert!(written(&own, "/etc/k0s/containerd.toml").contains("oci-compat-runtime"));
+    let args = "/var/snap/microk8s/current/args";
+    let template = "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd]\ndefault_runtime_name = \"${RUNTIME}\"\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.runc]\nruntime_type = \"${RUNTIME_TYPE}\"\n";
+    let microk8s = System::new().with(&format!("{args}/containerd-template.toml"), template);
+    let said = format!(
+        "ROOT{args}/containerd-template.toml: written; what was there before is \
+         ROOT{args}/containerd-template.toml.before-oci-compat\n\
+         microk8s reads it after: snap restart microk8s.daemon-containerd\n"
+    );
+    check(&microk8s, "microk8s --default", &said);
+    assert_eq!(microk8s.install("microk8s --default").status, 0);
+    let text = written(&microk8s, &format!("{args}/containerd-template.toml"));
+    assert!(text.contains("oci-compat]\nruntime_type = \"${RUNTIME_TYPE}\"\n"), "{text}");
+}
+
+#[test]
+fn drop_ins_of_cri_o_and_podman_have_the_last_word() {
+    let nvidia = "[crio.runtime]\ndefault_runtime = \"nvidia\"\n[crio.runtime.runtimes.nvidia]\nruntime_path = \"/usr/bin/nvidia-container-runtime\"\nmonitor_path = \"/usr/bin/conmon\"\n";
+    let system = System::new().with("/etc/crio/crio.conf.d/99-nvidia.conf", nvidia);
+    let before = system.everything();
+    let ran = system.install("cri-o --wrapper --default");
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
+    assert!(
+        ran.stdout.starts_with(&format!("{CHAINED}ROOT/etc/crio/crio.conf.d/zz-oci-compat.conf: written\n")),
+        "{ran:?}"
+    );
+    let text = written(&system, "/etc/crio/crio.conf.d/zz-oci-compat.conf");
+    let runtime = "[crio.runtime]\ndefault_runtime = \"oci-compat\"\n\n[crio.runtime.runtimes.oci-compat]\n\
+                   runtime_path = \"/usr/bin/oci-compat-runtime-nvidia-container-runtime\"\nruntime_type = \"oci\"\n\
+                   monitor_path = \"/usr/bin/conmon\"\n";
+    assert!(text.ends_with(runtime), "{text}");
+    assert_eq!(system.uninstall("cri-o").status, 0);
+    assert!(system.everything().len() > before.len(), "the links stay");
+    let crun = "[engine]\nruntime = \"crun\"\n";
+    let system = System::new().with("/etc/containers/containers.conf.d/60-crun.conf", crun);
+    let said = "ROOT/usr/bin/oci-compat-runtime-crun: a link to oci-compat-runtime\n\
+                ROOT/etc/containers/containers.conf.d/zz-oci-compat.conf: written\npodman reads it on its next call\n";
+    assert_eq!(system.install("podman --wrapper --default"), succeeded(said));
+}
+
+#[test]
+fn everything_that_was_installed_goes_at_once() {
+    let system = System::new().with(DAEMON, "{\"debug\": true}\n").with(CONTAINERD, "version = 3\n");
+    let before = system.everything();
+    for args in [
+        "docker --default",
+        "containerd --runtime-name checked",
+        "podman",
+        "podman --wrapper",
+        "cri-o --wrapper",
+    ] {
+        assert_eq!(system.install(args).status, 0, "{args}");
+    }
+    let printed = system.uninstall("--print");
+    assert!(
+        printed.status == 0 && printed.stdout.starts_with("--- ROOT/etc/docker/daemon.json\n"),
+        "{printed:?}"
+    );
+    let ran = system.uninstall("");
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
+    assert_eq!(system.everything(), before);
+    assert_eq!(system.uninstall("docker"), succeeded("no engine here has an entry\n"));
+}
+
+#[test]
+fn what_still_needs_the_programs_is_said() {
+    let running = "/run/containerd/io.containerd.runtime.v2.task/k8s.io/abc/runtime";
+    let system = System::new().with(running, "/usr/bin/oci-compat-runtime");
+    let ran = system.uninstall("");
+    let said = "warning: 1 container made with the wrapper still runs: abc; end it before the programs go, which stop it\n";
+    assert_eq!(
+        (ran.status, ran.stdout.as_str(), ran.stderr.as_str()),
+        (1, "no engine here has an entry\n", said)
+    );
+    let broken = System::new().with(DAEMON, "{,}");
+    let ran = broken.uninstall("");
+    let said = "warning: docker: /etc/docker/daemon.json: key must be a string at line 1 column 2; it may still have an entry\n";
+    assert_eq!((ran.status, ran.stderr.as_str()), (1, said));
 }

@@ -41,7 +41,9 @@ const LAYERS: Layers = &[
     ("history", &["glob", "moment", "file", "report", "records"]),
     ("lint", &["spec", "host"]),
     ("inspect", &["glob", "image", "file", "moment", "spec", "eval", "policy", "report", "requirements"]),
-    ("install", &[]),
+    ("engines", &["host"]),
+    ("install", &["engines"]),
+    ("placement", &["host", "engines", "install"]),
     (
         "gate",
         &[

@@ -37,7 +37,9 @@ pub mod hook;
 pub mod wrapper;
 pub mod lint;
 pub mod inspect;
+pub mod engines;
 pub mod install;
+pub mod placement;
 
 #[cfg(test)]
 mod testing;

@@ -116,3 +116,20 @@ fn docker_builds_whatever_the_image_would_demand() {
     let outcome = machine.run("sh", &["-euc", &build]);
     assert!(outcome.stdout.contains("oci-compat: refused: "), "{outcome:?}");
 }
+
+#[test]
+fn docker_says_that_it_still_needs_the_wrapper_after_uninstall() {
+    let Some((machine, _)) = started() else { return };
+    let outcome = machine.run("oci-compat", &["uninstall"]);
+    assert_eq!(outcome.status.code(), Some(1));
+    assert_eq!(
+        (outcome.stdout.as_str(), outcome.stderr.as_str()),
+        (
+            "/etc/docker/daemon.json: removed\ndocker forgets it after: systemctl restart docker\n",
+            "warning: the docker that runs has not forgotten it: until it has, the programs have to stay\n"
+        )
+    );
+    let again = machine.run("oci-compat", &["uninstall", "docker"]);
+    assert_eq!((again.status.code(), again.stdout.as_str()), (Some(1), "no engine here has an entry\n"));
+    assert_eq!(again.stderr, outcome.stderr);
+}

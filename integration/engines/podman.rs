@@ -130,3 +130,17 @@ fn podman_drives_a_container_through_the_wrapper_whatever_is_broken() {
     act();
     leaves_nothing(&machine, act);
 }
+
+/// So `docs/hooks.md` says: Podman leaves out a hook file whose program is not there.
+#[test]
+fn podman_starts_what_is_unfit_once_the_hook_is_gone() {
+    let Some((machine, digests)) = started(&[]) else { return };
+    demand_too_much(&machine, &digests.index);
+    assert!(!run(&machine, "crun").status.success());
+    std::fs::remove_file(machine.path("/usr/local/libexec/oci/hooks.d/oci-compat-hook"))
+        .expect("removing a program");
+    for runtime in ["runc", "crun"] {
+        let outcome = run(&machine, runtime);
+        assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("ran\n", ""));
+    }
+}

@@ -1,10 +1,11 @@
-//! containerd's `config.toml` of version 2 (1.x) and 3 (2.x), for its CRI plugin: one more runtime, and on request the
-//! default one. <https://github.com/containerd/containerd/blob/main/docs/cri/config.md>
+//! containerd's `config.toml` of version 2 (1.x), 3 (2.x) and 4 (2.3), for its CRI plugin: one more runtime, and on request
+//! the default one. <https://github.com/containerd/containerd/blob/main/docs/cri/config.md>
 
-use anyhow::{anyhow, bail};
+use anyhow::{anyhow, bail, ensure};
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike, value};
 
-use super::{Entry, WRAPPER, is_program};
+use super::{Entry, FIRST, Form, WRAPPER, is_program};
+use crate::engines::containerd::PLUGINS;
 
 const DEFAULT: &str = "default_runtime_name";
 const BINARY: &str = "BinaryName";
@@ -16,12 +17,53 @@ const REPEATED: &str = "# As built in, repeated by oci-compat: a list of runtime
 const ANNOTATIONS: &str = "pod_annotations";
 const OURS: &str = "org.oci-compat.*";
 
+/// What k3s and RKE2 make of their own settings, before anything is added.
+const BASE: &str = "{{ template \"base\" . }}\n";
+/// Around what is ours in a template.
+const BEGIN: &str = "\n# Begin: written by `oci-compat install`, and removed by its --remove.\n";
+const END: &str = "# End: oci-compat.\n";
+
 pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<String> {
-    // Both generations read version 2.
-    let mut document = parse(current.unwrap_or("version = 2\n"))?;
+    match entry.form {
+        // All generations read version 2.
+        Form::Own => added_to(current.unwrap_or("version = 2\n"), entry),
+        Form::DropIn(version) => {
+            ensure!(
+                current.is_none_or(|it| it.starts_with(FIRST)),
+                "it is there already, and was not written by oci-compat: move it away"
+            );
+            let fresh = format!("{FIRST}version = {version}\n");
+            added_to(current.unwrap_or(&fresh), entry)
+        }
+        Form::Template(version) => {
+            let text = without_ours(current.unwrap_or(BASE));
+            ensure!(
+                !text.contains(&format!("runtimes.{}]", entry.name)),
+                "runtime {} is already there: choose another --runtime-name",
+                entry.name
+            );
+            let block = added_to(&format!("version = {version}\n"), entry)?;
+            let (_, block) = block.split_once('\n').unwrap_or_default();
+            Ok(format!("{text}{BEGIN}{}{END}", block.trim_start_matches('\n')))
+        }
+    }
+}
+
+/// What is ours in a template, as TOML.
+pub(super) fn ours(template: &str) -> Option<&str> {
+    Some(template.split_once(BEGIN)?.1.split_once(END)?.0)
+}
+
+fn without_ours(template: &str) -> String {
+    let ours = template.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    ours.map_or(template.to_owned(), |(before, after)| format!("{before}{after}"))
+}
+
+fn added_to(current: &str, entry: &Entry) -> anyhow::Result<String> {
+    let mut document = parse(current)?;
     let path = plugin(&document)?;
     let containerd = descend(document.as_table_mut(), &path)?;
-    let model = model(containerd);
+    let model = model(containerd, entry);
     let runtimes = descend(containerd, &["runtimes"])?;
     match runtimes.get(&entry.name) {
         Some(there) if !is_ours(there) => {
@@ -32,7 +74,9 @@ pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<Stri
         }
         Some(_) => {}
         None => {
-            if runtimes.is_empty() {
+            // k3s and RKE2 list runc themselves.
+            let alone = runtimes.is_empty() && entry.around.runtimes.is_empty();
+            if alone && !matches!(entry.form, Form::Template(_)) {
                 runtimes.insert(BUILT_IN, Item::Table(built_in()));
             }
             runtimes.insert(&entry.name, Item::Table(fresh(model)));
@@ -46,7 +90,15 @@ pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<Stri
     Ok(document.to_string())
 }
 
-pub(super) fn cut(current: &str, before: Option<&str>, entry: &Entry) -> anyhow::Result<String> {
+pub(super) fn cut(current: &str, before: Option<&str>, entry: &Entry) -> anyhow::Result<Option<String>> {
+    match entry.form {
+        Form::Own => cut_from(current, before, entry).map(Some),
+        Form::DropIn(_) => Ok((!current.starts_with(FIRST)).then(|| current.to_owned())),
+        Form::Template(_) => Ok(Some(without_ours(current)).filter(|it| it != BASE)),
+    }
+}
+
+fn cut_from(current: &str, before: Option<&str>, entry: &Entry) -> anyhow::Result<String> {
     let mut document = parse(current)?;
     let path = plugin(&document)?;
     if look(document.as_table(), &path).is_none() {
@@ -88,12 +140,12 @@ fn parse(text: &str) -> anyhow::Result<DocumentMut> {
 /// Where the CRI plugin's runtimes are: its name depends on the version of the file.
 fn plugin(document: &DocumentMut) -> anyhow::Result<[&'static str; 3]> {
     let name = match document.get("version").map(|it| (it, it.as_integer())) {
-        Some((_, Some(2))) => "io.containerd.grpc.v1.cri",
-        Some((_, Some(3))) => "io.containerd.cri.v1.runtime",
+        Some((_, Some(2))) => PLUGINS[0],
+        Some((_, Some(3 | 4))) => PLUGINS[1],
         None | Some((_, Some(1))) => bail!(
             "it is of version 1, which has no `version` or says 1: `containerd config migrate` prints it as a newer one"
         ),
-        Some((other, _)) => bail!("its version is {}: 2 and 3 are known", other.to_string().trim()),
+        Some((other, _)) => bail!("its version is {}: 2, 3 and 4 are known", other.to_string().trim()),
     };
     Ok(["plugins", name, "containerd"])
 }
@@ -119,12 +171,31 @@ fn look<'a>(from: &'a dyn TableLike, path: &[&str]) -> Option<&'a Item> {
 }
 
 /// The runtime that containers had without us: its settings, such as the driver of control groups, hold for ours as well.
-fn model(containerd: &dyn TableLike) -> Option<Table> {
-    let name = containerd.get(DEFAULT).and_then(Item::as_str).unwrap_or(BUILT_IN);
-    let item = look(containerd, &["runtimes", name])?;
-    item.as_table()
-        .cloned()
-        .or_else(|| item.as_inline_table().cloned().map(toml_edit::InlineTable::into_table))
+/// One that calls no program such as runc is no model.
+fn model(containerd: &dyn TableLike, entry: &Entry) -> Option<Table> {
+    let named = entry.around.default.as_ref().map(|it| it.value.as_str());
+    let named = named.or_else(|| containerd.get(DEFAULT).and_then(Item::as_str));
+    for name in named.into_iter().chain([BUILT_IN]) {
+        let around = entry.around.runtimes.get(name);
+        if name == entry.name || around.is_some_and(|it| it.foreign.is_some()) {
+            continue;
+        }
+        let here = look(containerd, &["runtimes", name]).and_then(|item| {
+            let inline = || item.as_inline_table().cloned().map(toml_edit::InlineTable::into_table);
+            item.as_table().cloned().or_else(inline)
+        });
+        // As it is written, unless other files may have more to say.
+        let whole = entry.around.files.len() <= 1;
+        match (here, around) {
+            (Some(here), _) if whole => return Some(here),
+            (_, Some(around)) => {
+                return Some(super::table::table(&around.table));
+            }
+            (here @ Some(_), None) => return here,
+            (None, None) => {}
+        }
+    }
+    None
 }
 
 /// The runtime that containerd has without a word: it is gone, and with it all of CRI, once another one is listed.
@@ -143,7 +214,9 @@ fn fresh(model: Option<Table>) -> Table {
     });
     runtime.set_implicit(false);
     let annotations = runtime.entry(ANNOTATIONS).or_insert_with(|| value(Array::new()));
-    if let Some(annotations) = annotations.as_array_mut() {
+    if let Some(annotations) = annotations.as_array_mut()
+        && !annotations.iter().any(|it| it.as_str() == Some(OURS))
+    {
         annotations.push(OURS);
     }
     plain(&mut runtime);

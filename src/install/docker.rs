@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use super::{Entry, WRAPPER, is_program, json};
 
 const DEFAULT: &str = "default-runtime";
+/// The sort of runtime that calls a program, and the option that names it.
+const RUNC: &str = "io.containerd.runc.v2";
+const BINARY: &str = "BinaryName";
 
 pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<String> {
     ensure!(entry.name != "runc", "docker keeps the name runc for itself: choose another --runtime-name");
@@ -17,7 +20,14 @@ pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<Stri
     {
         bail!("runtime {} is already there, and is {there}: choose another --runtime-name", entry.name);
     }
-    let mut text = json::set(text, &["runtimes", &entry.name, "path"], &json!(entry.program))?;
+    let there = value.get("runtimes").and_then(|it| it.get(&entry.name));
+    let mut text = match there.is_none().then(|| former(&value)).flatten() {
+        Some(former) => json::set(text, &["runtimes", &entry.name], &taken_over(former, &entry.program))?,
+        None if there.is_some_and(|it| it.get("path").is_none()) => {
+            json::set(text, &["runtimes", &entry.name, "options", BINARY], &json!(entry.program))?
+        }
+        None => json::set(text, &["runtimes", &entry.name, "path"], &json!(entry.program))?,
+    };
     if entry.default {
         text = json::set(&text, &[DEFAULT], &json!(entry.name))?;
     }
@@ -46,6 +56,28 @@ pub(super) fn cut(current: &str, before: Option<&str>, entry: &Entry) -> anyhow:
     Ok(text)
 }
 
+/// The runtime that was the default one, if it calls a program.
+fn former(value: &Value) -> Option<&Value> {
+    let runtime = value.get("runtimes")?.get(value.get(DEFAULT)?.as_str()?)?;
+    let is_runc_s = runtime.get("runtimeType").is_none_or(|it| it == RUNC);
+    is_runc_s.then_some(runtime)
+}
+
+/// Its settings, such as `runtimeArgs`, with our program.
+fn taken_over(former: &Value, program: &str) -> Value {
+    let mut runtime = former.clone();
+    match runtime.get_mut("options").filter(|_| former.get("path").is_none()) {
+        Some(options) => options[BINARY] = json!(program),
+        None => {
+            let mut plain = serde_json::Map::from_iter([("path".to_owned(), json!(program))]);
+            plain.extend(former.get("runtimeArgs").map(|it| ("runtimeArgs".to_owned(), it.clone())));
+            runtime = Value::Object(plain);
+        }
+    }
+    runtime
+}
+
 fn is_ours(runtime: &Value) -> bool {
-    runtime.get("path").and_then(Value::as_str).is_some_and(|it| is_program(it, WRAPPER))
+    let program = runtime.get("path").or_else(|| runtime.get("options")?.get(BINARY));
+    program.and_then(Value::as_str).is_some_and(|it| is_program(it, WRAPPER))
 }

@@ -5,10 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 
-use super::{Engine, Entry};
-
-/// By this line, a file is known for ours.
-const FIRST: &str = "# Written by `oci-compat install`, and removed by its --remove: changes are lost.\n";
+use super::{Engine, Entry, FIRST};
 
 /// Podman's own list (containers.conf(5), runtime_supports_json), because ours replaces it: only from these runtimes does
 /// Podman take errors as JSON, and then whole.
@@ -45,15 +42,23 @@ fn podman(entry: &Entry) -> String {
     )
 }
 
+/// What is said of the runtime that was the default one, such as `monitor_path`, holds for ours as well.
 fn cri_o(entry: &Entry) -> String {
     let Entry { name, program, .. } = entry;
+    let former = entry.former().map(|(_, it)| it.table.clone()).unwrap_or_default();
+    let own = ["runtime_path", "runtime_type"];
+    let kept = former.into_iter().filter(|(key, _)| !own.contains(&key.as_str()));
+    let kept: String = kept
+        .filter(|(_, it)| !it.is_table())
+        .map(|(key, it)| format!("{key} = {}\n", super::table::value(&it)))
+        .collect();
     let default = if entry.default {
         format!("[crio.runtime]\ndefault_runtime = \"{name}\"\n\n")
     } else {
         String::new()
     };
     format!(
-        "{default}[crio.runtime.runtimes.{name}]\nruntime_path = {}\nruntime_type = \"oci\"\n",
+        "{default}[crio.runtime.runtimes.{name}]\nruntime_path = {}\nruntime_type = \"oci\"\n{kept}",
         quoted(program)
     )
 }

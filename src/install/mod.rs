@@ -7,9 +7,14 @@ mod containerd;
 mod bundle;
 mod hook;
 mod dropin;
+mod chain;
+mod table;
 
 use anyhow::{Context, ensure};
 
+use crate::engines::Effective;
+
+pub use chain::Chain;
 pub use dropin::UserHooks;
 
 /// The name under which engines know the wrapper, unless another one is chosen.
@@ -44,8 +49,23 @@ pub enum Way {
     Wrapper,
 }
 
+/// The first line of drop-ins: by it, a file is known for ours.
+const FIRST: &str = "# Written by `oci-compat install`, and removed by its --remove: changes are lost.\n";
+
+/// What sort of file takes the entry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Form {
+    /// The engine's own file, or one that is ours because of its place.
+    #[default]
+    Own,
+    /// A file of ours that containerd imports, of this version.
+    DropIn(i64),
+    /// The template from which k3s and RKE2 make a file of this version.
+    Template(i64),
+}
+
 /// What is to stand in an engine's configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// Whose configuration it is.
     pub engine: Engine,
@@ -57,6 +77,10 @@ pub struct Entry {
     pub name: String,
     /// Whether the wrapper is for every container that asks for no other runtime.
     pub default: bool,
+    /// What sort of file takes it; only containerd has several.
+    pub form: Form,
+    /// The engine's configuration as a whole, without this entry.
+    pub around: Effective,
 }
 
 impl Entry {
@@ -88,6 +112,7 @@ impl Entry {
     ///
     /// If the configuration cannot be parsed.
     pub fn removed(&self, current: &str, before: Option<&str>) -> anyhow::Result<Option<String>> {
+        // What the wrapper becomes is as it was when the entry was added.
         for default in [self.default, !self.default] {
             let entry = Self { default, ..self.clone() };
             // What cannot be added to is not how it came about.
@@ -185,7 +210,7 @@ impl Entry {
     fn cut(&self, current: &str, before: Option<&str>) -> anyhow::Result<Option<String>> {
         match (self.engine, self.way) {
             (Engine::Docker, _) => docker::cut(current, before, self).map(Some),
-            (Engine::Containerd, _) => containerd::cut(current, before, self).map(Some),
+            (Engine::Containerd, _) => containerd::cut(current, before, self),
             (Engine::Runc, _) => bundle::cut(current).map(Some),
             (Engine::Podman | Engine::CriO, Way::Hook) => Ok(hook::cut(current)),
             (Engine::Podman | Engine::CriO, Way::Wrapper) => Ok(dropin::cut(current)),
@@ -203,7 +228,7 @@ impl Entry {
                 };
                 ensure!(filled_json(value(old)?) == filled_json(value(after)?), "something else has changed");
             }
-            Engine::Containerd if before.is_empty() => {}
+            Engine::Containerd if before.is_empty() || self.form != Form::Own => {}
             Engine::Containerd => {
                 let value = |text: &str| -> anyhow::Result<toml::Value> {
                     let text = self.cut(text, Some(before))?.unwrap_or_default();
@@ -252,6 +277,16 @@ fn filled_toml(value: toml::Value) -> Option<toml::Value> {
 fn is_program(path: &str, program: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     name.strip_prefix(program).is_some_and(|it| it.is_empty() || it.starts_with('-'))
+}
+
+/// What is ours in a template of k3s or RKE2, as TOML; `None` if nothing is.
+pub fn ours_in_template(text: &str) -> Option<&str> {
+    containerd::ours(text)
+}
+
+/// Whether a path is that of the hook or the wrapper, in whatever folder.
+pub fn is_ours(path: &str, way: Way) -> bool {
+    is_program(path, if way == Way::Hook { HOOK } else { WRAPPER })
 }
 
 #[cfg(test)]

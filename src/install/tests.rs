@@ -5,7 +5,15 @@ fn entry(engine: Engine, way: Way) -> Entry {
         Way::Hook => "/usr/libexec/oci/hooks.d/oci-compat-hook",
         Way::Wrapper => "/usr/bin/oci-compat-runtime",
     };
-    Entry { engine, way, program: program.to_owned(), name: NAME.to_owned(), default: false }
+    Entry {
+        engine,
+        way,
+        program: program.to_owned(),
+        name: NAME.to_owned(),
+        default: false,
+        form: Form::Own,
+        around: Effective::default(),
+    }
 }
 
 fn docker() -> Entry {
@@ -81,14 +89,14 @@ fn docker_on_one_line_stays_on_one_line() {
 
 #[test]
 fn docker_gets_another_default_and_its_own_back() {
-    let before = "{\n    \"default-runtime\": \"kata\",\n    \"debug\": true\n}\n";
+    let before = "{\n    \"default-runtime\": \"runc\",\n    \"debug\": true\n}\n";
     let after = "{\n    \"default-runtime\": \"oci-compat\",\n    \"debug\": true,\n    \"runtimes\": {\n        \"oci-compat\": {\n            \"path\": \"/usr/bin/oci-compat-runtime\"\n        }\n    }\n}\n";
     check(&default(docker()), Some(before), after);
     check_cut(
         &docker(),
         &after.replace("true", "false"),
         Some(before),
-        "{\n    \"default-runtime\": \"kata\",\n    \"debug\": false\n}\n",
+        "{\n    \"default-runtime\": \"runc\",\n    \"debug\": false\n}\n",
     );
     check_cut(&docker(), &after.replace("true", "false"), None, "{\n    \"debug\": false\n}\n");
 }
@@ -203,8 +211,14 @@ fn containerd_takes_over_the_settings_of_its_default_runtime() {
 }
 
 #[test]
-fn containerd_s_version_3_has_another_plugin() {
-    let before = "version = 3\nimports = ['/etc/containerd/conf.d/*.toml']\n";
+fn containerd_s_versions_3_and_4_have_another_plugin() {
+    for version in [3, 4] {
+        check_version(version);
+    }
+}
+
+fn check_version(version: i64) {
+    let before = format!("version = {version}\nimports = ['/etc/containerd/conf.d/*.toml']\n");
     let after = format!(
         "{before}{}",
         r#"
@@ -220,7 +234,7 @@ pod_annotations = ["org.oci-compat.*"]
 BinaryName = "/usr/bin/oci-compat-runtime"
 "#
     );
-    check(&containerd(), Some(before), &after);
+    check(&containerd(), Some(&before), &after);
 }
 
 #[test]
@@ -228,8 +242,8 @@ fn containerd_says_what_is_wrong_with_its_configuration() {
     let old = "it is of version 1, which has no `version` or says 1: `containerd config migrate` prints it as a newer one";
     check_error(&containerd(), Some(""), old);
     check_error(&containerd(), Some("version = 1\n"), old);
-    check_error(&containerd(), Some("version = 4\n"), "its version is 4: 2 and 3 are known");
-    check_error(&containerd(), Some("version = \"2\"\n"), "its version is \"2\": 2 and 3 are known");
+    check_error(&containerd(), Some("version = 5\n"), "its version is 5: 2, 3 and 4 are known");
+    check_error(&containerd(), Some("version = \"2\"\n"), "its version is \"2\": 2, 3 and 4 are known");
     check_error(&containerd(), Some("version = 2\nplugins = 5\n"), "`plugins` is not a table");
     check_error(&containerd(), Some("version = 2\n[plugins\n"), "2:9: unclosed table, expected `]`");
     let other = "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.oci-compat]\n";

@@ -23,6 +23,8 @@ use crate::signals::{self, Kept};
 use call::{Call, Command, Creation};
 use runtime::Choice;
 
+pub use runtime::LINK;
+
 /// Engines tell refusals apart by their text only.
 const REFUSED: u8 = 1;
 

@@ -22,8 +22,8 @@ use crate::file;
 /// What the wrapper becomes where nothing else is said: the first that is there.
 pub(super) const RUNTIMES: [&str; 3] = ["runc", "crun", "youki"];
 /// The link to the runtime that the configuration names. It outlives a reboot: engines ask for `features` before they make
-/// a container.
-pub(super) const LINK: &str = "/var/lib/oci-compat/runtime";
+/// a container. With `-NAME` behind it, it is that of the wrapper of this name.
+pub const LINK: &str = "/var/lib/oci-compat/runtime";
 /// The wrapper's own name. With `-NAME` behind it, it becomes the runtime of that name.
 const NAME: &str = "oci-compat-runtime";
 /// Looked at behind `PATH`: users' shells and some services leave out those of the administrator.
@@ -118,10 +118,15 @@ impl Choice {
         }
     }
 
-    /// What the link names, if it counts.
+    /// What the link names, if it counts; behind its name stands what stands behind the wrapper's.
     fn linked(&self) -> Option<PathBuf> {
-        let linked = if self.name == NAME { fcntl::readlink(&self.link).ok() } else { None };
-        linked.map(PathBuf::from).filter(|it| it.is_absolute())
+        let suffix = self.name.as_bytes().strip_prefix(NAME.as_bytes())?;
+        if !suffix.is_empty() && !suffix.starts_with(b"-") {
+            return None;
+        }
+        let mut link = self.link.clone().into_os_string();
+        link.push(OsStr::from_bytes(suffix));
+        fcntl::readlink(Path::new(&link)).ok().map(PathBuf::from).filter(|it| it.is_absolute())
     }
 
     /// Where a program of this name may be. A wrapper in a runtime's place looks behind that place only: a second one,

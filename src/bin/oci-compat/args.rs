@@ -10,7 +10,7 @@ use crate::registry::RegistryOptions;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use oci_compat::{policy, requirements};
 
-use crate::install::Install;
+use crate::install::{Install, Uninstall};
 
 /// Where containerd listens, unless its configuration says otherwise.
 const CONTAINERD: &str = "/run/containerd/containerd.sock";
@@ -77,6 +77,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(Config),
     Install(Install),
+    Uninstall(Uninstall),
     /// Print a shell's completions
     Completions {
         /// The shell

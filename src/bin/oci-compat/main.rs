@@ -66,6 +66,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         }
         Command::Log(log) => log::run(&log, &args.common.config, output),
         Command::Install(install) => install::run(&install, output),
+        Command::Uninstall(uninstall) => install::uninstall(&uninstall, output),
         Command::Store(command) => store::run(&command, &args.common, output),
         Command::Config(Config::Check(check)) => config::check(&check, &args.common.config, output),
         Command::Completions { shell } => {

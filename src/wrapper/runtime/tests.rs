@@ -175,3 +175,15 @@ fn a_link_that_leads_nowhere_or_back_is_passed_over() {
         assert_eq!(machine.tried(&choice), ["a/runc"], "{target}");
     }
 }
+
+#[test]
+fn a_link_of_its_own_leads_a_named_wrapper_to_a_program_outside_of_path() {
+    let machine = Machine::new(&["own/oci-compat-runtime", "opt/nvidia", "bin/nvidia", "bin/runc"])
+        .link("opt/nvidia", "var/runtime-nvidia");
+    let named = machine.choice("own/oci-compat-runtime", "oci-compat-runtime-nvidia", &["bin"]);
+    assert_eq!(machine.tried(&named), ["opt/nvidia", "bin/nvidia"]);
+    let plain = machine.choice("own/oci-compat-runtime", "oci-compat-runtime", &["bin"]);
+    assert_eq!(machine.tried(&plain), ["bin/runc"]);
+    let other = machine.choice("own/oci-compat-runtime", "oci-compat-runtime-crun", &["bin"]);
+    assert_eq!(machine.tried(&other), [] as [&str; 0]);
+}

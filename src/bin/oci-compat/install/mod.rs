@@ -1,22 +1,30 @@
-//! `install`: puts the hook or the wrapper into an engine's configuration, and takes it out again. Never starts, stops or
-//! asks an engine.
+//! `install` and `uninstall`: put the hook or the wrapper into an engine's configuration, and take it out again. Never start,
+//! stop or ask an engine.
 
 mod place;
+mod uninstall;
 mod user;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use oci_compat::install::{Engine, Entry, Way};
+use oci_compat::engines::{Effective, containerd};
+use oci_compat::host::Root;
+use oci_compat::install::{Chain, Engine, Entry, Form, Way};
+use oci_compat::placement::{self, Spot, System};
 use similar::TextDiff;
 
 use crate::output::Output;
 use place::Place;
 
+pub(crate) use uninstall::{Uninstall, run as uninstall};
+
 /// Have an engine check its containers, or no longer
 ///
-/// What was in the file before is kept beside it, as FILE.before-oci-compat, until --remove.
+/// What was in the file before is kept beside it, as FILE.before-oci-compat, until --remove. Where an engine reads a folder
+/// of files, or keeps its configuration elsewhere (k3s, RKE2, k0s, MicroK8s), a file of ours goes there.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Install {
     /// The engine; runc stands for crun and youki as well
@@ -28,7 +36,7 @@ pub(crate) struct Install {
     /// Take out what was put in
     #[arg(long)]
     remove: bool,
-    /// For every container that asks for no other runtime
+    /// For every container that asks for no other runtime; the wrapper becomes what the default runtime called before
     #[arg(long)]
     default: bool,
     /// Podman and CRI-O: the runtime wrapper in place of the hook
@@ -63,11 +71,41 @@ enum Name {
     CriO,
     Containerd,
     Docker,
+    K3s,
+    Rke2,
+    K0s,
+    #[value(name = "microk8s")]
+    MicroK8s,
     Runc,
 }
 
+impl Name {
+    /// `None` for bundles, which are no system's.
+    fn system(self) -> Option<System> {
+        match self {
+            Self::Podman => Some(System::Podman),
+            Self::CriO => Some(System::CriO),
+            Self::Containerd => Some(System::Containerd),
+            Self::Docker => Some(System::Docker),
+            Self::K3s => Some(System::K3s),
+            Self::Rke2 => Some(System::Rke2),
+            Self::K0s => Some(System::K0s),
+            Self::MicroK8s => Some(System::MicroK8s),
+            Self::Runc => None,
+        }
+    }
+}
+
+/// The entry, and the file that takes it.
+#[derive(Debug)]
+struct Target {
+    system: Option<System>,
+    entry: Entry,
+    place: Place,
+}
+
 pub(crate) fn run(install: &Install, output: &mut Output) -> anyhow::Result<u8> {
-    let entry = entry(install)?;
+    let mut entry = entry(install)?;
     if install.runtime_class {
         output.print(&entry.runtime_class())?;
         return Ok(0);
@@ -75,31 +113,23 @@ pub(crate) fn run(install: &Install, output: &mut Output) -> anyhow::Result<u8> 
     if install.user {
         return user::run(install, &entry, output);
     }
-    let file = file(install, &entry);
+    let (system, file) = located(install, &mut entry)?;
+    if install.remove {
+        return remove(install, system, entry, &file, output);
+    }
+    let chain = entry.chain().with_context(|| file.display().to_string())?;
     let place = Place::at(&file, &install.root)?;
-    let new = wanted(install, &entry, &place).with_context(|| file.display().to_string())?;
-    if new == place.current {
-        output.print(&format!("{}: nothing to change\n", file.display()))?;
-    } else if install.print {
-        output.print(&difference(&file, place.current.as_deref(), new.as_deref()))?;
-    } else {
-        let done = carry_out(install, &entry, &place, new.as_deref())?;
-        output.print(&format!("{done}\n{}\n", entry.reread(install.remove)))?;
-        if let (Some(file), false) = (&install.file, install.remove) {
-            output.print(&unlisted(&entry, file))?;
-        }
+    let target = Target { system, entry, place };
+    note(&target)?;
+    let written = add(install, &target, chain.as_ref(), output)?;
+    if let (Some(file), true) = (&install.file, written) {
+        output.print(&unlisted(&target.entry, file))?;
     }
     Ok(0)
 }
 
 fn entry(install: &Install) -> anyhow::Result<Entry> {
-    let engine = match install.engine {
-        Name::Podman => Engine::Podman,
-        Name::CriO => Engine::CriO,
-        Name::Containerd => Engine::Containerd,
-        Name::Docker => Engine::Docker,
-        Name::Runc => Engine::Runc,
-    };
+    let engine = install.engine.system().map_or(Engine::Runc, System::engine);
     let way = match engine {
         Engine::Docker | Engine::Containerd => Way::Wrapper,
         Engine::Podman | Engine::CriO if install.wrapper || install.runtime_class => Way::Wrapper,
@@ -115,12 +145,19 @@ fn entry(install: &Install) -> anyhow::Result<Entry> {
     let Some(path) = program.to_str() else {
         bail!("{} is no text, as it would have to be in a configuration", program.display());
     };
-    // An engine that does not find it starts nothing any more.
+    // An engine that does not find it starts nothing any more, or everything.
     if !install.remove && !install.runtime_class {
         place::must_run(&below(&install.root, &program))?;
     }
-    let name = install.runtime_name.clone();
-    Ok(Entry { engine, way, program: path.to_owned(), name, default: install.default })
+    Ok(Entry {
+        engine,
+        way,
+        program: path.to_owned(),
+        name: install.runtime_name.clone(),
+        default: install.default,
+        form: Form::Own,
+        around: Effective::default(),
+    })
 }
 
 /// What else it takes before anybody reads a hook file elsewhere.
@@ -141,12 +178,83 @@ fn unlisted(entry: &Entry, file: &Path) -> String {
     )
 }
 
-fn file(install: &Install, entry: &Entry) -> PathBuf {
-    match (&install.bundle, &install.file) {
-        (Some(bundle), _) => bundle.join(entry.place()),
-        (None, Some(file)) => below(&install.root, file),
-        (None, None) => below(&install.root, Path::new(entry.place())),
+/// Which file takes the entry; the entry learns what sort of file it is, and what stands around it.
+fn located(install: &Install, entry: &mut Entry) -> anyhow::Result<(Option<System>, PathBuf)> {
+    let Some(named) = install.engine.system() else {
+        let bundle = install.bundle.as_deref().unwrap_or(Path::new("."));
+        return Ok((None, bundle.join(entry.place())));
+    };
+    let root = system_root(&install.root)?;
+    let (system, spot) = match &install.file {
+        Some(file) => (named, named_file(file, entry, install, &root)?),
+        None => {
+            let system = found(named, &root)?;
+            (system, placement::spot(system, entry, &root).or_else(|err| lenient(install, entry, err))?)
+        }
+    };
+    let file = install.file.clone().unwrap_or_else(|| PathBuf::from(&spot.file));
+    entry.form = spot.form;
+    entry.around = spot.around;
+    Ok((Some(system), below(&install.root, &file)))
+}
+
+/// What cannot be read hinders no removal: the file itself says what is wrong with it.
+fn lenient(install: &Install, entry: &Entry, err: anyhow::Error) -> anyhow::Result<Spot> {
+    match install.remove {
+        true => Ok(Spot { file: entry.place().to_owned(), form: Form::Own, around: Effective::default() }),
+        false => Err(err),
     }
+}
+
+fn system_root(path: &Path) -> anyhow::Result<Root> {
+    if path == Path::new("/") { Ok(Root::live()) } else { Root::at(path) }
+}
+
+/// Who says containerd may mean the one that a distribution of Kubernetes brings along.
+fn found(named: System, root: &Root) -> anyhow::Result<System> {
+    let others = placement::distributions(root);
+    if named != System::Containerd || others.is_empty() {
+        return Ok(named);
+    }
+    let names = others.iter().map(|it| it.name()).collect::<Vec<_>>().join(", ");
+    let plain = named.main().is_some_and(|it| root.exists(it).unwrap_or(true));
+    match others.as_slice() {
+        [one] if !plain => Ok(*one),
+        _ if plain => {
+            let note = format!(
+                "note: {names} has a containerd of its own here, which does not read this file: oci-compat install {names}"
+            );
+            writeln!(std::io::stderr(), "{note}")?;
+            Ok(named)
+        }
+        _ => bail!("several engines here have a containerd of their own: name one of {names}"),
+    }
+}
+
+/// A file that was named is taken as it is; only what a template is named after is known.
+fn named_file(file: &Path, entry: &Entry, install: &Install, root: &Root) -> anyhow::Result<Spot> {
+    let own = |around| Spot { file: String::new(), form: Form::Own, around };
+    let absolute = match install.root == Path::new("/") {
+        true => std::path::absolute(file)?,
+        false => Path::new("/").join(file),
+    };
+    let path = absolute.to_str().with_context(|| format!("{} is no text", file.display()))?;
+    let name = path.rsplit('/').next().unwrap_or_default();
+    Ok(match entry.engine {
+        Engine::Containerd if name.ends_with(".tmpl") => {
+            let version = if name.contains("-v3") { 3 } else { 2 };
+            let rendered = path.replace(name, "config.toml");
+            // It may be somewhere else than the file that is made from it.
+            let around = containerd::read(root, &rendered)?.unwrap_or_default();
+            Spot { form: Form::Template(version), ..own(around) }
+        }
+        // What cannot be parsed, the entry itself says better.
+        Engine::Containerd => own(containerd::read(root, path).ok().flatten().unwrap_or_default()),
+        Engine::Docker => {
+            own(oci_compat::engines::docker::read(root, path).ok().flatten().unwrap_or_default())
+        }
+        Engine::Podman | Engine::CriO | Engine::Runc => own(Effective::default()),
+    })
 }
 
 /// `--root /` leaves a path as it is, so that a relative one stays one.
@@ -154,36 +262,122 @@ fn below(root: &Path, path: &Path) -> PathBuf {
     if root == Path::new("/") { path.to_owned() } else { root.join(path.strip_prefix("/").unwrap_or(path)) }
 }
 
-fn wanted(install: &Install, entry: &Entry, place: &Place) -> anyhow::Result<Option<String>> {
-    let current = place.current.as_deref();
-    match (install.remove, current) {
-        (false, _) => entry.added(current).map(Some),
-        (true, Some(current)) => entry.removed(current, place.before.as_deref()),
-        (true, None) => Ok(None),
-    }
+/// Says why nobody will read the entry.
+fn note(target: &Target) -> anyhow::Result<()> {
+    let Some(disabled) = &target.entry.around.disabled else { return Ok(()) };
+    let name = &disabled.value;
+    writeln!(
+        std::io::stderr(),
+        "warning: {}: disabled_plugins names {name:?}: containerd starts nothing for Kubernetes here, and reads no such entry; \
+         for Docker: oci-compat install docker",
+        disabled.file
+    )?;
+    Ok(())
 }
 
-/// Does it, and says so.
-fn carry_out(install: &Install, entry: &Entry, place: &Place, new: Option<&str>) -> anyhow::Result<String> {
+/// Writes the entry, or shows that; whether it was written.
+fn add(install: &Install, target: &Target, chain: Option<&Chain>, output: &mut Output) -> anyhow::Result<bool> {
+    let Target { system, entry, place } = target;
     let file = place.file.display();
-    if install.remove {
-        place.restore(new)?;
-        return Ok(match new {
-            Some(_) => format!("{file}: the entry is removed"),
-            None => format!("{file}: removed"),
-        });
+    let current = place.current.as_deref();
+    let new = entry.added(current).with_context(|| file.to_string())?;
+    let links = chain.map(|it| links(it, &install.root)).unwrap_or_default();
+    if install.print {
+        for (link, to) in &links {
+            writeln!(std::io::stderr(), "note: with it comes the link {} to {to}", link.display())?;
+        }
+    }
+    if Some(new.as_str()) == current {
+        output.print(&format!("{file}: nothing to change\n"))?;
+        return Ok(false);
+    }
+    if install.print {
+        output.print(&difference(&place.file, current, Some(&new)))?;
+        return Ok(false);
+    }
+    let mut done = String::new();
+    for (link, to) in &links {
+        place::link(link, to)?;
+        done.push_str(&format!("{}: a link to {to}\n", link.display()));
     }
     // An earlier entry of ours means that the copy beside it is from before.
-    let first = match &place.current {
+    let first = match current {
         Some(current) => !entry.stands_in(current)?,
         None => false,
     };
-    let mut done = format!("{file}: written");
-    if first {
-        done.push_str(&format!("; what was there before is {}", place.keep()?.display()));
+    let kept = match first {
+        true => format!("; what was there before is {}", place.keep()?.display()),
+        false => String::new(),
+    };
+    place.write(&new)?;
+    let reread = system.map_or_else(|| entry.reread(false), |it| it.reread(entry, false));
+    output.print(&format!("{done}{file}: written{kept}\n{reread}\n"))?;
+    Ok(true)
+}
+
+/// The wrapper under a further name, and where it finds the program of that name if it is not in `PATH`.
+fn links(chain: &Chain, root: &Path) -> Vec<(PathBuf, String)> {
+    let name = Path::new(&chain.wrapper).file_name().and_then(|it| it.to_str()).unwrap_or_default();
+    let plain = name.strip_suffix(&format!("-{}", chain.name)).unwrap_or(name);
+    let mut links = vec![(below(root, Path::new(&chain.wrapper)), plain.to_owned())];
+    if let Some(path) = &chain.path {
+        let link = format!("{}-{}", oci_compat::wrapper::LINK, chain.name);
+        links.push((below(root, Path::new(&link)), path.clone()));
     }
-    place.write(new.unwrap_or_default())?;
-    Ok(done)
+    links
+}
+
+/// Takes the entry out wherever one of its name stands.
+fn remove(
+    install: &Install,
+    system: Option<System>,
+    entry: Entry,
+    file: &Path,
+    output: &mut Output,
+) -> anyhow::Result<u8> {
+    let standing = match (system, &install.file) {
+        (Some(system), None) => {
+            let (all, _) = placement::standing(&system_root(&install.root)?);
+            let same = |it: &placement::Standing| {
+                it.system == system && it.entry.way == entry.way && it.entry.name == entry.name
+            };
+            all.into_iter()
+                .filter(same)
+                .map(|it| (below(&install.root, Path::new(&it.file)), it.entry))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
+    let standing = if standing.is_empty() { vec![(file.to_owned(), entry)] } else { standing };
+    for (file, entry) in standing {
+        let place = Place::at(&file, &install.root)?;
+        let done = take_out(&place, &entry, install.print)?;
+        let changed = !install.print && !done.ends_with("nothing to change\n");
+        let reread = system.map_or_else(|| entry.reread(true), |it| it.reread(&entry, true));
+        output.print(&if changed { format!("{done}{reread}\n") } else { done })?;
+    }
+    Ok(0)
+}
+
+/// Takes an entry out of a file, or shows that; says what was done.
+fn take_out(place: &Place, entry: &Entry, print: bool) -> anyhow::Result<String> {
+    let file = place.file.display();
+    let current = place.current.as_deref();
+    let new = match current {
+        Some(current) => entry.removed(current, place.before.as_deref()).with_context(|| file.to_string())?,
+        None => None,
+    };
+    if new.as_deref() == current {
+        return Ok(format!("{file}: nothing to change\n"));
+    }
+    if print {
+        return Ok(difference(&place.file, current, new.as_deref()));
+    }
+    place.restore(new.as_deref())?;
+    Ok(match new {
+        Some(_) => format!("{file}: the entry is removed\n"),
+        None => format!("{file}: removed\n"),
+    })
 }
 
 fn difference(file: &Path, old: Option<&str>, new: Option<&str>) -> String {

@@ -69,6 +69,24 @@ pub(super) fn installed(way: Way) -> anyhow::Result<PathBuf> {
     })
 }
 
+/// Makes a link, unless it is there and leads there.
+pub(super) fn link(link: &Path, to: &str) -> anyhow::Result<()> {
+    let folder = link.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(folder).map_err(|err| unwritable(folder, &err))?;
+    match std::os::unix::fs::symlink(to, link) {
+        Err(err) if err.kind() == ErrorKind::AlreadyExists => {
+            let there = file::target(link);
+            ensure!(
+                there.as_deref() == Some(Path::new(to)),
+                "{} is there already, and does not lead to {to}: remove it, or choose another --program",
+                link.display()
+            );
+            Ok(())
+        }
+        made => made.map_err(|err| unwritable(link, &err)),
+    }
+}
+
 pub(super) fn must_run(program: &Path) -> anyhow::Result<()> {
     let found = program.symlink_metadata().map_err(|err| {
         anyhow!("{} {}: say where it is with --program", program.display(), explain_io(&err))

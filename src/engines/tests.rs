@@ -1,0 +1,70 @@
+use super::*;
+use crate::testing::FakeHost;
+
+#[test]
+fn containerd_reads_imports_behind_the_file_that_names_them() {
+    let host = FakeHost::new()
+        .file("etc/containerd/config.toml", "version = 3\nimports = ['conf.d/*.toml', '/etc/one.toml']\ndisabled_plugins = []\n")
+        .file("etc/containerd/conf.d/20-b.toml", "[plugins.'io.containerd.cri.v1.runtime'.containerd]\ndefault_runtime_name = 'nvidia'\n")
+        .file("etc/containerd/conf.d/10-a.toml", "imports = ['../config.toml']\n[plugins.'io.containerd.cri.v1.runtime'.containerd]\ndefault_runtime_name = 'a'\n[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.nvidia]\nruntime_type = 'io.containerd.runc.v2'\n")
+        .file("etc/containerd/conf.d/other.txt", "not TOML")
+        .file("etc/one.toml", "disabled_plugins = ['x', 'cri']\n[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.nvidia.options]\nBinaryName = '/opt/nvidia'\n[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kata]\nruntime_type = 'io.containerd.kata.v2'\n");
+    let found = containerd::read(&host.root(), "/etc/containerd/config.toml").expect("whole").expect("there");
+    let files: Vec<_> = found.files.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(
+        files,
+        [
+            "/etc/containerd/config.toml",
+            "/etc/containerd/conf.d/10-a.toml",
+            "/etc/containerd/conf.d/20-b.toml",
+            "/etc/one.toml"
+        ]
+    );
+    let said = |value: &str, file: &str| Some(Said { value: value.to_owned(), file: file.to_owned() });
+    assert_eq!(found.default, said("nvidia", "/etc/containerd/conf.d/20-b.toml"));
+    assert_eq!(found.disabled, said("cri", "/etc/one.toml"));
+    let (_, nvidia) = found.default_runtime().expect("a default runtime");
+    assert_eq!((nvidia.program.as_deref(), nvidia.foreign.as_deref()), (Some("/opt/nvidia"), None));
+    assert_eq!(found.runtimes["kata"].foreign.as_deref(), Some("io.containerd.kata.v2"));
+    assert_eq!(containerd::read(&host.root(), "/etc/other.toml").expect("whole"), None);
+}
+
+#[test]
+fn a_file_that_cannot_be_parsed_is_named() {
+    let host = FakeHost::new()
+        .file("etc/containerd/config.toml", "version = 3\nimports = ['/etc/x.toml']\n")
+        .file("etc/x.toml", "[a\n");
+    let err = containerd::read(&host.root(), "/etc/containerd/config.toml").expect_err("half a table");
+    assert_eq!(err.to_string(), "/etc/x.toml: 1:3: unclosed table, expected `]`");
+}
+
+#[test]
+fn docker_has_one_file_that_may_be_empty() {
+    let host = FakeHost::new().file("etc/docker/daemon.json", "\u{feff}{\"default-runtime\": \"nvidia\", \"runtimes\": {\"nvidia\": {\"path\": \"nvidia-container-runtime\", \"runtimeArgs\": []}, \"k\": {\"runtimeType\": \"io.containerd.kata.v2\"}}}");
+    let found = docker::read(&host.root(), docker::FILE).expect("whole").expect("there");
+    let (name, runtime) = found.default_runtime().expect("a default runtime");
+    assert_eq!((name, runtime.program.as_deref()), ("nvidia", Some("nvidia-container-runtime")));
+    assert_eq!(found.runtimes["k"].foreign.as_deref(), Some("io.containerd.kata.v2"));
+    let host = FakeHost::new().file("etc/docker/daemon.json", "");
+    let found = docker::read(&host.root(), docker::FILE).expect("whole").expect("there");
+    assert_eq!((found.default, found.runtimes.len()), (None, 0));
+}
+
+#[test]
+fn drop_ins_of_podman_and_cri_o_win_in_the_order_of_their_names() {
+    let host = FakeHost::new()
+        .file("usr/share/containers/containers.conf", "[engine]\nruntime = \"runc\"\nhooks_dir = [\"/a\"]\n")
+        .file("etc/containers/containers.conf.d/1.conf", "[engine]\nruntime = \"crun\"\n[engine.runtimes]\ncrun = [\"/opt/crun\", \"/bin/crun\"]\n")
+        .file("bin/crun", "")
+        .file("etc/crio/crio.conf", "[crio.runtime]\ndefault_runtime = \"runc\"\n")
+        .file("etc/crio/crio.conf.d/99-nvidia.conf", "[crio.runtime]\ndefault_runtime = \"nvidia\"\n[crio.runtime.runtimes.nvidia]\nruntime_path = \"/usr/bin/nvidia-container-runtime\"\n[crio.runtime.runtimes.kata]\nruntime_type = \"vm\"\n");
+    let found = podman::read(&host.root()).expect("whole");
+    let (name, runtime) = found.default_runtime().expect("a default runtime");
+    assert_eq!((name, runtime.program.as_deref()), ("crun", Some("/bin/crun")));
+    assert_eq!(found.hooks, ["/a"]);
+    let found = crio::read(&host.root()).expect("whole");
+    let (name, runtime) = found.default_runtime().expect("a default runtime");
+    assert_eq!((name, runtime.program.as_deref()), ("nvidia", Some("/usr/bin/nvidia-container-runtime")));
+    assert_eq!(found.runtimes["kata"].foreign.as_deref(), Some("vm"));
+    assert_eq!(podman::read(&FakeHost::new().root()).expect("whole"), Effective::default());
+}
