@@ -85,7 +85,7 @@ install: $(if $(shell command -v $(CARGO)),build) ## Install programs, man pages
 	install -m 0755 $(BIN)/oci-compat-hook $(DESTDIR)$(LIBEXECDIR)
 	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|' hooks/oci-compat.json.in > $(DESTDIR)$(DATADIR)/oci-compat/oci-compat.json
 	chmod 0644 $(DESTDIR)$(DATADIR)/oci-compat/oci-compat.json
-	install -m 0644 hooks/config.toml docs/report.schema.json docs/facts.schema.json docs/decision.schema.json $(DESTDIR)$(DATADIR)/oci-compat
+	install -m 0644 hooks/config.toml docs/report.schema.json docs/facts.schema.json docs/decision.schema.json docs/status.schema.json $(DESTDIR)$(DATADIR)/oci-compat
 	install -d $(DESTDIR)$(TMPFILESDIR)
 	install -m 0644 hooks/oci-compat.tmpfiles $(DESTDIR)$(TMPFILESDIR)/oci-compat.conf
 	install -d $(DESTDIR)$(UNITDIR)

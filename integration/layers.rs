@@ -45,6 +45,23 @@ const LAYERS: Layers = &[
     ("install", &["engines"]),
     ("placement", &["host", "engines", "install"]),
     (
+        "status",
+        &[
+            "version",
+            "file",
+            "moment",
+            "artifact",
+            "identity",
+            "host",
+            "policy",
+            "report",
+            "history",
+            "engines",
+            "install",
+            "placement",
+        ],
+    ),
+    (
         "gate",
         &[
             "moment",
@@ -62,9 +79,9 @@ const LAYERS: Layers = &[
             "waive",
         ],
     ),
-    ("wrapper", &["moment", "file", "gate", "input", "policy", "signals"]),
+    ("wrapper", &["version", "moment", "file", "gate", "input", "policy", "signals"]),
     ("crun", &["file"]),
-    ("hook", &["crun", "gate", "input", "policy", "report", "signals", "verdict"]),
+    ("hook", &["version", "crun", "gate", "input", "policy", "report", "signals", "verdict"]),
 ];
 
 #[test]

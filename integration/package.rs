@@ -29,6 +29,7 @@ const FILES: &[&str] = &[
     "644 usr/share/oci-compat/facts.schema.json",
     "644 usr/share/oci-compat/oci-compat.json",
     "644 usr/share/oci-compat/report.schema.json",
+    "644 usr/share/oci-compat/status.schema.json",
     "644 usr/share/zsh/site-functions/_oci-compat",
 ];
 

@@ -29,6 +29,10 @@ impl Schema {
         Self::of("decision.schema.json")
     }
 
+    pub(crate) fn status() -> Self {
+        Self::of("status.schema.json")
+    }
+
     fn of(name: &str) -> Self {
         let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
         compiler.enable_format_assertions();

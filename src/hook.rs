@@ -43,6 +43,7 @@ Exit status: 0 go on; 78 refused: incompatible; 79 refused: undecided; 80 refuse
 
 /// Runs the hook of this process and returns its exit status.
 pub fn main() -> u8 {
+    std::hint::black_box(crate::version::MARK);
     guard_against_panics(Action::Start);
     match run(std::env::args_os().skip(1).collect()) {
         Ok(Some(decision)) => {

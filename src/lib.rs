@@ -40,6 +40,7 @@ pub mod inspect;
 pub mod engines;
 pub mod install;
 pub mod placement;
+pub mod status;
 
 #[cfg(test)]
 mod testing;

@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// In the hook and the wrapper as they are built: by it, `oci-compat status` tells which version a program is.
+pub const MARK: &str = concat!("oci-compat-program ", env!("CARGO_PKG_VERSION"), ";");
+
 /// A dotted number such as the `5.4.0` of `5.4.0-150-generic`; missing parts count as zero.
 ///
 /// NFD compares coerced semantic versions and ignores pre-release and build (Masterminds `semver.NewVersion`). What that

@@ -18,6 +18,8 @@ const COMMANDS: &[&str] = &[
     "list",
     "remove",
     "log",
+    "uninstall",
+    "status",
     "install",
     "store",
     "store add",

@@ -18,6 +18,7 @@ mod origins;
 mod copied;
 mod made;
 mod show;
+mod status;
 mod opened;
 mod remote;
 mod terminal;

@@ -50,7 +50,6 @@ fn a_command_line_that_cannot_be_followed_says_what_is_wrong() {
     };
     check("lint", &nothing("<FILE>...", "lint <FILE>..."));
     check("explain", &nothing("<NAME>", "explain <NAME>"));
-    check("why", &nothing("<CONTAINER>", "why <CONTAINER>"));
     check("man", &nothing("<DIR>", "man <DIR>"));
 }
 

@@ -62,8 +62,22 @@ pub fn read(root: &Root, main: &str) -> anyhow::Result<Option<Effective>> {
 pub fn imports(table: &toml::Table, path: &str) -> Vec<String> {
     let listed = table.get("imports").and_then(|it| it.as_array()).into_iter().flatten();
     let folder = path.rsplit_once('/').map_or("", |it| it.0);
-    let absolute = |it: &str| if it.starts_with('/') { it.to_owned() } else { format!("{folder}/{it}") };
+    let absolute =
+        |it: &str| clean(&if it.starts_with('/') { it.to_owned() } else { format!("{folder}/{it}") });
     listed.filter_map(|it| it.as_str()).map(absolute).collect()
+}
+
+/// The path without `.` and `..`, as containerd cleans it.
+fn clean(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 /// What all files together say about runtimes.

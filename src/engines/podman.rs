@@ -39,3 +39,14 @@ pub fn read(root: &Root) -> anyhow::Result<Effective> {
     effective.hooks = hooks.filter_map(|it| it.as_str()).map(str::to_owned).collect();
     Ok(effective)
 }
+
+/// The folders for hooks that the configuration in a user's home names; `None` if it names none, so that the system's hold.
+pub fn hooks_of(root: &Root, home: &str) -> Option<Vec<String>> {
+    let folder = format!("{home}/.config/containers");
+    let files = ["containers.conf", "containers.conf.d/*.conf"].map(|it| format!("{folder}/{it}"));
+    // What of a user's own files cannot be read names nothing.
+    let paths = files.iter().flat_map(|it| expand(root, it).unwrap_or_default());
+    let tables = paths.filter_map(|it| toml(root, &it).ok().flatten());
+    let named = tables.filter_map(|it| it.table.get("engine")?.get("hooks_dir")?.as_array().cloned());
+    Some(named.last()?.iter().filter_map(|it| it.as_str()).map(str::to_owned).collect())
+}

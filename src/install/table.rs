@@ -7,9 +7,9 @@ use toml_edit::{Array, InlineTable, Item, Table};
 pub(super) fn table(from: &toml::Table) -> Table {
     let mut table = Table::new();
     for (key, it) in from {
-        let item = match it {
-            Value::Table(it) => Item::Table(self::table(it)),
-            other => Item::Value(value(other)),
+        let item = match it.as_table() {
+            Some(inner) => Item::Table(self::table(inner)),
+            None => Item::Value(value(it)),
         };
         table.insert(key, item);
     }

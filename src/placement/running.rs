@@ -74,7 +74,7 @@ mod tests {
             .file("run/containerd/io.containerd.runtime.v2.task/moby/a3/config.json", "")
             .file(
                 "proc/12/cmdline",
-                "/usr/bin/conmon\0--api-version\01\0-c\0b1\0-r\0/usr/bin/oci-compat-runtime\0",
+                "/usr/bin/conmon\0--api-version\0x\0-c\0b1\0-r\0/usr/bin/oci-compat-runtime\0",
             )
             .file("proc/13/cmdline", "/usr/bin/conmon\0-c\0b2\0-r\0/usr/bin/crun\0")
             .file("proc/14/cmdline", "/bin/sh\0-r\0/usr/bin/oci-compat-runtime\0")

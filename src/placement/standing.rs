@@ -111,13 +111,11 @@ fn form(file: &str) -> Form {
 /// Files that the merged configuration does not name: the templates from which k3s and RKE2 make theirs, and the folder
 /// that k0s watches.
 fn unlisted(system: System) -> Vec<(String, Form)> {
-    match system {
-        System::K0s => {
-            let file = |it: &&str| (format!("{}/{it}.toml", super::K0S_FOLDER), Form::DropIn(3));
-            DROP_IN.iter().map(file).collect()
-        }
-        _ => templates(system),
+    if system != System::K0s {
+        return templates(system);
     }
+    let file = |it: &&str| (format!("{}/{it}.toml", super::K0S_FOLDER), Form::DropIn(3));
+    DROP_IN.iter().map(file).collect()
 }
 
 fn templates(system: System) -> Vec<(String, Form)> {

@@ -11,6 +11,7 @@ use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use oci_compat::{policy, requirements};
 
 use crate::install::{Install, Uninstall};
+use crate::status::Status;
 
 /// Where containerd listens, unless its configuration says otherwise.
 const CONTAINERD: &str = "/run/containerd/containerd.sock";
@@ -78,6 +79,7 @@ pub(crate) enum Command {
     Config(Config),
     Install(Install),
     Uninstall(Uninstall),
+    Status(Status),
     /// Print a shell's completions
     Completions {
         /// The shell
@@ -426,6 +428,15 @@ pub(crate) enum ConfigFormat {
     #[default]
     Text,
     /// For programs; docs/policy.md describes it
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatusFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs; docs/status.schema.json describes it
     Json,
 }
 

@@ -14,6 +14,7 @@ mod logger;
 mod output;
 mod registry;
 mod show;
+mod status;
 mod probe;
 mod pull;
 mod store;
@@ -66,6 +67,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         }
         Command::Log(log) => log::run(&log, &args.common.config, output),
         Command::Install(install) => install::run(&install, output),
+        Command::Status(status) => status::run(&status, &args.common, output),
         Command::Uninstall(uninstall) => install::uninstall(&uninstall, output),
         Command::Store(command) => store::run(&command, &args.common, output),
         Command::Config(Config::Check(check)) => config::check(&check, &args.common.config, output),

@@ -276,7 +276,12 @@ fn note(target: &Target) -> anyhow::Result<()> {
 }
 
 /// Writes the entry, or shows that; whether it was written.
-fn add(install: &Install, target: &Target, chain: Option<&Chain>, output: &mut Output) -> anyhow::Result<bool> {
+fn add(
+    install: &Install,
+    target: &Target,
+    chain: Option<&Chain>,
+    output: &mut Output,
+) -> anyhow::Result<bool> {
     let Target { system, entry, place } = target;
     let file = place.file.display();
     let current = place.current.as_deref();

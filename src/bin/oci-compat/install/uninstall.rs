@@ -81,7 +81,8 @@ pub(crate) fn run(uninstall: &Uninstall, output: &mut Output) -> anyhow::Result<
     let mut files: Vec<PathBuf> = Vec::new();
     for Standing { system, file, entry } in &standing {
         let file = below(&uninstall.root, Path::new(file));
-        if files.contains(&file) && uninstall.print {
+        // Podman and CRI-O read the same hook file; of a file with two entries, the second cannot be shown by itself.
+        if files.contains(&file) && (uninstall.print || entry.way == Way::Hook) {
             continue;
         }
         let place = Place::at(&file, &uninstall.root)?;

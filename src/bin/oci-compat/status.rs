@@ -1,0 +1,64 @@
+//! `status`: whether the gate is in force, in each engine of this host.
+
+use std::path::{Path, PathBuf};
+
+use oci_compat::host::Root;
+use oci_compat::records;
+use oci_compat::status::{self, Places, State};
+
+use crate::args::{Common, StatusFormat};
+use crate::config::decisions;
+use crate::output::Output;
+
+/// Say whether the gate is in force, in each engine of this host
+///
+/// It looks at what engines read and run, not at what was once written, and asks dockerd which runtimes it has. Run it as root:
+/// others do not see everything.
+///
+/// Exit status: 0 in force, 1 not in force somewhere, 2 usage or trouble
+#[derive(Debug, clap::Args)]
+pub(crate) struct Status {
+    /// The root folder of the host
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+    /// The file of decisions [default: as the configuration says]
+    #[arg(long, value_name = "FILE")]
+    decisions: Option<PathBuf>,
+    /// containerd's socket
+    #[arg(long, value_name = "FILE", default_value = "/run/containerd/containerd.sock")]
+    socket: PathBuf,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t)]
+    format: StatusFormat,
+}
+
+pub(crate) fn run(args: &Status, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+    let is_live = args.root == Path::new("/");
+    let root = if is_live { Root::live() } else { Root::at(&args.root)? };
+    let below = |path: &Path| {
+        if is_live { path.to_owned() } else { args.root.join(path.strip_prefix("/").unwrap_or(path)) }
+    };
+    let config = below(&common.config);
+    let decisions = match &args.decisions {
+        Some(named) => named.clone(),
+        None => below(decisions(None, &config).first().map_or(Path::new(records::FILE), PathBuf::as_path)),
+    };
+    let places = Places {
+        root: &root,
+        config: &config,
+        store: &below(&common.store),
+        decisions: &decisions,
+        socket: &below(&args.socket),
+        now: records::now(),
+    };
+    let status = status::status(&places);
+    match args.format {
+        StatusFormat::Text => output.print(&status::text(&status))?,
+        StatusFormat::Json => output.json(&status)?,
+    }
+    Ok(match status.state {
+        State::InForce => 0,
+        State::NotInForce => 1,
+        State::Trouble => 2,
+    })
+}

@@ -1,0 +1,195 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::testing::FakeHost;
+
+/// A program of ours on a host.
+fn program(host: FakeHost, path: &str) -> FakeHost {
+    let host = host.file(path, format!("\u{7f}ELF {} ...", crate::version::MARK));
+    let file = host.place(path);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("a mode");
+    host
+}
+
+fn host() -> FakeHost {
+    let host = program(FakeHost::new(), "usr/bin/oci-compat-runtime");
+    program(host, "usr/libexec/oci/hooks.d/oci-compat-hook")
+}
+
+fn look(host: &FakeHost) -> Status {
+    let root = host.root();
+    status(&Places {
+        root: &root,
+        config: &host.place("etc/oci-compat/config.toml"),
+        store: &host.place("var/lib/oci-compat/store"),
+        decisions: &host.place("var/log/oci-compat/decisions.jsonl"),
+        socket: &host.place("run/containerd/containerd.sock"),
+        now: (0, 0),
+    })
+}
+
+/// What it comes to, each engine's coverage, and why it is not in force.
+fn check(host: &FakeHost, state: State, engines: &[(&str, Coverage)], problems: &[&str]) -> Status {
+    let status = look(host);
+    let found: Vec<_> = status.engines.iter().map(|it| (it.whose(), it.coverage)).collect();
+    let expected: Vec<_> = engines.iter().map(|(name, coverage)| ((*name).to_owned(), *coverage)).collect();
+    let folder = host.place("").display().to_string();
+    let said: Vec<_> = status.problems.iter().map(|it| it.replace(&folder, "/")).collect();
+    assert_eq!((found, said), (expected, problems.iter().map(|it| (*it).to_owned()).collect()));
+    assert_eq!(status.state, state);
+    status
+}
+
+const DOCKER: &str = r#"{"default-runtime": "oci-compat", "runtimes": {"oci-compat": {"path": "/usr/bin/oci-compat-runtime"}, "kata": {"path": "/k"}}}"#;
+const HOOK: &str = r#"{"hook": {"path": "/usr/libexec/oci/hooks.d/oci-compat-hook"}}"#;
+const HOOK_FILE: &str = "usr/share/containers/oci/hooks.d/oci-compat.json";
+
+#[test]
+fn a_host_without_an_engine_has_no_gate() {
+    check(&host(), State::NotInForce, &[], &["no engine was found here"]);
+}
+
+#[test]
+fn each_engine_is_told_by_itself() {
+    let host = host()
+        .file("usr/bin/dockerd", "")
+        .file("etc/docker/daemon.json", DOCKER)
+        .file("usr/bin/podman", "")
+        .file(HOOK_FILE, HOOK)
+        .file("usr/bin/containerd", "");
+    let engines = [("docker", Coverage::All), ("podman", Coverage::All), ("containerd", Coverage::NotUsed)];
+    let status = check(&host, State::InForce, &engines, &[]);
+    assert_eq!(status.engines[0].notes, ["not checked, if a container asks for it: kata"]);
+    assert_eq!(status.engines[0].ways[0].version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
+    let host = host.folder("var/lib/kubelet");
+    let engines = [("docker", Coverage::All), ("podman", Coverage::All), ("containerd", Coverage::None)];
+    check(&host, State::NotInForce, &engines, &["containerd: no container is checked"]);
+}
+
+#[test]
+fn an_entry_whose_program_does_not_work_checks_nothing() {
+    let host = host().file("usr/bin/podman", "").file(HOOK_FILE, HOOK);
+    let hook = host.place("usr/libexec/oci/hooks.d/oci-compat-hook");
+    let path = "/usr/libexec/oci/hooks.d/oci-compat-hook";
+    for (mode, why) in [
+        (0o644, "is not a program: its mode is 0644"),
+        (0o775, "can be written by others (mode 0775): chmod go-w /usr/libexec/oci/hooks.d/oci-compat-hook"),
+    ] {
+        fs::set_permissions(&hook, fs::Permissions::from_mode(mode)).expect("a mode");
+        let problem = format!("podman: {path} {why}");
+        check(&host, State::NotInForce, &[("podman", Coverage::None)], &[&problem]);
+    }
+    fs::remove_file(&hook).expect("removing a program");
+    let problem = format!("podman: {path} is not there");
+    check(&host, State::NotInForce, &[("podman", Coverage::None)], &[&problem]);
+}
+
+#[test]
+fn who_has_to_be_asked_for_checks_only_what_asks() {
+    let docker = DOCKER.replace("\"default-runtime\": \"oci-compat\", ", "");
+    let host = host().file("usr/bin/dockerd", "").file("etc/docker/daemon.json", docker);
+    let problem = "docker: only containers that ask for the runtime oci-compat are checked";
+    check(&host, State::NotInForce, &[("docker", Coverage::Asked)], &[problem]);
+}
+
+#[test]
+fn a_daemon_that_is_older_than_its_configuration_has_not_read_it() {
+    let config = "version = 3\n[plugins.'io.containerd.cri.v1.runtime'.containerd]\ndefault_runtime_name = 'oci-compat'\n\
+                  [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.oci-compat.options]\n\
+                  BinaryName = '/usr/bin/oci-compat-runtime'\n";
+    let fields = vec!["0"; 18].join(" ");
+    let host = host()
+        .file("etc/containerd/config.toml", config)
+        .file("proc/stat", "btime 1000\n")
+        .file("proc/7/comm", "containerd\n")
+        .file("proc/7/cmdline", "/usr/bin/containerd\0")
+        .file("proc/7/stat", format!("7 (containerd) S {fields} 500 0\n"));
+    let date = |seconds: u64| {
+        let file = fs::File::options().append(true).open(host.place("etc/containerd/config.toml"));
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        file.and_then(|it| it.set_modified(time)).expect("a time");
+    };
+    date(1005);
+    let status = check(&host, State::InForce, &[("containerd", Coverage::All)], &[]);
+    assert_eq!(status.engines[0].running_since.as_deref(), Some("1970-01-01T00:16:45.000000Z"));
+    date(1006);
+    let problem = "containerd: /etc/containerd/config.toml was written, and is not read yet: containerd reads it after: \
+                   systemctl restart containerd (containers go on)";
+    check(&host, State::NotInForce, &[("containerd", Coverage::None)], &[problem]);
+    let host = host.file("etc/containerd/config.toml", format!("disabled_plugins = ['cri']\n{config}"));
+    check(&host, State::NotInForce, &[("containerd", Coverage::NotUsed)], &["no engine was found here"]);
+}
+
+#[test]
+fn users_have_a_podman_of_their_own() {
+    let host = host()
+        .file("usr/bin/podman", "")
+        .file(HOOK_FILE, HOOK)
+        .file("etc/passwd", "root:x:0:0::/root:/bin/sh\na:x:1000:1000::/home/a:/bin/sh\nb:x:1001:1001::/home/b:/bin/sh\nc:x:1002:1002::/home/c:/bin/sh\n")
+        .folder("root/.local/share/containers/storage")
+        .folder("home/a/.local/share/containers/storage")
+        .folder("home/b/.local/share/containers/storage")
+        .file("home/b/.config/containers/containers.conf.d/50-oci-compat.conf", "[engine]\nhooks_dir = ['/home/b/hooks']\n")
+        .file("home/b/hooks/oci-compat.json", HOOK);
+    let engines =
+        [("podman", Coverage::All), ("podman of a", Coverage::None), ("podman of b", Coverage::All)];
+    check(&host, State::NotInForce, &engines, &["podman of a: no container is checked"]);
+    let host = host.file(
+        "etc/containers/containers.conf",
+        "[engine]\nhooks_dir = ['/usr/share/containers/oci/hooks.d']\n",
+    );
+    let engines = [("podman", Coverage::All), ("podman of a", Coverage::All), ("podman of b", Coverage::All)];
+    check(&host, State::InForce, &engines, &[]);
+}
+
+#[test]
+fn the_configuration_may_let_everything_start() {
+    let host = host().file("usr/bin/podman", "").file(HOOK_FILE, HOOK).file("usr/bin/crun", "");
+    let podman = [("podman", Coverage::All)];
+    let host = host.file("etc/oci-compat/config.toml", "mode = \"audit\"\ncrun_stderr = false\n");
+    let audit = "/etc/oci-compat/config.toml: mode audit: nothing is refused";
+    let status = check(&host, State::NotInForce, &podman, &[audit]);
+    let note = "crun_stderr is false: under crun, of a refusal the user sees the number alone";
+    assert_eq!(status.engines[0].notes, [note]);
+    let host = host.file("etc/oci-compat/config.toml", "mod = 1\n");
+    let broken =
+        "/etc/oci-compat/config.toml: it is broken, so nothing is refused: see `oci-compat config check`";
+    check(&host, State::Trouble, &podman, &[broken]);
+    let host = host.file("etc/docker/daemon.json", "{,}");
+    let docker = "docker: /etc/docker/daemon.json: key must be a string at line 1 column 2";
+    check(&host, State::Trouble, &podman, &[docker, broken]);
+}
+
+#[test]
+fn a_status_fits_on_a_screen() {
+    let host = host()
+        .file("usr/bin/dockerd", "")
+        .file("etc/docker/daemon.json", DOCKER.replace(", \"kata\": {\"path\": \"/k\"}", ""))
+        .file("var/log/oci-compat/decisions.jsonl", crate::status::tests::DECISION);
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1);
+    let file = fs::File::options().append(true).open(host.place("etc/docker/daemon.json"));
+    file.and_then(|it| it.set_modified(time)).expect("a time");
+    let folder = host.place("").display().to_string();
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        text(&look(&host)).replace(&folder, ""),
+        format!(
+            "in force\n\n\
+             docker         every container is checked\n               \
+             wrapper oci-compat: /usr/bin/oci-compat-runtime {version}, by /etc/docker/daemon.json since 1970-01-01T00:00:01.000000Z\n\
+             configuration  etc/oci-compat/config.toml: mode enforce, by default\n\
+             store          var/lib/oci-compat/store: it is not there: no image has demands in it\n\
+             images         0 with demands, 0 without\n\
+             decisions      2026-08-01T10:00:00.000000Z oci-compat: refused: kernel module gtp5g is not loaded [module-not-loaded; oci-compat why 3f2a9c]\n"
+        )
+    );
+}
+
+const DECISION: &str = concat!(
+    r#"{"schema":"oci-compat.decision/v1","time":"2026-08-01T10:00:00.000000Z","program":"hook","mode":"enforce","#,
+    r#""verdict":"incompatible","situation":"incompatible","action":"refuse","intention":"refuse","#,
+    r#""message":"oci-compat: refused: kernel module gtp5g is not loaded [module-not-loaded; oci-compat why 3f2a9c]","#,
+    r#""subject":{"image":"docker.io/acme/upf:1","container":"3f2a9c"},"reasons":[],"specs":[]}"#,
+    "\n"
+);
