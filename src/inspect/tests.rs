@@ -101,7 +101,7 @@ fn every_error_of_every_file_is_told_and_the_defaults_hold_in_audit_mode() {
     let errors = "DIR/config.toml:1:8: error: mode is \"strict\", has to be \"enforce\" or \"audit\" or \"off\"
 DIR/config.toml:2:8: error: tags is 1, has to be a list of texts, such as [\"a\", \"b\"]
 DIR/config.toml.d/1.toml:1:15: error: deadline_ms is 0, has to be a whole number of milliseconds from 1 to 240000
-DIR/config.toml.d/1.toml:2:8: error: trust.\"x\" needs require: \"none\" or \"signature\"
+DIR/config.toml.d/1.toml:2:8: error: trust.\"x\" needs require: \"none\", \"signature\" or \"signed-spec\"
 DIR/requirements.d/1.toml:3:1: error: there is no key spec_fil; did you mean spec_file?
 DIR/requirements.d/2.yaml:1:1: error: a spec needs `compatibilities`, the list of alternatives
 DIR/requirements.d/3.toml: error: its spec, at 1:1: a spec needs `compatibilities`, the list of alternatives

@@ -315,7 +315,7 @@ mod tests {
             "trust = 1",
             &["1:9: trust is 1, has to be a table of repositories, such as [trust.\"docker.io/acme/*\"]"],
         );
-        check("[trust.x]", &["1:8: trust.\"x\" needs require: \"none\" or \"signature\""]);
+        check("[trust.x]", &["1:8: trust.\"x\" needs require: \"none\", \"signature\" or \"signed-spec\""]);
         check("[trust]\nx = 1", &["2:5: trust.\"x\" is 1, has to be a table"]);
         check(
             "[trust.x]\nrequire = \"signature\"",
