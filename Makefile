@@ -43,6 +43,16 @@ test: ## Install what it takes, and run everything: style, unit tests, licences,
 	integration/setup deny engines youki
 	$(MAKE) --no-print-directory deny integration
 
+# What needs a runtime, an engine, a daemon or root is left to `make test`. Debug programs are built in seconds.
+.PHONY: quick
+quick: ## Lints, unit tests, and the tests that need no runtime: neither root nor network, under a minute once it is built
+	@integration/setup rust
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --quiet --all-targets -- -D warnings
+	env -u OCI_COMPAT_BIN $(CARGO) test --locked --quiet --lib
+	env -u OCI_COMPAT_BIN $(CARGO) test --locked --quiet --test integration -- \
+		--skip engines:: --skip runtimes:: --skip registry::real:: --skip power:: --skip large:: --skip package:: --skip units::
+
 .PHONY: check
 check: ## Formatting, lints and documentation
 	$(CARGO) fmt --check
