@@ -127,12 +127,9 @@ impl RuleMatched {
                 Some((domain, name)) => (domain.to_owned(), name),
                 None => (term.feature.to_lowercase(), ""),
             };
-            let domain = matches.entry(domain).or_default();
-            if term.expressions.is_some() || term.name.is_some() {
-                let elements = domain.entry(name.to_owned()).or_default();
-                elements
-                    .extend(self.feature(term, facts).into_iter().flat_map(|it| matched_elements(term, it)));
-            }
+            // A term that names no element matches none: a template may name it, and runs over nothing.
+            let elements = matches.entry(domain).or_default().entry(name.to_owned()).or_default();
+            elements.extend(self.feature(term, facts).into_iter().flat_map(|it| matched_elements(term, it)));
         }
         matches
     }

@@ -353,6 +353,9 @@ fn templates_make_variables_of_what_matched() {
     let names = "varsTemplate: \"{{ range .t.values }}{{ .Name }}={{ .Value }}\\n{{ end }}\"";
     let six = "matchFeatures: [{feature: t.values, matchExpressions: {six: {op: Exists}}}]";
     check_rules(&format!("{{{six}, {names}}}, {}", asks("six", "{op: In, value: [6]}")), &["met", "met"]);
+    // A term without expressions matches no elements, which is no error of the template.
+    let bare = "matchFeatures: [{feature: t.values}]";
+    check_rules(&format!("{{{bare}, {names}}}, {}", asks("six", "{op: Exists}")), &["met", "unmet"]);
 }
 
 #[test]
