@@ -126,11 +126,15 @@ impl Reader {
         self.text(node, "a key is")
     }
 
+    /// An integer that NFD reads as the same one: it takes no text for a number.
     pub(super) fn integer(&mut self, node: &Node, context: &str) -> Option<i64> {
-        let text = self.text(node, context)?;
+        let Value::Text(text) = &node.value else { return self.wrong(node, context, INTEGER) };
         match text.parse() {
+            Ok(number) if !text.starts_with('+') && node.is_quoted => {
+                self.wrong::<i64>(node, context, &format!("an integer: write {number} without quotes"))
+            }
             Ok(number) if !text.starts_with('+') => Some(number),
-            _ => self.wrong(node, context, "an integer"),
+            _ => self.wrong(node, context, INTEGER),
         }
     }
 
@@ -145,6 +149,9 @@ impl Reader {
         None
     }
 }
+
+/// What YAML 1.1 and 1.2 read alike.
+const INTEGER: &str = "an integer in plain decimal digits, without quotes";
 
 /// Said of what Node Feature Discovery would drop without a word.
 pub(super) const NEEDS_OURS: &str = "needs `version: oci-compat/v1`";

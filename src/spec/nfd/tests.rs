@@ -111,15 +111,29 @@ fn wrong_types_are_refused_with_what_was_found() {
         ],
     );
     check(&set("rules: x"), &["2:27: `rules` is \"x\", but has to be a list of rules"]);
-    check(&set("rules: [], weight: heavy"), &["2:39: `weight` is \"heavy\", but has to be an integer"]);
+    check(
+        &set("rules: [], weight: heavy"),
+        &["2:39: `weight` is \"heavy\", but has to be an integer in plain decimal digits, without quotes"],
+    );
     check(
         &set("rules: [], weight: +1"),
-        &["2:39: YAML takes +1 for a number and may change its text; write \"+1\" in quotes"],
+        &["2:39: `weight` is \"+1\", but has to be an integer in plain decimal digits, without quotes"],
     );
-    check(&set("rules: [], weight: \"+1\""), &["2:39: `weight` is \"+1\", but has to be an integer"]);
+    for quoted in ["\"10\"", "'10'", "!!str 10"] {
+        check(
+            &set(&format!("rules: [], weight: {quoted}")),
+            &["2:39: `weight` is \"10\", but has to be an integer: write 10 without quotes"],
+        );
+    }
+    check(
+        &set("rules: [], weight: [1]"),
+        &["2:39: `weight` is a list, but has to be an integer in plain decimal digits, without quotes"],
+    );
     check(
         &set("rules: [], weight: 9223372036854775808"),
-        &["2:39: `weight` is \"9223372036854775808\", but has to be an integer"],
+        &[
+            "2:39: `weight` is \"9223372036854775808\", but has to be an integer in plain decimal digits, without quotes",
+        ],
     );
     check(&set("rules: [], tag: [t]"), &["2:36: `tag` is a list, but has to be text"]);
     check(&set("rules: [], description: {}"), &["2:44: `description` is a mapping, but has to be text"]);
@@ -381,7 +395,7 @@ fn all_errors_are_told_in_the_order_of_the_document() {
             "6:23: there is no op \"Nope\"; it is one of In, NotIn, InRegexp, Exists, DoesNotExist, Gt, Ge, Lt, Le, GtLt, \
              GeLe, IsTrue, IsFalse, NotInRange, Enabled",
             "9:29: \"x\" is not an integer",
-            "10:11: `weight` is \"w\", but has to be an integer",
+            "10:11: `weight` is \"w\", but has to be an integer in plain decimal digits, without quotes",
         ],
     );
     let said = parse(text.as_bytes()).map_err(|err| err.to_string());

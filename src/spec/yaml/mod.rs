@@ -25,6 +25,8 @@ const MAX_DEPTH: usize = 32;
 pub(super) struct Node {
     pub(super) at: Place,
     pub(super) value: Value,
+    /// Whether it is text by its quotes, block or tag, so that no reader takes it for a number.
+    pub(super) is_quoted: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -91,7 +93,7 @@ impl<'a> Composer<'a> {
             match event {
                 Event::StreamStart | Event::DocumentStart(_) | Event::Nothing => {}
                 Event::StreamEnd | Event::DocumentEnd => {
-                    return Ok(Node { at: place(span.start), value: Value::Null });
+                    return Ok(Node { at: place(span.start), value: Value::Null, is_quoted: false });
                 }
                 Event::Alias(_)
                 | Event::Scalar(..)
@@ -144,6 +146,7 @@ impl<'a> Composer<'a> {
         }
         let before = self.budget;
         self.spend(1, at)?;
+        let is_quoted = matches!(&event, Event::Scalar(_, style, _, tag) if *style != ScalarStyle::Plain || tag.is_some());
         let (anchor, value) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.spend(text.len() / TEXT_PER_NODE, at)?;
@@ -166,7 +169,7 @@ impl<'a> Composer<'a> {
             | Event::SequenceEnd
             | Event::MappingEnd => return Err(Malformed::one(at, "a value is missing here")),
         };
-        let node = Node { at, value };
+        let node = Node { at, value, is_quoted };
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), before - self.budget));
         }
