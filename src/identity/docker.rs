@@ -14,8 +14,8 @@ use super::{Asked, Identity, Places, Task, Unknown};
 use crate::artifact::Digest;
 use crate::{file, input};
 
-/// Labels and environment are the users': some KiB, and rarely more.
-const MAX_CONTAINER: usize = 8 << 20;
+/// Labels and environment are the users': some KiB, and rarely more. A larger one is its container's fault.
+const MAX_CONTAINER: usize = 64 << 20;
 /// Some 300 bytes for each name of each image.
 const MAX_REPOSITORIES: usize = 32 << 20;
 /// Written by hand.
@@ -98,7 +98,11 @@ pub(super) fn resolve(task: &Task, asked: &Asked<'_>, identity: &mut Identity) -
     if task.id.len() != 64 || !task.id.bytes().all(|it| it.is_ascii_hexdigit()) {
         return Err(Unknown::Untold(format!("{:?} is no container id of dockerd's", task.id)));
     }
-    let Some((root, container)) = container(&task.id, asked).map_err(unread)? else {
+    let unread_container = |err: anyhow::Error| match err.is::<TooLarge>() {
+        true => Unknown::Unfit(format!("{err:#}")),
+        false => unread(err),
+    };
+    let Some((root, container)) = container(&task.id, asked).map_err(unread_container)? else {
         let why = format!("dockerd's data folder with containers/{}/config.v2.json was not found", task.id);
         return Err(Unknown::Unanswered(why));
     };
@@ -138,10 +142,26 @@ pub(super) fn is_build(task: &Task, asked: &Asked<'_>) -> bool {
         && !host.privileged
 }
 
+/// What dockerd notes about a container is larger than any of good will.
+#[derive(Debug)]
+struct TooLarge(PathBuf);
+
+impl std::fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "reading {}: it is larger than {MAX_CONTAINER} bytes", self.0.display())
+    }
+}
+
+impl std::error::Error for TooLarge {}
+
 /// The folder with all of dockerd's data, and what it notes about this container.
 fn container(id: &str, asked: &Asked<'_>) -> anyhow::Result<Option<(PathBuf, Container)>> {
     for root in roots(asked)? {
         let path = root.join("containers").join(id).join("config.v2.json");
+        let size = nix::sys::stat::stat(&path).map_or(0, |it| it.st_size);
+        if usize::try_from(size).is_ok_and(|it| it > MAX_CONTAINER) {
+            return Err(TooLarge(path).into());
+        }
         let found: Option<Container> = read(&path, MAX_CONTAINER)?;
         if let Some(container) = found.filter(|it| it.id == id) {
             return Ok(Some((root, container)));

@@ -298,6 +298,23 @@ mod docker_files {
         }
     }
 
+    /// Its labels are its user's, who could else hide which image it is behind them.
+    #[test]
+    fn a_container_with_long_labels_is_known_and_with_endless_ones_unfit() {
+        let host = with_names(host("d", OLD), "d");
+        let path = host.place(&format!("d/containers/{}/config.v2.json", id(OLD)));
+        fs::write(&path, [OLD, &" ".repeat(9 << 20)].concat()).expect("a fixture");
+        check(&host, OLD, &["other:tag", NAME, "index", "manifest"]);
+        fs::File::options()
+            .write(true)
+            .open(&path)
+            .and_then(|it| it.set_len((64 << 20) + 1))
+            .expect("a fixture");
+        let path = format!("/d/containers/{}/config.v2.json", id(OLD));
+        let told = format!("unfit: image unknown: reading {path}: it is larger than 67108864 bytes");
+        check(&host, OLD, &[&told]);
+    }
+
     #[test]
     fn what_is_broken_leaves_the_image_unknown() {
         let id = id(OLD);
