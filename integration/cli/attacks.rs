@@ -602,6 +602,24 @@ fn a_registry_that_keeps_back_what_must_be_there() {
 }
 
 #[test]
+fn a_registry_that_keeps_back_what_it_had() {
+    let guarded = Guarded::new();
+    let good = guarded.attach_signed(SPEC, OLD);
+    guarded.pulls(STORED, &[]);
+    let key = ("acme/upf".to_owned(), good.to_string());
+    guarded.fake.content.lock().expect("no panic").manifests.remove(&key);
+    let none =
+        "HOST/acme/upf:1: no artifacts\n1 image: 0 artifacts new, 0 known, 1 without any, 0 with errors\n";
+    let told = format!(
+        "warn: HOST/acme/upf:1: the registry does not offer artifact {good} for {} any more: the store keeps it; to take it out: \
+         oci-compat remove {} --artifact {good}\n",
+        guarded.image, guarded.image
+    );
+    pulls(&guarded.folder, &guarded.fake, "--config config.toml", 0, none, &told);
+    guarded.holds(&good, OLD);
+}
+
+#[test]
 fn an_artifact_that_nobody_renews() {
     let guarded = Guarded::new();
     demand_spec(&guarded, "max_age_days = 30");

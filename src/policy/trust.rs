@@ -304,6 +304,28 @@ mod tests {
         assert_eq!(from, ["b.toml:1"]);
     }
 
+    #[test]
+    fn which_images_must_have_a_signed_spec_is_known_whatever_else_is_wrong_with_a_rule() {
+        let demands = |text: &str, name: &str| {
+            let (table, _) = syntax::parse(text);
+            let mut demands = SpecDemands::default();
+            table.into_iter().for_each(|(_, value)| demands.overlay(value));
+            assert_eq!(demands.is_empty(), !text.contains("signed-spec"), "{text:?}");
+            demands.of(name).map(str::to_owned)
+        };
+        let acme = "[trust.\"docker.io/acme/*\"]\nrequire = \"signed-spec\"\n";
+        let pattern = Some("docker.io/acme/*".to_owned());
+        assert_eq!(demands(acme, "docker.io/acme/upf:1"), pattern);
+        assert_eq!(demands(acme, "acme/upf"), pattern);
+        assert_eq!(demands(acme, "quay.io/acme/upf:1"), None);
+        assert_eq!(demands(&format!("{acme}keys = 1\nkey = 2\n"), "acme/upf"), pattern);
+        let narrower = format!("{acme}[trust.\"docker.io/acme/upf\"]\nrequire = \"none\"\n");
+        assert_eq!(demands(&narrower, "acme/upf:1"), None);
+        assert_eq!(demands(&narrower, "acme/smf:1"), pattern);
+        assert_eq!(demands("trust = 1", "acme/upf"), None);
+        assert_eq!(demands("[trust.\"x:1\"]\nrequire = \"none\"", "x:1"), None);
+    }
+
     fn check(text: &str, expected: &[&str]) {
         let problems = Trust::default().overlay(text, "config.toml");
         assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), expected, "{text:?}");
@@ -330,10 +352,14 @@ mod tests {
             &[
                 "5:1: there is no key key; did you mean keys?",
                 "3:9: an item of keys is \"k.pub\", has to be an absolute path in quotes",
-                "2:11: require is \"some\", has to be \"none\" or \"signature\"",
+                "2:11: require is \"some\", has to be \"none\" or \"signature\" or \"signed-spec\"",
                 "4:12: verifier has to be a list that starts with a program's absolute path, such as \
                  [\"/usr/bin/cosign\", \"verify\", \"{image}\"]",
             ],
+        );
+        check(
+            "[trust.x]\nrequire = \"signed-spec\"\nmax_age_days = 0",
+            &["3:16: max_age_days is 0, has to be a whole number of days from 1 to 36525"],
         );
         check(
             "[trust.x]\nrequire = \"signature\"\nverifier = [\"/bin/{image}\", \"image\"]",

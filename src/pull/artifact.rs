@@ -224,6 +224,7 @@ impl Puller<'_> {
             }
         }
         scene.tell_of_unproved(kind, pulled);
+        scene.tell_of_withheld(kind, pulled);
     }
 
     /// Holds one candidate against the demands on it, and fetches it if it is not in the store.
@@ -392,6 +393,20 @@ impl Scene<'_> {
                 && it.artifact.manifest != manifest
                 && (it.artifact.age() > age || may_be_unverified && it.is_verified())
         })
+    }
+
+    /// What was verified before and is not offered any more: its author may have taken it back, or somebody keeps it back.
+    fn tell_of_withheld(&self, kind: &str, pulled: &mut Pulled) {
+        let is_proved =
+            |it: &&Kept| self.proof.is_some() && it.artifact.artifact_type == kind && self.is_proved(it);
+        for kept in self.kept.iter().filter(is_proved) {
+            let manifest = kept.artifact.manifest;
+            pulled.notes.push(format!(
+                "the registry does not offer artifact {manifest} for {} any more: the store keeps it; to take it out: \
+                 oci-compat remove {} --artifact {manifest}",
+                self.subject, self.subject
+            ));
+        }
     }
 
     /// What was stored before signatures were demanded, or with a key that is not trusted any more.

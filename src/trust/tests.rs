@@ -94,6 +94,43 @@ fn what_cosign_signed_is_verified() {
     assert_eq!(read_evidence(&verified.evidence), Ok(candidate));
 }
 
+/// A line for each kind of key: its public part, and its signature of the payload over [`manifest`], in base64. Made with
+/// OpenSSL 3.0 (`genpkey`, `dgst -sign`, `pkeyutl -sign -rawin`), the private parts were thrown away.
+const KEYS: &str = include_str!("keys.txt");
+
+#[test]
+fn keys_of_other_kinds_count_and_those_that_are_too_weak_do_not() {
+    let mut outcomes = Vec::new();
+    for line in KEYS.lines() {
+        let (kind, words) = line.split_once(": ").unwrap();
+        let (key, signature) = words.split_once(' ').unwrap();
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n");
+        let outcome = Key::read_all(pem.as_bytes()).and_then(|keys| {
+            let candidate = |payload: &str| Candidate::Simple {
+                payload: payload.as_bytes().to_vec(),
+                signature: signature.to_owned(),
+            };
+            let digest = manifest().to_string();
+            let other = payload(&Digest::of(b"another").to_string());
+            assert!(verify(&Digest::of(b"another"), &[candidate(&other)], &keys).is_err(), "{kind}");
+            verify(&manifest(), &[candidate(&payload(&digest))], &keys).map(|it| it.key == keys[0].digest)
+        });
+        outcomes.push((kind, outcome));
+    }
+    let stranger = || Err("has no signature that holds: a signature by another key".to_owned());
+    assert_eq!(
+        outcomes,
+        [
+            ("Ed25519", Ok(true)),
+            ("P-384 with SHA-384", Ok(true)),
+            ("P-384 with SHA-256", Ok(true)),
+            ("RSA of 2048 bits", Ok(true)),
+            ("RSA of 1024 bits, which is too short", stranger()),
+            ("P-521, which cosign makes none of", stranger()),
+        ]
+    );
+}
+
 #[test]
 fn one_good_signature_among_others_is_enough() {
     let (signer, stranger) = (Signer::new(), Signer::new());
