@@ -50,7 +50,7 @@ impl std::error::Error for Irregular {}
 ///
 /// # Errors
 ///
-/// As [`read`], and if others could have written it.
+/// As [`read`], and [`Untrusted`] if others could have written it.
 pub fn read_trusted(path: &Path, limit: usize) -> anyhow::Result<Option<Vec<u8>>> {
     let Some((file, found)) = open(path)? else { return Ok(None) };
     trust(path, &found)?;
@@ -61,7 +61,7 @@ pub fn read_trusted(path: &Path, limit: usize) -> anyhow::Result<Option<Vec<u8>>
 ///
 /// # Errors
 ///
-/// If others can write it, or if it cannot be looked at.
+/// [`Untrusted`] if others can write it, and whatever hinders to look at it.
 pub fn is_trusted_folder(path: &Path) -> anyhow::Result<bool> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let told = |errno| anyhow!("{} {}", path.display(), explain(errno));
@@ -71,6 +71,18 @@ pub fn is_trusted_folder(path: &Path) -> anyhow::Result<bool> {
         Err(errno) => Err(told(errno)),
     }
 }
+
+/// The error of a file or folder that others can write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untrusted(String);
+
+impl std::fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Untrusted {}
 
 /// Why a file is not trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +139,7 @@ impl Exposure {
 
 fn trust(path: &Path, found: &FileStat) -> anyhow::Result<()> {
     match Exposure::of(found, || path.to_owned()) {
-        Some(exposure) => bail!(exposure.said(path)),
+        Some(exposure) => bail!(Untrusted(exposure.said(path))),
         None => Ok(()),
     }
 }

@@ -27,7 +27,7 @@ An OCI hook (createRuntime) that refuses a container whose image demands what th
 It reads the container's state on stdin, as OCI runtimes write it.
 
 Usage: oci-compat-hook [--store DIR] [--config FILE] [--root DIR] [--reports DIR] [--decisions FILE]
-                       [--journal SOCKET] [--syslog SOCKET] [--deadline-ms N]
+                       [--journal SOCKET] [--syslog SOCKET] [--deadline-ms N] [--strict]
 
   --store DIR        the local store (/var/lib/oci-compat/store)
   --config FILE      the configuration (/etc/oci-compat/config.toml)
@@ -37,6 +37,7 @@ Usage: oci-compat-hook [--store DIR] [--config FILE] [--root DIR] [--reports DIR
   --journal SOCKET   where journald listens (/run/systemd/journal/socket)
   --syslog SOCKET    where syslog listens (/dev/log)
   --deadline-ms N    how long the check may take, in milliseconds (60000)
+  --strict           refuse what could not be checked, and everything while the configuration cannot be used
 
 Exit status: 0 go on; 78 refused: incompatible; 79 refused: undecided; 80 refused: malformed spec or container trouble; 81 refused: trouble; 82 refused: no signed spec
 ";
@@ -44,13 +45,19 @@ Exit status: 0 go on; 78 refused: incompatible; 79 refused: undecided; 80 refuse
 /// Runs the hook of this process and returns its exit status.
 pub fn main() -> u8 {
     std::hint::black_box(crate::version::MARK);
-    guard_against_panics(Action::Start);
-    match run(std::env::args_os().skip(1).collect()) {
+    let args: Vec<_> = std::env::args_os().skip(1).collect();
+    let trouble = if args.iter().any(|it| it == "--strict") { Action::Refuse } else { Action::Start };
+    guard_against_panics(trouble);
+    match run(args) {
         Ok(Some(decision)) => {
             say(&decision.message);
             decision.refused.map_or(GO_ON, status)
         }
         Ok(None) => GO_ON,
+        Err(err) if trouble == Action::Refuse => {
+            say(&report::whole([report::refusal(&format!("{err:#} [trouble]"))]));
+            status(Situation::Trouble)
+        }
         Err(err) => {
             say(&report::whole([report::warning(&format!("{err:#}"))]));
             GO_ON
@@ -87,13 +94,14 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Option<Decision>> {
         print(USAGE)?;
         return Ok(None);
     };
-    let (policy, complaint) = policy::load(&options.config);
+    let (policy, broken) = policy::load(&options.config, options.defaults);
     guard_against_panics(policy.action(Situation::Trouble));
     let setting = Setting {
         caller: Caller::Hook,
         options: &options,
         policy: &policy,
-        complaint: complaint.as_deref(),
+        broken: broken.as_deref(),
+        complaint: None,
         guard: Guard(&guard_against_panics),
     };
     signals::interrupt_after(setting.deadline()).map_err(|errno| anyhow!("setting a timer: {errno}"))?;

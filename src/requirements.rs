@@ -38,6 +38,8 @@ pub struct Collected {
     pub requirements: Vec<Requirement>,
     /// What the container's annotations demand besides, and nobody has looked at yet.
     brought: Brought,
+    /// Whether it is a pod's pause container, of which nothing is demanded.
+    pub is_sandbox: bool,
     /// The bundle, which rules may ask what it gives the container.
     pub bundle: Option<host::Bundle>,
     /// What is wrong with what the container brings, each a sentence.
@@ -78,6 +80,7 @@ pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy, until: Until<'_>)
         }
     };
     if bundle.is_sandbox(folder) {
+        collected.is_sandbox = true;
         return collected;
     }
     collected.subject.pod = bundle.pod.clone().and_then(Pod::new);

@@ -115,3 +115,83 @@ fn assert_made(wrapper: &Wrapper, bundle: &Bundle, case: &str) {
     assert_eq!((outcome.status.code(), outcome.stderr.as_str()), (Some(42), ""), "{case}: {outcome:?}");
     assert!(outcome.took < Duration::from_secs(3), "{case}: {outcome:?}");
 }
+
+/// What an attacker would write who may write the configuration.
+const OFF: &str = "mode = \"off\"\n";
+
+/// The hook's answer to a container that does not fit, under a configuration that others can write.
+fn exposed(hook: &Hook) -> super::program::Outcome {
+    fs::write(hook.config(), OFF).expect("writing a configuration");
+    fs::set_permissions(hook.config(), fs::Permissions::from_mode(0o666)).expect("opening it up");
+    hook.feed(&Bundle::hollow().annotate(SPEC, UNMET).written().state())
+}
+
+#[test]
+fn a_configuration_that_others_can_write_switches_nothing_off() {
+    let hook = Hook::on(Host::plain());
+    let refused = exposed(&hook);
+    assert_eq!(refused.status.code(), Some(super::hook::INCOMPATIBLE), "{refused:?}");
+    let config = hook.config().display().to_string();
+    let said =
+        format!("  the configuration is not followed, so that the defaults hold: {config} has mode 0666");
+    assert!(
+        refused.stderr.starts_with("oci-compat: refused: kernel module gtp5g is not loaded"),
+        "{refused:?}"
+    );
+    assert!(refused.stderr.contains(&said), "{refused:?}");
+    let wrapper = Wrapper::beside(hook);
+    let bundle = Bundle::hollow().annotate(SPEC, UNMET).written();
+    let outcome = run(wrapper.before_script(ECHO).args(["create", "--bundle"]).arg(bundle.path()).arg("c1"));
+    assert_eq!((outcome.status.code(), outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+    let fits = Bundle::hollow().annotate(SPEC, MET).written();
+    let outcome = run(wrapper.before_script(ECHO).args(["run", "--bundle"]).arg(fits.path()).arg("c1"));
+    assert_eq!(outcome.status.code(), Some(42));
+    assert!(
+        outcome.stderr.starts_with("oci-compat: warning: the configuration is not followed, "),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_strict_host_starts_nothing_without_a_configuration_that_can_be_used() {
+    let hook = Hook::on(Host::plain()).configured("mode = ");
+    let bundle = Bundle::hollow().written();
+    let strict = |arguments: &[&str]| {
+        let (reader, _) = super::program::stdin(&bundle.state());
+        run(hook.command().args(arguments).stdin(reader))
+    };
+    assert_eq!(strict(&[]).status.code(), Some(0));
+    let refused = strict(&["--strict"]);
+    assert_eq!(refused.status.code(), Some(super::hook::TROUBLE), "{refused:?}");
+    let said = "oci-compat: refused: the configuration is broken, so that nothing starts (--strict): ";
+    assert!(refused.stderr.starts_with(said), "{refused:?}");
+    let refused = strict(&["--strict", "--nonsense"]);
+    assert_eq!(
+        (refused.status.code(), refused.stderr.as_str()),
+        (
+            Some(super::hook::TROUBLE),
+            "oci-compat: refused: there is no option \"--nonsense\"; see oci-compat-hook --help [trouble]\n"
+        )
+    );
+    let wrapper = Wrapper::beside(hook);
+    let words = ["create", "--bundle", &bundle.path().display().to_string(), "c1"].map(str::to_owned);
+    let called = |name: &str, more: &[&str]| {
+        let script = wrapper.before_script(ECHO);
+        let mut command = std::process::Command::new(wrapper.called(name));
+        command.args(script.get_args()).args(more).args(&words).env_clear();
+        let path =
+            script.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, it)| it).expect("a path");
+        run(command.env("PATH", path))
+    };
+    assert_eq!(called("script", &[]).status.code(), Some(42));
+    for (name, more) in [("strict-script", &[][..]), ("script", &["--oci-compat-strict"])] {
+        let outcome = called(name, more);
+        assert_eq!((outcome.status.code(), outcome.stdout.as_str()), (Some(1), ""), "{name}: {outcome:?}");
+        assert!(outcome.stderr.starts_with(said), "{outcome:?}");
+    }
+    for command in ["kill", "delete"] {
+        let mut ended = std::process::Command::new(wrapper.called("strict-script"));
+        let path = format!("{}/bin", wrapper.folder().display());
+        assert_eq!(run(ended.args([command, "c1"]).env("PATH", path)).status.code(), Some(42), "{command}");
+    }
+}

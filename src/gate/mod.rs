@@ -39,7 +39,9 @@ pub struct Setting<'a> {
     pub options: &'a Options,
     /// What is wanted.
     pub policy: &'a Policy,
-    /// What is wrong with the configuration: it is said with every decision.
+    /// Why the configuration cannot be used: trouble of every container.
+    pub broken: Option<&'a str>,
+    /// What else an administrator has to hear of: it is said with every decision.
     pub complaint: Option<&'a str>,
     /// Where the caller hears what is to be done if a defect of ours ends the check.
     pub guard: Guard<'a>,
@@ -131,12 +133,13 @@ pub fn decide_blindly(id: &str, fault: &Fault, setting: &Setting<'_>) -> Decisio
         Mode::Enforce | Mode::Audit => {
             let subject = Subject { container: some(id), ..Subject::default() };
             let message = fault.to_string();
+            let broken: Vec<_> = setting.broken.into_iter().map(str::to_owned).collect();
             match fault {
                 Fault::Container(_) => {
-                    conclude(Report::fault(subject, &message), &[Situation::Container], setting)
+                    conclude(Report::fault(subject, &message).with(&[], &broken, &[]), &[Situation::Container], setting)
                 }
                 Fault::Host(_) => {
-                    conclude(Report::trouble(subject, &message), &[Situation::Trouble], setting)
+                    conclude(Report::trouble(subject, &message).with(&[], &broken, &[]), &[Situation::Trouble], setting)
                 }
             }
         }
@@ -160,6 +163,9 @@ fn examine(container: &State, setting: &Setting<'_>) -> Decision {
         let until = || setting.until();
         requirements::of_bundle(&container.bundle, &setting.options.store, setting.policy, &until)
     };
+    if !collected.is_sandbox {
+        collected.troubles.extend(setting.broken.map(str::to_owned));
+    }
     if collected.is_empty() {
         return Decision::go_on();
     }
@@ -267,19 +273,33 @@ fn conclude(mut report: Report, situations: &[Situation], setting: &Setting<'_>)
     let at = records::now();
     report.action = Some(if refused.is_some() { "refuse" } else { "start" }.to_owned());
     report.time = Some(moment::text(at));
-    let message = report::message(&report, opening(situations, gravest, policy, &report));
+    let opening = opening(situations, gravest, policy, &report);
+    let recorded = report::message(&report, opening);
+    let message = match setting.broken.filter(|_| refused.is_none()) {
+        Some(broken) => after_warning(broken, &report, opening),
+        None => recorded.clone(),
+    };
     let decided = Decided {
         at,
         program: setting.caller.name(),
         mode: if policy.mode == Mode::Enforce { "enforce" } else { "audit" },
         situation: name(gravest),
         intention: if is_refusal(situations, policy) { "refuse" } else { "start" },
-        message: &message,
+        message: &recorded,
     };
     let warnings = keep(&report, &decided, setting);
     let warnings = warnings.iter().map(|it| report::warning(it));
     let message = report::whole(message.lines().map(str::to_owned).chain(warnings));
     Decision { refused, message, report: Some(report) }
+}
+
+/// The message on a container that starts under a broken configuration: that comes first, and once.
+fn after_warning(broken: &str, report: &Report, opening: &str) -> String {
+    let mut rest = report.clone();
+    rest.reasons.retain(|it| it.message != report::printable(broken));
+    let is_all = rest.reasons.is_empty() && rest.waivers.is_empty();
+    let message = if is_all { String::new() } else { report::message(&rest, opening) };
+    report::whole(std::iter::once(report::warning(broken)).chain(message.lines().map(str::to_owned)))
 }
 
 /// Leaves the report and the records, and returns what went wrong: that changes no decision.
@@ -350,6 +370,11 @@ impl Decision {
     }
 
     fn complaining(mut self, setting: &Setting<'_>) -> Self {
+        if let Some(broken) = setting.broken {
+            let untold = records::shout(&targets(setting), broken);
+            let warnings = untold.as_deref().map(report::warning);
+            self.message = report::whole(self.message.lines().map(str::to_owned).chain(warnings));
+        }
         if let Some(complaint) = setting.complaint {
             // Runtimes throw away what is said about a container that starts; all others have to stand in a log.
             let untold = records::shout(&targets(setting), complaint);

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::{policy, records, requirements};
+use crate::policy::{self, Defaults};
+use crate::{records, requirements};
 
 /// The places of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Options {
     pub syslog: PathBuf,
     /// How long the check may take, whatever the policy says.
     pub deadline: Option<Duration>,
+    /// What holds where the configuration says nothing, or cannot be used.
+    pub defaults: Defaults,
 }
 
 impl Options {
@@ -41,6 +44,7 @@ impl Options {
             journal: PathBuf::from(records::JOURNAL),
             syslog: PathBuf::from(records::SYSLOG),
             deadline: None,
+            defaults: Defaults::Standard,
         }
     }
 
@@ -63,6 +67,7 @@ impl Options {
             "decisions" => self.decisions = Some(value()?.as_ref().into()),
             "journal" => self.journal = value()?.as_ref().into(),
             "syslog" => self.syslog = value()?.as_ref().into(),
+            "strict" => self.defaults = Defaults::Strict,
             "deadline-ms" => self.deadline = Some(milliseconds(value()?.as_ref())?),
             _ => return Ok(false),
         }

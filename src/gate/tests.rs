@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::net::UnixDatagram;
 
 use super::*;
+use crate::policy::Defaults;
 
 /// A host on which kernel 6.1 runs, of which the configuration is hidden, and a bundle for it.
 struct Place(tempfile::TempDir);
@@ -34,6 +35,7 @@ impl Place {
             journal: place("no-journal"),
             syslog: place("no-syslog"),
             deadline: Some(Duration::from_secs(60)),
+            defaults: Defaults::Standard,
         }
     }
 
@@ -63,7 +65,7 @@ impl Place {
 }
 
 fn setting<'a>(options: &'a Options, policy: &'a Policy) -> Setting<'a> {
-    Setting { caller: Caller::Hook, options, policy, complaint: None, guard: Guard(&|_| {}) }
+    Setting { caller: Caller::Hook, options, policy, broken: None, complaint: None, guard: Guard(&|_| {}) }
 }
 
 fn no_state() -> Fault {
@@ -447,19 +449,65 @@ fn a_state_that_cannot_be_read_is_trouble_without_a_report() {
 }
 
 #[test]
-fn a_broken_configuration_is_told_with_every_decision() {
-    let complaint = Some("the configuration is broken");
+fn a_complaint_is_told_with_every_decision() {
+    let complaint = Some("runtimes is not heeded");
     let told = |place: &Place, policy: &Policy| {
         let options = place.options();
         let setting = Setting { complaint, ..setting(&options, policy) };
         let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle") };
         (decide(&state, &setting).message, decide_blindly("", &no_state(), &setting).message)
     };
-    let warning = "oci-compat: warning: the configuration is broken\n";
+    let warning = "oci-compat: warning: runtimes is not heeded\n";
     let blind = format!("{warning}oci-compat: warning: started unchecked: no state [trouble]\n");
     assert_eq!(told(&Place::new(None), &policy("")), (warning.to_owned(), blind.clone()));
     let refused = format!("{warning}oci-compat: refused: {TOO_OLD}");
     assert_eq!(told(&Place::new(Some(&unmet())), &policy("")), (refused, blind));
+}
+
+/// The decision under a configuration that cannot be used, then one without a state.
+fn under_broken(place: &Place, policy: &Policy) -> [(Option<Situation>, String); 2] {
+    let options = place.options();
+    let setting = Setting { broken: Some(BROKEN), ..setting(&options, policy) };
+    let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle") };
+    [decide(&state, &setting), decide_blindly("", &no_state(), &setting)].map(|it| (it.refused, it.message))
+}
+
+const BROKEN: &str = "the configuration is broken: 1:1";
+
+#[test]
+fn what_starts_under_a_broken_configuration_is_told_reported_and_recorded() {
+    let audit = policy("mode = \"audit\"");
+    let place = Place::new(None);
+    let warning = format!("oci-compat: warning: {BROKEN}\n");
+    let blind = format!("{warning}oci-compat: warning: started unchecked: no state [trouble]\n");
+    assert_eq!(under_broken(&place, &audit), [(None, warning.clone()), (None, blind)]);
+    let reasons = place.report().map(|it| it.reasons.into_iter().map(|it| it.message).collect::<Vec<_>>());
+    assert_eq!(reasons, Some(vec![BROKEN.to_owned()]));
+    let recorded = place.records();
+    let kept = recorded.first().map(|it| (it.situation.as_str(), it.action.as_str(), it.message.as_str()));
+    let message = "oci-compat: warning: started unchecked: the configuration is broken: 1:1 [trouble; oci-compat why c1]";
+    assert_eq!(kept, Some(("trouble", "start", message)));
+    let [(_, message), _] = under_broken(&Place::new(Some(&unmet())), &audit);
+    assert_eq!(message, format!("{warning}oci-compat: warning: would be refused: {TOO_OLD}"));
+}
+
+#[test]
+fn a_strict_host_refuses_everything_under_a_broken_configuration_but_sandboxes() {
+    let strict = policy("action.trouble = \"refuse\"");
+    let [refused, blind] = under_broken(&Place::new(None), &strict);
+    let said = format!("oci-compat: refused: {BROKEN} [trouble; oci-compat why c1]\n");
+    assert_eq!(refused, (Some(Situation::Trouble), said));
+    let said = format!("oci-compat: refused: no state [trouble, +1 more]\n  {BROKEN} [trouble]\n");
+    assert_eq!(blind, (Some(Situation::Trouble), said));
+    let place = Place::new(None);
+    let id = "5e".repeat(32);
+    let sandbox = serde_json::json!({"annotations": {
+        "io.kubernetes.cri.container-type": "sandbox", "io.kubernetes.cri.sandbox-id": id}});
+    place.write(&format!("{id}/config.json"), &sandbox.to_string());
+    let options = place.options();
+    let setting = Setting { broken: Some(BROKEN), ..setting(&options, &strict) };
+    let state = State { id: id.clone(), bundle: place.0.path().join(&id) };
+    assert_eq!(decide(&state, &setting).refused, None);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::*;
+use crate::policy::Defaults;
 
 fn parsed(args: &[&str]) -> Result<Option<Options>, String> {
     parse(args.iter().map(Into::into).collect()).map_err(|err| format!("{err:#}"))
@@ -20,8 +21,9 @@ fn options_are_read() {
         journal: Path::new("/j").to_owned(),
         syslog: Path::new("/l").to_owned(),
         deadline: Some(Duration::from_millis(5)),
+        defaults: Defaults::Strict,
     };
-    let line = "--store /s --config /c --root /r --reports --store --decisions /d --journal /j --syslog /l --deadline-ms 5";
+    let line = "--store /s --config /c --root /r --reports --store --decisions /d --journal /j --syslog /l --strict --deadline-ms 5";
     let args: Vec<_> = line.split(' ').collect();
     assert_eq!(parsed(&args), Ok(Some(expected)));
     assert_eq!(parsed(&["--store", "/s", "--help", "--nope"]), Ok(None));

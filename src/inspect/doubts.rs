@@ -16,15 +16,11 @@ use super::{Machine, Remark};
 
 /// So long the hook file as it is delivered gives the hook; then the runtime kills it and refuses the container.
 const HOOK_TIMEOUT: Duration = Duration::from_secs(100);
-/// As much as is read of a configuration.
-const MAX_FILE: usize = 1 << 20;
 /// A public key has some hundred bytes.
 const MAX_KEY: usize = 1 << 16;
 
 pub(super) fn of(survey: &Survey, machine: &Machine<'_>) -> Vec<Remark> {
     let mut doubts = Vec::new();
-    let readable = survey.files.iter().filter(|it| it.problems.is_ok());
-    doubts.extend(readable.filter_map(|it| exposed(&it.path)));
     let told = |key: &str, message: String| {
         let (path, at) = survey.said.get(key)?;
         Some(Remark::new(path, Some(*at), &message))
@@ -42,12 +38,6 @@ pub(super) fn of(survey: &Survey, machine: &Machine<'_>) -> Vec<Remark> {
         doubts.extend(of_trust(rule).iter().map(|it| at(&rule.from, it)));
     }
     doubts
-}
-
-/// Whoever can write the configuration can switch every check off.
-fn exposed(path: &Path) -> Option<Remark> {
-    let err = file::read_trusted(path, MAX_FILE).err()?;
-    Some(Remark::new(path, None, &format!("{err:#}")))
 }
 
 /// A remark on `FILE:LINE`.

@@ -43,7 +43,7 @@ pub struct Inspection {
     pub schema: &'static str,
     /// The files that were read, in their order.
     pub files: Vec<String>,
-    /// Whether the defaults hold in audit mode, because of the errors.
+    /// Whether the defaults hold, because of the errors; `mode` in the settings says whether they are carried out.
     pub broken: bool,
     /// What has to be mended.
     pub errors: Vec<Remark>,

@@ -188,7 +188,12 @@ fn a_file_that_others_can_write_is_told() {
     let inspection = inspect(&path, &Machine { path: &[], now: NOW, held: None });
     let name = path.display();
     let message = format!("has mode 0666, only its owner may write to it: chmod go-w {name}");
-    assert_eq!(inspection.warnings, [Remark::new(&path, None, &message)]);
+    assert_eq!(inspection.errors, [Remark::new(&path, None, &message)]);
+    let told = text(&inspection);
+    assert!(
+        told.contains("\nin force, because of the errors: the defaults\n  mode = \"enforce\"\n"),
+        "{told}"
+    );
 }
 
 #[test]

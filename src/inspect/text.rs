@@ -66,8 +66,10 @@ fn heading(inspection: &Inspection) -> String {
         plural(inspection.errors.len(), "error"),
         plural(inspection.warnings.len(), "warning")
     );
+    let is_audit = inspection.settings.iter().any(|it| it.key == "mode" && it.value == "audit");
     let force = match (inspection.broken, inspection.files.is_empty()) {
-        (true, _) => "in force, because of the errors: the defaults, in audit mode",
+        (true, _) if is_audit => "in force, because of the errors: the defaults, in audit mode",
+        (true, _) => "in force, because of the errors: the defaults",
         (false, true) => "in force: the defaults",
         (false, false) => "in force",
     };

@@ -6,28 +6,34 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 
-use crate::file;
+use crate::file::{self, Untrusted};
 
-use super::{Mode, Policy, document};
+use super::{Defaults, Mode, Policy, document};
 
 /// Written by hand: a few KiB.
 pub(super) const MAX_FILE: usize = 1 << 20;
 
-/// Reads the configuration and its drop-ins, in the order of their names; later ones win.
+/// Reads the configuration and its drop-ins, in the order of their names; later ones win. What is wrong with it is
+/// returned, to be said aloud.
 ///
 /// A broken configuration must not stop containers, nor silently let all of them start: then the defaults hold in audit
-/// mode, whatever annotations wish, and what is wrong is returned to be said aloud.
-pub fn load(path: &Path) -> (Policy, Option<String>) {
-    let mut policy = Policy::beside(path);
-    match read(&mut policy, path) {
-        Ok(()) => (policy, None),
-        Err(err) => {
-            let complaint =
-                format!("the configuration is broken, so that nothing is refused (audit mode): {err:#}");
-            let fallback = Policy { mode: Mode::Audit, heeds_annotations: false, ..Policy::beside(path) };
-            (fallback, Some(complaint))
+/// mode, whatever annotations wish. One that others can write is not followed, and the defaults hold in full: else whoever
+/// can write it switches every check off. A strict host checks in full in both cases, and what is wrong is trouble.
+pub fn load(path: &Path, defaults: Defaults) -> (Policy, Option<String>) {
+    let initial = Policy::beside(path, defaults);
+    let mut policy = initial.clone();
+    let Err(err) = read(&mut policy, path) else { return (policy, None) };
+    let is_broken = !err.is::<Untrusted>();
+    let what = if is_broken { "is broken" } else { "is not followed" };
+    let (follows, policy) = match defaults {
+        Defaults::Strict => ("nothing starts (--strict)", initial),
+        Defaults::Standard if is_broken => {
+            let audit = Policy { mode: Mode::Audit, heeds_annotations: false, ..initial };
+            ("nothing is refused (audit mode)", audit)
         }
-    }
+        Defaults::Standard => ("the defaults hold", initial),
+    };
+    (policy, Some(format!("the configuration {what}, so that {follows}: {err:#}")))
 }
 
 fn read(policy: &mut Policy, path: &Path) -> anyhow::Result<()> {
@@ -48,15 +54,28 @@ fn read(policy: &mut Policy, path: &Path) -> anyhow::Result<()> {
 /// The files of a configuration that are there, in the order in which they are read, with their text.
 pub(super) fn texts(path: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
     let mut texts = Vec::new();
+    if !is_in_a_folder(path)? {
+        return Ok(texts);
+    }
     for path in std::iter::once(path.to_owned()).chain(drop_ins(path)?) {
         texts.extend(text(&path)?.map(|it| (path, it)));
     }
     Ok(texts)
 }
 
+/// Whether the folder of a configuration is there. Whoever can write to it can put any file into the place of another.
+///
+/// # Errors
+///
+/// If others can write to it.
+pub(super) fn is_in_a_folder(config: &Path) -> anyhow::Result<bool> {
+    let folder = config.parent().filter(|it| !it.as_os_str().is_empty());
+    file::is_trusted_folder(folder.unwrap_or(Path::new(".")))
+}
+
 /// The text of a file of a configuration; `None` if it is not there.
 pub(super) fn text(path: &Path) -> anyhow::Result<Option<String>> {
-    let Some(bytes) = file::read(path, MAX_FILE)? else { return Ok(None) };
+    let Some(bytes) = file::read_trusted(path, MAX_FILE)? else { return Ok(None) };
     let text = String::from_utf8(bytes).map_err(|_| anyhow!("{} is not UTF-8 text", path.display()))?;
     Ok(Some(text))
 }
@@ -65,7 +84,10 @@ pub(super) fn text(path: &Path) -> anyhow::Result<Option<String>> {
 pub(super) fn drop_ins(config: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut folder = config.as_os_str().to_owned();
     folder.push(".d");
-    toml_files(Path::new(&folder))
+    let folder = Path::new(&folder);
+    let Some(paths) = listed(folder)? else { return Ok(Vec::new()) };
+    file::is_trusted_folder(folder)?;
+    Ok(paths)
 }
 
 /// The files of a folder whose names end with `.toml`, in the byte order of their names; none if it is not there.
@@ -73,12 +95,17 @@ pub(super) fn drop_ins(config: &Path) -> anyhow::Result<Vec<PathBuf>> {
 /// # Errors
 ///
 /// If the folder cannot be listed.
-#[expect(clippy::disallowed_methods, reason = "the administrator's folder, not the host's under a root")]
 pub fn toml_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    Ok(listed(folder)?.unwrap_or_default())
+}
+
+/// `None` if the folder is not there.
+#[expect(clippy::disallowed_methods, reason = "the administrator's folder, not the host's under a root")]
+fn listed(folder: &Path) -> anyhow::Result<Option<Vec<PathBuf>>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         Err(err) => bail!("{} {}", folder.display(), file::explain_io(&err)),
     };
@@ -91,5 +118,5 @@ pub fn toml_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         }
     }
     paths.sort_unstable();
-    Ok(paths)
+    Ok(Some(paths))
 }

@@ -83,6 +83,15 @@ pub enum Builds {
     Skip,
 }
 
+/// What holds where the configuration says nothing, or cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defaults {
+    /// What could not be checked starts.
+    Standard,
+    /// It is refused: the caller of the hook or the wrapper says so.
+    Strict,
+}
+
 /// What is wanted, in every situation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -154,9 +163,13 @@ impl Policy {
     }
 
     /// As [`Self::default_policy`], for a configuration in another place.
-    fn beside(path: &Path) -> Self {
+    fn beside(path: &Path, defaults: Defaults) -> Self {
         let requirements = path.parent().map(|it| it.join(REQUIREMENTS));
-        Self { requirements, ..Self::default_policy() }
+        let standard = Self { requirements, ..Self::default_policy() };
+        match defaults {
+            Defaults::Standard => standard,
+            Defaults::Strict => Self { undecided: Action::Refuse, trouble: Action::Refuse, ..standard },
+        }
     }
 
     /// What is done in a situation.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::spec::{Place, Problem};
 
 use super::trust::Trust;
-use super::{Policy, load};
+use super::{Defaults, Policy, load};
 
 /// What a configuration comes to.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Survey {
     pub trust: Trust,
     /// Where each key was set that holds, by its name.
     pub said: BTreeMap<String, (PathBuf, Place)>,
-    /// Whether an error breaks the policy, so that the defaults hold in audit mode. One in `[trust]` does not.
+    /// Whether an error breaks the policy, so that the defaults hold, in audit mode unless others can write to a file. One in `[trust]` does not.
     pub is_broken: bool,
     /// Why not all files are known: a folder cannot be listed.
     pub trouble: Option<String>,
@@ -38,13 +38,17 @@ pub struct Surveyed {
 impl Survey {
     /// Reads a configuration and its drop-ins.
     pub fn of(path: &Path) -> Self {
-        let (drop_ins, trouble) = match load::drop_ins(path) {
+        let listed = load::is_in_a_folder(path).and_then(|is_there| match is_there {
+            true => load::drop_ins(path),
+            false => Ok(Vec::new()),
+        });
+        let (drop_ins, trouble) = match listed {
             Ok(paths) => (paths, None),
             Err(err) => (Vec::new(), Some(format!("{err:#}"))),
         };
         let mut survey = Self {
             files: Vec::new(),
-            policy: Policy::beside(path),
+            policy: Policy::beside(path, Defaults::Standard),
             trust: Trust::default(),
             said: BTreeMap::new(),
             is_broken: trouble.is_some(),
@@ -55,7 +59,7 @@ impl Survey {
         }
         if survey.is_broken {
             // What holds then, the loader decides.
-            (survey.policy, _) = load::load(path);
+            (survey.policy, _) = load::load(path, Defaults::Standard);
             survey.said.clear();
         }
         survey

@@ -1,6 +1,7 @@
 //! Configurations as they are written, and what comes of them.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 use super::load::MAX_FILE;
 use super::*;
@@ -241,18 +242,75 @@ fn trust_is_left_to_those_who_pull() {
     check_wrong("[trust.x]\nrequire = 1\nnonsense = 2", &[]);
 }
 
-/// What comes of a configuration and drop-ins, with the folder taken out.
-fn loaded(files: &[(&str, &[u8])]) -> (Policy, Option<String>) {
+/// What comes of a configuration and drop-ins, with the folder taken out, after `change`.
+fn loaded_after(
+    files: &[(&str, &[u8])],
+    defaults: Defaults,
+    change: impl Fn(&Path),
+) -> (Policy, Option<String>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
+    let etc = folder.path().join("etc");
     for (name, text) in files {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("making a folder");
-        fs::write(path, text).expect("writing a fixture");
+        let path = etc.join(name);
+        let parent = path.parent().expect("a parent");
+        fs::create_dir_all(parent).expect("making a folder");
+        // Whatever the umask.
+        fs::set_permissions(parent, Permissions::from_mode(0o755)).expect("changing a fixture");
+        fs::write(&path, text).expect("writing a fixture");
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("changing a fixture");
     }
-    let (mut policy, complaint) = load(&folder.path().join("config.toml"));
-    assert_eq!(policy.requirements, Some(folder.path().join("requirements.d")));
+    change(&etc);
+    let (mut policy, complaint) = load(&etc.join("config.toml"), defaults);
+    assert_eq!(policy.requirements, Some(etc.join("requirements.d")));
     policy.requirements = Policy::default_policy().requirements;
-    (policy, complaint.map(|it| it.replace(&folder.path().display().to_string(), "ETC")))
+    (policy, complaint.map(|it| it.replace(&etc.display().to_string(), "ETC")))
+}
+
+fn loaded(files: &[(&str, &[u8])]) -> (Policy, Option<String>) {
+    loaded_after(files, Defaults::Standard, |_| {})
+}
+
+fn strict_policy() -> Policy {
+    Policy { undecided: Action::Refuse, trouble: Action::Refuse, ..Policy::default_policy() }
+}
+
+/// Whoever could write it would switch every check off: neither `off` nor `audit` counts, and nothing is audited.
+#[test]
+fn a_configuration_that_others_can_write_is_not_followed() {
+    let off = b"mode = \"off\"";
+    let check = |name: &str, mode: u32, what: &str| {
+        let files: [(&str, &[u8]); 2] = [("config.toml", b"tags = [\"a\"]"), ("config.toml.d/1.toml", off)];
+        let change = |etc: &Path| {
+            fs::set_permissions(etc.join(name), Permissions::from_mode(mode)).expect("changing a fixture");
+        };
+        let place = Path::new("ETC").join(name).display().to_string();
+        let place = place.trim_end_matches('/');
+        let complaint = |follows: &str| {
+            Some(format!(
+                "the configuration is not followed, so that {follows}: {place} has mode {mode:04o}, only its owner may \
+                 write to it: chmod go-w {place}"
+            ))
+        };
+        let standard = loaded_after(&files, Defaults::Standard, change);
+        assert_eq!(standard, (Policy::default_policy(), complaint("the defaults hold")), "{what}");
+        let strict = loaded_after(&files, Defaults::Strict, change);
+        assert_eq!(strict, (strict_policy(), complaint("nothing starts (--strict)")), "{what}");
+    };
+    check("config.toml", 0o666, "the file");
+    check("config.toml.d/1.toml", 0o664, "a drop-in");
+    check("config.toml.d", 0o777, "the folder of drop-ins");
+    check("", 0o1777, "the folder of the configuration");
+}
+
+#[test]
+fn without_a_configuration_a_strict_host_refuses_what_could_not_be_checked() {
+    let strict = |files: &[(&str, &[u8])]| loaded_after(files, Defaults::Strict, |_| {});
+    assert_eq!(strict(&[]), (strict_policy(), None));
+    let said: (&str, &[u8]) = ("config.toml", b"action.undecided = \"start\"");
+    assert_eq!(strict(&[said]), (Policy { undecided: Action::Start, ..strict_policy() }, None));
+    let complaint = "the configuration is broken, so that nothing starts (--strict): ETC/config.toml:1:1: there is no key \
+                     mod; did you mean mode?";
+    assert_eq!(strict(&[("config.toml", b"mod = 1")]), (strict_policy(), Some(complaint.to_owned())));
 }
 
 #[test]

@@ -53,6 +53,11 @@ pub fn warning(text: &str) -> String {
     line(&format!("oci-compat: warning: {text}"))
 }
 
+/// A refusal that is not about what a container demands.
+pub fn refusal(text: &str) -> String {
+    line(&format!("oci-compat: refused: {text}"))
+}
+
 /// As many lines as an engine shows, each with its line feed; the rest is left out.
 pub fn whole(lines: impl IntoIterator<Item = String>) -> String {
     let mut message = String::new();

@@ -33,7 +33,7 @@ const GLOBAL: Grammar = Grammar {
         "oci-compat-link",
     ],
     valued_letters: b"lr",
-    flags: &["debug", "systemd-cgroup", "systemd-log", "help", "version", "usage"],
+    flags: &["debug", "systemd-cgroup", "systemd-log", "help", "version", "usage", "oci-compat-strict"],
     flag_letters: b"shvV?",
     ends: &[
         "checkpoint",

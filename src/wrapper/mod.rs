@@ -17,7 +17,7 @@ use crate::file;
 use crate::gate::{self, Caller, Decision, Guard, Setting};
 use crate::input::{Fault, State};
 use crate::moment;
-use crate::policy::{self, Action, Situation};
+use crate::policy::{self, Action, Defaults, Situation};
 use crate::signals::{self, Kept};
 
 use call::{Call, Command, Creation};
@@ -33,8 +33,11 @@ pub fn main() -> u8 {
     std::hint::black_box(crate::version::MARK);
     let mut words = std::env::args_os();
     let called = words.next().unwrap_or_default();
-    let call = Call::parse(words.collect());
+    let mut call = Call::parse(words.collect());
     let choice = Choice::new(&called, path().as_deref(), call.link.as_deref());
+    if choice.is_strict() {
+        call.options.defaults = Defaults::Strict;
+    }
     if let Some(creation) = &call.creation
         && let Err(refusal) = check(creation, &call, &choice)
     {
@@ -82,19 +85,22 @@ fn check(creation: &Creation, call: &Call, choice: &Choice) -> Result<(), String
 }
 
 fn decide(creation: &Creation, call: &Call, choice: &Choice, kept: &Kept) -> Decision {
-    survive_panics(Action::Start, call, choice, kept);
-    let (policy, broken) = policy::load(&call.options.config);
+    let defaults = call.options.defaults;
+    let trouble = if defaults == Defaults::Strict { Action::Refuse } else { Action::Start };
+    survive_panics(trouble, call, choice, kept);
+    let (policy, broken) = policy::load(&call.options.config, defaults);
     survive_panics(policy.action(Situation::Trouble), call, choice, kept);
-    let unsettled = match broken {
+    let unsettled = match &broken {
         // What a broken configuration would have said is not known: the runtime remains the one that it was.
         Some(_) => None,
         None => choice.settle(&policy.runtimes).err().map(|err| format!("{err:#}")),
     };
-    let complaint = broken.or_else(|| call.complaint.clone()).or(unsettled);
+    let complaint = call.complaint.clone().or(unsettled);
     let setting = Setting {
         caller: Caller::Wrapper,
         options: &call.options,
         policy: &policy,
+        broken: broken.as_deref(),
         complaint: complaint.as_deref(),
         guard: Guard(&|action| survive_panics(action, call, choice, kept)),
     };

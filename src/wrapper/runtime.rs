@@ -26,6 +26,8 @@ pub(super) const RUNTIMES: [&str; 3] = ["runc", "crun", "youki"];
 pub const LINK: &str = "/var/lib/oci-compat/runtime";
 /// The wrapper's own name. With `-NAME` behind it, it becomes the runtime of that name.
 const NAME: &str = "oci-compat-runtime";
+/// What follows the wrapper's own name where it is strict: engines such as containerd hand on no options.
+const STRICT: &str = "-strict";
 /// Looked at behind `PATH`: users' shells and some services leave out those of the administrator.
 const FOLDERS: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -35,8 +37,10 @@ const NO_PROGRAM: [Errno; 5] = [Errno::ENOENT, Errno::ENOTDIR, Errno::EACCES, Er
 /// What decides which runtime it is: the same for every command, so that whoever makes a container ends it too.
 #[derive(Debug, Clone)]
 pub(super) struct Choice {
-    /// As what the wrapper was called.
+    /// As what the wrapper was called, without `-strict`.
     name: OsString,
+    /// Whether it was called strict.
+    is_strict: bool,
     /// The folders to look in.
     folders: Vec<PathBuf>,
     /// The link that goes before all names.
@@ -52,11 +56,16 @@ impl Choice {
     /// For the program that was called by this name, in an environment with this `PATH`.
     pub(super) fn new(called: &OsStr, path: Option<&OsStr>, link: Option<&Path>) -> Self {
         let own = identity(Path::new("/proc/self/exe")).or_else(|| identity(Path::new(called)));
-        let name = Path::new(called).file_name().unwrap_or(called).to_owned();
+        let (name, is_strict) = strictness(Path::new(called).file_name().unwrap_or(called));
         let listed = path.map(std::env::split_paths).into_iter().flatten();
         // A folder that depends on the working directory may be the container's own.
         let folders = listed.chain(std::env::split_paths(FOLDERS)).filter(|it| it.is_absolute()).collect();
-        Self { name, folders, link: link.unwrap_or(Path::new(LINK)).to_owned(), own }
+        Self { name, is_strict, folders, link: link.unwrap_or(Path::new(LINK)).to_owned(), own }
+    }
+
+    /// Whether the wrapper's name says that what could not be checked is refused.
+    pub(super) fn is_strict(&self) -> bool {
+        self.is_strict
     }
 
     /// Becomes the runtime. Returns only if that fails: why.
@@ -151,6 +160,20 @@ impl Choice {
     /// Whether something is there, and is not the wrapper itself.
     fn is_another(&self, path: &Path) -> bool {
         identity(path).is_some_and(|it| Some(it) != self.own)
+    }
+}
+
+/// `oci-compat-runtime-strict` is `oci-compat-runtime`, and `oci-compat-runtime-strict-NAME` `oci-compat-runtime-NAME`.
+fn strictness(name: &OsStr) -> (OsString, bool) {
+    let rest =
+        name.as_bytes().strip_prefix(NAME.as_bytes()).and_then(|it| it.strip_prefix(STRICT.as_bytes()));
+    match rest {
+        Some(rest @ ([] | [b'-', ..])) => {
+            let mut name = OsString::from(NAME);
+            name.push(OsStr::from_bytes(rest));
+            (name, true)
+        }
+        _ => (name.to_owned(), false),
     }
 }
 

@@ -8,10 +8,11 @@ use anyhow::{Context, anyhow, bail};
 use oci_compat::artifact::{Digest, Store};
 use oci_compat::check::{self, Requirement};
 use oci_compat::host::{self, Bundle, Facts, Root};
+use oci_compat::policy::{self, Defaults};
 use oci_compat::report::{self, Origin, Report};
 use oci_compat::requirements::{self, Collected};
 use oci_compat::verdict::Verdict;
-use oci_compat::{file, history, policy, records, reports, spec, waive};
+use oci_compat::{file, history, records, reports, spec, waive};
 
 use crate::TROUBLE;
 use crate::args::{Check, Common, ReportFormat};
@@ -77,7 +78,7 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
 fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
     if let Some(image) = &args.image {
         let digests = digests(image, &common.store)?;
-        let (policy, complaint) = policy::load(&common.config);
+        let (policy, complaint) = policy::load(&common.config, Defaults::Standard);
         let name = Some(image.as_str()).filter(|it| !it.starts_with("sha256:"));
         let mut collected = requirements::of_image(&digests, name, &common.store, &policy);
         collected.notes.extend(complaint);
@@ -86,7 +87,7 @@ fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
     }
     let mut collected = match &args.bundle {
         Some(folder) => {
-            let (policy, complaint) = policy::load(&common.config);
+            let (policy, complaint) = policy::load(&common.config, Defaults::Standard);
             let mut collected = {
                 let until = Instant::now() + policy.deadline;
                 requirements::of_bundle(folder, &common.store, &policy, &|| until)

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use oci_compat::image::Image;
 use oci_compat::inspect::{self, HeldImages, Machine};
-use oci_compat::{policy, records};
+use oci_compat::policy::{self, Defaults};
+use oci_compat::records;
 
 use crate::args::{ConfigCheck, ConfigFormat, Engine};
 use crate::engines::{self, Answers};
@@ -19,7 +20,7 @@ pub(crate) fn decisions(named: Option<&Path>, config: &Path) -> Vec<PathBuf> {
         return vec![named.to_owned()];
     }
     // A configuration that is broken, or that wants no file, leaves older decisions where they are by default.
-    let wanted = policy::load(config).0.log.decisions;
+    let wanted = policy::load(config, Defaults::Standard).0.log.decisions;
     records::files(wanted.unwrap_or_else(|| PathBuf::from(records::FILE)))
 }
 

@@ -33,8 +33,10 @@ impl Machine {
 
     /// The wrapper at `own`, called as `called`, with the folders of `path`.
     fn choice(&self, own: &str, called: &str, path: &[&str]) -> Choice {
+        let (name, is_strict) = strictness(called.as_ref());
         Choice {
-            name: called.into(),
+            name,
+            is_strict,
             folders: path.iter().map(|it| self.place(it)).collect(),
             link: self.place("var/runtime"),
             own: identity(&self.place(own)),
@@ -87,6 +89,20 @@ fn the_name_by_which_it_is_called_may_say_which() {
     check("kata", &["a/kata", "a/runc", "a/crun"]);
     check("compat", &["a/runc", "a/crun"]);
     check("", &["a/runc", "a/crun"]);
+}
+
+#[test]
+fn the_name_by_which_it_is_called_may_say_that_it_is_strict() {
+    let check = |called: &str, name: &str, is_strict: bool| {
+        assert_eq!(strictness(called.as_ref()), (name.into(), is_strict), "{called}");
+    };
+    check("oci-compat-runtime", "oci-compat-runtime", false);
+    check("oci-compat-runtime-crun", "oci-compat-runtime-crun", false);
+    check("oci-compat-runtime-strict", "oci-compat-runtime", true);
+    check("oci-compat-runtime-strict-crun", "oci-compat-runtime-crun", true);
+    check("oci-compat-runtime-strictly", "oci-compat-runtime-strictly", false);
+    check("oci-compat-runtime-crun-strict", "oci-compat-runtime-crun-strict", false);
+    check("strict", "strict", false);
 }
 
 #[test]
