@@ -37,7 +37,7 @@ const LAYERS: Layers = &[
         &["image", "file", "input", "artifact", "identity", "spec", "host", "policy", "report", "check"],
     ),
     ("reports", &["file", "report"]),
-    ("records", &["moment", "file", "signals", "report"]),
+    ("records", &["moment", "file", "report"]),
     ("history", &["glob", "moment", "file", "report", "records"]),
     ("lint", &["spec", "host"]),
     ("inspect", &["glob", "image", "file", "moment", "spec", "eval", "policy", "report", "requirements"]),
@@ -81,7 +81,7 @@ const LAYERS: Layers = &[
     ),
     ("wrapper", &["version", "moment", "file", "gate", "input", "policy", "signals"]),
     ("crun", &["file"]),
-    ("hook", &["version", "crun", "gate", "input", "policy", "report", "signals", "verdict"]),
+    ("hook", &["version", "file", "crun", "gate", "input", "policy", "report", "signals", "verdict"]),
 ];
 
 #[test]

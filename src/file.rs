@@ -4,11 +4,13 @@ mod user;
 
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use nix::errno::Errno;
-use nix::fcntl::{self, OFlag};
+use nix::fcntl::{self, AT_FDCWD, FcntlArg, OFlag, OpenHow, ResolveFlag};
 use nix::sys::stat::{self, FileStat, Mode, SFlag};
 use nix::unistd::geteuid;
 
@@ -45,6 +47,32 @@ impl std::fmt::Display for Irregular {
 }
 
 impl std::error::Error for Irregular {}
+
+/// How often a file is read again that another program may be writing just now, and how long it is given each time.
+const ATTEMPTS: usize = 5;
+const SETTLING: Duration = Duration::from_millis(5);
+
+/// As [`read`], what `parse` makes of a file that another program may be writing just now: half a file is none, and is read
+/// again a few times.
+///
+/// # Errors
+///
+/// As [`read`], and what is wrong with the last of these readings.
+pub fn read_settled<T>(
+    path: &Path,
+    limit: usize,
+    parse: impl Fn(&[u8]) -> anyhow::Result<T>,
+) -> anyhow::Result<Option<T>> {
+    let mut attempt = 1;
+    loop {
+        let Some(bytes) = read(path, limit)? else { return Ok(None) };
+        match parse(&bytes) {
+            Err(_) if attempt < ATTEMPTS => std::thread::sleep(SETTLING),
+            parsed => return parsed.map(Some).with_context(|| format!("reading {}", path.display())),
+        }
+        attempt += 1;
+    }
+}
 
 /// As [`read`], a file that only root and this user can write.
 ///
@@ -144,6 +172,43 @@ fn trust(path: &Path, found: &FileStat) -> anyhow::Result<()> {
     }
 }
 
+/// Which file it is, whatever it is called, and when it was last changed: device, inode, and the change time, which nobody
+/// can set back (inode(7)).
+pub type Stamp = (libc::dev_t, libc::ino_t, (i64, i64));
+
+/// The stamp of what is at a path; `None` if nothing can be looked at there.
+pub fn stamp(path: &Path) -> Option<Stamp> {
+    // What cannot be looked at cannot be read either.
+    stat::stat(path).ok().map(|it| (it.st_dev, it.st_ino, (it.st_ctime, it.st_ctime_nsec)))
+}
+
+/// Where a folder is without links on the way: the same path if there are none. As it is named if it cannot be found, or if
+/// its real path leads elsewhere (`/proc/PID/root`).
+pub fn without_links(folder: &Path) -> PathBuf {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+    if fcntl::openat2(AT_FDCWD, folder, how).is_ok() {
+        return folder.to_owned();
+    }
+    let real = std::fs::canonicalize(folder).ok().filter(|it| stamp(it) == stamp(folder));
+    real.unwrap_or_else(|| folder.to_owned())
+}
+
+/// Puts something harmless into the place of standard streams that are closed: else the next file to be opened would take
+/// it, and messages would be written into that. It is closed on exec(2), so that a program that follows finds them as they
+/// were.
+pub fn fill_standard_streams() {
+    let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    for stream in [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()] {
+        if fcntl::fcntl(stream, FcntlArg::F_GETFD) == Err(Errno::EBADF) {
+            let null = fcntl::open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty());
+            let folder = || fcntl::open("/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
+            // It takes the lowest number that is free, which is this one. Without any, all is as the caller wanted it.
+            let _kept = null.or_else(|_| folder()).map(OwnedFd::into_raw_fd);
+        }
+    }
+}
+
 fn open(path: &Path) -> anyhow::Result<Option<(File, FileStat)>> {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
@@ -233,6 +298,8 @@ pub fn explain(errno: Errno) -> String {
         Errno::EISDIR => "is a folder".to_owned(),
         Errno::ELOOP => "is a symbolic link, or a loop of them".to_owned(),
         Errno::EROFS => "is on a read-only file system".to_owned(),
+        Errno::EFBIG => "is at this process's limit on the size of files (ulimit -f)".to_owned(),
+        Errno::EMFILE => "cannot be opened: this process may open no more files (ulimit -n)".to_owned(),
         Errno::ENOSPC => "is on a full file system".to_owned(),
         Errno::ECONNREFUSED => "does not run: nobody listens on its socket".to_owned(),
         Errno::ENAMETOOLONG => "has too long a path".to_owned(),
@@ -360,6 +427,46 @@ mod tests {
             Exposure::Mode(0o775),
             "/s/subjects has mode 0775, only its owner may write to it: chmod go-w /s/subjects",
         );
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_is_read_again() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("file");
+        fs::write(&path, "half").expect("writing a fixture");
+        let readings = std::cell::Cell::new(0);
+        let whole_from = |count: u32| {
+            readings.set(0);
+            let read = read_settled(&path, 10, |bytes| {
+                readings.set(readings.get() + 1);
+                if readings.get() < count {
+                    bail!("it is half a file")
+                }
+                Ok(bytes.to_vec())
+            });
+            read.map_err(|err| format!("{err:#}"))
+        };
+        assert_eq!((whole_from(3), readings.get()), (Ok(Some(b"half".to_vec())), 3));
+        let told = format!("reading {}: it is half a file", path.display());
+        assert_eq!((whole_from(u32::MAX), readings.get()), (Err(told), 5));
+    }
+
+    #[test]
+    fn a_folder_is_named_without_links() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = fs::canonicalize(folder.path()).expect("a folder");
+        let place = |it: &str| root.join(it);
+        fs::create_dir_all(place("real/bundle")).expect("making a fixture");
+        symlink("real", place("link")).expect("making a fixture");
+        symlink("gone", place("dangling")).expect("making a fixture");
+        let check = |name: &str, expected: &str| assert_eq!(without_links(&place(name)), place(expected));
+        check("real/bundle", "real/bundle");
+        check("link/bundle", "real/bundle");
+        check("link", "real");
+        check("dangling", "dangling");
+        check("gone", "gone");
+        let here = Path::new("/proc/self/cwd");
+        assert_eq!(Some(without_links(here)), fs::canonicalize(here).ok());
     }
 
     #[test]

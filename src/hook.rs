@@ -12,6 +12,7 @@ use std::os::fd::AsFd;
 use anyhow::{Context, anyhow, bail};
 
 use crate::crun;
+use crate::file;
 use crate::gate::{self, Caller, Decision, Guard, Options, Setting};
 use crate::input::{Fault, State};
 use crate::policy::{self, Action, Situation};
@@ -48,6 +49,7 @@ pub fn main() -> u8 {
     let args: Vec<_> = std::env::args_os().skip(1).collect();
     let trouble = if args.iter().any(|it| it == "--strict") { Action::Refuse } else { Action::Start };
     guard_against_panics(trouble);
+    file::fill_standard_streams();
     match run(args) {
         Ok(Some(decision)) => {
             say(&decision.message);

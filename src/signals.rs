@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal};
 
+/// Signals by which the kernel ends a process that meets a limit or a closed pipe, where an error would do: a broken pipe, a
+/// file beyond `RLIMIT_FSIZE` (then the error is EFBIG), and processor time beyond the soft `RLIMIT_CPU`.
+const IGNORED: [Signal; 3] = [Signal::SIGPIPE, Signal::SIGXFSZ, Signal::SIGXCPU];
 /// After the deadline a signal comes this often, so that no read that starts in between blocks for good.
 const REPEAT: Duration = Duration::from_millis(20);
 
 /// Undoes what the caller left behind: crun blocks almost all signals in its hooks, under which no timer would ever
-/// ring. A broken pipe is an error to be handled, not a death.
+/// ring. A broken pipe, or a limit that is met, is an error to be handled, not a death.
 ///
 /// # Errors
 ///
@@ -18,8 +21,10 @@ const REPEAT: Duration = Duration::from_millis(20);
 pub fn reset() -> nix::Result<()> {
     signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
     let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
-    // SAFETY: no handler is installed, so nothing can run in the context of a signal.
-    unsafe { signal::sigaction(Signal::SIGPIPE, &ignore) }?;
+    for it in IGNORED {
+        // SAFETY: no handler is installed, so nothing can run in the context of a signal.
+        unsafe { signal::sigaction(it, &ignore) }?;
+    }
     Ok(())
 }
 
@@ -59,14 +64,14 @@ pub fn left() -> Option<Duration> {
 #[derive(Debug, Clone)]
 pub struct Kept {
     mask: SigSet,
-    pipe: SigAction,
+    ignored: [(Signal, SigAction); IGNORED.len()],
     alarm: SigAction,
     timer: libc::itimerval,
     since: Instant,
 }
 
 impl Kept {
-    /// Sets it aside: the deadline's signal gets through, and a broken pipe is an error to be handled. Signals that the
+    /// Sets it aside: the deadline's signal gets through, and a broken pipe or a limit is an error to be handled. Signals that the
     /// caller has blocked stay so: the program that follows is the one that they are meant for.
     ///
     /// # Errors
@@ -78,13 +83,16 @@ impl Kept {
         let mut timer = libc::itimerval { it_value: NEVER, it_interval: NEVER };
         // SAFETY: the pointer is to a live value.
         nix::errno::Errno::result(unsafe { libc::getitimer(libc::ITIMER_REAL, &raw mut timer) })?;
-        // SAFETY: no handler is installed, so nothing can run in the context of a signal.
-        let pipe = unsafe { signal::sigaction(Signal::SIGPIPE, &ignore) }?;
+        let mut ignored = IGNORED.map(|it| (it, ignore));
+        for (it, before) in &mut ignored {
+            // SAFETY: no handler is installed, so nothing can run in the context of a signal.
+            *before = unsafe { signal::sigaction(*it, &ignore) }?;
+        }
         // SAFETY: as above.
         let alarm = unsafe { signal::sigaction(Signal::SIGALRM, &ignore) }?;
         let mut mask = SigSet::empty();
         signal::sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&SigSet::from(Signal::SIGALRM)), Some(&mut mask))?;
-        Ok(Self { mask, pipe, alarm, timer, since: Instant::now() })
+        Ok(Self { mask, ignored, alarm, timer, since: Instant::now() })
     }
 
     /// Puts everything back, the timer first: what it has sent by then is still for us.
@@ -100,8 +108,10 @@ impl Kept {
         nix::errno::Errno::result(status)?;
         // SAFETY: no handler of ours is installed; what the caller had is none either, or exec(2) would have reset it.
         unsafe { signal::sigaction(Signal::SIGALRM, &self.alarm) }?;
-        // SAFETY: as above.
-        unsafe { signal::sigaction(Signal::SIGPIPE, &self.pipe) }?;
+        for (it, before) in &self.ignored {
+            // SAFETY: as above.
+            unsafe { signal::sigaction(*it, before) }?;
+        }
         signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask), None)
     }
 
@@ -117,21 +127,6 @@ impl Kept {
 
 /// A timer with this value is not set.
 const NEVER: libc::timeval = libc::timeval { tv_sec: 0, tv_usec: 0 };
-
-/// Does something during which a write beyond the limit on file sizes (`RLIMIT_FSIZE`) is an error, EFBIG, and not a
-/// death. Afterwards all is as before: the low-level runtime may follow in this process.
-#[expect(unsafe_code, reason = "sigaction(2) has no safe wrapper: a handler could be unsafe")]
-pub fn outliving_file_limit<T>(act: impl FnOnce() -> T) -> T {
-    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
-    // SAFETY: no handler is installed, so nothing can run in the context of a signal.
-    let before = unsafe { signal::sigaction(Signal::SIGXFSZ, &ignore) };
-    let done = act();
-    if let Ok(before) = before {
-        // SAFETY: what was in place before is in place again. It cannot fail: the arguments are the kernel's own.
-        let _never_fails = unsafe { signal::sigaction(Signal::SIGXFSZ, &before) };
-    }
-    done
-}
 
 extern "C" fn nothing(_: libc::c_int) {}
 
@@ -168,7 +163,8 @@ mod tests {
         assert_eq!(after, before);
         let again = Kept::aside().expect("signals");
         assert_eq!((again.timer.it_value.tv_sec, again.timer.it_value.tv_usec), (0, 0));
-        let handlers = |it: &Kept| format!("{:?} {:?}", it.alarm.handler(), it.pipe.handler());
+        let handlers =
+            |it: &Kept| format!("{:?} {:?}", it.alarm.handler(), it.ignored.map(|(_, it)| it.handler()));
         assert_eq!(handlers(&again), handlers(&kept));
         again.restore().expect("signals");
     }
@@ -181,7 +177,14 @@ mod tests {
                 it_interval: NEVER,
             };
             let action = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-            let it = Kept { mask: SigSet::empty(), pipe: action, alarm: action, timer, since }.left();
+            let it = Kept {
+                mask: SigSet::empty(),
+                ignored: IGNORED.map(|it| (it, action)),
+                alarm: action,
+                timer,
+                since,
+            }
+            .left();
             (it.tv_sec, it.tv_usec)
         };
         let now = Instant::now();

@@ -20,4 +20,5 @@ mod passed;
 mod brought;
 mod broken;
 mod crowd;
+mod strained;
 mod recorded;

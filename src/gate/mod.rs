@@ -135,12 +135,16 @@ pub fn decide_blindly(id: &str, fault: &Fault, setting: &Setting<'_>) -> Decisio
             let message = fault.to_string();
             let broken: Vec<_> = setting.broken.into_iter().map(str::to_owned).collect();
             match fault {
-                Fault::Container(_) => {
-                    conclude(Report::fault(subject, &message).with(&[], &broken, &[]), &[Situation::Container], setting)
-                }
-                Fault::Host(_) => {
-                    conclude(Report::trouble(subject, &message).with(&[], &broken, &[]), &[Situation::Trouble], setting)
-                }
+                Fault::Container(_) => conclude(
+                    Report::fault(subject, &message).with(&[], &broken, &[]),
+                    &[Situation::Container],
+                    setting,
+                ),
+                Fault::Host(_) => conclude(
+                    Report::trouble(subject, &message).with(&[], &broken, &[]),
+                    &[Situation::Trouble],
+                    setting,
+                ),
             }
         }
     };

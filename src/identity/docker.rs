@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -199,8 +198,7 @@ fn configured(places: &Places) -> anyhow::Result<Option<PathBuf>> {
 }
 
 fn read<T: DeserializeOwned>(path: &Path, limit: usize) -> anyhow::Result<Option<T>> {
-    let Some(bytes) = file::read(path, limit)? else { return Ok(None) };
-    input::object(&bytes).map(Some).with_context(|| format!("reading {}", path.display()))
+    file::read_settled(path, limit, |bytes| input::object(bytes))
 }
 
 /// With containerd's image store, dockerd notes both the manifest and what the name stood for.

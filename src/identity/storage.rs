@@ -257,8 +257,8 @@ fn is_made_here(folder: &Path, id: &str) -> anyhow::Result<bool> {
 
 /// A list in a file; one that is not there is empty.
 fn list<T: for<'a> Deserialize<'a>>(path: &Path, limit: usize) -> anyhow::Result<Vec<T>> {
-    let Some(bytes) = file::read(path, limit)? else { return Ok(Vec::new()) };
-    serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))
+    let read = file::read_settled(path, limit, |bytes| Ok(serde_json::from_slice(bytes)?))?;
+    Ok(read.unwrap_or_default())
 }
 
 impl Image {

@@ -19,7 +19,6 @@ use sha2::{Digest, Sha256};
 use crate::file::User;
 use crate::moment::{self, Moment};
 use crate::report::{Pod, Reason, Report, SpecReport, Subject, WaiverReport, printable};
-use crate::signals;
 
 pub use file::{MAX_KEPT, rotated};
 use repeats::{Repeated, Seen};
@@ -174,8 +173,7 @@ pub fn write(targets: &Targets, record: &Record) -> Vec<String> {
     let Some(record) = &counted(targets, record) else { return Vec::new() };
     let in_file = targets.decisions.as_ref().and_then(|path| {
         let rotation = file::Rotation { max_bytes: targets.max_bytes, keep: targets.keep.min(MAX_KEPT) };
-        // A daemon may have a limit on the size of files, and the signal would be taken for a refusal.
-        signals::outliving_file_limit(|| file::append(path, rotation, &record.line())).err()
+        file::append(path, rotation, &record.line()).err()
     });
     if let (Some(_), Some(folder), Some(key)) = (&in_file, &targets.repeats, record.key()) {
         // It has to be written as soon as that is possible.
@@ -190,7 +188,7 @@ fn counted<'a>(targets: &Targets, record: &'a Record) -> Option<Cow<'a, Record>>
     let (Some(folder), Some(key), Some(at)) = (&targets.repeats, record.key(), at) else {
         return Some(Cow::Borrowed(record));
     };
-    match signals::outliving_file_limit(|| repeats::seen(folder, &key, at)) {
+    match repeats::seen(folder, &key, at) {
         Seen::First => Some(Cow::Borrowed(record)),
         Seen::Counted => None,
         Seen::Due(Repeated { first, total, times }) => {

@@ -17,7 +17,7 @@ use crate::file;
 use crate::gate::{self, Caller, Decision, Guard, Setting};
 use crate::input::{Fault, State};
 use crate::moment;
-use crate::policy::{self, Action, Defaults, Situation};
+use crate::policy::{self, Action, Defaults, Mode, Situation};
 use crate::signals::{self, Kept};
 
 use call::{Call, Command, Creation};
@@ -38,11 +38,17 @@ pub fn main() -> u8 {
     if choice.is_strict() {
         call.options.defaults = Defaults::Strict;
     }
-    if let Some(creation) = &call.creation
-        && let Err(refusal) = check(creation, &call, &choice)
-    {
-        log::tell(&call.log, &refusal, &now());
-        return REFUSED;
+    if let Some(creation) = call.creation.clone() {
+        file::fill_standard_streams();
+        // What a link leads to may change between the check and the start.
+        if let Some(bundle) = &creation.bundle {
+            call.rename_bundle(&file::without_links(bundle));
+        }
+        let creation = call.creation.as_ref().unwrap_or(&creation);
+        if let Err(refusal) = check(creation, &call, &choice) {
+            log::tell(&call.log, &refusal, &now());
+            return REFUSED;
+        }
     }
     follow(&call, &choice)
 }
@@ -60,6 +66,8 @@ fn now() -> String {
 /// Becomes the runtime, or says why that is not possible.
 fn follow(call: &Call, choice: &Choice) -> u8 {
     let err = choice.become_runtime(&call.args);
+    // A limit must not end us before that is said. There is nothing left to be restored.
+    let _never_fails = Kept::aside();
     log::tell(&call.log, &format!("oci-compat-runtime: {err:#}\n"), &now());
     REFUSED
 }
@@ -118,12 +126,31 @@ fn decide_under(creation: &Creation, setting: &Setting<'_>) -> Decision {
     }
     let bundle = creation.bundle.as_deref().unwrap_or(Path::new("."));
     match std::path::absolute(bundle) {
-        Ok(bundle) => gate::decide(&State { id, bundle }, setting),
+        Ok(bundle) => decide_unchanged(State { id, bundle }, setting),
         Err(err) => {
             let trouble = anyhow!("the working directory {}", file::explain_io(&err));
             gate::decide_blindly(&id, &Fault::Host(trouble), setting)
         }
     }
+}
+
+/// A decision on what the runtime will find: a bundle that is another one by now, or has another configuration, is refused.
+/// The folder's own change time does not count: engines put files of theirs into it meanwhile (conmon).
+fn decide_unchanged(container: State, setting: &Setting<'_>) -> Decision {
+    let config = container.bundle.join("config.json");
+    let look = || {
+        let folder = file::stamp(&container.bundle).map(|(device, inode, _)| (device, inode));
+        (folder, file::stamp(&config))
+    };
+    let before = look();
+    let decision = gate::decide(&container, setting);
+    if setting.policy.mode == Mode::Off || decision.refused.is_some() || look() == before {
+        return decision;
+    }
+    let bundle = container.bundle.display();
+    let trouble = format!("the bundle {bundle} was changed while it was checked: make the container anew");
+    // Whoever changed it may have meant to: it concerns this container alone.
+    gate::decide_blindly(&container.id, &Fault::Container(anyhow!(trouble)), setting)
 }
 
 /// A defect of ours must not stop a container, unless policy wants trouble to do so.

@@ -94,7 +94,13 @@ fn short<'a>(
     found: &mut Found<'a>,
 ) -> usize {
     let (name, _) = split(text);
-    if has(grammar.valued, name) || has(grammar.flags, name) {
+    let is_known = |it: &u8| grammar.valued_letters.contains(it) || grammar.flag_letters.contains(it);
+    let letters = text
+        .iter()
+        .position(|it| grammar.valued_letters.contains(it))
+        .and_then(|it| text.get(..=it))
+        .unwrap_or(text);
+    if has(grammar.valued, name) || has(grammar.flags, name) || !letters.iter().all(is_known) {
         return long(text, at, words, grammar, found);
     }
     for (index, letter) in text.iter().enumerate() {
@@ -110,9 +116,6 @@ fn short<'a>(
                 words: at..end,
             });
             return end;
-        }
-        if !grammar.flag_letters.contains(letter) {
-            return long(text, at, words, grammar, found);
         }
         found.options.push(Given { name, value: None, words: at..at + 1 });
     }
@@ -141,6 +144,12 @@ fn in_full<'a>(given: &'a [u8], grammar: &Grammar) -> &'a [u8] {
 
 fn has(names: &[&str], name: &[u8]) -> bool {
     names.iter().any(|it| it.as_bytes() == name)
+}
+
+/// Whether the grammar has an option of this name.
+pub(super) fn is_known(name: &[u8], grammar: &Grammar) -> bool {
+    let is_letter = |it: &u8| grammar.valued_letters.contains(it) || grammar.flag_letters.contains(it);
+    has(grammar.valued, name) || has(grammar.flags, name) || matches!(name, [letter] if is_letter(letter))
 }
 
 fn may_be_value(word: &OsStr, grammar: &Grammar) -> bool {

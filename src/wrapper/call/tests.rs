@@ -169,6 +169,54 @@ fn options_that_nobody_knows_hide_no_command() {
     passes("--later delete create");
 }
 
+/// runsc takes the same words for flags that runc takes for options with a value, and knows others.
+#[test]
+fn in_doubt_both_readings_are_looked_at() {
+    check("--rootless run c1", "Run . c1");
+    check("--root /r --rootless run --bundle /b c1", "Run /b c1");
+    check("--rootless create --bundle /b kill", "Create /b kill");
+    check("--rootless run --bundle kill c1", "Run kill c1");
+    check("--rootless run -detach -bundle /b delete", "Run /b delete");
+    check("--rootless true run --bundle /b c1", "Run /b c1");
+    check("--rootless --debug run --bundle /b c1", "Run /b c1");
+    check("-host-uds all run --bundle /b c1", "Run /b c1");
+    check("-host-uds=all -vfs2 -strace run --bundle /b c1", "Run /b c1");
+    check("--verbosity info create --bundle /b c1", "Create /b c1");
+    check("-events list --root /r create --bundle /b c1", "Create /b c1");
+    for line in [
+        "--rootless run kill c1",
+        "--rootless run --root /r --debug delete c1",
+        "--rootless run",
+        "--rootless kill c1",
+        "--rootless delete create",
+        "--verbosity kill create 9",
+        "--verbosity info delete create",
+        "list create c1",
+        "--debug list create c1",
+        "help create",
+        "--verbosity help create",
+    ] {
+        passes(line);
+    }
+}
+
+#[test]
+fn a_bundle_is_named_anew_and_nothing_else_is() {
+    let check = |line: &str, expected: &str| {
+        let mut call = Call::parse(words(line));
+        call.rename_bundle(std::path::Path::new("/real"));
+        assert_eq!(call.args, words(expected), "{line}");
+    };
+    check("create --bundle /b c1", "create --bundle /real c1");
+    check("--oci-compat-store /s create --bundle /b /b", "create --bundle /real /b");
+    check("create -db/b c1 --oci-compat-store /s", "create -db/real c1 --oci-compat-store /s");
+    check("create -b=/b --pid-file /b c1", "create -b=/real --pid-file /b c1");
+    check("create --bundle /a --bundle=/b c1", "create --bundle /a --bundle=/real c1");
+    check("create --bundle '' c1", "create --bundle '' c1");
+    check("create c1", "create c1");
+    check("kill --bundle /b c1", "kill --bundle /b c1");
+}
+
 #[test]
 fn questions_and_halves_are_left_to_the_runtime() {
     for line in [

@@ -1,0 +1,169 @@
+//! Hook and wrapper on a host that gives them too little: limits, closed descriptors, a bundle that changes under them.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::bundle::{Bundle, SPEC};
+use super::hook::{Hook, INCOMPATIBLE};
+use super::host::{Host, MET, UNMET};
+use super::passed::ECHO;
+use super::program::{Outcome, run, stdin};
+use super::wrapper::Wrapper;
+
+/// What a caller may have done to the process, as a shell says it, and whether the check can still be made.
+const STRAINS: [(&str, bool); 11] = [
+    ("ulimit -f 0", true),
+    ("ulimit -c 0", true),
+    ("ulimit -n 16", true),
+    ("ulimit -n 3", false),
+    ("ulimit -v 16384", true),
+    ("ulimit -d 8192", true),
+    ("ulimit -s 256", true),
+    ("ulimit -p 1", true),
+    ("exec 0<&-", false),
+    ("exec 1>&-", true),
+    ("exec 2>&-", true),
+];
+
+/// A shell that strains the process and becomes the program.
+fn strained(strain: &str, program: &Command) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", &format!("{strain} && exec \"$0\" \"$@\"")]);
+    command.arg(program.get_program()).args(program.get_args()).env_clear().current_dir("/");
+    for (name, value) in program.get_envs() {
+        value.map(|value| command.env(name, value));
+    }
+    command
+}
+
+fn fed(hook: &Hook, strain: &str, bundle: &Bundle) -> Outcome {
+    let (reader, writer) = stdin(&bundle.state());
+    drop(writer);
+    run(strained(strain, &hook.command()).stdin(reader))
+}
+
+#[test]
+fn no_strain_refuses_what_fits_and_none_that_leaves_room_lets_through_what_does_not() {
+    for (strain, is_checked) in STRAINS {
+        let hook = Hook::on(Host::plain());
+        for fits in [Bundle::hollow().written(), Bundle::hollow().annotate(SPEC, MET).written()] {
+            let outcome = fed(&hook, strain, &fits);
+            assert_eq!(outcome.status.code(), Some(0), "{strain}: {outcome:?}");
+        }
+        let outcome = fed(&hook, strain, &Bundle::hollow().annotate(SPEC, UNMET).written());
+        let expected = if is_checked { INCOMPATIBLE } else { 0 };
+        assert_eq!(outcome.status.code(), Some(expected), "{strain}: {outcome:?}");
+        assert!(outcome.took < Duration::from_secs(5), "{strain}: {outcome:?}");
+    }
+}
+
+/// A runtime that says which signals are ignored, its limits, and which of its standard streams are open.
+const LOOK: &str = "#!/bin/sh
+grep '^SigIgn' /proc/$$/status >>\"$LOOK\"
+cat /proc/$$/limits >>\"$LOOK\"
+for it in 0 1 2; do test -e /proc/$$/fd/$it && echo $it >>\"$LOOK\"; done
+exit 42
+";
+
+#[test]
+fn the_wrapper_becomes_the_runtime_under_every_strain_and_hands_all_of_it_on() {
+    for (strain, is_checked) in STRAINS {
+        // A runtime without processes or a size of files could not say anything.
+        if strain.contains("-p") || strain.contains("-f") {
+            continue;
+        }
+        let wrapper = Wrapper::beside(Hook::on(Host::plain()));
+        let seen = |program: &Command, name: &str, bundle: &Bundle| {
+            let file = wrapper.folder().join(name);
+            let mut words = Command::new(program.get_program());
+            words.args(program.get_args()).args(["create", "--bundle"]).arg(bundle.path()).arg("c1");
+            for (name, value) in program.get_envs() {
+                value.map(|value| words.env(name, value));
+            }
+            words.env("LOOK", &file);
+            let outcome = run(strained(strain, &words).stdin(Stdio::null()));
+            (outcome.status.code(), fs::read_to_string(&file).unwrap_or_default())
+        };
+        let fits = Bundle::hollow().annotate(SPEC, MET).written();
+        let direct = seen(&wrapper.script(LOOK), "direct", &fits);
+        assert_eq!(seen(&wrapper.before_script(LOOK), "wrapped", &fits), direct, "{strain}");
+        let unfit = Bundle::hollow().annotate(SPEC, UNMET).written();
+        let (status, _) = seen(&wrapper.before_script(LOOK), "unfit", &unfit);
+        let is_checked = is_checked || strain.contains("0<");
+        assert_eq!(status, if is_checked { Some(1) } else { direct.0 }, "{strain}");
+    }
+}
+
+#[test]
+fn a_report_that_meets_the_limit_on_files_costs_no_start() {
+    let wrapper = Wrapper::beside(Hook::on(Host::plain()).configured("mode = \"audit\""));
+    let bundle = Bundle::hollow().annotate(SPEC, UNMET).written();
+    let outcome = fed(&wrapper.hook, "ulimit -f 0", &bundle);
+    assert_eq!(outcome.status.code(), Some(0), "{outcome:?}");
+    let mut words = wrapper.before_script("#!/bin/sh\nexit 42\n");
+    words.args(["create", "--bundle"]).arg(bundle.path()).arg("c1");
+    let outcome = run(strained("ulimit -f 0", &words).stdin(Stdio::null()));
+    assert_eq!(outcome.status.code(), Some(42), "{outcome:?}");
+}
+
+/// A folder with a link `bundle` that leads to one of two bundles, by turns.
+struct Flipping<'a> {
+    link: PathBuf,
+    targets: [&'a Path; 2],
+}
+
+impl Flipping<'_> {
+    fn flip(&self, until: &AtomicBool) {
+        let next = self.link.with_file_name("next");
+        for target in self.targets.iter().cycle() {
+            symlink(target, &next).expect("linking a bundle");
+            fs::rename(&next, &self.link).expect("replacing a link");
+            if until.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+}
+
+/// Whatever the runtime finds where the bundle is said to be, it was checked.
+#[test]
+fn a_link_that_is_flipped_meanwhile_hands_no_unfit_bundle_to_the_runtime() {
+    const FIND: &str = "#!/bin/sh\ngrep -q gtp5g \"$3/config.json\" && exit 66\nexit 42\n";
+    let wrapper = Wrapper::beside(Hook::on(Host::plain()));
+    let (fits, unfit) =
+        (Bundle::hollow().annotate(SPEC, MET).written(), Bundle::hollow().annotate(SPEC, UNMET).written());
+    let (fits, unfit) = (fits.path(), unfit.path());
+    let flipping = Flipping { link: wrapper.folder().join("bundle"), targets: [&fits, &unfit] };
+    symlink(&fits, &flipping.link).expect("linking a bundle");
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| flipping.flip(&is_over));
+        let mut seen = Vec::new();
+        for _ in 0..60 {
+            let mut command = wrapper.before_script(FIND);
+            seen.push(run(command.args(["create", "--bundle"]).arg(&flipping.link).arg("c1")).status.code());
+        }
+        is_over.store(true, Ordering::Relaxed);
+        assert!(!seen.contains(&Some(66)), "{seen:?}");
+        assert!(seen.contains(&Some(42)) && seen.contains(&Some(1)), "{seen:?}");
+    });
+}
+
+#[test]
+fn the_runtime_gets_a_bundle_by_its_path_without_links() {
+    let wrapper = Wrapper::beside(Hook::on(Host::plain()));
+    let bundle = Bundle::hollow().annotate(SPEC, MET).written();
+    let link = wrapper.folder().join("bundle");
+    symlink(bundle.path(), &link).expect("linking a bundle");
+    let named = |path: &Path| {
+        run(wrapper.before_script(ECHO).args(["create", "--bundle"]).arg(path).arg("c1")).stdout
+    };
+    let expected = format!("<create>\n<--bundle>\n<{}>\n<c1>\n", bundle.path().display());
+    assert_eq!(named(&bundle.path()), expected);
+    assert_eq!(named(&link), expected);
+}
