@@ -2,6 +2,7 @@
 
 mod read;
 mod write;
+mod yaml;
 
 use anyhow::bail;
 use serde::{Deserialize, Serialize};

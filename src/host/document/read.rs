@@ -1,4 +1,5 @@
-//! Reads facts from a JSON document: ours, an NFD export, or a Kubernetes `NodeFeature`. What it leaves out is unknown.
+//! Reads facts from a document: ours, an NFD export, or Kubernetes `NodeFeature` objects, as JSON or YAML. What it leaves
+//! out is unknown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::Host;
+use super::{Host, yaml};
 use crate::host::kernel::{available, version};
 use crate::host::{Fact, Facts, Feature, Instance, Origin, Unknown};
 
@@ -15,12 +16,15 @@ const MAX_DOCUMENT: usize = 16 << 20;
 /// Where a fact was read if the document does not say it.
 const DOCUMENT: &str = "the facts document";
 
-/// All three shapes at once: one pass keeps the line in every error.
+/// All shapes at once: one pass keeps the line in every error.
 #[derive(Debug, Deserialize)]
 struct Document {
     /// Of a Kubernetes object.
     kind: Option<String>,
+    metadata: Option<Metadata>,
     spec: Option<Spec>,
+    /// Of a list of objects.
+    items: Option<Vec<Document>>,
     host: Option<Host>,
     flags: Option<ByFeature<Flags>>,
     attributes: Option<ByFeature<Attributes>>,
@@ -30,6 +34,25 @@ struct Document {
     missing: Option<BTreeMap<String, BTreeSet<String>>>,
     doubtful: Option<BTreeMap<String, BTreeMap<String, Doubt>>>,
     read: Option<BTreeMap<String, String>>,
+}
+
+/// Of a Kubernetes object.
+#[derive(Debug, Default, Deserialize)]
+struct Metadata {
+    name: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
+}
+
+impl Metadata {
+    fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    /// The node that an object is about: NFD labels each with it, and calls the worker's own object so.
+    fn node(&self) -> &str {
+        const NODE: &str = "nfd.node.kubernetes.io/node-name";
+        self.labels.as_ref().and_then(|it| it.get(NODE)).map_or_else(|| self.name(), String::as_str)
+    }
 }
 
 /// Of a `NodeFeature` (`api/nfd/v1alpha1/types.go` in NFD).
@@ -79,12 +102,13 @@ impl From<Doubt> for Unknown {
 }
 
 impl Facts {
-    /// Reads our own document, what `nfd export features` writes, or a `NodeFeature` object.
+    /// Reads our own document, what `nfd export features` writes, or the `NodeFeature` objects of one node, as `kubectl get
+    /// -o json` and `-o yaml` print them.
     ///
     /// # Errors
     ///
-    /// With line and column if it is not JSON or not of these shapes; if it is larger than 16 MiB, of another schema,
-    /// or says two things of one feature.
+    /// With line and column if it is not JSON or not of these shapes; with the line if it is YAML that cannot be read; if it
+    /// is larger than 16 MiB, of another schema, about several nodes, or says two things of one feature.
     pub fn from_json(bytes: &[u8]) -> anyhow::Result<Self> {
         ensure!(bytes.len() <= MAX_DOCUMENT, "facts document is larger than {MAX_DOCUMENT} bytes");
         parse(bytes).context("parsing facts document")
@@ -92,7 +116,7 @@ impl Facts {
 }
 
 fn parse(bytes: &[u8]) -> anyhow::Result<Facts> {
-    let mut document: Document = serde_json::from_slice(bytes)?;
+    let mut document = document(bytes)?;
     let mut facts = Facts::without(Unknown::new(DOCUMENT, "does not mention this feature"));
     facts.origin = document.host.take().map(Origin::try_from).transpose()?;
     document.fill(&mut facts)?;
@@ -105,6 +129,53 @@ fn parse(bytes: &[u8]) -> anyhow::Result<Facts> {
         facts.set_loadable_modules(modules);
     }
     Ok(facts)
+}
+
+/// A document that does not open as JSON is YAML.
+fn document(bytes: &[u8]) -> anyhow::Result<Document> {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let text = bytes.trim_ascii_start();
+    if text.is_empty() || text.starts_with(b"{") {
+        return Ok(serde_json::from_slice(bytes)?);
+    }
+    Ok(serde_json::from_value(yaml::json(std::str::from_utf8(bytes).context("is not text")?)?)?)
+}
+
+/// The objects of one node put together as NFD's master does: the node's own first, then the others by name, of which the
+/// later one counts.
+fn merged(mut objects: Vec<Document>) -> anyhow::Result<Sets> {
+    let about = |it: &Document| it.metadata.as_ref().map_or_else(String::new, |it| it.node().to_owned());
+    let nodes: BTreeSet<_> = objects.iter().map(about).collect();
+    if let (Some(first), Some(last)) = (nodes.first(), nodes.last())
+        && first != last
+    {
+        bail!(
+            "it is about {} nodes, such as {first:.60?} and {last:.60?}; give the objects of one, as with `kubectl get \
+             nodefeatures -l nfd.node.kubernetes.io/node-name=NODE -o yaml`",
+            nodes.len()
+        );
+    }
+    objects.sort_by_key(|it| {
+        let metadata = it.metadata.as_ref();
+        metadata.map(|it| (it.name() != it.node(), it.name().to_owned()))
+    });
+    let mut all = Sets::default();
+    for mut object in objects {
+        let sets = object.sets_of_object()?;
+        merge(&mut all.flags, sets.flags, |to, from| to.extend(from));
+        merge(&mut all.attributes, sets.attributes, |to, from| to.extend(from));
+        merge(&mut all.instances, sets.instances, |to, from| to.extend(from));
+    }
+    Ok(all)
+}
+
+fn merge<T: Default>(to: &mut Option<ByFeature<T>>, from: Option<ByFeature<T>>, join: fn(&mut T, T)) {
+    for (name, set) in from.into_iter().flatten() {
+        let known = to.get_or_insert_default().entry(name).or_insert(Elements { elements: None });
+        if let Some(elements) = set.elements {
+            join(known.elements.get_or_insert_default(), elements);
+        }
+    }
 }
 
 impl Document {
@@ -152,14 +223,24 @@ impl Document {
                 attributes: self.attributes.take(),
                 instances: self.instances.take(),
             },
-            Some("NodeFeature") => self.spec.take().and_then(|it| it.features).unwrap_or_default(),
-            Some(kind) => bail!("kind {kind:?} holds no facts; expected one \"NodeFeature\" object"),
+            Some("List" | "NodeFeatureList") => merged(self.items.take().unwrap_or_default())?,
+            Some(_) => self.sets_of_object()?,
         };
         let ours = self.absent.is_some() || self.unknown.is_some();
         if !ours && sets.flags.is_none() && sets.attributes.is_none() && sets.instances.is_none() {
             bail!("there are no facts in it; expected \"flags\", \"attributes\" or \"instances\"");
         }
         Ok(sets)
+    }
+
+    fn sets_of_object(&mut self) -> anyhow::Result<Sets> {
+        match self.kind.as_deref() {
+            Some("NodeFeature") => Ok(self.spec.take().and_then(|it| it.features).unwrap_or_default()),
+            kind => bail!(
+                "kind {:.60?} holds no facts; expected a \"NodeFeature\" object, or a list of them",
+                kind.unwrap_or_default()
+            ),
+        }
     }
 }
 
@@ -257,9 +338,53 @@ mod tests {
                      expected \"flags\", \"attributes\" or \"instances\"";
         check_error("{}", empty);
         check_error(r#"{"kind": "NodeFeature", "spec": {}}"#, empty);
+        check_error(r#"{"kind": "List", "items": []}"#, empty);
+        let pod = "parsing facts document: kind \"Pod\" holds no facts; expected a \"NodeFeature\" object, or a list of them";
+        check_error(r#"{"kind": "Pod"}"#, pod);
+        check_error(r#"{"kind": "List", "items": [{"kind": "Pod"}]}"#, pod);
+    }
+
+    #[test]
+    fn objects_are_read_as_kubectl_prints_them() {
+        let object = "apiVersion: nfd.k8s-sigs.io/v1alpha1\nkind: NodeFeature\nmetadata:\n  generation: 3\n  name: n\n\
+                      spec:\n  features:\n    attributes:\n      a.b:\n        elements:\n          y: \"1\"\n    \
+                      flags:\n      a.b:\n        elements:\n          X: {}\n  labels: {}\n";
+        check(object, "a.b", r#"known (the facts document): X y="1""#);
         let list =
-            "parsing facts document: kind \"List\" holds no facts; expected one \"NodeFeature\" object";
-        check_error(r#"{"kind": "List", "items": []}"#, list);
+            format!("apiVersion: v1\nitems:\n- {}\nkind: List\n", object.trim_end().replace('\n', "\n  "));
+        check(&list, "a.b", r#"known (the facts document): X y="1""#);
+        check(&format!("\u{feff}{object}"), "a.b", r#"known (the facts document): X y="1""#);
+        check_error("oops", "parsing facts document: is neither JSON nor a mapping of YAML at line 1");
+    }
+
+    /// A `NodeFeature` of a node, with attributes and a flag.
+    fn object(name: &str, node: &str, attributes: &str, flag: &str) -> String {
+        format!(
+            r#"{{"kind": "NodeFeature", "metadata": {{"name": "{name}",
+                 "labels": {{"nfd.node.kubernetes.io/node-name": "{node}"}}}},
+                 "spec": {{"features": {{"attributes": {{"a.b": {{"elements": {{{attributes}}}}}}},
+                 "flags": {{"a.b": {{"elements": {{"{flag}": {{}}}}}}}},
+                 "instances": {{"c.d": {{"elements": [{{"attributes": {{"z": "{name}"}}}}]}}}}}}}}}}"#
+        )
+    }
+
+    #[test]
+    fn the_objects_of_a_node_are_put_together() {
+        let more = object("a", "n", r#""y": "2", "v": "3""#, "M");
+        let own = object("n", "n", r#""y": "1", "w": "4""#, "O");
+        for kind in ["List", "NodeFeatureList"] {
+            let list = format!(r#"{{"kind": "{kind}", "items": [{more}, {own}]}}"#);
+            check(&list, "a.b", r#"known (the facts document): M O v="3" w="4" y="2""#);
+            check(&list, "c.d", "known (the facts document): [?: z=n] [?: z=a]");
+        }
+    }
+
+    #[test]
+    fn objects_of_several_nodes_are_refused() {
+        let (one, other) = (object("n1", "n1", "", "X"), object("n2", "n2", "", "X"));
+        let expected = "parsing facts document: it is about 2 nodes, such as \"n1\" and \"n2\"; give the objects of one, as \
+                        with `kubectl get nodefeatures -l nfd.node.kubernetes.io/node-name=NODE -o yaml`";
+        check_error(&format!(r#"{{"kind": "List", "items": [{one}, {other}]}}"#), expected);
     }
 
     #[test]
