@@ -4,6 +4,7 @@ mod plain;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
@@ -51,10 +52,31 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Node, Malformed> {
     let text = std::str::from_utf8(bytes).map_err(|err| not_utf8(bytes, err.valid_up_to()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     check_directives(text)?;
-    let mut composer =
-        Composer { events: Parser::new_from_str(text), anchors: HashMap::new(), budget: MAX_NODES };
-    composer.document()
+    let mut text = Cow::Borrowed(text);
+    let mut left = MAX_BYTES;
+    loop {
+        let events = Parser::new_from_str(&text);
+        let mut composer = Composer { events, anchors: HashMap::new(), budget: MAX_NODES, tab: None };
+        let found = composer.document();
+        let spaced = composer.tab.and_then(|it| without_tabs(&text, it));
+        match (found, spaced, left.checked_sub(text.len())) {
+            (Err(_), Some(spaced), Some(rest)) => (text, left) = (Cow::Owned(spaced), rest),
+            (found, _, _) => return found,
+        }
+    }
 }
+
+/// The text with spaces for the tabs that end before a character: YAML, and NFD with it, take either after a colon, and
+/// the parser does not. Spaces keep every place in the document.
+fn without_tabs(text: &str, before: usize) -> Option<String> {
+    let end = text.char_indices().nth(before).map(|(at, _)| at)?;
+    let (head, tail) = text.split_at_checked(end)?;
+    let kept = head.trim_end_matches(['\t', ' ']);
+    (head.len() > kept.len()).then(|| format!("{kept}{}{tail}", " ".repeat(head.len() - kept.len())))
+}
+
+/// What the parser says of a tab after a colon.
+const TAB: &str = "':' must be followed by a valid YAML whitespace";
 
 const START: Place = Place { line: 1, column: 1 };
 
@@ -84,6 +106,8 @@ struct Composer<'a> {
     events: Parser<'a, saphyr_parser::StrInput<'a>>,
     anchors: HashMap<usize, (Node, usize)>,
     budget: usize,
+    /// The character that tabs stand before, if the parser refused them after a colon.
+    tab: Option<usize>,
 }
 
 impl<'a> Composer<'a> {
@@ -133,6 +157,7 @@ impl<'a> Composer<'a> {
         match self.events.next_event() {
             Some(Ok(found)) => Ok(found),
             Some(Err(err)) => {
+                self.tab = (err.info() == TAB).then(|| err.marker().index());
                 Err(Malformed::one(place(*err.marker()), format!("this is not valid YAML: {}", err.info())))
             }
             None => Ok((Event::StreamEnd, Span::default())),

@@ -80,6 +80,29 @@ fn json_is_yaml_also_with_tabs() {
 }
 
 #[test]
+fn a_tab_may_stand_after_a_colon_or_a_dash() {
+    check("a:\tb\nc: \t d\ne:\t\"f\"\n", r#"{"a": "b", "c": "d", "e": "f"}"#);
+    check("a: 1\t# why\n", r#"{"a": "1"}"#);
+    check("-\ta\n- b\n", r#"["a", "b"]"#);
+    check("a:\t\n  b: c\n", r#"{"a": {"b": "c"}}"#);
+    check("a:\t[b,\tc]\n", r#"{"a": ["b", "c"]}"#);
+    check("a:\t|\n  x\n", r#"{"a": "x\n"}"#);
+    check("a:\t&x b\nc:\t*x\n", r#"{"a": "b", "c": "b"}"#);
+    // Places stay what they are, and too many tabs are an error, not a long wait.
+    check(
+        "a:\tb\na:\tc\n",
+        "2:1: \"a\" stands here twice, first at 1:1; only one can count: remove the other",
+    );
+    let many = (0..20_000).map(|it| format!("k{it}:\tv\n")).collect::<String>();
+    assert!(
+        parse(many.as_bytes())
+            .unwrap_err()
+            .to_string()
+            .contains("must be followed by a valid YAML whitespace")
+    );
+}
+
+#[test]
 fn merges_fill_in_what_is_not_said() {
     check(
         "a: &a {op: In, x: 1}\nb: {<<: *a, x: 2}",
