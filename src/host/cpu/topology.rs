@@ -52,11 +52,23 @@ fn multithreading(probing: &Probing<'_>, cpus: &[String]) -> Result<String, Unkn
 }
 
 fn sockets(probing: &Probing<'_>, cpus: &[String]) -> Result<String, Unknown> {
-    let mut sockets = BTreeSet::new();
-    for cpu in cpus {
-        sockets.extend(topology(probing, cpu, "physical_package_id")?);
-    }
-    if sockets.is_empty() { Err(untold("physical_package_id")) } else { Ok(sockets.len().to_string()) }
+    let packages = || {
+        let mut sockets = BTreeSet::new();
+        for cpu in cpus {
+            sockets.extend(topology(probing, cpu, "physical_package_id")?);
+        }
+        if sockets.is_empty() { Err(untold("physical_package_id")) } else { Ok(sockets.len().to_string()) }
+    };
+    packages().or_else(|unknown| listed_sockets(probing).map(|it| it.to_string()).ok_or(unknown))
+}
+
+/// By the kernel's list of the CPUs switched on, if that has a socket for each of them, as on x86.
+fn listed_sockets(probing: &Probing<'_>) -> Option<usize> {
+    let text = probing.text("/proc/cpuinfo").ok()??;
+    let fields = text.lines().filter_map(|it| it.split_once(':'));
+    let values = |name| fields.clone().filter(move |(key, _)| key.trim() == name).map(|(_, it)| it.trim());
+    let (cpus, sockets) = (values("processor").count(), values("physical id"));
+    (cpus > 0 && sockets.clone().count() == cpus).then(|| sockets.collect::<BTreeSet<_>>().len())
 }
 
 /// None if the CPU is switched off: it has no topology then (`drivers/base/topology.c`).
@@ -127,6 +139,24 @@ mod tests {
             .unreadable(&place);
         let expected = format!("and maybe more: {place}: is a loop of symbolic links");
         check(&hidden, &format!(r#"hardware_multithreading="false" {expected}"#));
+    }
+
+    #[test]
+    fn where_packages_cannot_be_read_the_list_of_cpus_tells_the_sockets() {
+        let place = format!("{CPUS}/cpu0/topology/physical_package_id");
+        let hidden = || {
+            let siblings = format!("{CPUS}/cpu0/topology/thread_siblings_list");
+            FakeHost::new().file(&siblings, "0\n").unreadable(&place)
+        };
+        let two = "processor\t: 0\nphysical id\t: 0\n\nprocessor\t: 1\nphysical id\t: 3\n";
+        check(&hidden().file("/proc/cpuinfo", two), &both(false, 2));
+        // A CPU without its socket leaves the number open, and so does an architecture that lists none.
+        let expected = format!(
+            r#"hardware_multithreading="false" and maybe more: {place}: is a loop of symbolic links"#
+        );
+        check(&hidden().file("/proc/cpuinfo", &format!("{two}processor\t: 2\n")), &expected);
+        check(&hidden().file("/proc/cpuinfo", "processor\t: 0\nFeatures\t: asimd\n"), &expected);
+        check(&hidden().file("/proc/cpuinfo", ""), &expected);
     }
 
     #[test]
