@@ -29,6 +29,7 @@ It reads the container's state on stdin, as OCI runtimes write it.
 
 Usage: oci-compat-hook [--store DIR] [--config FILE] [--root DIR] [--reports DIR] [--decisions FILE]
                        [--journal SOCKET] [--syslog SOCKET] [--deadline-ms N] [--strict]
+       oci-compat-hook --version
 
   --store DIR        the local store (/var/lib/oci-compat/store)
   --config FILE      the configuration (/etc/oci-compat/config.toml)
@@ -92,6 +93,10 @@ fn guard_against_panics(trouble: Action) {
 /// `None` if there is nothing to decide, as with `--help`.
 fn run(args: Vec<OsString>) -> anyhow::Result<Option<Decision>> {
     signals::reset().map_err(|errno| anyhow!("resetting signals: {errno}"))?;
+    if args.first().is_some_and(|it| it == "--version" || it == "-V") {
+        print(&format!("oci-compat-hook {}\n", gate::VERSION))?;
+        return Ok(None);
+    }
     let Some(options) = parse(args)? else {
         print(USAGE)?;
         return Ok(None);
@@ -119,7 +124,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Option<Decision>> {
     Ok(Some(decision))
 }
 
-/// Only for `--help`: a runtime reads nothing from a hook.
+/// Only for `--help` and `--version`: a runtime reads nothing from a hook.
 fn print(text: &str) -> anyhow::Result<()> {
     std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")
 }

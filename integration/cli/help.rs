@@ -60,6 +60,16 @@ fn no_command_is_without_its_help() {
 
 #[test]
 fn every_command_tells_the_version() {
-    let version = format!("oci-compat {}\n", env!("CARGO_PKG_VERSION"));
-    assert_eq!(run(&folder(), "--version").stdout, version);
+    let version = oci_compat::gate::VERSION;
+    let (number, commit) = version.split_once(' ').expect("a commit");
+    assert_eq!(number, env!("CARGO_PKG_VERSION"));
+    assert!(commit.starts_with("(commit ") && commit.ends_with(')'), "{commit}");
+    assert_eq!(run(&folder(), "--version").stdout, format!("oci-compat {version}\n"));
+    let told = |program: &str, option: &str| {
+        let path = crate::runtimes::program::ours(program);
+        let output = std::process::Command::new(path).arg(option).stdin(std::process::Stdio::null()).output();
+        String::from_utf8(output.expect("running it").stdout).expect("text")
+    };
+    assert_eq!(told("oci-compat-hook", "--version"), format!("oci-compat-hook {version}\n"));
+    assert_eq!(told("oci-compat-runtime", "--oci-compat-version"), format!("oci-compat-runtime {version}\n"));
 }

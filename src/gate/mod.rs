@@ -25,6 +25,9 @@ use crate::waive;
 
 pub use options::Options;
 
+/// The version of the programs, and the commit from which they are built.
+pub const VERSION: &str = env!("OCI_COMPAT_VERSION");
+
 /// Judging may take this long even if reading took all the time there was. Twelve rules take some ten microseconds.
 const JUDGING: Duration = Duration::from_millis(200);
 /// Beside the reports: where decisions that are made again are counted.

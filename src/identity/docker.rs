@@ -105,7 +105,7 @@ pub(super) fn resolve(task: &Task, asked: &Asked<'_>, identity: &mut Identity) -
         let why = format!("dockerd's data folder with containers/{}/config.v2.json was not found", task.id);
         return Err(Unknown::Unanswered(why));
     };
-    identity.add_name(container.config.as_ref().map(|it| it.image.as_str()));
+    identity.add_name(container.name());
     if let Some(manifest) = &container.image_manifest {
         return of_containerd(&container, manifest, identity);
     }
@@ -118,6 +118,15 @@ pub(super) fn resolve(task: &Task, asked: &Asked<'_>, identity: &mut Identity) -
         return Err(Unknown::Untold(why.to_owned()));
     }
     complete(&container.image, asked.folder, identity)
+}
+
+impl Container {
+    /// As the user called the image; nothing if that was its id, or the start of it.
+    fn name(&self) -> Option<&str> {
+        let named = self.config.as_ref()?.image.as_str();
+        let id = self.image.strip_prefix("sha256:").unwrap_or(&self.image);
+        (!id.starts_with(named.strip_prefix("sha256:").unwrap_or(named))).then_some(named)
+    }
 }
 
 /// Whether it is a step of the classic builder (moby, `builder/dockerfile/internals.go`): of an image by its whole id, without

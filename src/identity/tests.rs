@@ -234,6 +234,11 @@ mod docker_files {
     #[test]
     fn a_graph_driver_s_image_has_its_digests_by_its_names() {
         check(&with_names(host("d", OLD), "d"), OLD, &["other:tag", NAME, "index", "manifest"]);
+        // The image may have been called by its id, which is no name of it.
+        for id in [CONFIG, &CONFIG["sha256:".len()..], "bf624945ecec", "bf6"] {
+            let config = OLD.replace("\"Image\":\"other:tag\"", &format!("\"Image\":\"{id}\""));
+            check(&with_names(host("d", &config), "d"), &config, &[NAME, "other:tag", "index", "manifest"]);
+        }
     }
 
     #[test]

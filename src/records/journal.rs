@@ -48,7 +48,12 @@ pub(super) fn shout(text: &str) -> Vec<u8> {
 
 /// The record's fields; one that occurs several times is a list to journald.
 pub(super) fn message(record: &Record) -> Vec<u8> {
-    let mut message = opened(record.headline(), DECISION, record.priority());
+    let subject = &record.subject;
+    let text = match subject.image.as_ref().or(subject.digest.as_ref()) {
+        Some(image) => format!("{} (image {image})", record.headline()),
+        None => record.headline().to_owned(),
+    };
+    let mut message = opened(&text, DECISION, record.priority());
     let mut field = |name: &str, value: &str| add(&mut message, name, value);
     field("OCI_COMPAT_PROGRAM", &record.program);
     field("OCI_COMPAT_MODE", &record.mode);
@@ -56,7 +61,6 @@ pub(super) fn message(record: &Record) -> Vec<u8> {
     field("OCI_COMPAT_SITUATION", &record.situation);
     field("OCI_COMPAT_ACTION", &record.action);
     field("OCI_COMPAT_INTENTION", &record.intention);
-    let subject = &record.subject;
     let about = [
         ("OCI_COMPAT_CONTAINER", &subject.container),
         ("OCI_COMPAT_IMAGE", &subject.image),

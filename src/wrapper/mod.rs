@@ -8,6 +8,7 @@ mod runtime;
 mod log;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -33,7 +34,11 @@ pub fn main() -> u8 {
     std::hint::black_box(crate::version::MARK);
     let mut words = std::env::args_os();
     let called = words.next().unwrap_or_default();
-    let mut call = Call::parse(words.collect());
+    let words: Vec<_> = words.collect();
+    if words.first().is_some_and(|it| it == "--oci-compat-version") {
+        return tell_version();
+    }
+    let mut call = Call::parse(words);
     let choice = Choice::new(&called, path().as_deref(), call.link.as_deref());
     if choice.is_strict() {
         call.options.defaults = Defaults::Strict;
@@ -51,6 +56,13 @@ pub fn main() -> u8 {
         }
     }
     follow(&call, &choice)
+}
+
+/// `--version` is the runtime's: engines ask it.
+fn tell_version() -> u8 {
+    // Who does not listen does not need it.
+    let _unheard = writeln!(std::io::stdout(), "oci-compat-runtime {}", gate::VERSION);
+    0
 }
 
 #[expect(clippy::disallowed_methods, reason = "an entry point has to know where programs are")]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::registry::RegistryOptions;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
-use oci_compat::{policy, requirements};
+use oci_compat::{gate, policy, requirements};
 
 use crate::install::{Install, Uninstall};
 use crate::status::Status;
@@ -18,7 +18,7 @@ const CONTAINERD: &str = "/run/containerd/containerd.sock";
 
 /// Holds a host against what a container image demands of it, and says what is missing
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, arg_required_else_help = true)]
+#[command(version = gate::VERSION, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) common: Common,

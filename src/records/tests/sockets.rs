@@ -55,7 +55,7 @@ fn received(socket: &UnixDatagram) -> String {
 }
 
 const FIELDS: &str = "\
-MESSAGE=refused: kernel module gtp5g is not loaded [module-not-loaded, +2 more; oci-compat why c1]
+MESSAGE=refused: kernel module gtp5g is not loaded [module-not-loaded, +2 more; oci-compat why c1] (image docker.io/acme/upf:1)
 MESSAGE_ID=1fecfd6d0e0945dabaeabb45a6e7f201
 PRIORITY=3
 SYSLOG_IDENTIFIER=oci-compat
@@ -91,7 +91,10 @@ fn journald_gets_fields_and_syslog_is_left_alone() {
 fn a_field_of_several_lines_comes_with_its_length() {
     let mut record = record();
     record.message = "a\nb".to_owned();
-    assert!(journal::message(&record).starts_with(b"MESSAGE\n\x03\0\0\0\0\0\0\0a\nb\nMESSAGE_ID="));
+    assert!(
+        journal::message(&record)
+            .starts_with(b"MESSAGE\n\x20\0\0\0\0\0\0\0a\nb (image docker.io/acme/upf:1)\nMESSAGE_ID=")
+    );
 }
 
 #[test]
