@@ -301,8 +301,7 @@ mod tests {
         let digests = |names: &[&str]| names.iter().map(|it| Digest::of(it.as_bytes())).collect::<Vec<_>>();
         let found = |all: &[Kept]| all.iter().map(|it| it.artifact.manifest).collect::<Vec<_>>();
         for _ in 0..2 {
-            let lists = |size| all.chunks(size).map(|it| List { kept: it.to_vec(), demanding: Vec::new() });
-            let together = standing(lists(9).collect());
+            let together = standing(vec![List { kept: all.clone(), demanding: Vec::new() }]);
             assert_eq!(found(&together.counting), digests(counting));
             assert_eq!(found(&together.aside), digests(aside));
             all.reverse();
