@@ -180,7 +180,8 @@ const CPU_CPUID: FeatureInfo = FeatureInfo {
     name: "cpu.cpuid",
     kinds: &[Kind::Flags, Kind::Attributes],
     meaning: "the instruction set extensions of the processor",
-    read: "the CPUID instruction; the auxiliary vector on other processors than x86",
+    read: "the CPUID instruction, or /proc/cpuinfo where only a tree of files is given; the auxiliary vector on other \
+           processors than x86",
     nfd: true,
     elements: None,
     absent: "an extension that the processor lacks, or that its hypervisor hides",

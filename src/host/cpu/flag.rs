@@ -7,7 +7,7 @@ use memchr::memchr_iter;
 use nix::errno::Errno;
 
 use crate::host::root::reason;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Root, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.flag",
@@ -38,7 +38,12 @@ const READ: usize = 4096;
 const KEYS: [&[u8]; 3] = [b"flags", b"Features", b"features"];
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
-    let file = match probing.root.open(CPUINFO) {
+    of(probing.root, wanted)
+}
+
+/// As [`FEATURE`] has it, for `cpu.cpuid` of a tree of files as well.
+pub(super) fn of(root: &Root, wanted: &Wanted) -> Fact {
+    let file = match root.open(CPUINFO) {
         Ok(file) => file,
         Err(Miss::Unreadable(unknown)) => return Fact::Unknown(unknown),
         // Every kernel has it.

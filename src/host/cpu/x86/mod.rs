@@ -2,6 +2,7 @@
 
 mod flags;
 mod table;
+mod listed;
 mod model;
 mod rdt;
 mod sgx;
@@ -19,10 +20,16 @@ use crate::host::{Feature, Wanted};
 #[cfg(target_arch = "x86_64")]
 const SOURCE: &str = "CPUID";
 
-/// `cpu.cpuid`, read from this machine.
+/// `cpu.cpuid`, read from this machine; of a tree of files what the kernel lists in it.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn cpuid(root: &Root, wanted: &Wanted) -> Fact {
-    known(ask(root, |it| cpuid_feature(it, wanted)))
+    match ask(root, |it| cpuid_feature(it, wanted)) {
+        Ok(feature) => Fact::Known(feature, SOURCE.to_owned()),
+        Err(unasked) => {
+            let names = wanted_names(wanted);
+            listed::flags(root, |it| names.contains(it), unasked)
+        }
+    }
 }
 
 /// `cpu.model`, read from this machine.
@@ -79,14 +86,19 @@ fn nominal_mhz(cpuid: &Cpuid) -> Option<u32> {
 /// The attributes are there even if empty, as in NFD.
 fn cpuid_feature(cpuid: &Cpuid, wanted: &Wanted) -> Feature {
     const AVX10_VERSION: &str = "AVX10_VERSION";
-    let names = match wanted {
-        Wanted::All => flags::all_names().collect(),
-        Wanted::Names(names) => names.iter().flat_map(|it| with_parts(it)).collect::<BTreeSet<_>>(),
-    };
+    let names = wanted_names(wanted);
     let version = if wanted.has(AVX10_VERSION) { flags::avx10_version(cpuid) } else { None };
     Feature {
         attributes: Feature::attributes(version.map(|it| (AVX10_VERSION, it.to_string()))).attributes,
         ..Feature::flags(names.into_iter().filter(|it| flags::has(cpuid, it)))
+    }
+}
+
+/// The names of flags that are looked for.
+fn wanted_names(wanted: &Wanted) -> BTreeSet<&str> {
+    match wanted {
+        Wanted::All => flags::all_names().collect(),
+        Wanted::Names(names) => names.iter().flat_map(|it| with_parts(it)).collect(),
     }
 }
 
