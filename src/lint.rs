@@ -27,8 +27,17 @@ pub struct Warning {
 
 /// Looks through a spec that has been parsed.
 pub fn lint(spec: &Spec) -> Vec<Warning> {
-    let mut lint = Lint { is_ours: spec.language == Language::Own, ..Lint::default() };
-    if spec.sets.is_empty() {
+    look(spec, false)
+}
+
+/// Looks through what could be read of a spec with errors: what seems to be missing may be what is wrong.
+pub fn lint_partly(spec: &Spec) -> Vec<Warning> {
+    look(spec, true)
+}
+
+fn look(spec: &Spec, is_partial: bool) -> Vec<Warning> {
+    let mut lint = Lint { is_ours: spec.language == Language::Own, is_partial, ..Lint::default() };
+    if spec.sets.is_empty() && !is_partial {
         lint.warn(Place { line: 1, column: 1 }, "the spec has no compatibility set, so that every host fits");
     }
     for set in &spec.sets {
@@ -42,6 +51,8 @@ pub fn lint(spec: &Spec) -> Vec<Warning> {
 struct Lint {
     /// Whether no other tool reads it anyway.
     is_ours: bool,
+    /// Whether parts of the spec could not be read.
+    is_partial: bool,
     warnings: Vec<Warning>,
     /// What earlier rules may have published; none once a template could have made any name.
     published: BTreeSet<String>,
@@ -62,7 +73,7 @@ impl Lint {
     }
 
     fn set(&mut self, set: &Set) {
-        if set.rules.is_empty() {
+        if set.rules.is_empty() && !self.is_partial {
             self.warn(set.at, "the compatibility set has no rules, so that every host fits");
         }
         for rule in &set.rules {
@@ -71,13 +82,15 @@ impl Lint {
     }
 
     fn rule(&mut self, rule: &Rule) {
-        let demands_nothing =
-            rule.match_features.is_empty() && rule.match_any.is_empty() && rule.groups.is_empty();
+        let demands_nothing = !self.is_partial
+            && rule.match_features.is_empty()
+            && rule.match_any.is_empty()
+            && rule.groups.is_empty();
         let name = &rule.name;
         if demands_nothing && rule.vars.is_empty() {
             self.warn(rule.at, format!("rule {name:?} demands nothing, so that it always holds"));
         }
-        if rule.match_any.iter().any(Vec::is_empty) {
+        if rule.match_any.iter().any(Vec::is_empty) && !self.is_partial {
             let message =
                 format!("an alternative of rule {name:?} demands nothing, so that `matchAny` always holds");
             self.warn(rule.at, message);
@@ -120,7 +133,7 @@ impl Lint {
     }
 
     fn back_reference(&mut self, term: &Term) {
-        if self.has_template {
+        if self.has_template || self.is_partial {
             return;
         }
         for (name, expression) in term.expressions.iter().flatten() {
@@ -196,6 +209,15 @@ fn misnamed(name: &str, info: &FeatureInfo) -> Option<String> {
             let right = name.replace('-', "_");
             Some(format!("kernel options are named with underscores: {name:?} is never set, write {right:?}"))
         }
+        ("cpu.cpuid", _) if name.contains(|it: char| it.is_ascii_lowercase() || it == '-') => {
+            let right = name.to_uppercase().replace('-', "_");
+            Some(format!(
+                "CPU flags are in upper case, with underscores: {name:?} is never there, write {right:?}"
+            ))
+        }
+        ("memory.hugepages", _) if let Some(right) = page_size(name) => Some(format!(
+            "sizes of pages are written as 2Mi and 1Gi: {name:?} is never there, write {right:?}"
+        )),
         (feature, Some(elements)) if !elements.contains(&name) => {
             let hint = match nearest(name, elements.iter().copied()) {
                 Some(it) => format!("did you mean {it:?}?"),
@@ -216,11 +238,70 @@ fn misused(name: &str, test: &Test, info: &FeatureInfo) -> Option<String> {
         ));
     }
     match (info.name, name, test) {
-        ("kernel.version", "full", Test::Integer(_)) => Some(
-            "kernel.version full is no integer, so that this stays unknown; add `type: version`".to_owned(),
-        ),
+        (feature, _, Test::Integer(_)) if VERSIONS.contains(&(feature, name)) => {
+            Some(format!("{feature} {name} is no integer, so that this stays unknown; add `type: version`"))
+        }
+        ("pci.device" | "usb.device", _, Test::In(values) | Test::NotIn(values)) if IDS.contains(&name) => {
+            let (wrong, right) = values.iter().find_map(|it| Some((it, id(name, it)?)))?;
+            let what = if name == "class" {
+                "four hexadecimal digits, the first of six"
+            } else {
+                "four hexadecimal digits"
+            };
+            Some(format!(
+                "{} {name} is {what}, in lower case: {wrong:?} is never found, write {right:?}",
+                info.name
+            ))
+        }
         _ => None,
     }
+}
+
+/// Versions that are no integers.
+const VERSIONS: [(&str, &str); 7] = [
+    ("kernel.version", "full"),
+    ("system.libc", "version"),
+    ("system.osrelease", "VERSION_ID"),
+    ("gpu.nvidia", "driver"),
+    ("gpu.nvidia", "cuda"),
+    ("gpu.amd", "driver"),
+    ("kernel.module", "version"),
+];
+
+/// What sysfs writes in hexadecimal, and we without its `0x`.
+const IDS: [&str; 5] = ["vendor", "device", "class", "subsystem_vendor", "subsystem_device"];
+
+/// The digits as they are found; none if they are written so.
+fn id(name: &str, value: &str) -> Option<String> {
+    let lower = value.to_lowercase();
+    let digits = lower.strip_prefix("0x").unwrap_or(&lower);
+    if digits.is_empty() || !digits.bytes().all(|it| it.is_ascii_hexdigit()) {
+        return None;
+    }
+    let right = match digits.get(..4) {
+        Some(first) if name == "class" && digits.len() == 6 => first.to_owned(),
+        _ => format!("{digits:0>4}"),
+    };
+    (right != value).then_some(right)
+}
+
+/// The name of an element of huge pages with its size as the kernel's facts have it; none if it is written so.
+fn page_size(name: &str) -> Option<String> {
+    let (start, size) = name.rsplit_once('-')?;
+    let end = size.find(|it: char| !it.is_ascii_digit())?;
+    let (number, unit) = size.split_at_checked(end)?;
+    let unit = match unit.to_ascii_lowercase().as_str() {
+        "g" | "gb" | "gi" | "gib" => "Gi",
+        "m" | "mb" | "mi" | "mib" => "Mi",
+        "k" | "kb" | "ki" | "kib" => match number {
+            "2048" => return Some(format!("{start}-2Mi")),
+            "1048576" => return Some(format!("{start}-1Gi")),
+            _ => "Ki",
+        },
+        _ => return None,
+    };
+    let right = format!("{start}-{number}{unit}");
+    (right != name && !number.is_empty()).then_some(right)
 }
 
 #[cfg(test)]
@@ -400,5 +481,58 @@ mod tests {
                 "8:3: the compatibility set has no rules, so that every host fits",
             ],
         );
+    }
+
+    #[test]
+    fn what_people_in_a_hurry_write_is_noticed() {
+        let check = |feature: &str, expression: &str, expected: &str| {
+            let text = format!(
+                "version: oci-compat/v1\ncompatibilities:\n- rules:\n  - matchFeatures: [{{feature: {feature}, matchExpressions: \
+                 {{{expression}}}}}]\n"
+            );
+            let spec = parse(text.as_bytes()).unwrap_or_else(|err| panic!("{err}: {text}"));
+            let found: Vec<_> = lint(&spec).into_iter().map(|it| it.message).collect();
+            assert_eq!(found, [expected], "{expression}");
+        };
+        let upper = "CPU flags are in upper case, with underscores";
+        check(
+            "cpu.cpuid",
+            "avx2: {op: Exists}",
+            &format!("{upper}: \"avx2\" is never there, write \"AVX2\""),
+        );
+        check(
+            "cpu.cpuid",
+            "x86-64-v3: {op: Exists}",
+            &format!("{upper}: \"x86-64-v3\" is never there, write \"X86_64_V3\""),
+        );
+        let size = "sizes of pages are written as 2Mi and 1Gi";
+        check(
+            "memory.hugepages",
+            "hugepages-1GB: {op: Ge, value: [2]}",
+            &format!("{size}: \"hugepages-1GB\" is never there, write \"hugepages-1Gi\""),
+        );
+        check(
+            "memory.hugepages",
+            "free-2048kB: {op: Ge, value: [2]}",
+            &format!("{size}: \"free-2048kB\" is never there, write \"free-2Mi\""),
+        );
+        check(
+            "pci.device",
+            "vendor: {op: In, value: [\"0x10DE\"]}",
+            "pci.device vendor is four hexadecimal digits, in lower case: \"0x10DE\" is never found, write \"10de\"",
+        );
+        check(
+            "pci.device",
+            "class: {op: In, value: [\"030200\"]}",
+            "pci.device class is four hexadecimal digits, the first of six, in lower case: \"030200\" is never found, write \
+             \"0302\"",
+        );
+        for (feature, name) in VERSIONS {
+            check(
+                feature,
+                &format!("{name}: {{op: Ge, value: [5]}}"),
+                &format!("{feature} {name} is no integer, so that this stays unknown; add `type: version`"),
+            );
+        }
     }
 }

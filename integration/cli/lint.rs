@@ -116,6 +116,29 @@ two.yaml:8:21: error: there is no op \"Inn\"; did you mean `In`?
 }
 
 #[test]
+fn warnings_stand_beside_errors_and_a_file_that_is_not_there_hides_no_other() {
+    let folder = folder();
+    let text = "version: v1alpha1
+compatibilities:
+- rules:
+  - matchFeatures:
+    - feature: cpu.cpuid
+      matchExpressions:
+        avx2: {op: Exists}
+        AVX: {op: Exist}
+";
+    write(&folder, "both.yaml", text);
+    let expected = "both.yaml:7:9: warning: CPU flags are in upper case, with underscores: \"avx2\" is never there, write \"AVX2\"
+both.yaml:8:19: error: there is no op \"Exist\"; did you mean `Exists`?
+1 file: 1 error, 1 warning
+";
+    prints(&folder, "lint both.yaml", 1, expected);
+    let found = run(&folder, "lint missing.yaml both.yaml");
+    assert_eq!((found.status, found.stdout.as_str()), (2, expected));
+    assert_eq!(found.stderr, "error: missing.yaml is not there\n");
+}
+
+#[test]
 fn findings_come_as_json_too() {
     let folder = folder();
     write(&folder, "one.yaml", "version: v1alpha1\n");

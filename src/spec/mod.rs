@@ -34,6 +34,14 @@ pub fn parse(bytes: &[u8]) -> Result<Spec, Malformed> {
     nfd::read(&yaml::parse(bytes)?)
 }
 
+/// As [`parse`], and what could be read of a spec with errors: what is left of it demands less than its author meant.
+pub fn parse_partly(bytes: &[u8]) -> (Option<Spec>, Option<Malformed>) {
+    match yaml::parse(bytes) {
+        Ok(document) => nfd::read_partly(&document),
+        Err(malformed) => (None, Some(malformed)),
+    }
+}
+
 /// What an image demands: alternatives, of which one has to fit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spec {

@@ -7,6 +7,7 @@ use oci_compat::report::{ProblemReport, printable, problems};
 use oci_compat::spec;
 use serde::Serialize;
 
+use crate::TROUBLE;
 use crate::args::{Lint, ReportFormat};
 use crate::check::read;
 use crate::output::Output;
@@ -27,29 +28,40 @@ struct File {
 }
 
 pub(crate) fn run(args: &Lint, output: &mut Output) -> anyhow::Result<u8> {
-    let files = args.files.iter().map(|it| look_at(it)).collect::<Result<Vec<_>, _>>()?;
+    let (mut files, mut is_unread) = (Vec::new(), false);
+    for path in &args.files {
+        match look_at(path) {
+            Ok(file) => files.push(file),
+            // The others are looked at all the same.
+            Err(err) => {
+                log::error!("{err:#}");
+                is_unread = true;
+            }
+        }
+    }
     let errors: usize = files.iter().map(|it| it.errors.len()).sum();
     let warnings: usize = files.iter().map(|it| it.warnings.len()).sum();
     match args.format {
         ReportFormat::Json => output.json(&Document { schema: "oci-compat.lint/v1", files })?,
         ReportFormat::Text => output.print(&text(&files, errors, warnings))?,
     }
-    Ok(u8::from(errors > 0 || (args.deny_warnings && warnings > 0)))
+    Ok(match is_unread {
+        true => TROUBLE,
+        false => u8::from(errors > 0 || (args.deny_warnings && warnings > 0)),
+    })
 }
 
 fn look_at(path: &Path) -> anyhow::Result<File> {
     let file = printable(&path.display().to_string());
-    match spec::parse(&read(path)?) {
-        Ok(spec) => {
-            let remarks = lint::lint(&spec);
-            let of = |level| remarks.iter().filter(|it| it.level == level).map(remark).collect();
-            let (warnings, notes) = (of(Level::Warning), of(Level::Note));
-            Ok(File { file, errors: Vec::new(), warnings, notes })
-        }
-        Err(malformed) => {
-            Ok(File { file, errors: problems(&malformed), warnings: Vec::new(), notes: Vec::new() })
-        }
-    }
+    let (spec, malformed) = spec::parse_partly(&read(path)?);
+    let remarks = match (&spec, &malformed) {
+        (Some(spec), None) => lint::lint(spec),
+        (Some(spec), Some(_)) => lint::lint_partly(spec),
+        (None, _) => Vec::new(),
+    };
+    let of = |level| remarks.iter().filter(|it| it.level == level).map(remark).collect();
+    let (warnings, notes) = (of(Level::Warning), of(Level::Note));
+    Ok(File { file, errors: malformed.as_ref().map(problems).unwrap_or_default(), warnings, notes })
 }
 
 fn remark(remark: &lint::Warning) -> ProblemReport {

@@ -24,13 +24,18 @@ const OWN_VERSION: &str = "oci-compat/v1";
 
 /// Reads a document's tree.
 pub(super) fn read(document: &Node) -> Result<Spec, Malformed> {
-    let mut reader = Reader::default();
-    let spec = spec(&mut reader, document);
-    match (Malformed::all(reader.into_problems()), spec) {
-        (None, Some(spec)) => Ok(spec),
-        (Some(malformed), _) => Err(malformed),
+    match read_partly(document) {
+        (Some(spec), None) => Ok(spec),
+        (_, Some(malformed)) => Err(malformed),
         (None, None) => Err(Malformed::one(document.at, "this is not a compatibility specification")),
     }
+}
+
+/// As [`read`], with what could be read of a document with errors.
+pub(super) fn read_partly(document: &Node) -> (Option<Spec>, Option<Malformed>) {
+    let mut reader = Reader::default();
+    let spec = spec(&mut reader, document);
+    (spec, Malformed::all(reader.into_problems()))
 }
 
 fn spec(reader: &mut Reader, document: &Node) -> Option<Spec> {
