@@ -154,7 +154,7 @@ mod tests {
         let expected = format!(
             r#"hardware_multithreading="false" and maybe more: {place}: is a loop of symbolic links"#
         );
-        check(&hidden().file("/proc/cpuinfo", &format!("{two}processor\t: 2\n")), &expected);
+        check(&hidden().file("/proc/cpuinfo", format!("{two}processor\t: 2\n")), &expected);
         check(&hidden().file("/proc/cpuinfo", "processor\t: 0\nFeatures\t: asimd\n"), &expected);
         check(&hidden().file("/proc/cpuinfo", ""), &expected);
     }

@@ -44,7 +44,13 @@ impl<'a> Events<'a> {
             Event::SequenceStart(..) => self.list(depth),
             Event::MappingStart(..) => self.map(depth),
             Event::Alias(_) => bail!("has an alias at line {line}; write the value out"),
-            _ => bail!("lacks a value at line {line}"),
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd
+            | Event::SequenceEnd
+            | Event::MappingEnd => bail!("lacks a value at line {line}"),
         }
     }
 

@@ -118,7 +118,7 @@ mod tests {
     const V3: &str = "avx avx2 bmi1 bmi2 f16c fma abm movbe";
 
     fn told(listed: &str) -> Fact {
-        let host = FakeHost::new().file("/proc/cpuinfo", &format!("processor\t: 0\nflags\t\t: {listed}\n"));
+        let host = FakeHost::new().file("/proc/cpuinfo", format!("processor\t: 0\nflags\t\t: {listed}\n"));
         flags(&host.root(), |_| true, Unknown::new("CPUID", "was not asked"))
     }
 
