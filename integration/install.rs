@@ -523,6 +523,50 @@ fn containerd_s_default_runtime_remains_what_the_wrapper_becomes() {
     }
 }
 
+/// By an option of the hook, and by the wrapper's name, which chains as the plain one does.
+#[test]
+fn a_strict_host_is_strict_without_any_configuration_of_ours() {
+    let system = System::new();
+    let hook = "/usr/share/containers/oci/hooks.d/oci-compat.json";
+    let steps: [(&str, &[&str]); 3] = [
+        ("podman", &["oci-compat-hook"]),
+        ("podman --strict", &["oci-compat-hook", "--strict"]),
+        ("podman", &["oci-compat-hook", "--strict"]),
+    ];
+    for (args, options) in steps {
+        assert_eq!(system.install(args).status, 0, "{args}");
+        let text: serde_json::Value = serde_json::from_str(&written(&system, hook)).expect("an object");
+        assert_eq!(text["hook"]["args"], serde_json::json!(options), "{args}");
+    }
+    let system = System::new().with(DAEMON, "{}");
+    let ran = system.install("docker --strict --default");
+    assert!(
+        ran.stdout.starts_with("ROOT/usr/bin/oci-compat-runtime-strict: a link to oci-compat-runtime\n"),
+        "{ran:?}"
+    );
+    assert!(
+        written(&system, DAEMON).contains("\"/usr/bin/oci-compat-runtime-strict\""),
+        "{}",
+        written(&system, DAEMON)
+    );
+    assert_eq!(system.uninstall("docker").status, 0);
+    assert_eq!(
+        written(&system, DAEMON),
+        "{}",
+        "the link stays: containers that were made by it are ended by it"
+    );
+    let system = System::new().with(CONTAINERD, NVIDIA);
+    for args in ["containerd", "containerd --strict", "containerd --strict", "containerd"] {
+        assert_eq!(system.install(args).status, 0, "{args}");
+    }
+    let program = "BinaryName = \"/usr/bin/oci-compat-runtime-strict-nvidia-container-runtime\"\n";
+    let text = written(&system, CONTAINERD);
+    assert!(text.contains(program), "{text}");
+    let link = ("usr/bin/oci-compat-runtime-strict-nvidia-container-runtime", "oci-compat-runtime");
+    let all = links(&system);
+    assert!(all.iter().any(|(it, to)| it.ends_with(link.0) && to == link.1), "{all:?}");
+}
+
 #[test]
 fn docker_s_default_runtime_remains_what_the_wrapper_becomes() {
     let nvidia = r#"{"default-runtime": "nvidia", "runtimes": {"nvidia": {"path": "nvidia-container-runtime", "runtimeArgs": ["-x"]}}}"#;

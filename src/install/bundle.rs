@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::{Entry, HOOK, is_program, json};
+use super::{Entry, HOOK, STRICT, is_program, json};
 
 /// After the namespaces are there, before anything of the image runs.
 const STAGE: [&str; 2] = ["hooks", "createRuntime"];
@@ -13,8 +13,9 @@ pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<Stri
     json::parse(current)?;
     let text = cut(current)?;
     // Without `env`, runc and crun hand on that of whoever called them. Seconds; our own deadline comes first.
+    let args = if entry.strict { vec![HOOK, STRICT] } else { vec![HOOK] };
     let hook = json!({
-        "path": entry.program, "args": [HOOK], "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], "timeout": 100,
+        "path": entry.program, "args": args, "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], "timeout": 100,
     });
     if let Some(there) = ours(current)?
         && there == hook

@@ -50,7 +50,10 @@ impl Entry {
     fn standing_suffix(&self) -> Option<String> {
         let there = self.around.runtimes.get(&self.name)?.program.as_deref()?;
         let name = there.rsplit('/').next()?;
-        let suffix = name.strip_prefix(WRAPPER).filter(|it| it.starts_with('-'))?;
+        let mut suffix = name.strip_prefix(WRAPPER).filter(|it| it.starts_with('-'))?;
+        if self.strict {
+            suffix = suffix.strip_prefix("-strict").unwrap_or(suffix);
+        }
         (!self.program.ends_with(suffix)).then(|| suffix.to_owned())
     }
 

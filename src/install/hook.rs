@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use serde_json::{Value, json};
 
-use super::{Entry, HOOK, is_program, json};
+use super::{Entry, HOOK, STRICT, is_program, json};
 
 /// The file that `make install` fills in as well.
 const TEMPLATE: &str = include_str!("../../hooks/oci-compat.json.in");
@@ -11,7 +11,8 @@ const PLACE: &str = "\"@LIBEXECDIR@/oci-compat-hook\"";
 
 pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<String> {
     let Some(current) = current else {
-        return Ok(TEMPLATE.replace(PLACE, &json!(entry.program).to_string()));
+        let text = TEMPLATE.replace(PLACE, &json!(entry.program).to_string());
+        return strictly(text, entry);
     };
     let path = json::parse(current)?.pointer("/hook/path").cloned();
     ensure!(
@@ -20,10 +21,24 @@ pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<Stri
         path.unwrap_or_default()
     );
     // Options that somebody gave to the hook stay.
-    if path == Some(json!(entry.program)) {
-        return Ok(current.to_owned());
+    let text = match path == Some(json!(entry.program)) {
+        true => current.to_owned(),
+        false => json::set(current, &["hook", "path"], &json!(entry.program))?,
+    };
+    strictly(text, entry)
+}
+
+/// With the hook's option for strict hosts, if the entry asks for it; one that is there stays.
+fn strictly(text: String, entry: &Entry) -> anyhow::Result<String> {
+    let mut args = match json::parse(&text)?.pointer("/hook/args") {
+        Some(Value::Array(args)) => args.clone(),
+        _ => vec![json!(HOOK)],
+    };
+    if !entry.strict || args.contains(&json!(STRICT)) {
+        return Ok(text);
     }
-    json::set(current, &["hook", "path"], &json!(entry.program))
+    args.push(json!(STRICT));
+    json::set(&text, &["hook", "args"], &Value::Array(args))
 }
 
 /// `None` for a file of ours; anybody else's stays.

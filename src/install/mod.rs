@@ -22,6 +22,8 @@ pub const NAME: &str = "oci-compat";
 /// How the wrapper's file is called, wherever it is, perhaps with `-NAME` behind it: by it an earlier entry is known for
 /// ours.
 const WRAPPER: &str = "oci-compat-runtime";
+/// The hook's option on strict hosts.
+const STRICT: &str = "--strict";
 /// The same for the hook.
 const HOOK: &str = "oci-compat-hook";
 
@@ -77,6 +79,8 @@ pub struct Entry {
     pub name: String,
     /// Whether the wrapper is for every container that asks for no other runtime.
     pub default: bool,
+    /// Whether what could not be checked is refused: the hook by an option, the wrapper by its name.
+    pub strict: bool,
     /// What sort of file takes it; only containerd has several.
     pub form: Form,
     /// The engine's configuration as a whole, without this entry.

@@ -11,6 +11,7 @@ fn entry(engine: Engine, way: Way) -> Entry {
         program: program.to_owned(),
         name: NAME.to_owned(),
         default: false,
+        strict: false,
         form: Form::Own,
         around: Effective::default(),
     }

@@ -73,6 +73,7 @@ fn plain(system: System, way: Way) -> Entry {
         program: String::new(),
         name: install::NAME.to_owned(),
         default: false,
+        strict: false,
         form: Form::Own,
         around: Effective::default(),
     }

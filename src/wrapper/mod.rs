@@ -24,7 +24,7 @@ use crate::signals::{self, Kept};
 use call::{Call, Command, Creation};
 use runtime::Choice;
 
-pub use runtime::LINK;
+pub use runtime::{LINK, NAME};
 
 /// Engines tell refusals apart by their text only.
 const REFUSED: u8 = 1;

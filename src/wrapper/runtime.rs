@@ -25,7 +25,7 @@ pub(super) const RUNTIMES: [&str; 3] = ["runc", "crun", "youki"];
 /// a container. With `-NAME` behind it, it is that of the wrapper of this name.
 pub const LINK: &str = "/var/lib/oci-compat/runtime";
 /// The wrapper's own name. With `-NAME` behind it, it becomes the runtime of that name.
-const NAME: &str = "oci-compat-runtime";
+pub const NAME: &str = "oci-compat-runtime";
 /// What follows the wrapper's own name where it is strict: engines such as containerd hand on no options.
 const STRICT: &str = "-strict";
 /// Looked at behind `PATH`: users' shells and some services leave out those of the administrator.

@@ -42,6 +42,9 @@ pub(crate) struct Install {
     /// Podman and CRI-O: the runtime wrapper in place of the hook
     #[arg(long)]
     wrapper: bool,
+    /// Refuse what could not be checked, and everything while the configuration cannot be used; it stays so until --remove
+    #[arg(long, conflicts_with = "remove")]
+    strict: bool,
     /// Podman: the hook for the user who calls, in their own configuration
     #[arg(long, conflicts_with_all = ["file", "bundle", "wrapper", "runtime_class"])]
     user: bool,
@@ -149,12 +152,15 @@ fn entry(install: &Install) -> anyhow::Result<Entry> {
     if !install.remove && !install.runtime_class {
         place::must_run(&below(&install.root, &program))?;
     }
+    // Engines such as containerd hand on no option, but any name.
+    let strict_name = if install.strict && way == Way::Wrapper { "-strict" } else { "" };
     Ok(Entry {
         engine,
         way,
-        program: path.to_owned(),
+        program: format!("{path}{strict_name}"),
         name: install.runtime_name.clone(),
         default: install.default,
+        strict: install.strict,
         form: Form::Own,
         around: Effective::default(),
     })
@@ -286,7 +292,12 @@ fn add(
     let file = place.file.display();
     let current = place.current.as_deref();
     let new = entry.added(current).with_context(|| file.to_string())?;
-    let links = chain.map(|it| links(it, &install.root)).unwrap_or_default();
+    let mut links = chain.map(|it| links(it, &install.root)).unwrap_or_default();
+    if entry.strict && entry.way == Way::Wrapper {
+        let link = below(&install.root, Path::new(&entry.program));
+        links.retain(|(other, _)| *other != link);
+        links.insert(0, (link, oci_compat::wrapper::NAME.to_owned()));
+    }
     if install.print {
         for (link, to) in &links {
             writeln!(std::io::stderr(), "note: with it comes the link {} to {to}", link.display())?;
