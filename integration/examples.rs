@@ -273,6 +273,9 @@ fn shown(report: &Report) -> String {
     for reason in &report.reasons {
         writeln!(shown, "  {} [{}]", reason.message, reason.code).expect("memory");
     }
+    for missed in &report.recommendations {
+        writeln!(shown, "  recommended: {} [{}]", missed.message, missed.code).expect("memory");
+    }
     for note in &report.notes {
         writeln!(shown, "  note: {note}").expect("memory");
     }

@@ -105,10 +105,14 @@ fn numbers(base: &str) -> &str {
 /// The family of an rpm, from a part such as `el8_10` or `fc40`: minor releases of one are counted on.
 fn dist(build: &str) -> Option<String> {
     const DISTS: [&str; 9] = ["el", "fc", "amzn", "azl", "cm", "oe", "uek", "tlinux", "an"];
-    build.split('.').find_map(|part| {
+    let parts: Vec<_> = build.split('.').collect();
+    parts.iter().enumerate().find_map(|(at, part)| {
         let name = part.trim_end_matches(|it: char| it.is_ascii_digit() || it == '_');
         let number = part.strip_prefix(name)?.split('_').next()?;
-        (DISTS.contains(&name) && !number.is_empty()).then(|| format!("{name}{number}"))
+        let family = (DISTS.contains(&name) && !number.is_empty()).then(|| format!("{name}{number}"))?;
+        // Whoever builds for a distribution besides it says so behind: `el8.elrepo`.
+        let builder = parts.iter().skip(at + 1).filter(|it| it.contains(|it: char| it.is_ascii_alphabetic()));
+        Some(builder.fold(family, |family, it| format!("{family}.{it}")))
     })
 }
 
@@ -284,6 +288,8 @@ mod tests {
     #[test]
     fn what_was_built_apart_is_not_in_order() {
         check("5.14.0-427.el9.x86_64", None, "4.18.0-553.el8_10");
+        check("5.4.288-1.el8.elrepo.x86_64", None, "4.18.0-553.el8_10");
+        check("5.4.288-1.el8.elrepo.x86_64", Some(Ordering::Greater), "5.4.280-1.el8.elrepo");
         check("6.8.0-1010-aws", None, "6.8.0-41-generic");
         check("6.17.1", None, "4.18.0-553.el8_10");
         check("no kernel", None, "6.8.0-41");
