@@ -92,15 +92,17 @@ fn runc_starts_a_container_whose_image_cannot_be_found_out() {
 }
 
 #[test]
-fn runc_starts_a_container_if_what_tells_its_image_is_damaged() {
+fn runc_starts_no_container_whose_bundle_has_damaged_what_tells_its_image() {
     let Some((machine, digests)) = started() else { return };
     demand_too_much(&machine, &digests.index);
     for by in BOTH {
         machine.write(&format!("{}/umoci.json", by.bundle()), "[]");
         let outcome = leaves_nothing(&machine, || by.run(&machine));
-        assert_eq!(outcome.stdout, "ran\n", "{outcome:?}");
-        let why = machine.succeed("oci-compat", &["why", "c1"]);
-        let said = "image unknown: reading /root/";
-        assert!(why.contains(said) && why.contains("umoci.json: it is not a JSON object"), "{why}");
+        let said = format!(
+            "oci-compat: refused: image unknown: reading {}/umoci.json: it is not a JSON object [container-trouble; \
+             oci-compat why c1]",
+            by.bundle()
+        );
+        assert!(outcome.stdout.is_empty() && outcome.stderr.contains(&said), "{outcome:?}");
     }
 }
