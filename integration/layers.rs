@@ -40,6 +40,7 @@ const LAYERS: Layers = &[
     ("records", &["moment", "file", "report"]),
     ("history", &["glob", "moment", "file", "report", "records"]),
     ("lint", &["spec", "host"]),
+    ("convert", &["spec"]),
     ("inspect", &["glob", "image", "file", "moment", "spec", "eval", "policy", "report", "requirements"]),
     ("engines", &["host"]),
     ("install", &["engines"]),

@@ -36,6 +36,7 @@ pub mod crun;
 pub mod hook;
 pub mod wrapper;
 pub mod lint;
+pub mod convert;
 pub mod inspect;
 pub mod engines;
 pub mod install;

@@ -10,6 +10,7 @@ const COMMANDS: &[&str] = &[
     "check",
     "probe",
     "lint",
+    "convert",
     "explain",
     "why",
     "attach",

@@ -3,6 +3,7 @@
 mod usage;
 mod help;
 mod lint;
+mod convert;
 mod explain;
 mod probe;
 mod why;

@@ -88,9 +88,10 @@ impl Quantity {
         (host.0 == self.kind).then(|| host.1.cmp(&self.amount))
     }
 
-    /// Bytes, of a size.
-    pub fn bytes(&self) -> Option<u128> {
-        (self.kind == Kind::Size).then_some(self.amount)
+    /// Bytes, of a size that is compared with an element whose value is in bytes.
+    pub fn bytes_of(&self, element: &str) -> Option<u128> {
+        let is_other = ENDINGS.iter().any(|(ending, ..)| element.ends_with(ending));
+        (self.kind == Kind::Size && !is_other).then_some(self.amount)
     }
 }
 

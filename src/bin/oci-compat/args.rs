@@ -45,6 +45,7 @@ pub(crate) enum Command {
     Check(Check),
     Probe(Probe),
     Lint(Lint),
+    Convert(Convert),
     /// Say what a code, an exit status or a feature means, and what mends it
     Explain {
         /// A code such as module-not-loaded, an exit status such as 78, or a feature such as kernel.config
@@ -156,6 +157,27 @@ pub(crate) struct Lint {
     /// How to show the findings
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
+}
+
+/// Write a spec in Node Feature Discovery's language, and say on stderr what gets lost
+///
+/// Exit status: 0 nothing is lost, 1 something is, or the spec has errors, 2 usage or trouble
+#[derive(Debug, clap::Args)]
+pub(crate) struct Convert {
+    /// A spec file, - for stdin
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The version to write
+    #[arg(long, value_enum, value_name = "VERSION", default_value_t)]
+    pub(crate) to: Version,
+}
+
+/// A version of the language of specs.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum Version {
+    /// What Node Feature Discovery reads
+    #[default]
+    V1alpha1,
 }
 
 /// List what was refused or started with a doubt, and sum it up by its causes

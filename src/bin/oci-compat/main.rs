@@ -9,6 +9,7 @@ mod explain;
 mod facts;
 mod install;
 mod lint;
+mod convert;
 mod log;
 mod logger;
 mod output;
@@ -54,6 +55,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Check(check) => check::run(&check, &args.common, output),
         Command::Probe(probe) => probe::run(&probe, output),
         Command::Lint(lint) => lint::run(&lint, output),
+        Command::Convert(convert) => convert::run(&convert, output),
         Command::Explain { name } => explain::run(&name, output),
         Command::Attach(attach) => attach::run(&attach, output),
         Command::Pull(pull) => pull::run(&pull, &args.common, output),

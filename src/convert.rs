@@ -1,0 +1,175 @@
+//! From our own language to Node Feature Discovery's: keeps what that can say, and names what it cannot. Never makes a spec
+//! stricter: what would refuse a host that fits is left out.
+
+mod write;
+#[cfg(test)]
+mod tests;
+
+use crate::spec::{
+    Bound, Expression, Group, Language, Place, Quantity, Rule, Set, Severity, Spec, Term, Test,
+};
+
+/// A spec in NFD's language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Converted {
+    /// The document, YAML.
+    pub document: String,
+    /// What it does not say any more, in the order of the spec.
+    pub losses: Vec<Loss>,
+}
+
+/// Something that NFD's language cannot say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// Where it stood.
+    pub at: Place,
+    /// What was left out, and what that means.
+    pub message: String,
+}
+
+/// The spec as `v1alpha1`.
+pub fn to_nfd(spec: &Spec) -> Converted {
+    let mut losses = Vec::new();
+    let set = |it: &Set| Set {
+        rules: it.rules.iter().filter_map(|it| rule(it, &mut losses)).collect(),
+        ..it.clone()
+    };
+    let sets = spec.sets.iter().map(set).collect();
+    losses.sort_by_key(|it: &Loss| it.at);
+    Converted { document: write::document(&Spec { language: Language::Nfd, sets }), losses }
+}
+
+fn rule(rule: &Rule, losses: &mut Vec<Loss>) -> Option<Rule> {
+    let mut lose =
+        |what: &str| losses.push(Loss { at: rule.at, message: format!("rule {:?}: {what}", name(rule)) });
+    if rule.severity != Severity::Required {
+        lose("it is left out, because it would be required");
+        return None;
+    }
+    if rule.when.is_some() {
+        lose("it is left out, because it would count everywhere and not only under its condition");
+        return None;
+    }
+    if [&rule.id, &rule.remedy, &rule.docs].into_iter().any(|it| !it.is_empty()) {
+        lose("`id`, `remedy` and `docs` are left out");
+    }
+    let (mut features, mut any) = (rule.match_features.clone(), rule.match_any.clone());
+    for group in &rule.groups {
+        match group {
+            Group::Any(groups) if any.is_empty() => match groups.iter().map(together).collect() {
+                Some(alternatives) => any = alternatives,
+                None => lose("`any` is left out, because its groups hold `any` or `not`"),
+            },
+            Group::Any(_) => lose("`any` is left out, because there can be only one"),
+            Group::Not(_) => lose("`not` is left out"),
+            Group::Terms(_) | Group::All(_) => match together(group) {
+                Some(terms) => features.extend(terms),
+                None => lose("`all` is left out, because its groups hold `any` or `not`"),
+            },
+        }
+    }
+    let mut keep = |terms: Vec<Term>| terms.into_iter().filter_map(|it| term(it, losses)).collect::<Vec<_>>();
+    Some(Rule {
+        name: name(rule).to_owned(),
+        id: String::new(),
+        remedy: String::new(),
+        docs: String::new(),
+        groups: Vec::new(),
+        match_features: keep(features),
+        match_any: any.into_iter().map(keep).collect(),
+        ..rule.clone()
+    })
+}
+
+/// A rule with an id alone is called by it.
+fn name(rule: &Rule) -> &str {
+    if rule.name.is_empty() { &rule.id } else { &rule.name }
+}
+
+/// The terms of a group that all have to hold; none if there is more to it.
+fn together(group: &Group) -> Option<Vec<Term>> {
+    match group {
+        Group::Terms(terms) => Some(terms.clone()),
+        Group::All(groups) => Some(groups.iter().map(together).collect::<Option<Vec<_>>>()?.concat()),
+        Group::Any(_) | Group::Not(_) => None,
+    }
+}
+
+fn term(mut term: Term, losses: &mut Vec<Loss>) -> Option<Term> {
+    let feature = term.feature.clone();
+    let mut lose = |at: Place, what: String| losses.push(Loss { at, message: format!("{feature}: {what}") });
+    if let Some(Expression { test, at }) = term.count.take() {
+        let least = if let Test::Integer(Bound::Ge(least)) = test {
+            least
+        } else if let Test::Integer(Bound::Gt(least)) = test {
+            least.saturating_add(1)
+        } else {
+            0
+        };
+        if least < 1 {
+            lose(at, "the term is left out, because `count` would ask for at least one".to_owned());
+            return None;
+        }
+        if 1 < least {
+            lose(at, "`count` is left out, so that one is enough".to_owned());
+        }
+    }
+    if let Some(expressions) = term.expressions.take() {
+        let kept = expressions.into_iter().filter_map(|(name, it)| {
+            let at = it.at;
+            match test(&name, it.test) {
+                Ok(test) => Some((name, Expression { test, at })),
+                Err(why) => {
+                    lose(at, format!("the expression on {name:?} is left out, because {why}"));
+                    None
+                }
+            }
+        });
+        term.expressions = Some(kept.collect::<Vec<_>>()).filter(|it| !it.is_empty());
+    }
+    if let Some(Expression { test: name, at }) = term.name.take() {
+        match test("", name) {
+            Ok(test) => term.name = Some(Expression { test, at }),
+            Err(why) => lose(at, format!("`matchName` is left out, because {why}")),
+        }
+    }
+    Some(term)
+}
+
+/// The same test in NFD's words, or why there is none.
+fn test(name: &str, test: Test) -> Result<Test, &'static str> {
+    match test {
+        Test::Enabled => Ok(Test::In(vec!["y".to_owned(), "m".to_owned()])),
+        Test::Quantity(bound) => quantity(name, &bound).ok_or("quantities with units cannot be said"),
+        Test::Release(_) => Err("builds of a distribution cannot be compared"),
+        Test::Integer(Bound::Outside(..)) | Test::Version(Bound::Outside(..)) => {
+            Err("`NotInRange` cannot be said")
+        }
+        Test::Any
+        | Test::Exists
+        | Test::DoesNotExist
+        | Test::In(_)
+        | Test::NotIn(_)
+        | Test::InRegexp(_)
+        | Test::Integer(_)
+        | Test::Integers(_)
+        | Test::Version(_)
+        | Test::IsTrue
+        | Test::IsFalse => Ok(test),
+    }
+}
+
+/// Bytes, where the host's value is in bytes.
+fn quantity(name: &str, bound: &Bound<Quantity>) -> Option<Test> {
+    let bytes = |it: &Quantity| i128::try_from(it.bytes_of(name)?).ok();
+    let bound = match bound {
+        Bound::Gt(it) => Bound::Gt(bytes(it)?),
+        Bound::Ge(it) => Bound::Ge(bytes(it)?),
+        Bound::Lt(it) => Bound::Lt(bytes(it)?),
+        Bound::Le(it) => Bound::Le(bytes(it)?),
+        Bound::GtLt(low, high) => Bound::GtLt(bytes(low)?, bytes(high)?),
+        Bound::GeLe(low, high) => Bound::GeLe(bytes(low)?, bytes(high)?),
+        Bound::Outside(..) => return None,
+    };
+    Some(Test::Integer(bound))
+}
