@@ -4,7 +4,7 @@ mod user;
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -183,15 +183,25 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
 }
 
 /// Where a folder is without links on the way: the same path if there are none. As it is named if it cannot be found, or if
-/// its real path leads elsewhere (`/proc/PID/root`).
+/// its real path leads elsewhere, as that of a folder in another mount namespace (`/proc/PID/root`).
+///
+/// The links are followed once: what is returned leads to one of the folders that they led to, whatever becomes of them.
+#[expect(clippy::disallowed_methods, reason = "the caller's folder, not a file of the host")]
 pub fn without_links(folder: &Path) -> PathBuf {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
     if fcntl::openat2(AT_FDCWD, folder, how).is_ok() {
         return folder.to_owned();
     }
-    let real = std::fs::canonicalize(folder).ok().filter(|it| stamp(it) == stamp(folder));
-    real.unwrap_or_else(|| folder.to_owned())
+    let found = fcntl::open(folder, flags, Mode::empty()).ok().and_then(|opened| {
+        // The kernel's own answer about the folder that is open, which nobody can change meanwhile (proc_pid_fd(5)).
+        let real = std::fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd()))
+            .or_else(|_| std::fs::canonicalize(folder))
+            .ok()?;
+        let (asked, led) = (stat::fstat(&opened).ok()?, stat::stat(&real).ok()?);
+        ((asked.st_dev, asked.st_ino) == (led.st_dev, led.st_ino)).then_some(real)
+    });
+    found.unwrap_or_else(|| folder.to_owned())
 }
 
 /// Puts something harmless into the place of standard streams that are closed: else the next file to be opened would take
