@@ -45,7 +45,7 @@ pub fn interrupt_after(after: Duration) -> nix::Result<()> {
     nix::errno::Errno::result(status).map(|_| ())
 }
 
-/// How long it is until the timer of [`interrupt_after`] rings for the first time, to [`REPEAT`]; nothing once it has.
+/// How long it is until the timer of [`interrupt_after`] rings for the first time, to within 20 ms; nothing once it has.
 /// `None` where no timer was set.
 #[expect(unsafe_code, reason = "getitimer(2) has no safe wrapper")]
 pub fn left() -> Option<Duration> {
