@@ -1,5 +1,6 @@
 //! Files that a person, a runtime or the administrator named: the door beside the host root. Bounded, regular files only.
 
+mod apart;
 mod user;
 
 use std::fs::File;
@@ -13,7 +14,9 @@ use nix::errno::Errno;
 use nix::fcntl::{self, AT_FDCWD, FcntlArg, OFlag, OpenHow, ResolveFlag};
 use nix::sys::stat::{self, FileStat, Mode, SFlag};
 use nix::unistd::geteuid;
+use serde::{Deserialize, Serialize};
 
+pub use apart::{Silence, apart, ask_apart, is_near, near};
 pub use user::User;
 
 /// Reads a whole file of at most `limit` bytes; `None` if it is not there.
@@ -91,18 +94,57 @@ pub fn read_trusted(path: &Path, limit: usize) -> anyhow::Result<Option<Vec<u8>>
 ///
 /// [`Untrusted`] if others can write it, and whatever hinders to look at it.
 pub fn is_trusted_folder(path: &Path) -> anyhow::Result<bool> {
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let told = |errno| anyhow!("{} {}", path.display(), explain(errno));
-    match fcntl::open(path, flags, Mode::empty()) {
-        Ok(fd) => trust(path, &stat::fstat(&fd).map_err(told)?).map(|()| true),
-        Err(Errno::ENOENT) => Ok(false),
-        Err(errno) => Err(told(errno)),
+    match fcntl::open(path, FOLDER, Mode::empty()) {
+        Ok(fd) => trust_folder(path, &fd).map(|()| true),
+        Err(errno) => absent(path, errno).map(|()| false),
     }
+}
+
+/// What there is to a folder, before anything in it is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approach {
+    /// It is not there.
+    Absent,
+    /// Only root and this user can write to it.
+    Trusted,
+    /// Its file system may never answer, so that it was not looked at: that is for [`apart`].
+    Far,
+}
+
+/// As [`is_trusted_folder`], for whoever must not wait for ever.
+///
+/// # Errors
+///
+/// As [`is_trusted_folder`].
+pub fn approach(path: &Path) -> anyhow::Result<Approach> {
+    match near(path, FOLDER) {
+        Ok(Some(fd)) => trust_folder(path, &fd).map(|()| Approach::Trusted),
+        Ok(None) => Ok(Approach::Far),
+        Err(errno) => absent(path, errno).map(|()| Approach::Absent),
+    }
+}
+
+const FOLDER: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+
+fn trust_folder(path: &Path, fd: &OwnedFd) -> anyhow::Result<()> {
+    let found = stat::fstat(fd).map_err(|errno| anyhow!("{} {}", path.display(), explain(errno)))?;
+    trust(path, &found)
+}
+
+fn absent(path: &Path, errno: Errno) -> anyhow::Result<()> {
+    if errno == Errno::ENOENT { Ok(()) } else { Err(anyhow!("{} {}", path.display(), explain(errno))) }
 }
 
 /// The error of a file or folder that others can write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Untrusted(String);
+
+impl Untrusted {
+    /// One that another process has met, and told with this sentence.
+    pub fn told(sentence: String) -> Self {
+        Self(sentence)
+    }
+}
 
 impl std::fmt::Display for Untrusted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -113,7 +155,7 @@ impl std::fmt::Display for Untrusted {
 impl std::error::Error for Untrusted {}
 
 /// Why a file is not trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exposure {
     /// Its owner is neither root nor the user who reads it.
     Owner {
