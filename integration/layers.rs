@@ -67,6 +67,7 @@ const LAYERS: Layers = &[
         &[
             "moment",
             "image",
+            "file",
             "host",
             "input",
             "policy",

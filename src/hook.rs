@@ -1,5 +1,6 @@
 //! The OCI hook: the container's state on stdin, an exit status that lets its creation go on or stops it, and one
-//! write to stderr. No network, no child process, nothing that an image named is run or opened.
+//! write to stderr. No network, nothing that an image named is run or opened, and no child process but for files whose
+//! file system may never answer.
 
 #[cfg(test)]
 mod tests;
@@ -101,7 +102,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Option<Decision>> {
         print(USAGE)?;
         return Ok(None);
     };
-    let (policy, broken) = policy::load(&options.config, options.defaults);
+    let (policy, broken) = policy::load_in_time(&options.config, options.defaults, options.deadline);
     guard_against_panics(policy.action(Situation::Trouble));
     let setting = Setting {
         caller: Caller::Hook,

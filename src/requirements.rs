@@ -6,6 +6,7 @@ mod administrator;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::artifact::{Artifact, By, Digest, Kept, Payload, Standing, Store, Trouble};
 use crate::check::Requirement;
@@ -61,6 +62,8 @@ pub struct Collected {
 struct Brought {
     inline: Option<String>,
     artifact: Option<String>,
+    /// Where such an artifact is looked for.
+    shelf: Option<Shelf>,
 }
 
 /// Collects the requirements that others have for a bundle: those attached to its image, and those of the administrator.
@@ -84,16 +87,17 @@ pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy, until: Until<'_>)
         return collected;
     }
     collected.subject.pod = bundle.pod.clone().and_then(Pod::new);
-    let mut shelf = Shelf { folder: store.to_owned(), store: None };
-    collected.brought = Brought { inline: bundle.inline.take(), artifact: bundle.artifact.take() };
+    let mut shelf = Shelf::at(store);
     let mut who = Who { folder, bundle: &bundle, policy, until, digests: None, is_unanswered: false };
     let attached = shelf.attached(&mut who, &mut collected);
     collected.note_trouble(attached);
+    collected.brought =
+        Brought { inline: bundle.inline.clone(), artifact: bundle.artifact.clone(), shelf: Some(shelf) };
     if !policy.spec_demands.is_empty() {
         who.digests(&mut collected);
         collected.demand_spec(policy);
     }
-    collected.add_own(policy, &mut |collected| drop(who.digests(collected)));
+    collected.add_own(policy, until, &mut |collected| drop(who.digests(collected)));
     if !collected.is_empty() {
         // It is asked only where something would be demanded.
         if policy.builds == Builds::Skip && identity::is_build(folder, &bundle, &Places::live(), until) {
@@ -116,12 +120,12 @@ pub fn of_image(image: &[Digest], name: Option<&str>, store: &Path, policy: &Pol
     collected.subject.image = name.map(str::to_owned);
     let names = name.map(str::to_owned).into_iter().collect();
     collected.image = Image { names, digests: image.to_vec() };
-    let mut shelf = Shelf { folder: store.to_owned(), store: None };
-    let verified = shelf.of_image(image, &mut collected);
+    let mut shelf = Shelf::at(store);
+    let verified = shelf.of_image(image, PATIENT, &mut collected);
     collected.has_verified = verified.as_ref().is_ok_and(|it| *it);
     collected.note_trouble(verified.map(drop));
     collected.demand_spec(policy);
-    collected.add_own(policy, &mut |_| {});
+    collected.add_own(policy, PATIENT, &mut |_| {});
     collected
 }
 
@@ -140,18 +144,17 @@ impl Collected {
         self.brought.inline.is_some() || self.brought.artifact.is_some()
     }
 
-    /// Adds what the container's annotations say, or refer to in this store.
-    pub fn add_brought(&mut self, store: &Path) {
-        let Brought { inline, artifact } = std::mem::take(&mut self.brought);
+    /// Adds what the container's annotations say, or refer to in the store.
+    pub fn add_brought(&mut self, until: Until<'_>) {
+        let Brought { inline, artifact, shelf } = std::mem::take(&mut self.brought);
         if let Some(text) = inline {
             let spec = spec::parse(text.as_bytes());
             self.requirements.push(Requirement { origin: Origin::Inline, spec });
         }
-        if let Some(text) = artifact {
+        if let Some((text, mut shelf)) = artifact.zip(shelf) {
             match digest("annotation org.oci-compat.artifact", &text) {
                 Ok(digest) => {
-                    let mut shelf = Shelf { folder: store.to_owned(), store: None };
-                    let added = shelf.referenced(&digest, self);
+                    let added = shelf.referenced(&digest, until, self);
                     self.note_trouble(added);
                 }
                 Err(fault) => self.faults.push(fault),
@@ -174,9 +177,9 @@ impl Collected {
     }
 
     /// Adds what the administrator demands for this image; which one it is, is asked only if that matters.
-    fn add_own(&mut self, policy: &Policy, identify: &mut dyn FnMut(&mut Self)) {
+    fn add_own(&mut self, policy: &Policy, until: Until<'_>, identify: &mut dyn FnMut(&mut Self)) {
         let Some(folder) = &policy.requirements else { return };
-        let (files, troubles) = administrator::files(folder);
+        let (files, troubles) = administrator::files(folder, until);
         self.troubles.extend(troubles);
         if files.iter().flat_map(OwnFile::images).any(|it| !it.is_any()) {
             identify(self);
@@ -184,7 +187,7 @@ impl Collected {
         let is_unknown = self.image == Image::default();
         for file in files {
             if file.is_for(&self.image) || file.is_for(&self.said) {
-                match file.requirement() {
+                match file.requirement(until) {
                     Ok(requirement) => self.requirements.push(requirement),
                     Err(trouble) => self.troubles.push(trouble),
                 }
@@ -226,47 +229,65 @@ fn digest(place: &str, text: &str) -> Result<Digest, String> {
 }
 
 /// The store, opened when it is first needed.
+#[derive(Debug)]
 struct Shelf {
     folder: PathBuf,
-    store: Option<Option<Store>>,
+    store: Option<Result<Option<Store>, String>>,
+}
+
+/// The end of a check that nobody is kept from breaking off.
+const PATIENT: Until<'static> = &|| Instant::now() + Duration::from_hours(1);
+
+/// When a store that may never answer is given up: in time for all that can be checked without it.
+fn leaving_time(until: Until<'_>) -> Instant {
+    let now = Instant::now();
+    now + until().saturating_duration_since(now) * 9 / 10
 }
 
 impl Shelf {
-    fn store(&mut self) -> Result<Option<&Store>, String> {
-        if self.store.is_none() {
-            let opened =
-                Store::open(&self.folder).map_err(|err| format!("the store cannot be used: {err}"))?;
-            self.store = Some(opened);
-        }
-        Ok(self.store.as_ref().and_then(Option::as_ref))
+    fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), store: None }
     }
 
-    fn referenced(&mut self, manifest: &Digest, collected: &mut Collected) -> Result<(), String> {
+    fn store(&mut self, until: Until<'_>) -> Result<Option<&Store>, String> {
+        let opened = self.store.get_or_insert_with(|| {
+            Store::open_until(&self.folder, || leaving_time(until))
+                .map_err(|err| format!("the store cannot be used: {err}"))
+        });
+        opened.as_ref().map(Option::as_ref).map_err(String::clone)
+    }
+
+    fn referenced(
+        &mut self,
+        manifest: &Digest,
+        until: Until<'_>,
+        collected: &mut Collected,
+    ) -> Result<(), String> {
         let folder = self.folder.display().to_string();
         let missing = || {
             format!("artifact {manifest}, which the bundle refers to, is not in the store {folder}: add it")
         };
-        let store = self.store()?.ok_or_else(missing)?;
+        let store = self.store(until)?.ok_or_else(missing)?;
         let artifact = store.by_manifest(manifest).map_err(|err| err.to_string())?.ok_or_else(missing)?;
         add(store, &artifact, Origin::Referenced(manifest.to_string()), collected)
     }
 
     /// An empty store has nothing for any image, so that nobody is asked which one it is.
     fn attached(&mut self, who: &mut Who<'_>, collected: &mut Collected) -> Result<(), String> {
-        if self.store()?.is_none_or(Store::is_empty) {
+        if self.store(who.until)?.is_none_or(Store::is_empty) {
             return Ok(());
         }
         let Digests { known, said } = who.digests(collected);
-        collected.has_verified = self.of_image(&known, collected)?;
+        collected.has_verified = self.of_image(&known, who.until, collected)?;
         // What annotations say may add, and takes nothing's place.
-        self.of_image(&said, collected)?;
-        if who.is_unanswered { self.of_names(collected) } else { Ok(()) }
+        self.of_image(&said, who.until, collected)?;
+        if who.is_unanswered { self.of_names(who.until, collected) } else { Ok(()) }
     }
 
     /// What is demanded of the image that had its names when it was pulled. It may be another one by now: that adds to what
     /// is demanded, and takes nothing away.
-    fn of_names(&mut self, collected: &mut Collected) -> Result<(), String> {
-        let Some(store) = self.store()? else { return Ok(()) };
+    fn of_names(&mut self, until: Until<'_>, collected: &mut Collected) -> Result<(), String> {
+        let Some(store) = self.store(until)? else { return Ok(()) };
         let mut meant = Vec::new();
         for name in collected.image.names.iter().chain(&collected.said.names) {
             // What is no name leads nowhere.
@@ -275,12 +296,17 @@ impl Shelf {
             let last = named.first().and_then(|it| it.fetched.clone());
             meant.extend(named.into_iter().filter(|it| it.fetched == last).map(|it| it.digest));
         }
-        self.of_image(&meant, collected).map(drop)
+        self.of_image(&meant, until, collected).map(drop)
     }
 
     /// What stands of an image, by the digests of its indexes and of its manifest; whether anything of it was verified.
-    fn of_image(&mut self, image: &[Digest], collected: &mut Collected) -> Result<bool, String> {
-        let Some(store) = self.store()? else { return Ok(false) };
+    fn of_image(
+        &mut self,
+        image: &[Digest],
+        until: Until<'_>,
+        collected: &mut Collected,
+    ) -> Result<bool, String> {
+        let Some(store) = self.store(until)? else { return Ok(false) };
         let (Standing { counting, aside, demanding }, troubles) = store.standing(image);
         for trouble in troubles {
             collected.note_trouble(Err(trouble.to_string()));

@@ -21,4 +21,5 @@ mod brought;
 mod broken;
 mod crowd;
 mod strained;
+mod silent;
 mod recorded;

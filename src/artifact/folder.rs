@@ -16,6 +16,9 @@ use super::Trouble;
 use super::trouble::{io_reason, reason};
 use crate::file::Exposure;
 
+/// How a store's folder is opened.
+pub(super) const FOLDER: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+
 /// The folder of a store, opened once; everything in it is reached from there.
 #[derive(Debug)]
 pub(super) struct Folder {
@@ -27,15 +30,19 @@ impl Folder {
     /// Opens a folder that only its trusted owner can write to; `None` if it is not there. A link to the folder is
     /// followed: who can plant one there can also rename the folder.
     pub(super) fn open(path: &Path) -> Result<Option<Self>, Trouble> {
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let fd = match fcntl::open(path, flags, Mode::empty()) {
+        let fd = match fcntl::open(path, FOLDER, Mode::empty()) {
             Ok(fd) => fd,
             Err(Errno::ENOENT) => return Ok(None),
             Err(errno) => return Err(unreadable(path, errno)),
         };
+        Self::opened(fd, path).map(Some)
+    }
+
+    /// One that is open already.
+    pub(super) fn opened(fd: OwnedFd, path: &Path) -> Result<Self, Trouble> {
         let found = stat::fstat(&fd).map_err(|errno| unreadable(path, errno))?;
         trust(&found, || path.to_owned())?;
-        Ok(Some(Self { fd, path: path.to_owned() }))
+        Ok(Self { fd, path: path.to_owned() })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -141,7 +148,7 @@ fn kind(found: &FileStat) -> SFlag {
     SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT
 }
 
-fn unreadable(path: &Path, errno: Errno) -> Trouble {
+pub(super) fn unreadable(path: &Path, errno: Errno) -> Trouble {
     Trouble::Unreadable { path: path.to_owned(), reason: reason(errno) }
 }
 

@@ -2,6 +2,7 @@
 //! tools. No look-up of a starting container reads it.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use oci_spec::image::{Descriptor, ImageIndex, ImageIndexBuilder, MediaType, SCHEMA_VERSION};
@@ -11,6 +12,7 @@ use super::build::descriptor;
 use super::durable::Put;
 use super::folder::Folder;
 use super::manifest::{CREATED, IMAGE_MANIFEST};
+use super::reach::Reach;
 use super::{Artifact, Digest};
 
 pub(super) const INDEX_FILE: &str = "index.json";
@@ -54,9 +56,17 @@ impl Index {
 
     /// Reads a store's; `None` if it has none.
     pub(super) fn read(store: &Folder) -> anyhow::Result<Option<Self>> {
-        let Some(bytes) = store.read(INDEX_FILE, MAX_INDEX)? else { return Ok(None) };
+        Self::of(store.read(INDEX_FILE, MAX_INDEX)?, &store.full(INDEX_FILE))
+    }
+
+    /// The same for those who only read.
+    pub(super) fn look_up(store: &Reach) -> anyhow::Result<Option<Self>> {
+        Self::of(store.read(INDEX_FILE, MAX_INDEX)?, &store.full(INDEX_FILE))
+    }
+
+    fn of(bytes: Option<Vec<u8>>, path: &Path) -> anyhow::Result<Option<Self>> {
+        let Some(bytes) = bytes else { return Ok(None) };
         let index = parse(&bytes).map_err(|err| {
-            let path = store.full(INDEX_FILE);
             anyhow!("{} is not an OCI index ({err}): remove it, then run oci-compat store gc", path.display())
         })?;
         let manifests = index.manifests().clone();

@@ -38,6 +38,7 @@ mod origin;
 mod listing;
 mod compiled;
 mod folder;
+mod reach;
 mod store;
 mod blob;
 mod build;

@@ -2,11 +2,12 @@
 //! store holds. Never lists a folder, takes a lock, writes, or parses a byte that was not verified.
 
 use std::path::Path;
+use std::time::Instant;
 
 use super::compiled::{self, Form};
-use super::folder::Folder;
 use super::listing::{List, Standing};
 use super::manifest::Manifest;
+use super::reach::Reach;
 use super::{
     Artifact, BLOBS, COMPILED, Digest, Kept, MAX_COMPILED, MAX_LISTING, MAX_MANIFEST, MAX_SPEC, SUBJECTS,
 };
@@ -15,7 +16,7 @@ use super::{Trouble, blob, blob_path, listing};
 /// A store that is there and that only its trusted owner can write to.
 #[derive(Debug)]
 pub struct Store {
-    pub(super) folder: Folder,
+    pub(super) folder: Reach,
     has_subjects: bool,
 }
 
@@ -42,7 +43,21 @@ impl Store {
     ///
     /// If it is no folder, cannot be looked at, or could have been written by somebody other than root and this user.
     pub fn open(dir: &Path) -> Result<Option<Self>, Trouble> {
-        let Some(folder) = Folder::open(dir)? else { return Ok(None) };
+        Self::reached(Reach::open(dir)?)
+    }
+
+    /// As [`Store::open`], for whoever must not wait for ever. Where its file system may never answer, a process apart looks
+    /// into it, and what it has not found by the moment that `until` names is unreadable.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn open_until(dir: &Path, until: impl FnOnce() -> Instant) -> Result<Option<Self>, Trouble> {
+        Self::reached(Reach::open_until(dir, until)?)
+    }
+
+    fn reached(folder: Option<Reach>) -> Result<Option<Self>, Trouble> {
+        let Some(folder) = folder else { return Ok(None) };
         let has_subjects = folder.holds(SUBJECTS)?;
         Ok(Some(Self { folder, has_subjects }))
     }

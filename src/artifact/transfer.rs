@@ -47,7 +47,7 @@ impl Store {
             lists.push((subject, listing::compose(&subject, &list)?));
         }
         append(&mut archive, LAYOUT_FILE, LAYOUT)?;
-        let mut index = Index::read(&self.folder)?
+        let mut index = Index::look_up(&self.folder)?
             .context("the store has no index.json: oci-compat store gc makes it anew")?;
         index.retain(&manifests);
         append(&mut archive, INDEX_FILE, &index.put()?.bytes)?;

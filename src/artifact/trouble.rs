@@ -5,12 +5,13 @@ use std::fmt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
 
 use super::Digest;
 use crate::file::Exposure;
 
 /// Why the store could not be read. None of these is an answer to the question whether an image has requirements.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Trouble {
     /// Somebody other than root and this user could have written it, so it is not read.
     Exposed {

@@ -170,7 +170,7 @@ impl Look<'_> {
     }
 
     fn index(&mut self, listed: &BTreeSet<Digest>) {
-        let index = match Index::read(&self.store.folder) {
+        let index = match Index::look_up(&self.store.folder) {
             Ok(Some(index)) => index,
             Ok(None) if listed.is_empty() => return, // A writer was killed before it had begun.
             Ok(None) => {

@@ -10,6 +10,7 @@ use std::panic::PanicHookInfo;
 use std::time::{Duration, Instant};
 
 use crate::check::{self, Requirement};
+use crate::file;
 use crate::host::{self, Facts, Root};
 use crate::image::Image;
 use crate::input::{Fault, State};
@@ -28,6 +29,9 @@ pub use options::Options;
 /// The version of the programs, and the commit from which they are built.
 pub const VERSION: &str = env!("OCI_COMPAT_VERSION");
 
+/// Facts may be read for this long even if nothing was left of the deadline by then: what a container demands by itself is
+/// known without anybody who did not answer. Twelve rules take less than a millisecond.
+const READING: Duration = Duration::from_millis(500);
 /// Judging may take this long even if reading took all the time there was. Twelve rules take some ten microseconds.
 const JUDGING: Duration = Duration::from_millis(200);
 /// Beside the reports: where decisions that are made again are counted.
@@ -92,9 +96,14 @@ impl Caller {
 }
 
 impl Setting<'_> {
-    /// How long a whole check may take.
+    /// How long a whole check may take from now on.
     pub fn deadline(&self) -> Duration {
-        self.options.deadline.unwrap_or(self.policy.deadline)
+        self.options.deadline.unwrap_or(self.policy.deadline).saturating_sub(self.policy.spent)
+    }
+
+    /// What is read by then counts. However long it took to find out what is demanded, there is some time to look.
+    fn reading_until(&self) -> Instant {
+        self.until().max(Instant::now() + READING)
     }
 
     /// Before anything is looked at that the container has written: should it lead to a defect of ours, the container is
@@ -194,7 +203,7 @@ fn some(id: &str) -> Option<String> {
 fn judge(collected: &mut Collected, setting: &Setting<'_>) -> (Report, Vec<Situation>) {
     let root = match Root::at(&setting.options.root) {
         Ok(root) => {
-            root.set_deadline(setting.until());
+            root.set_deadline(setting.reading_until());
             Some(root)
         }
         // Another root's facts would be another host's.
@@ -212,7 +221,7 @@ fn judge(collected: &mut Collected, setting: &Setting<'_>) -> (Report, Vec<Situa
     let mut own_facts = Facts::default();
     if collected.brings() {
         setting.guard_what_is_proven(&collected.requirements, &facts, &collected.image);
-        collected.add_brought(&setting.options.store);
+        collected.add_brought(&|| setting.until());
         let (_, brought) = collected.requirements.split_at(count);
         own_facts = gather(brought, &collected.bundle);
     }
@@ -314,11 +323,19 @@ fn keep(report: &Report, decided: &Decided<'_>, setting: &Setting<'_>) -> Vec<St
     let id = report.subject.container.as_deref();
     let named = setting.options.reports.clone();
     let folder = named.or_else(|| reports::folders().into_iter().next());
-    let unwritten = id.zip(folder.as_ref()).and_then(|(id, folder)| reports::write(folder, id, report).err());
-    let repeats = folder.map(|it| it.join(REPEATS));
-    let unrecorded = records::write(&Targets { repeats, ..targets(setting) }, &Record::new(report, decided));
-    let warnings = unwritten.map(|err| format!("{err:#}")).into_iter().chain(unrecorded);
-    warnings.map(|it| report.subject.nameless(&it)).collect()
+    let targets = Targets { repeats: folder.as_ref().map(|it| it.join(REPEATS)), ..targets(setting) };
+    let write = || {
+        let written = id.zip(folder.as_ref()).map(|(id, folder)| reports::write(folder, id, report));
+        let unwritten = written.and_then(Result::err).map(|err| format!("{err:#}"));
+        unwritten.into_iter().chain(records::write(&targets, &Record::new(report, decided))).collect()
+    };
+    let mut places = [folder.as_ref(), targets.decisions.as_ref()].into_iter().flatten();
+    let warnings: Vec<_> = match places.find(|it| !file::is_near(it)) {
+        None => write(),
+        Some(far) => file::ask_apart(setting.reading_until(), write)
+            .unwrap_or_else(|silence| vec![format!("{} {silence}", far.display())]),
+    };
+    warnings.iter().map(|it| report.subject.nameless(it)).collect()
 }
 
 fn targets(setting: &Setting<'_>) -> Targets {

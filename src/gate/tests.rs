@@ -123,6 +123,17 @@ fn a_container_that_demands_nothing_or_fits_starts_without_a_word() {
     check(Some(&met()), "action.undecided = \"refuse\"\naction.trouble = \"refuse\"", None, "");
 }
 
+/// Finding out what is demanded has taken all the time: what is known to be demanded is looked at all the same.
+#[test]
+fn what_does_not_fit_is_refused_however_late_it_is() {
+    let place = Place::new(Some(&unmet()));
+    let options = Options { deadline: Some(Duration::from_nanos(1)), ..place.options() };
+    let refused = (INCOMPATIBLE, format!("oci-compat: refused: {TOO_OLD}"));
+    assert_eq!(place.decide_with(&options, &policy("")), refused);
+    let spent = Policy { spent: Duration::from_secs(3600), ..policy("") };
+    assert_eq!(place.decide(&spent), refused);
+}
+
 #[test]
 fn what_does_not_fit_is_refused_unless_policy_says_otherwise() {
     let unmet = unmet();

@@ -3,12 +3,13 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
 
-use crate::file::{self, Untrusted};
+use crate::file::{self, Approach, Untrusted};
 
-use super::{Defaults, Mode, Policy, document};
+use super::{DEADLINE, Defaults, Mode, Policy, document};
 
 /// Written by hand: a few KiB.
 pub(super) const MAX_FILE: usize = 1 << 20;
@@ -20,9 +21,35 @@ pub(super) const MAX_FILE: usize = 1 << 20;
 /// mode, whatever annotations wish. One that others can write is not followed, and the defaults hold in full: else whoever
 /// can write it switches every check off. A strict host checks in full in both cases, and what is wrong is trouble.
 pub fn load(path: &Path, defaults: Defaults) -> (Policy, Option<String>) {
-    let initial = Policy::beside(path, defaults);
+    followed(Policy::beside(path, defaults), defaults, texts(path))
+}
+
+/// As [`load`], for whoever must not wait for ever: where the file system of the configuration may never answer, a process
+/// apart reads it. One that was not read within the deadline of the whole check is broken.
+pub fn load_in_time(path: &Path, defaults: Defaults, deadline: Option<Duration>) -> (Policy, Option<String>) {
+    let mut initial = Policy::beside(path, defaults);
+    let texts = match file::approach(folder_of(path)) {
+        Ok(Approach::Absent) => Ok(Vec::new()),
+        Ok(Approach::Trusted) => all_texts(path),
+        Ok(Approach::Far) => {
+            let since = Instant::now();
+            let texts = texts_apart(path, since + deadline.unwrap_or(DEADLINE));
+            initial.spent = since.elapsed();
+            texts
+        }
+        Err(err) => Err(err),
+    };
+    followed(initial, defaults, texts)
+}
+
+/// What a configuration with these texts comes to.
+fn followed(
+    initial: Policy,
+    defaults: Defaults,
+    texts: anyhow::Result<Vec<(PathBuf, String)>>,
+) -> (Policy, Option<String>) {
     let mut policy = initial.clone();
-    let Err(err) = read(&mut policy, path) else { return (policy, None) };
+    let Err(err) = texts.and_then(|it| overlay(&mut policy, it)) else { return (policy, None) };
     let is_broken = !err.is::<Untrusted>();
     let what = if is_broken { "is broken" } else { "is not followed" };
     let (follows, policy) = match defaults {
@@ -36,8 +63,8 @@ pub fn load(path: &Path, defaults: Defaults) -> (Policy, Option<String>) {
     (policy, Some(format!("the configuration {what}, so that {follows}: {err:#}")))
 }
 
-fn read(policy: &mut Policy, path: &Path) -> anyhow::Result<()> {
-    for (path, text) in texts(path)? {
+fn overlay(policy: &mut Policy, texts: Vec<(PathBuf, String)>) -> anyhow::Result<()> {
+    for (path, text) in texts {
         let path = path.display().to_string();
         let problems = document::overlay(policy, &text, &path).problems;
         if let Some(first) = problems.first() {
@@ -53,10 +80,23 @@ fn read(policy: &mut Policy, path: &Path) -> anyhow::Result<()> {
 
 /// The files of a configuration that are there, in the order in which they are read, with their text.
 pub(super) fn texts(path: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    if is_in_a_folder(path)? { all_texts(path) } else { Ok(Vec::new()) }
+}
+
+/// As [`texts`], by a process apart.
+fn texts_apart(path: &Path, until: Instant) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    // It works in another folder.
+    let path = std::path::absolute(path)?;
+    let look = || texts(&path).map_err(|err| (err.is::<Untrusted>(), format!("{err:#}")));
+    let found = file::ask_apart(until, look).map_err(|it| anyhow!("{} {it}", folder_of(&path).display()))?;
+    found.map_err(|(is_untrusted, told)| match is_untrusted {
+        true => Untrusted::told(told).into(),
+        false => anyhow!(told),
+    })
+}
+
+fn all_texts(path: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
     let mut texts = Vec::new();
-    if !is_in_a_folder(path)? {
-        return Ok(texts);
-    }
     for path in std::iter::once(path.to_owned()).chain(drop_ins(path)?) {
         texts.extend(text(&path)?.map(|it| (path, it)));
     }
@@ -69,8 +109,11 @@ pub(super) fn texts(path: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
 ///
 /// If others can write to it.
 pub(super) fn is_in_a_folder(config: &Path) -> anyhow::Result<bool> {
-    let folder = config.parent().filter(|it| !it.as_os_str().is_empty());
-    file::is_trusted_folder(folder.unwrap_or(Path::new(".")))
+    file::is_trusted_folder(folder_of(config))
+}
+
+fn folder_of(config: &Path) -> &Path {
+    config.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The text of a file of a configuration; `None` if it is not there.

@@ -20,7 +20,7 @@ use crate::image::ImagePattern;
 use crate::verdict::Verdict;
 
 pub use document::{KEYS, Reading};
-pub use load::{load, toml_files};
+pub use load::{load, load_in_time, toml_files};
 pub use log::Log;
 pub use survey::{Survey, Surveyed};
 pub use waiver::{Expiry, Named, Waiver};
@@ -113,6 +113,8 @@ pub struct Policy {
     pub tags: Vec<String>,
     /// How long a whole check may take.
     pub deadline: Duration,
+    /// How much of that went by while the configuration was read, where its file system may never answer.
+    pub spent: Duration,
     /// Exceptions, in the order in which they were read.
     pub waivers: Vec<Waiver>,
     /// The images whose containers may carry annotations that make a check less strict.
@@ -149,6 +151,7 @@ impl Policy {
             image_annotation: false,
             tags: Vec::new(),
             deadline: DEADLINE,
+            spent: Duration::ZERO,
             waivers: Vec::new(),
             may_waive: Vec::new(),
             heeds_annotations: true,

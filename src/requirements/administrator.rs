@@ -3,8 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
+
 use crate::check::Requirement;
-use crate::file;
+use crate::file::{self, Approach};
+use crate::identity::Until;
 use crate::image::{Image, ImagePattern};
 use crate::policy::own::{self, Own, Source};
 use crate::policy::toml_files;
@@ -19,6 +22,8 @@ const MAX_FILE: usize = 2 << 20;
 pub(super) struct OwnFile {
     path: PathBuf,
     own: Own,
+    /// Whether its file system may never answer.
+    is_far: bool,
 }
 
 /// A file of the folder, with everything that is wrong with it.
@@ -93,15 +98,16 @@ impl SurveyedOwn {
 }
 
 /// Reads the files of the folder, and what is wrong with them; nothing if there is no such folder.
-pub(super) fn files(folder: &Path) -> (Vec<OwnFile>, Vec<String>) {
-    let paths = match trusted(folder) {
-        Ok(paths) => paths,
+/// Where its file system may never answer, a process apart reads them.
+pub(super) fn files(folder: &Path, until: Until<'_>) -> (Vec<OwnFile>, Vec<String>) {
+    let (paths, is_far) = match trusted_until(folder, until) {
+        Ok(found) => found,
         Err(err) => return (Vec::new(), vec![format!("the requirements cannot be used: {err:#}")]),
     };
     let (mut files, mut troubles) = (Vec::new(), Vec::new());
     for path in paths {
-        match read(&path) {
-            Ok(own) => files.push(OwnFile { path, own }),
+        match read(&path, is_far.then_some(until)) {
+            Ok(own) => files.push(OwnFile { path, own, is_far }),
             Err(err) => troubles.push(format!("requirements {err}")),
         }
     }
@@ -112,8 +118,27 @@ fn trusted(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if file::is_trusted_folder(folder)? { toml_files(folder) } else { Ok(Vec::new()) }
 }
 
-fn read(path: &Path) -> Result<Own, String> {
-    let text = text(path)?;
+/// And whether it is far.
+fn trusted_until(folder: &Path, until: Until<'_>) -> anyhow::Result<(Vec<PathBuf>, bool)> {
+    match file::approach(folder)? {
+        Approach::Absent => Ok((Vec::new(), false)),
+        Approach::Trusted => Ok((toml_files(folder)?, false)),
+        Approach::Far => {
+            let look = || trusted(folder).map_err(|err| format!("{err:#}"));
+            let found = file::ask_apart(until(), look).map_err(|it| anyhow!("{} {it}", folder.display()))?;
+            Ok((found.map_err(anyhow::Error::msg)?, true))
+        }
+    }
+}
+
+/// As [`text`], in a process apart until then if a moment is named.
+fn text_until(path: &Path, until: Option<Until<'_>>) -> Result<String, String> {
+    let Some(until) = until else { return text(path) };
+    file::ask_apart(until(), || text(path)).map_err(|it| format!("{} {it}", path.display()))?
+}
+
+fn read(path: &Path, until: Option<Until<'_>>) -> Result<Own, String> {
+    let text = text_until(path, until)?;
     own::read(&text).map_err(|problems| {
         let first = problems.first().map(ToString::to_string).unwrap_or_default();
         format!("{}:{first}{}", path.display(), more(problems.len()))
@@ -150,18 +175,18 @@ impl OwnFile {
     }
 
     /// What it demands.
-    pub(super) fn requirement(&self) -> Result<Requirement, String> {
-        let spec = self.spec()?;
+    pub(super) fn requirement(&self, until: Until<'_>) -> Result<Requirement, String> {
+        let spec = self.spec(self.is_far.then_some(until))?;
         Ok(Requirement { origin: Origin::Administrator(self.name()), spec: Ok(spec) })
     }
 
-    fn spec(&self) -> Result<Spec, String> {
+    fn spec(&self, until: Option<Until<'_>>) -> Result<Spec, String> {
         let (text, name) = match &self.own.source {
             Source::Text(text) => (text.clone(), format!("{}: its spec", self.name())),
             Source::File(name) => {
                 let path = self.path.with_file_name(name);
                 (
-                    text(&path).map_err(|it| format!("requirements {}: {it}", self.name()))?,
+                    text_until(&path, until).map_err(|it| format!("requirements {}: {it}", self.name()))?,
                     path.display().to_string(),
                 )
             }

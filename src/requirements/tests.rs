@@ -61,7 +61,7 @@ impl Place {
 
     fn told(&self, policy: &Policy) -> Vec<String> {
         let mut collected = of_bundle(&self.bundle(), &self.store(), policy, &soon);
-        collected.add_brought(&self.store());
+        collected.add_brought(&soon);
         self.lines(&collected)
     }
 

@@ -1,5 +1,5 @@
 //! The runtime wrapper: checks a container that is to be made, and becomes the low-level runtime, which makes it. For
-//! every other command it becomes the runtime at once. Never starts a process, and nothing of ours stops a container but
+//! every other command it becomes the runtime at once. Never starts a program beside it, and nothing of ours stops a container but
 //! a refusal.
 
 mod words;
@@ -108,7 +108,7 @@ fn decide(creation: &Creation, call: &Call, choice: &Choice, kept: &Kept) -> Dec
     let defaults = call.options.defaults;
     let trouble = if defaults == Defaults::Strict { Action::Refuse } else { Action::Start };
     survive_panics(trouble, call, choice, kept);
-    let (policy, broken) = policy::load(&call.options.config, defaults);
+    let (policy, broken) = policy::load_in_time(&call.options.config, defaults, call.options.deadline);
     survive_panics(policy.action(Situation::Trouble), call, choice, kept);
     let unsettled = match &broken {
         // What a broken configuration would have said is not known: the runtime remains the one that it was.

@@ -88,11 +88,9 @@ fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
     let mut collected = match &args.bundle {
         Some(folder) => {
             let (policy, complaint) = policy::load(&common.config, Defaults::Standard);
-            let mut collected = {
-                let until = Instant::now() + policy.deadline;
-                requirements::of_bundle(folder, &common.store, &policy, &|| until)
-            };
-            collected.add_brought(&common.store);
+            let until = Instant::now() + policy.deadline;
+            let mut collected = requirements::of_bundle(folder, &common.store, &policy, &|| until);
+            collected.add_brought(&|| until);
             collected.notes.extend(complaint);
             collected.policy.get_or_insert(policy);
             collected
