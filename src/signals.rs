@@ -1,8 +1,11 @@
-//! The process's signals: a mask without leftovers, and a timer that ends reads which would block. The only place that
-//! tells the kernel about signals.
+//! The process's signals and limits: a mask without leftovers, a timer that ends reads which would block, and room for a
+//! check. The only place that tells the kernel about them.
+
+mod limits;
 
 use std::time::{Duration, Instant};
 
+use limits::Raised;
 use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal};
 
 /// Signals by which the kernel ends a process that meets a limit or a closed pipe, where an error would do: a broken pipe, a
@@ -12,13 +15,16 @@ const IGNORED: [Signal; 3] = [Signal::SIGPIPE, Signal::SIGXFSZ, Signal::SIGXCPU]
 const REPEAT: Duration = Duration::from_millis(20);
 
 /// Undoes what the caller left behind: crun blocks almost all signals in its hooks, under which no timer would ever
-/// ring. A broken pipe, or a limit that is met, is an error to be handled, not a death.
+/// ring. A broken pipe, or a limit that is met, is an error to be handled, not a death; soft limits that leave no room are
+/// raised.
 ///
 /// # Errors
 ///
 /// None that are known: the arguments are constants.
 #[expect(unsafe_code, reason = "sigaction(2) has no safe wrapper: a handler could be unsafe")]
 pub fn reset() -> nix::Result<()> {
+    // Nothing follows in this process that would want them back.
+    let _raised = Raised::now();
     signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
     let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
     for it in IGNORED {
@@ -68,11 +74,12 @@ pub struct Kept {
     alarm: SigAction,
     timer: libc::itimerval,
     since: Instant,
+    limits: Raised,
 }
 
 impl Kept {
-    /// Sets it aside: the deadline's signal gets through, and a broken pipe or a limit is an error to be handled. Signals that the
-    /// caller has blocked stay so: the program that follows is the one that they are meant for.
+    /// Sets it aside: the deadline's signal gets through, a broken pipe or a limit is an error to be handled, and soft limits
+    /// leave room. Signals that the caller has blocked stay so: the program that follows is the one that they are meant for.
     ///
     /// # Errors
     ///
@@ -92,7 +99,7 @@ impl Kept {
         let alarm = unsafe { signal::sigaction(Signal::SIGALRM, &ignore) }?;
         let mut mask = SigSet::empty();
         signal::sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&SigSet::from(Signal::SIGALRM)), Some(&mut mask))?;
-        Ok(Self { mask, ignored, alarm, timer, since: Instant::now() })
+        Ok(Self { mask, ignored, alarm, timer, since: Instant::now(), limits: Raised::now() })
     }
 
     /// Puts everything back, the timer first: what it has sent by then is still for us.
@@ -102,6 +109,7 @@ impl Kept {
     /// None that are known: the arguments are those that the kernel gave.
     #[expect(unsafe_code, reason = "neither sigaction(2) nor setitimer(2) has a safe wrapper")]
     pub fn restore(&self) -> nix::Result<()> {
+        self.limits.restore();
         let timer = libc::itimerval { it_value: self.left(), ..self.timer };
         // SAFETY: the first pointer is to a live value, and the second may be null (setitimer(2)).
         let status = unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
@@ -183,6 +191,7 @@ mod tests {
                 alarm: action,
                 timer,
                 since,
+                limits: Raised::default(),
             }
             .left();
             (it.tv_sec, it.tv_usec)

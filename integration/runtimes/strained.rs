@@ -1,22 +1,34 @@
 //! Hook and wrapper on a host that gives them too little: limits, closed descriptors, a bundle that changes under them.
 
 use std::fs;
+use std::io::{Write, pipe};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use nix::unistd::geteuid;
 
 use super::bundle::{Bundle, SPEC};
 use super::hook::{Hook, INCOMPATIBLE};
 use super::host::{Host, MET, UNMET};
 use super::passed::ECHO;
-use super::program::{Outcome, run, stdin};
+use super::program::{Outcome, run, stdin, succeed, wait};
+use super::runtime::skip;
 use super::wrapper::Wrapper;
 
 /// What a caller may have done to the process, as a shell says it, and whether the check can still be made.
-const STRAINS: [(&str, bool); 11] = [
+const STRAINS: [(&str, bool); 19] = [
+    ("ulimit -t 5", true),
+    ("ulimit -S -t 5", true),
+    ("ulimit -S -f 0", true),
+    ("ulimit -S -n 3", true),
+    ("ulimit -S -v 12288", true),
+    ("ulimit -S -d 512", true),
+    ("ulimit -S -s 48", true),
+    ("ulimit -S -p 1", true),
     ("ulimit -f 0", true),
     ("ulimit -c 0", true),
     ("ulimit -n 16", true),
@@ -96,6 +108,67 @@ fn the_wrapper_becomes_the_runtime_under_every_strain_and_hands_all_of_it_on() {
         let (status, _) = seen(&wrapper.before_script(LOOK), "unfit", &unfit);
         let is_checked = is_checked || strain.contains("0<");
         assert_eq!(status, if is_checked { Some(1) } else { direct.0 }, "{strain}");
+    }
+}
+
+/// Signals that a limit sends, at any moment of a check: the hook waits for the state meanwhile.
+#[test]
+fn no_signal_of_a_limit_ends_a_check() {
+    let hook = Hook::on(Host::plain());
+    for (spec, status) in [(MET, 0), (UNMET, INCOMPATIBLE)] {
+        let bundle = Bundle::hollow().annotate(SPEC, spec).written();
+        let (reader, mut writer) = pipe().expect("a pipe");
+        let mut child = hook.command().stdin(reader).stderr(Stdio::null()).spawn().expect("the hook");
+        // SIGPIPE, SIGXCPU and SIGXFSZ, bits 12, 23 and 24.
+        let is_ready = |status: &str| {
+            let line = status.lines().find_map(|it| it.strip_prefix("SigIgn:\t")).expect("a line");
+            u64::from_str_radix(line, 16).expect("a mask") & 0x0180_1000 == 0x0180_1000
+        };
+        let id = child.id();
+        while !is_ready(&fs::read_to_string(format!("/proc/{id}/status")).expect("a process")) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        for signal in ["PIPE", "XCPU", "XFSZ"] {
+            succeed(Command::new("kill").args([format!("-{signal}"), id.to_string()]));
+        }
+        writer.write_all(bundle.state().as_bytes()).expect("writing a state");
+        drop(writer);
+        let ended = wait(&mut child, Instant::now() + Duration::from_secs(20));
+        assert_eq!(ended.and_then(|it| it.code()), Some(status));
+    }
+}
+
+/// What a caller may have done to `/proc`: then less is known, and what is known is checked.
+const HIDDEN: [&str; 3] =
+    ["mount -t tmpfs none /proc", "umount -l /proc", "mount -t proc -o hidepid=2 proc /proc"];
+
+#[test]
+fn a_hidden_proc_changes_no_decision() {
+    if !geteuid().is_root() {
+        return skip("mounts", "only root may mount");
+    }
+    for hide in HIDDEN {
+        let wrapper = Wrapper::beside(Hook::on(Host::plain()));
+        let script = format!("{hide} && exec \"$@\"");
+        for (spec, hooked, wrapped) in [(MET, 0, 42), (UNMET, INCOMPATIBLE, 1)] {
+            let bundle = Bundle::hollow().annotate(SPEC, spec).written();
+            let outcome = wrapper.hook.in_a_namespace(&script, &bundle.state());
+            assert_eq!(outcome.status.code(), Some(hooked), "{hide}: {outcome:?}");
+            let link = wrapper.folder().join("bundle");
+            fs::remove_file(&link).ok();
+            symlink(bundle.path(), &link).expect("linking a bundle");
+            let call = wrapper.before_script(ECHO);
+            let mut hidden = Command::new("unshare");
+            hidden.args(["--mount", "sh", "-c", &script, "sh"]).arg(call.get_program()).args(call.get_args());
+            hidden.args(["create", "--bundle"]).arg(&link).arg("c1").env_clear();
+            for (name, value) in call.get_envs() {
+                value.map(|value| hidden.env(name, value));
+            }
+            let outcome = run(hidden.stdin(Stdio::null()));
+            assert_eq!(outcome.status.code(), Some(wrapped), "{hide}: {outcome:?}");
+            let handed_on = format!("<create>\n<--bundle>\n<{}>\n<c1>\n", bundle.path().display());
+            assert_eq!(outcome.stdout, if spec == MET { handed_on.as_str() } else { "" }, "{hide}");
+        }
     }
 }
 
