@@ -1,6 +1,7 @@
 //! A program of the administrator's that verifies what we do not verify ourselves, such as `cosign` or `notation`. Only the
 //! configuration names it, it gets its words one by one and never through a shell, and it has so much time and no more.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -17,6 +18,31 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
 /// So much of what it complains of is read, in bytes.
 const MAX_WORDS: u64 = 4 << 10;
+
+/// Where the verifier finds other programs, whatever the caller's own `PATH` is.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// What it gets of the caller's environment: where the user's own files are, and the way to registries.
+const HANDED_ON: [&str; 14] = [
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+    "DOCKER_CONFIG",
+    "REGISTRY_AUTH_FILE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "no_proxy",
+];
+
+#[expect(clippy::disallowed_methods, reason = "only the command line verifies; the names are fixed")]
+fn handed_on(name: &'static str) -> Option<(&'static str, OsString)> {
+    std::env::var_os(name).map(|it| (name, it))
+}
 
 /// A command line with placeholders.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +93,8 @@ impl<'a> Verifier<'a> {
             return Err("cannot be verified: the verifier has no program".to_owned());
         };
         let mut command = Command::new(program);
+        // What a user has set besides must not decide whose word counts.
+        command.env_clear().env("PATH", PATH).envs(HANDED_ON.iter().filter_map(|it| handed_on(it)));
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|err| {
             format!("cannot be verified: the verifier {program:?} {}", file::explain_io(&err))
@@ -79,6 +107,9 @@ impl<'a> Verifier<'a> {
         }
         match wait(&mut child, self.patience) {
             Ok(Some(status)) if status.success() => Ok(()),
+            Ok(Some(status)) if status.code().is_none() => {
+                Err(format!("cannot be verified: {program:?} was ended ({status})"))
+            }
             Ok(Some(status)) => {
                 let said = said.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
                 Err(format!("is not accepted by {program:?} ({status}{})", words_of(&said)))
@@ -157,6 +188,30 @@ mod tests {
         let verifier = Verifier::new(&words).within(Duration::from_millis(50));
         let found = verifier.verify(&"quay.io/acme/upf".parse().unwrap(), &Digest::of(b"manifest"));
         assert_eq!(found, Err("cannot be verified: \"/bin/sleep\" took longer than 0.05 s".to_owned()));
+    }
+
+    /// What a verifier comes to that is this shell script.
+    fn run(script: &str) -> Result<(), String> {
+        let words = words(&["/bin/sh", "-c", script]);
+        Verifier::new(&words).verify(&"quay.io/acme/upf".parse().unwrap(), &Digest::of(b"manifest"))
+    }
+
+    #[test]
+    fn a_verifier_that_is_killed_has_said_nothing() {
+        let expected = "cannot be verified: \"/bin/sh\" was ended (signal: 9 (SIGKILL))";
+        assert_eq!(run("echo fine >&2; kill -KILL $$"), Err(expected.to_owned()));
+    }
+
+    #[test]
+    fn a_verifier_gets_a_fixed_environment() {
+        // Cargo sets these for its tests.
+        assert!(handed_on("CARGO_MANIFEST_DIR").is_some());
+        let look = "test -z \"$CARGO_MANIFEST_DIR$LD_LIBRARY_PATH\" || { env >&2; exit 1; }";
+        assert_eq!(run(look), Ok(()));
+        assert_eq!(run(&format!("test \"$PATH\" = {PATH}")), Ok(()));
+        if let Some((_, home)) = handed_on("HOME") {
+            assert_eq!(run(&format!("test \"$HOME\" = '{}'", home.display())), Ok(()));
+        }
     }
 
     #[test]
