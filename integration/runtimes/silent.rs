@@ -1,7 +1,7 @@
 //! File systems that never answer: hook and wrapper decide within their deadline, and hold up nobody.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use super::bundle::{Bundle, SPEC};
 use super::hook::{Hook, INCOMPATIBLE, STRICT, TROUBLE};
 use super::host::{Host, MET, UNMET};
 use super::passed::ECHO;
-use super::program::{Outcome, installed, run, stdin, succeed};
+use super::program::{Outcome, installed, run, stdin, succeed, wait};
 use super::runtime::skip;
 use super::wrapper::Wrapper;
 
@@ -180,6 +180,58 @@ fn the_wrapper_becomes_the_runtime_and_leaves_nothing_open() {
             assert!(outcome.took < Duration::from_millis(u64::from(DEADLINE)), "nothing of ours is asked");
         });
     }
+}
+
+/// As the kernel does when memory runs out. One whose file system never greets the kernel can be killed.
+#[test]
+fn a_process_apart_that_is_killed_is_no_answer() {
+    apart(|| {
+        let hook = Hook::on(Host::plain()).giving_up_after(60_000);
+        let Some(_silent) = Silent::over(&hook.store(), false) else { return };
+        let bundle = Bundle::hollow().annotate(SPEC, MET).written();
+        let (reader, writer) = stdin(&bundle.state());
+        drop(writer);
+        let said = tempfile::tempfile().expect("a temporary file");
+        let stderr = said.try_clone().expect("a second handle");
+        let mut child = hook.command().stdin(reader).stderr(stderr).spawn().expect("the hook");
+        let store = hook.store().display().to_string();
+        let until = Instant::now() + Duration::from_secs(20);
+        let helper = loop {
+            assert!(Instant::now() < until, "there is no process apart");
+            match processes(&store).into_iter().find(|it| *it != child.id() && is_apart(*it)) {
+                Some(it) => break it,
+                None => thread::sleep(Duration::from_millis(2)),
+            }
+        };
+        succeed(Command::new("kill").args(["-KILL", &helper.to_string()]));
+        let status = wait(&mut child, Instant::now() + Duration::from_secs(20));
+        let mut text = String::new();
+        (&said).rewind().and_then(|()| (&said).read_to_string(&mut text)).expect("reading output");
+        let expected = format!(
+            "oci-compat: {STARTED}: {STORE}{store} was not read: the process that was to read it was killed [trouble; \
+             oci-compat why {}]\n",
+            bundle.id()
+        );
+        assert_eq!((status.and_then(|it| it.code()), text), (Some(0), expected));
+    });
+}
+
+/// The processes whose command line has this word.
+fn processes(word: &str) -> Vec<u32> {
+    let ids = fs::read_dir("/proc").expect("/proc").flatten();
+    let ids = ids.filter_map(|it| it.file_name().to_str()?.parse().ok());
+    ids.filter(|id| {
+        let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        line.split(|it| *it == 0).any(|it| it == word.as_bytes())
+    })
+    .collect()
+}
+
+/// Whether a process leads its own session, and so does what it is there for.
+fn is_apart(id: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    // proc_pid_stat(5): state, parent, group, session.
+    stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(3)?.parse().ok()) == Some(id)
 }
 
 #[test]

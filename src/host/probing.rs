@@ -82,6 +82,10 @@ impl<'a> Probing<'a> {
     }
 
     /// The time of this look at the host, for facts that expire: one and the same for all of them.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the date, for people and for what expires; nothing waits for it"
+    )]
     pub(super) fn now(&self) -> Moment {
         *self.now.get_or_init(|| match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => (i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos()),

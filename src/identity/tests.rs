@@ -39,6 +39,17 @@ pub(super) fn told_within(host: &FakeHost, folder: &str, need: Need, patience: D
     identity.names.into_iter().chain(identity.digests.iter().map(digest)).chain(said).chain(gap).collect()
 }
 
+/// What is told while there is only the first half of a file. That it was read five times shows in the time that it took:
+/// each time but the last it is given 5 ms.
+fn while_torn(host: &FakeHost, path: &str, tell: impl Fn() -> Vec<String>) -> Vec<String> {
+    let text = fs::read(host.place(path)).expect("a fixture");
+    fs::write(host.place(path), &text[..text.len() / 2]).expect("tearing a fixture");
+    let since = Instant::now();
+    let found = tell();
+    assert!(since.elapsed() >= Duration::from_millis(4 * 5), "{:?}", since.elapsed());
+    found
+}
+
 /// A content store with the image's index, manifest and configuration, as far as they are named.
 pub(super) fn with_content(host: FakeHost, root: &str, digests: &[&str]) -> FakeHost {
     digests.iter().fold(host, |host, digest| {
@@ -320,6 +331,17 @@ mod docker_files {
         check(&host, OLD, &[&told]);
     }
 
+    /// dockerd writes its files anew while we read them.
+    #[test]
+    fn half_a_file_is_read_again_until_it_is_whole() {
+        for path in [&format!("d/containers/{}/config.v2.json", id(OLD)), "d/image/vfs/repositories.json"] {
+            let host = with_names(host("d", OLD), "d");
+            let found =
+                while_torn(&host, path, || told(&host, &format!("{STATE}/{}", id(OLD)), Need::Digests));
+            assert!(found.concat().contains(&format!("reading /{path}: EOF while parsing")), "{found:?}");
+        }
+    }
+
     #[test]
     fn what_is_broken_leaves_the_image_unknown() {
         let id = id(OLD);
@@ -408,6 +430,20 @@ mod containers_storage {
         let gone =
             format!("unanswered: image unknown: container {ID:?} is not in containers-storage below /s");
         check(&host, ID, &[&said[..], &[&gone]].concat());
+    }
+
+    /// containers-storage writes its lists anew while we read them.
+    #[test]
+    fn half_a_list_is_read_again_until_it_is_whole() {
+        for path in ["s/vfs-containers/containers.json", "s/vfs-images/images.json"] {
+            let host = host("{}", ID)
+                .file("s/vfs-containers/containers.json", CONTAINERS)
+                .file("s/vfs-images/images.json", IMAGES);
+            let found = while_torn(&host, path, || {
+                told(&host, &format!("s/vfs-containers/{ID}/userdata"), Need::Digests)
+            });
+            assert!(found.concat().contains(&format!("reading /{path}: EOF while parsing")), "{found:?}");
+        }
     }
 
     #[test]

@@ -154,6 +154,10 @@ pub struct Demand {
 }
 
 /// What time it is, by the host's clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the date, for people and for what expires; nothing waits for it"
+)]
 pub fn now() -> Moment {
     // Before 1970 a clock is not set, and any moment is as good.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

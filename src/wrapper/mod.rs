@@ -70,6 +70,10 @@ fn path() -> Option<OsString> {
     std::env::var_os("PATH")
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the date, for people and for what expires; nothing waits for it"
+)]
 fn now() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     moment::text((i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos()))
