@@ -38,7 +38,7 @@ const LAYERS: Layers = &[
     ),
     ("reports", &["file", "report"]),
     ("records", &["moment", "file", "report"]),
-    ("history", &["glob", "moment", "file", "report", "records"]),
+    ("history", &["glob", "image", "moment", "file", "report", "records"]),
     ("lint", &["spec", "host"]),
     ("convert", &["spec"]),
     ("inspect", &["glob", "image", "file", "moment", "spec", "eval", "policy", "report", "requirements"]),

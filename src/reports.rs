@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow, bail};
 use sha2::{Digest, Sha256};
 
 use crate::file::{self, User};
-use crate::report::{Pod, Report};
+use crate::report::{Pod, Report, Subject};
 
 /// Where the system's reports are: they are of no use after a reboot.
 pub const FOLDER: &str = "/run/oci-compat/reports";
@@ -170,6 +170,22 @@ pub fn latest(folder: &Path) -> anyhow::Result<Option<Report>> {
     last.map_or(Ok(None), |(_, path)| read_file(&path))
 }
 
+/// The last report whose subject fits; `None` if there is none. One that cannot be read hides no other.
+///
+/// # Errors
+///
+/// If the folder cannot be read.
+pub fn last(folder: &Path, fits: &dyn Fn(&Subject) -> bool) -> anyhow::Result<Option<Report>> {
+    let mut last: Option<Report> = None;
+    for name in names(folder)? {
+        let Ok(Some(report)) = read_file(&folder.join(format!("{name}.json"))) else { continue };
+        if fits(&report.subject) && last.as_ref().is_none_or(|it| it.time <= report.time) {
+            last = Some(report);
+        }
+    }
+    Ok(last)
+}
+
 fn some(ids: &[String]) -> String {
     const SHOWN: usize = 5;
     let more = if ids.len() > SHOWN { ", ..." } else { "" };
@@ -194,10 +210,15 @@ fn names(folder: &Path) -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// runc allows ids of letters, digits and `_+-.` (`libcontainer/factory_linux.go`); no runtime allows a slash.
-fn path(folder: &Path, id: &str) -> anyhow::Result<PathBuf> {
+/// Whether a text may be the id of a container, or the start of one.
+pub fn is_id(text: &str) -> bool {
+    // runc allows ids of letters, digits and `_+-.` (`libcontainer/factory_linux.go`); no runtime allows a slash.
     let fits = |it: char| it.is_ascii_alphanumeric() || "_+-.:@".contains(it);
-    if id.is_empty() || id.len() > 200 || id.starts_with('.') || !id.chars().all(fits) {
+    !text.is_empty() && text.len() <= 200 && !text.starts_with('.') && text.chars().all(fits)
+}
+
+fn path(folder: &Path, id: &str) -> anyhow::Result<PathBuf> {
+    if !is_id(id) {
         bail!("{id:?} is no container id");
     }
     Ok(folder.join(format!("{id}.json")))
@@ -208,7 +229,6 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::report::Subject;
 
     struct Reports(tempfile::TempDir);
 
@@ -288,6 +308,29 @@ mod tests {
         check("5e00", None);
         check("5f", Some("5f00"));
         assert_eq!(reports.read("5e"), Err("2 containers start with \"5e\": 5e01, 5e02".to_owned()));
+    }
+
+    #[test]
+    fn the_last_report_that_fits_is_found_beside_damaged_ones() {
+        let reports = Reports::new();
+        let written = |id: &str, image: &str, time: &str| {
+            let mut report = report(id);
+            report.subject.image = Some(image.to_owned());
+            report.time = Some(time.to_owned());
+            write(&reports.folder(), id, &report).expect("a report");
+        };
+        written("a", "upf:1", "2026-08-01T00:00:02Z");
+        written("b", "upf:1", "2026-08-01T00:00:01Z");
+        written("c", "smf:1", "2026-08-01T00:00:03Z");
+        fs::write(reports.folder().join("d.json"), "{").expect("writing a fixture");
+        let of = |image: &str| {
+            let found = last(&reports.folder(), &|it| it.image.as_deref() == Some(image));
+            found.expect("a folder").and_then(|it| it.subject.container)
+        };
+        assert_eq!(
+            [of("upf:1"), of("smf:1"), of("amf:1")],
+            [Some("a".to_owned()), Some("c".to_owned()), None]
+        );
     }
 
     #[test]

@@ -113,13 +113,12 @@ pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy, until: Until<'_>)
 }
 
 /// Collects the requirements that the store, and the administrator, have for an image: for its index and for its manifest,
-/// or for what of these is known; `name` is what it is called.
-pub fn of_image(image: &[Digest], name: Option<&str>, store: &Path, policy: &Policy) -> Collected {
+/// or for what of these is known; `called` has its names, and all of its digests.
+pub fn of_image(image: &[Digest], called: Image, store: &Path, policy: &Policy) -> Collected {
     let mut collected = Collected::default();
     collected.subject.digest = image.last().map(Digest::to_string);
-    collected.subject.image = name.map(str::to_owned);
-    let names = name.map(str::to_owned).into_iter().collect();
-    collected.image = Image { names, digests: image.to_vec() };
+    collected.subject.image = called.names.first().cloned();
+    collected.image = called;
     let mut shelf = Shelf::at(store);
     let verified = shelf.of_image(image, PATIENT, &mut collected);
     collected.has_verified = verified.as_ref().is_ok_and(|it| *it);
@@ -405,6 +404,7 @@ fn images(who: &mut Who<'_>, collected: &mut Collected) -> Digests {
         _ => {}
     }
     collected.image = called(identity.names, &digests);
+    collected.image.digests.extend(identity.id);
     let mut said = identity.said.digests;
     collected.said = called(identity.said.names, &said);
     said.retain(|it| !digests.contains(it));

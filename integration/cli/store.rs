@@ -90,7 +90,8 @@ fn what_cannot_be_added_changes_nothing() {
     fails(
         &folder,
         "store add --store store spec.yaml --subject sha256:1",
-        "--subject \"sha256:1\": digest \"sha256:1\" has 1 digits, expected 64",
+        "--subject \"sha256:1\": digest \"sha256:1\" has 1 digits, expected 64, and no engine here has an image with that ID: write the digest of its manifest or \
+         index, sha256: and 64 digits",
     );
     fails(
         &folder,

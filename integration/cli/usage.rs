@@ -79,7 +79,7 @@ fn an_image_is_named_by_its_digest_or_as_it_was_pulled() {
     fails(
         &folder,
         "check docker.io/acme/upf:1 --store store",
-        "the store store has nothing for an image of the name \"docker.io/acme/upf:1\": oci-compat pull \
+        "no engine here has an image \"docker.io/acme/upf:1\", and the store store has nothing for one of that name: oci-compat pull \
          docker.io/acme/upf:1, or write its digest, such as NAME@sha256:...",
     );
     fails(

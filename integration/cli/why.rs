@@ -73,7 +73,7 @@ fn a_decision_comes_as_json_too() {
 #[test]
 fn a_container_without_a_report_may_simply_have_fitted() {
     let check = |folder: &TempDir| {
-        let message = "there is no report on a container \"zzz\" in reports, and no decision in d.jsonl; only containers \
+        let message = "there is no report on a container or image \"zzz\" in reports, and no decision in d.jsonl; only containers \
                        that were refused, or started with a doubt, leave any";
         fails(folder, "why --reports reports --decisions d.jsonl zzz", message);
     };
@@ -101,7 +101,11 @@ fn what_the_log_knows_outlives_the_report() {
 fn what_is_no_id_names_no_file() {
     let folder = reports(&["3f2a9c"]);
     for id in ["../x", "a/b/", ".hidden", "..", "a\u{1b}"] {
-        fails(&folder, &format!("why --reports reports {id}"), &format!("{id:?} is no container id"));
+        fails(
+            &folder,
+            &format!("why --reports reports {id}"),
+            &format!("{id:?} is no container id, and no name of an image"),
+        );
     }
 }
 
@@ -117,9 +121,44 @@ fn a_pod_s_container_is_found_by_the_names_that_kubernetes_gave_it() {
     for names in ["default/upf-0/upf", "upf-0/upf", "default/upf-0", "5e00"] {
         prints(&folder, &format!("why --reports reports {names}"), 0, page);
     }
-    let message = "there is no report on a container \"upf-1/upf\" in reports, and no decision in d.jsonl; only \
+    let message = "there is no report on a container or image \"upf-1/upf\" in reports, and no decision in d.jsonl; only \
                    containers that were refused, or started with a doubt, leave any";
     fails(&folder, "why --reports reports --decisions d.jsonl upf-1/upf", message);
+}
+
+/// The last one, of whichever container, by any spelling of the name, or by a digest.
+#[test]
+fn the_last_decision_on_an_image_is_found_by_what_the_image_is_called() {
+    let folder = folder();
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let written = |id: &str, image: &str, time: &str| {
+        let mut found = report(id);
+        found["subject"]["image"] = json!(image);
+        found["subject"]["digest"] = json!(digest);
+        found["time"] = json!(time);
+        write(&folder, &format!("reports/{id}.json"), &found.to_string());
+    };
+    written("aa", "docker.io/library/nginx:1", "2026-08-01T00:00:01Z");
+    written("bb", "docker.io/library/nginx:1", "2026-08-01T00:00:03Z");
+    written("cc", "docker.io/library/nginx:2", "2026-08-01T00:00:02Z");
+    let check = |called: &str, expected: &str| {
+        let ran = run(&folder, &format!("why --reports reports {called}"));
+        assert!(
+            ran.status == 0 && ran.stdout.contains(&format!("container {expected}\n")),
+            "{called}: {ran:?}"
+        );
+    };
+    check("nginx:1", "bb");
+    check("docker.io/nginx:2", "cc");
+    check(&digest, "bb");
+    check(&format!("other@{digest}"), "bb");
+    check("c", "cc");
+    write(&folder, "d.jsonl", super::log::DECISIONS);
+    let ran = run(&folder, "why --reports none --decisions d.jsonl acme/upf:1");
+    assert!(ran.status == 0 && ran.stdout.contains("image docker.io/acme/upf:1, container "), "{ran:?}");
+    let none = "there is no report on a container or image \"acme/nrf:7\" in none, and no decision in d.jsonl; only \
+                containers that were refused, or started with a doubt, leave any";
+    fails(&folder, "why --reports none --decisions d.jsonl acme/nrf:7", none);
 }
 
 #[test]

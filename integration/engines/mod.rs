@@ -22,6 +22,7 @@ mod buildah;
 mod page;
 mod life;
 mod held;
+mod called;
 mod service;
 mod runc;
 mod exceptions;

@@ -1,6 +1,7 @@
 //! Which decisions somebody wants to see.
 
 use crate::glob::Glob;
+use crate::image::Image;
 use crate::moment::Moment;
 use crate::records::Record;
 use crate::report::Subject;
@@ -47,6 +48,8 @@ pub struct Filter {
     pub until: Option<Moment>,
     /// A part of the image's name or digest; with `*` or `?`, a pattern of the whole.
     pub image: Option<String>,
+    /// The image that is meant by that, as far as it is known.
+    pub meant: Option<Image>,
     /// One of its reasons has this code.
     pub code: Option<String>,
     /// The container's id starts so, or Kubernetes calls it so.
@@ -63,7 +66,9 @@ impl Filter {
         let record = &entry.record;
         let is_of = |wanted: &str| {
             let subject = &record.subject;
-            [&subject.image, &subject.digest].into_iter().flatten().any(|it| names(wanted, it))
+            let (image, digest) = (subject.image.as_deref(), subject.digest.as_deref());
+            [image, digest].into_iter().flatten().any(|it| names(wanted, it))
+                || self.meant.as_ref().is_some_and(|it| it.is_noted(image, digest))
         };
         let starts = |wanted: &String| {
             let Subject { container, pod, .. } = &record.subject;

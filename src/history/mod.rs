@@ -17,7 +17,7 @@ use anyhow::{anyhow, bail};
 use crate::file::explain_io;
 use crate::moment::{self, Moment};
 use crate::records::{MAX_KEPT, MAX_LINE, Record, SCHEMA, rotated};
-use crate::report::Report;
+use crate::report::{Report, Subject};
 
 pub use filter::{Filter, Outcome};
 pub use summary::{Cause, Summary};
@@ -71,19 +71,36 @@ pub fn read(path: &Path, mut each: impl FnMut(Entry<'_>) -> anyhow::Result<()>) 
     Ok(found)
 }
 
-/// The last decision on a container whose id starts with `prefix`, or which Kubernetes calls so, or the last of all without
-/// one, as far as the log knows it; `None` if there is none.
+/// Whose last decision is wanted.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "a function has nothing to show")]
+pub enum Whose<'a> {
+    /// Anybody's.
+    All,
+    /// That of a container whose id starts so, or which Kubernetes calls so.
+    Container(&'a str),
+    /// That of one whose subject fits.
+    Fitting(&'a dyn Fn(&Subject) -> bool),
+}
+
+/// The last decision, as far as the log knows it; `None` if there is none.
 ///
 /// # Errors
 ///
 /// If several containers' ids start so, or a file cannot be read.
-pub fn last(path: &Path, prefix: Option<&str>) -> anyhow::Result<Option<Report>> {
-    let record = match prefix {
-        Some(prefix) => last_on(path, prefix)?,
-        None => {
+pub fn last(path: &Path, whose: Whose<'_>) -> anyhow::Result<Option<Report>> {
+    let fits: &dyn Fn(&Subject) -> bool = match whose {
+        Whose::Container(_) | Whose::All => &|_| true,
+        Whose::Fitting(fits) => fits,
+    };
+    let record = match whose {
+        Whose::Container(prefix) => last_on(path, prefix)?,
+        Whose::All | Whose::Fitting(_) => {
             let mut last = None;
             read(path, |Entry { record, .. }| {
-                last = Some(record);
+                if fits(&record.subject) {
+                    last = Some(record);
+                }
                 Ok(())
             })?;
             last

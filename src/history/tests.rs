@@ -183,7 +183,7 @@ fn the_last_decision_on_a_container_is_found_by_the_start_of_its_id() {
     let lines: Vec<_> = some().iter().map(line).collect();
     let place = Place::with(&[("d.jsonl", &lines.concat())]);
     let found = |prefix: &str| {
-        let found = last(&place.path(), Some(prefix)).map_err(|err| place.said(&err))?;
+        let found = last(&place.path(), Whose::Container(prefix)).map_err(|err| place.said(&err))?;
         Ok(found.map(|it| (it.subject.container.unwrap_or_default(), it.time.unwrap_or_default())))
     };
     let is = |id: &str, time: &str| Ok(Some((id.to_owned(), time.to_owned())));
@@ -191,7 +191,7 @@ fn the_last_decision_on_a_container_is_found_by_the_start_of_its_id() {
     assert_eq!(found("d"), is("def1", "1970-01-01T00:00:30.000000Z"));
     assert_eq!(found("x"), Ok(None));
     assert_eq!(found("abc"), Err("2 containers start with \"abc\": abc2, abc1".to_owned()));
-    let report = last(&place.path(), Some("abc2")).expect("a file").expect("a decision");
+    let report = last(&place.path(), Whose::Container("abc2")).expect("a file").expect("a decision");
     assert_eq!((report.action.as_deref(), report.reasons.len()), (Some("refuse"), 2));
     assert_eq!(report.notes.len(), 1);
 }

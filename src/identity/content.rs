@@ -84,7 +84,7 @@ pub(super) fn root_of_task(bundle: &Path) -> Option<PathBuf> {
 
 impl Content {
     /// The store below containerd's root folder.
-    fn new(root: &Path) -> Self {
+    pub(super) fn new(root: &Path) -> Self {
         Self { blobs: root.join("io.containerd.content.v1.content/blobs/sha256") }
     }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::content::{Content, root_of_task};
-use super::held::{Absent, Record};
+use super::held::{Absent, Engine, Record};
 use super::{Asked, Identity, Places, Task, Unknown};
 use crate::artifact::Digest;
 use crate::{file, input};
@@ -109,6 +109,7 @@ pub(super) fn resolve(task: &Task, asked: &Asked<'_>, identity: &mut Identity) -
     if let Some(manifest) = &container.image_manifest {
         return of_containerd(&container, manifest, identity);
     }
+    identity.id = container.image.parse().ok();
     let path = root.join("image").join(&container.driver).join("repositories.json");
     if let Some(repositories) = read::<Repositories>(&path, MAX_REPOSITORIES).map_err(unread)? {
         repositories.find(&container.image, identity);
@@ -268,6 +269,12 @@ fn complete(id: &str, bundle: &Path, identity: &mut Identity) -> Result<(), Unkn
     Ok(())
 }
 
+/// Where dockerd's own containerd keeps its content.
+pub(super) fn content(places: &Places) -> Option<PathBuf> {
+    let root = configured(places).ok()?.unwrap_or_else(|| places.at("var/lib/docker"));
+    Some(root.join("containerd/daemon"))
+}
+
 /// Where dockerd's graph drivers keep their images.
 const DRIVERS: [&str; 8] =
     ["overlay2", "vfs", "btrfs", "zfs", "fuse-overlayfs", "overlay", "devicemapper", "aufs"];
@@ -285,7 +292,13 @@ pub(super) fn images(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec
         has_any = true;
         let mut images: BTreeMap<String, Record> = BTreeMap::new();
         for (name, image) in repositories.into_values().flatten() {
-            images.entry(image).or_default().names.push(name);
+            let record = images.entry(image).or_insert_with_key(|id| Record {
+                engine: Engine::Docker,
+                ids: id.parse().into_iter().collect(),
+                names: Vec::new(),
+                digests: Vec::new(),
+            });
+            record.names.push(name);
         }
         found.extend(images.into_values());
     }

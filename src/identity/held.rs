@@ -18,6 +18,8 @@ pub struct Held {
     /// The digests of the indexes and manifests under which it was pulled. Empty for an image that was built or loaded on
     /// this machine: no registry can have it.
     pub digests: Vec<Digest>,
+    /// As [`Record::ids`].
+    pub ids: Vec<Digest>,
 }
 
 /// There is no such engine here, or it never had an image: a whole sentence.
@@ -32,13 +34,29 @@ impl fmt::Display for Absent {
 
 impl std::error::Error for Absent {}
 
+/// Who keeps an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// containerd, in any of its namespaces.
+    Containerd,
+    /// dockerd, in one of its graph drivers.
+    Docker,
+    /// Podman and CRI-O, in containers-storage.
+    Podman,
+}
+
 /// What an engine notes about one image.
-#[derive(Debug, Default)]
-pub(super) struct Record {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Whose it is.
+    pub engine: Engine,
+    /// What the engine calls it where a name is not at hand: the digest of its configuration, in containerd also that of its
+    /// manifest or index.
+    pub ids: Vec<Digest>,
     /// All names, each with a tag, with a digest, or with neither.
-    pub(super) names: Vec<String>,
-    /// The digests that belong to every name of it.
-    pub(super) digests: Vec<String>,
+    pub names: Vec<String>,
+    /// The digests that belong to every name of it, those of its indexes and of its manifest.
+    pub digests: Vec<Digest>,
 }
 
 /// How an engine writes names.
@@ -55,7 +73,7 @@ enum Form {
 /// # Errors
 ///
 /// If it does not answer; [`Absent`] without a socket.
-pub fn of_containerd(socket: &Path) -> anyhow::Result<Vec<Held>> {
+pub fn of_containerd(socket: &Path) -> anyhow::Result<Vec<Record>> {
     const REMEDY: &str = "start it, or name its socket with --engine-socket";
     if matches!(socket.try_exists(), Ok(false)) {
         let told = format!("containerd at {} is not there: {REMEDY}", socket.display());
@@ -64,11 +82,15 @@ pub fn of_containerd(socket: &Path) -> anyhow::Result<Vec<Held>> {
     let mut records: BTreeMap<String, Record> = BTreeMap::new();
     let images = containerd::images(socket).map_err(|it| anyhow::anyhow!("{it}: {REMEDY}"))?;
     for (name, digest) in images {
-        let record = records.entry(digest.clone()).or_default();
-        record.digests = vec![digest];
+        let record = records.entry(digest).or_insert_with_key(|digest| {
+            let digests: Vec<_> = digest.parse().into_iter().collect();
+            Record { engine: Engine::Containerd, ids: digests.clone(), names: Vec::new(), digests }
+        });
+        // The CRI plugin names it by its configuration, too.
+        record.ids.extend(name.parse::<Digest>());
         record.names.push(name);
     }
-    Ok(held(records.into_values(), Form::Whole))
+    Ok(records.into_values().collect())
 }
 
 /// The images that dockerd keeps in one of its graph drivers, below `root`; without it, where its configuration says, or
@@ -77,8 +99,8 @@ pub fn of_containerd(socket: &Path) -> anyhow::Result<Vec<Held>> {
 /// # Errors
 ///
 /// If its files cannot be read; [`Absent`] if there are none, as where it keeps its images in containerd.
-pub fn of_docker(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Held>> {
-    docker::images(root, places).map(|it| held(it, Form::Short))
+pub fn of_docker(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Record>> {
+    docker::images(root, places)
 }
 
 /// The images in containers-storage, which Podman and CRI-O share, below `root`; without it, in all stores that
@@ -87,28 +109,34 @@ pub fn of_docker(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Hel
 /// # Errors
 ///
 /// If its files cannot be read; [`Absent`] if there are none.
-pub fn of_storage(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Held>> {
-    storage::images(root, places).map(|it| held(it, Form::Whole))
+pub fn of_storage(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Record>> {
+    storage::images(root, places)
 }
 
 /// Each image once for every repository that it has a name of.
-fn held(records: impl IntoIterator<Item = Record>, form: Form) -> Vec<Held> {
-    let mut found: Vec<_> = records.into_iter().flat_map(|it| by_repository(it, form)).collect();
+pub fn held(records: impl IntoIterator<Item = Record>) -> Vec<Held> {
+    let mut found: Vec<_> = records.into_iter().flat_map(by_repository).collect();
     found.sort_unstable();
     found.dedup();
     found
 }
 
-fn by_repository(record: Record, form: Form) -> Vec<Held> {
+fn by_repository(record: Record) -> Vec<Held> {
+    let form = match record.engine {
+        Engine::Containerd | Engine::Podman => Form::Whole,
+        Engine::Docker => Form::Short,
+    };
     let mut repositories: BTreeMap<String, Held> = BTreeMap::new();
     for name in &record.names {
         let spelled = Spelled::of(name);
         if !is_of_registry(&spelled, form) {
             continue;
         }
-        let entry = repositories
-            .entry(spelled.repository())
-            .or_insert_with(|| Held { names: Vec::new(), digests: Vec::new() });
+        let entry = repositories.entry(spelled.repository()).or_insert_with(|| Held {
+            names: Vec::new(),
+            digests: Vec::new(),
+            ids: record.ids.clone(),
+        });
         entry.names.push(name.split_once('@').map_or(name.as_str(), |(it, _)| it).to_owned());
         // Another algorithm's digest is none that an artifact's subject could have in our store.
         entry.digests.extend(spelled.digest.and_then(|it| it.parse::<Digest>().ok()));
@@ -121,16 +149,16 @@ fn by_repository(record: Record, form: Form) -> Vec<Held> {
         }
         entry.names.sort_unstable();
         entry.names.dedup();
-        for digest in record.digests.iter().filter_map(|it| it.parse().ok()) {
-            if !entry.digests.contains(&digest) {
-                entry.digests.push(digest);
+        for digest in &record.digests {
+            if !entry.digests.contains(digest) {
+                entry.digests.push(*digest);
             }
         }
         found.push(entry);
     }
     found.retain(|it| !it.digests.is_empty());
     if found.is_empty() && !record.names.is_empty() {
-        found.push(Held { names: record.names, digests: Vec::new() });
+        found.push(Held { names: record.names, digests: Vec::new(), ids: record.ids });
     }
     found
 }
@@ -157,10 +185,12 @@ mod tests {
     fn check(form: Form, names: &[&str], digests: &[&str], expected: &[(&[&str], &[&str])]) {
         let whole = |it: &&str| it.replace("@A", &format!("@{A}")).replace("@B", &format!("@{B}"));
         let record = Record {
+            engine: if form == Form::Short { Engine::Docker } else { Engine::Podman },
+            ids: Vec::new(),
             names: names.iter().map(whole).collect(),
-            digests: digests.iter().map(ToString::to_string).collect(),
+            digests: digests.iter().filter_map(|it| it.parse().ok()).collect(),
         };
-        let found = held([record], form);
+        let found = held([record]);
         let found: Vec<_> = found
             .iter()
             .map(|it| (it.names.clone(), it.digests.iter().map(ToString::to_string).collect()))
@@ -203,12 +233,12 @@ mod tests {
     }
 
     /// The names of all images that are held, those without a digest in brackets.
-    fn names(found: anyhow::Result<Vec<Held>>) -> Vec<String> {
+    fn names(found: anyhow::Result<Vec<Record>>) -> Vec<String> {
         let shown = |it: Held| match it.digests.is_empty() {
             true => format!("({})", it.names.join(" ")),
             false => it.names.join(" "),
         };
-        found.expect("images").into_iter().map(shown).collect()
+        held(found.expect("images")).into_iter().map(shown).collect()
     }
 
     fn places(host: &FakeHost) -> Places {

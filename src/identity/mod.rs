@@ -2,6 +2,7 @@
 //! in time and in size; what an image or an annotation says is never taken for the answer, and never names a file.
 
 pub mod held;
+pub mod meant;
 mod umoci;
 mod containerd;
 mod content;
@@ -24,6 +25,8 @@ pub struct Identity {
     pub names: Vec<String>,
     /// The digests by which artifacts may be attached to the image: those of indexes, and last its manifest's.
     pub digests: Vec<Digest>,
+    /// The digest of its configuration, which engines call its ID; `None` where the engine has no use for it.
+    pub id: Option<Digest>,
     /// What annotations say besides, which is no more than whoever starts the container wishes it to be.
     pub said: Said,
     /// What is not known, and why.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::held::{Absent, Record};
+use super::held::{Absent, Engine, Record};
 use super::{Asked, Identity, Places, Said, Unknown};
 use crate::artifact::Digest;
 use crate::file;
@@ -267,24 +267,28 @@ impl Image {
     fn record(self, folder: &Path) -> anyhow::Result<Record> {
         let is_way = |name: &str| name == "manifest" || name.starts_with("manifest-");
         let ways = self.data.unwrap_or_default().into_iter().filter(|(name, _)| is_way(name));
-        let digests = [self.digest].into_iter().chain(ways.map(|(_, digest)| digest)).collect();
+        let digests = [self.digest].into_iter().chain(ways.map(|(_, digest)| digest));
+        // Another algorithm's digest is none that an artifact's subject could have in our store.
+        let digests = digests.filter_map(|it| it.parse().ok()).collect();
+        let ids = Digest::from_hex(&self.id).into_iter().collect();
         let mut names = self.names.unwrap_or_default();
         if names.is_empty() {
             // Its name stands for another image by now; or it was made here, and a registry may never have had it.
             let earlier = self.earlier.unwrap_or_default();
             if earlier.is_empty() {
-                return Ok(Record::default());
+                return Ok(Record { engine: Engine::Podman, ids, names, digests });
             }
             let is_made = earlier.iter().all(|it| is_passing(it)) || is_made_here(folder, &self.id)?;
             if is_made {
-                return Ok(Record { names: vec![self.id], digests: Vec::new() });
+                return Ok(Record { engine: Engine::Podman, ids, names: vec![self.id], digests: Vec::new() });
             }
             names = earlier.iter().filter(|it| !is_passing(it)).map(|it| untagged(it)).collect();
         }
-        Ok(Record { names, digests })
+        Ok(Record { engine: Engine::Podman, ids, names, digests })
     }
 
     fn tell(self, identity: &mut Identity) -> Result<(), Unknown> {
+        identity.id = Digest::from_hex(&self.id);
         for name in self.names.iter().flatten() {
             identity.add_name(Some(name));
         }

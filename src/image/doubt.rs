@@ -41,7 +41,7 @@ fn mistaken(spelled: &Spelled<'_>) -> Option<String> {
     let read = format!("is read as {}", spelled.repository());
     if word.len() >= SHORT_ID && word.bytes().all(|it| it.is_ascii_hexdigit()) {
         return Some(format!(
-            "{read}: name an image by sha256: and the digest of its manifest, not by its ID"
+            "{read}: name an image by sha256: and all digits of its ID, or of its manifest's digest"
         ));
     }
     let registry = match spelled.tag {

@@ -19,6 +19,21 @@ use crate::digest::Digest;
 pub struct Image {
     /// Its names, such as `docker.io/library/nginx:1.27`, as engines write them. Text of strangers.
     pub names: Vec<String>,
-    /// The digests of its manifest and of its index.
+    /// The digests of its manifest and of its index, and that of its configuration, which engines call its ID.
     pub digests: Vec<Digest>,
+}
+
+impl Image {
+    /// Whether what somebody noted of an image is about this one: by its digest where both know one, else by its name.
+    pub fn is_noted(&self, name: Option<&str>, digest: Option<&str>) -> bool {
+        let name_is_digest = |it: &&str| self.digests.iter().any(|known| known.to_string() == **it);
+        if digest.iter().chain(&name).any(name_is_digest) {
+            return true;
+        }
+        if digest.is_some() && !self.digests.is_empty() {
+            return false;
+        }
+        let full = |it: &str| it.parse::<Reference>().map_or_else(|_| it.to_owned(), |it| it.to_string());
+        name.map(full).is_some_and(|name| self.names.iter().any(|it| full(it) == name))
+    }
 }

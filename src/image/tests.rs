@@ -169,7 +169,7 @@ fn a_pattern_that_can_match_nothing_is_doubted() {
         let what = "is no tag: up to 128 of a-z, A-Z, 0-9, '_', '.' and '-', neither '.' nor '-' first";
         check(&format!("acme/upf:{tag}"), &format!("can match nothing: {tag:?} {what}"));
     }
-    let id = ": name an image by sha256: and the digest of its manifest, not by its ID";
+    let id = ": name an image by sha256: and all digits of its ID, or of its manifest's digest";
     check("43fb6e399d5a", &format!("is read as docker.io/library/43fb6e399d5a{id}"));
     check(HEX, &format!("is read as docker.io/library/{HEX}{id}"));
     check("quay.io", "is read as docker.io/library/quay.io: for all of a registry write quay.io/*");

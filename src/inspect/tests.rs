@@ -226,7 +226,7 @@ fn a_pattern_that_can_match_nothing_is_told_with_its_place() {
         ],
         &[
             "DIR/config.toml:1:11: warning: the pattern \"43fb6e399d5a\" is read as docker.io/library/43fb6e399d5a: name an image by \
-             sha256: and the digest of its manifest, not by its ID",
+             sha256: and all digits of its ID, or of its manifest's digest",
             "DIR/config.toml:2:1: warning: the pattern \"acme/upf:.1\" can match nothing: \".1\" is no tag: up to 128 of a-z, A-Z, \
              0-9, '_', '.' and '-', neither '.' nor '-' first",
             "DIR/config.toml:7:1: warning: the pattern \"quay.io/Acme/*\" can match nothing: \"Acme/*\" has upper-case letters, \

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::artifact::{Addition, Compiled, Origin as Fetched, Package, Subject as Image, Writer, pack};
+use crate::image::Image as Called;
 use crate::testing::FakeHost;
 
 const SPEC: &str = "version: v1alpha1\ncompatibilities: []\n";
@@ -204,7 +205,7 @@ fn artifacts_of_the_image_and_of_its_index_are_found() {
     );
     let collected = of_bundle(&place.bundle(), &place.store(), &policy(), &soon);
     assert_eq!(collected.subject.digest, Some(image().to_string()));
-    let collected = of_image(&[image()], None, &place.store(), &policy());
+    let collected = of_image(&[image()], Called::default(), &place.store(), &policy());
     assert_eq!(place.lines(&collected), [format!("Attached(\"{second}\"): 0 sets")]);
 }
 
@@ -379,7 +380,10 @@ fn what_the_administrator_demands_is_added_for_the_images_that_are_named() {
     let place = place.umoci(&[&image().to_string()]);
     assert_eq!(place.told(&place.policy("")), [own("10"), own("20"), own("40")]);
     assert_eq!(place.told(&place.policy("requirements = false")), Vec::<String>::new());
-    let of_image = |name| place.lines(&of_image(&[image()], name, &place.store(), &place.policy("")));
+    let of_image = |name: Option<&str>| {
+        let called = Called { names: name.into_iter().map(str::to_owned).collect(), digests: vec![image()] };
+        place.lines(&of_image(&[image()], called, &place.store(), &place.policy("")))
+    };
     assert_eq!(of_image(None), [own("10"), own("20"), own("40")]);
     assert_eq!(of_image(Some("acme/upf:1")), [own("10"), own("20"), own("30"), own("40")]);
 }

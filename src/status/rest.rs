@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::artifact::{Digest, Store};
 use crate::history;
 use crate::identity;
-use crate::identity::held::{self, Absent, Held};
+use crate::identity::held::{self, Absent, Held, Record};
 use crate::policy::{Mode, Survey};
 use crate::report::printable;
 
@@ -51,14 +51,14 @@ pub(super) fn store(path: &Path) -> (Part, BTreeSet<Digest>) {
 pub(super) fn images(places: &Places<'_>, subjects: &BTreeSet<Digest>) -> Images {
     let below = identity::Places { root: places.root.path().to_owned() };
     let mut images = Images::default();
-    let all: [(&str, anyhow::Result<Vec<Held>>); 3] = [
+    let all: [(&str, anyhow::Result<Vec<Record>>); 3] = [
         ("containerd", held::of_containerd(places.socket)),
         ("docker", held::of_docker(None, &below)),
         ("podman", held::of_storage(None, &below)),
     ];
     for (engine, found) in all {
         match found {
-            Ok(all) => all.iter().for_each(|it| count(it, subjects, &mut images)),
+            Ok(all) => held::held(all).iter().for_each(|it| count(it, subjects, &mut images)),
             Err(err) if err.is::<Absent>() => {}
             Err(err) => images.unread.push(printable(&format!("{engine}: {err:#}"))),
         }

@@ -14,7 +14,7 @@ use crate::install::{Install, Uninstall};
 use crate::status::Status;
 
 /// Where containerd listens, unless its configuration says otherwise.
-const CONTAINERD: &str = "/run/containerd/containerd.sock";
+pub(crate) const CONTAINERD: &str = "/run/containerd/containerd.sock";
 
 /// Holds a host against what a container image demands of it, and says what is missing
 #[derive(Debug, Parser)]
@@ -51,10 +51,11 @@ pub(crate) enum Command {
         /// A code such as module-not-loaded, an exit status such as 78, or a feature such as kernel.config
         name: String,
     },
-    /// Show the last decision about a container
+    /// Show the last decision about a container, or about an image
     Why {
-        /// The container's id, or how it starts; for a pod's, [NAMESPACE/]POD/CONTAINER; without it, the last decision of all
-        #[arg(value_name = "CONTAINER")]
+        /// The container's id, or how it starts; for a pod's, [NAMESPACE/]POD/CONTAINER; or an image, as its engine calls it;
+        /// without it, the last decision of all
+        #[arg(value_name = "CONTAINER | IMAGE")]
         container: Option<String>,
         /// Where the reports are [default: /run/oci-compat/reports, and before it a user's own]
         #[arg(long, value_name = "DIR")]
@@ -100,7 +101,8 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("subject").required(true).multiple(true).args(["image", "bundle", "spec"])))]
 pub(crate) struct Check {
-    /// The name of an image that was pulled, or the digest of its manifest or index
+    /// An image as its engine calls it: its name, its ID or the start of that, or the digest of its manifest or index; else
+    /// the name of one that was pulled
     #[arg(value_name = "IMAGE", conflicts_with_all = ["bundle", "spec"])]
     pub(crate) image: Option<String>,
     /// The folder of an OCI bundle; with --spec, those have to hold as well as its own
@@ -191,7 +193,7 @@ pub(crate) struct Log {
     /// Made before then
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
-    /// On an image with this in its name or digest; with * or ?, a pattern of the whole
+    /// On an image with this in its name or digest, or the one with this ID; with * or ?, a pattern of the whole
     #[arg(long, value_name = "PATTERN")]
     pub(crate) image: Option<String>,
     /// With this code among its reasons, such as module-not-loaded
@@ -227,8 +229,9 @@ pub(crate) enum Store {
         /// LAYOUT[:TAG], an OCI image layout that holds artifacts, a folder or a .tar file; or a spec file
         #[arg(value_name = "LAYOUT[:TAG] | SPEC")]
         source: OsString,
-        /// The digest of the image's manifest or index; artifacts in a layout may name it themselves
-        #[arg(long, value_name = "DIGEST")]
+        /// The digest of the image's manifest or index, or what an engine of this host calls the image; artifacts in a layout
+        /// may name it themselves
+        #[arg(long, value_name = "IMAGE")]
         subject: Option<String>,
         /// When the spec was made (RFC 3339); of several artifacts of an image the newest counts
         #[arg(long, value_name = "TIME")]

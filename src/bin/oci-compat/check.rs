@@ -1,21 +1,24 @@
-//! `check` and `why`: reports on hosts and on containers.
+//! `check`: reports on hosts, for an image, a bundle or a spec.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use oci_compat::artifact::{Digest, Store};
 use oci_compat::check::{self, Requirement};
 use oci_compat::host::{self, Bundle, Facts, Root};
+use oci_compat::identity::meant::Meant;
+use oci_compat::image::Image;
 use oci_compat::policy::{self, Defaults};
 use oci_compat::report::{self, Origin, Report};
 use oci_compat::requirements::{self, Collected};
 use oci_compat::verdict::Verdict;
-use oci_compat::{file, history, records, reports, spec, waive};
+use oci_compat::{file, records, spec, waive};
 
 use crate::TROUBLE;
 use crate::args::{Check, Common, ReportFormat};
+use crate::engines;
 use crate::output::Output;
 
 /// More than any spec, and than the facts of the largest host.
@@ -77,10 +80,9 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
 
 fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
     if let Some(image) = &args.image {
-        let digests = digests(image, &common.store)?;
+        let (digests, called) = image_of(image, &args.root, &common.store)?;
         let (policy, complaint) = policy::load(&common.config, Defaults::Standard);
-        let name = Some(image.as_str()).filter(|it| !it.starts_with("sha256:"));
-        let mut collected = requirements::of_image(&digests, name, &common.store, &policy);
+        let mut collected = requirements::of_image(&digests, called, &common.store, &policy);
         collected.notes.extend(complaint);
         collected.policy.get_or_insert(policy);
         return Ok(collected);
@@ -104,24 +106,36 @@ fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
     Ok(collected)
 }
 
-/// Under which digests the store may have something for an image: the one that is written, or those of the last pull.
-fn digests(image: &str, store: &Path) -> anyhow::Result<Vec<Digest>> {
+/// Under which digests the store may have something for an image, and what it is called: as an engine keeps it, by the digest
+/// that is written, or as it was pulled last.
+fn image_of(image: &str, host: &Path, store: &Path) -> anyhow::Result<(Vec<Digest>, Image)> {
+    let silent = match engines::meant(image, host)? {
+        Ok(Meant { mut image, digests, name, .. }) => {
+            // It is called so in what follows.
+            image.names.sort_by_key(|it| Some(it) != name.as_ref());
+            return Ok((digests, image));
+        }
+        Err(silent) => silent,
+    };
+    let names = (!image.starts_with("sha256:")).then(|| image.to_owned()).into_iter().collect();
     if image.starts_with("sha256:") || image.contains('@') {
         let digest = image.rsplit('@').next().unwrap_or(image);
-        return Ok(vec![digest.parse().with_context(|| format!("the image {image:?}"))?]);
+        let digests = vec![digest.parse().with_context(|| format!("the image {image:?}"))?];
+        return Ok((digests.clone(), Image { names, digests }));
     }
     let digests = match Store::open(store)? {
         Some(store) => crate::store::list::current(&store, image)?,
         None => Vec::new(),
     };
     if digests.is_empty() {
+        let asked = silent.iter().map(|it| format!("; {it}")).collect::<String>();
         bail!(
-            "the store {} has nothing for an image of the name {image:?}: oci-compat pull {image}, or write its digest, \
-             such as NAME@sha256:...",
+            "no engine here has an image {image:?}, and the store {} has nothing for one of that name: oci-compat pull {image}, or \
+             write its digest, such as NAME@sha256:...{asked}",
             store.display()
         );
     }
-    Ok(digests)
+    Ok((digests.clone(), Image { names, digests }))
 }
 
 /// Reads a file, or stdin for `-`.
@@ -135,51 +149,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-/// The report, or what the log of decisions knows once that is gone.
-pub(crate) fn why(
-    container: Option<&str>,
-    folders: &[PathBuf],
-    decisions: &[PathBuf],
-    format: ReportFormat,
-    output: &mut Output,
-) -> anyhow::Result<u8> {
-    // Of several places, the last one is the system's, which a user may not be allowed to see.
-    let is_last = |at: usize, of: usize| of > 1 && at + 1 == of;
-    let report = |folder: &PathBuf| match container {
-        Some(prefix) => reports::read(folder, prefix),
-        None => reports::latest(folder),
-    };
-    let reports = folders.iter().enumerate().map(|(at, it)| (is_last(at, folders.len()), report(it)));
-    let records = decisions
-        .iter()
-        .enumerate()
-        .map(|(at, it)| (is_last(at, decisions.len()), history::last(it, container)));
-    let mut failed = None;
-    for (is_the_system_s, found) in reports.chain(records) {
-        match found {
-            Ok(Some(report)) => {
-                show(&report, format, output)?;
-                return Ok(0);
-            }
-            Ok(None) => {}
-            Err(err) if is_the_system_s => failed = failed.or(Some(err)),
-            Err(err) => return Err(err),
-        }
-    }
-    let named =
-        |paths: &[PathBuf]| paths.iter().map(|it| it.display().to_string()).collect::<Vec<_>>().join(", ");
-    Err(failed.unwrap_or_else(|| {
-        let about = container.map(|it| format!(" on a container {it:?}")).unwrap_or_default();
-        anyhow!(
-            "there is no report{about} in {}, and no decision in {}; only containers that were \
-             refused, or started with a doubt, leave any",
-            named(folders),
-            named(decisions)
-        )
-    }))
-}
-
-fn show(report: &Report, format: ReportFormat, output: &mut Output) -> anyhow::Result<()> {
+pub(crate) fn show(report: &Report, format: ReportFormat, output: &mut Output) -> anyhow::Result<()> {
     match format {
         ReportFormat::Text => {
             let style = output.style;

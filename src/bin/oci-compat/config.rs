@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use oci_compat::identity::held::{self, Held};
 use oci_compat::image::Image;
 use oci_compat::inspect::{self, HeldImages, Machine};
 use oci_compat::policy::{self, Defaults};
@@ -38,8 +39,9 @@ pub(crate) fn check(args: &ConfigCheck, config: &Path, output: &mut Output) -> a
 
 /// The images of this host, as far as its engines answer.
 fn held(args: &ConfigCheck) -> HeldImages {
-    let Answers { held, silent, .. } =
+    let Answers { held: records, silent, .. } =
         engines::ask(&[Engine::All], args.engine_root.as_deref(), &args.engine_socket);
-    let images = held.into_iter().map(|it| Image { names: it.names, digests: it.digests }).collect();
+    let image = |it: Held| Image { names: it.names, digests: [it.digests, it.ids].concat() };
+    let images = held::held(records).into_iter().map(image).collect();
     HeldImages { images, silent }
 }

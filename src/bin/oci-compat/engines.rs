@@ -1,17 +1,22 @@
 //! The engines of this host: which images they hold.
 
+use std::io::Write;
 use std::path::Path;
 
+use anyhow::Context;
+use oci_compat::artifact::Digest;
 use oci_compat::identity::Places;
-use oci_compat::identity::held::{self, Absent, Held};
+use oci_compat::identity::held::{self, Absent, Record};
+use oci_compat::identity::meant::{self, Meant};
+use oci_compat::report::printable;
 
-use crate::args::Engine;
+use crate::args::{CONTAINERD, Engine};
 
 /// What came of asking.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     /// All images of those that answered.
-    pub(crate) held: Vec<Held>,
+    pub(crate) held: Vec<Record>,
     /// Whether any engine answered.
     pub(crate) has_any: bool,
     /// Why the others did not, each a sentence.
@@ -22,9 +27,13 @@ pub(crate) struct Answers {
 
 /// Asks these engines; `root` is the folder, and `socket` the socket of those that have one.
 pub(crate) fn ask(engines: &[Engine], root: Option<&Path>, socket: &Path) -> Answers {
+    ask_at(engines, root, socket, &Places::live())
+}
+
+fn ask_at(engines: &[Engine], root: Option<&Path>, socket: &Path, places: &Places) -> Answers {
     let mut answers = Answers::default();
     for (engine, is_optional) in engines.iter().flat_map(|it| named(*it)) {
-        match held(engine, root, socket) {
+        match held(engine, root, socket, places) {
             Ok(all) => {
                 answers.has_any = true;
                 answers.held.extend(all);
@@ -53,11 +62,50 @@ fn named(engine: Engine) -> Vec<(Named, bool)> {
     }
 }
 
-fn held(engine: Named, root: Option<&Path>, socket: &Path) -> anyhow::Result<Vec<Held>> {
-    let places = Places::live();
+fn held(engine: Named, root: Option<&Path>, socket: &Path, places: &Places) -> anyhow::Result<Vec<Record>> {
     match engine {
         Named::Containerd => held::of_containerd(socket),
-        Named::Docker => held::of_docker(root, &places),
-        Named::Podman => held::of_storage(root, &places),
+        Named::Docker => held::of_docker(root, places),
+        Named::Podman => held::of_storage(root, places),
+    }
+}
+
+/// The image that an engine of the host in this folder calls so, whichever engine it is; or why some engines did not answer,
+/// each a sentence. Which image was taken is told on stderr.
+pub(crate) fn meant(text: &str, host: &Path) -> anyhow::Result<Result<Meant, Vec<String>>> {
+    let places = Places { root: host.to_owned() };
+    let socket = host.join(CONTAINERD.trim_start_matches('/'));
+    let Answers { held, silent, .. } = ask_at(&[Engine::All], None, &socket, &places);
+    let found = meant::find(&held, text).map_err(|err| anyhow::anyhow!("{text:?} {err}"))?;
+    let Some(mut found) = found else { return Ok(Err(silent)) };
+    found.complete(&places);
+    let note = format!("note: {text:?} is {found}");
+    // Nobody is there to hear it.
+    let _unheard = writeln!(std::io::stderr(), "{}", printable(&note));
+    Ok(Ok(found))
+}
+
+/// The digest to which an artifact is attached, of the image that is called so.
+pub(crate) fn subject(text: &str) -> anyhow::Result<Digest> {
+    const WANTED: &str = "write the digest of its manifest or index, sha256: and 64 digits";
+    match meant(text, Path::new("/"))? {
+        Ok(image) => image.digests.first().copied().with_context(|| {
+            let pattern = image.name.clone().or(image.id.map(|it| it.to_string())).unwrap_or_default();
+            format!(
+                "{image} was built or loaded here, and has no manifest's digest that an artifact could be attached to: demand it \
+                 with a file in requirements.d with images = [{pattern:?}], or push the image and pull it"
+            )
+        }),
+        Err(silent) => {
+            let hex = text.rsplit_once('@').map_or(text, |(_, it)| it);
+            let digest = hex.parse::<Digest>();
+            digest.map_err(|err| {
+                let asked = silent.iter().map(|it| format!("; {it}")).collect::<String>();
+                match hex.starts_with("sha256:") {
+                    true => anyhow::anyhow!("{err}, and no engine here has an image with that ID: {WANTED}{asked}"),
+                    false => anyhow::anyhow!("no engine here has an image {text:?}: {WANTED}{asked}"),
+                }
+            })
+        }
     }
 }

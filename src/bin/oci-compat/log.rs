@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use oci_compat::history::{self, Entry, Filter, Found, Outcome, Summary, when};
+use oci_compat::identity;
+use oci_compat::image::{Image, Reference};
 use oci_compat::records;
 use oci_compat::report::printable;
 
 use crate::args::{Log, LogAction, ReportFormat};
 use crate::config::decisions;
+use crate::engines;
 use crate::output::Output;
 
 pub(crate) fn run(args: &Log, config: &Path, output: &mut Output) -> anyhow::Result<u8> {
@@ -68,6 +71,7 @@ fn filter(args: &Log) -> anyhow::Result<Filter> {
         since: moment(&args.since)?,
         until: moment(&args.until)?,
         image: args.image.clone(),
+        meant: args.image.as_deref().map(meant).transpose()?.flatten(),
         code: args.code.clone(),
         container: args.container.clone(),
         verdict: args.verdict.map(|it| it.name().to_owned()),
@@ -78,6 +82,15 @@ fn filter(args: &Log) -> anyhow::Result<Filter> {
             LogAction::Started => Some(Outcome::Started),
         },
     })
+}
+
+/// An engine is asked only for what may be an ID of its own; decisions have names, and digests.
+fn meant(text: &str) -> anyhow::Result<Option<Image>> {
+    if identity::meant::may_be_id(text) {
+        return Ok(engines::meant(text, Path::new("/"))?.ok().map(|it| it.image));
+    }
+    let is_name = text.parse::<Reference>().is_ok();
+    Ok(is_name.then(|| Image { names: vec![text.to_owned()], digests: Vec::new() }))
 }
 
 fn row(entry: &Entry<'_>, format: ReportFormat) -> String {

@@ -16,6 +16,7 @@ mod output;
 mod registry;
 mod show;
 mod status;
+mod why;
 mod probe;
 mod pull;
 mod store;
@@ -65,7 +66,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Why { container, reports, decisions, format } => {
             let decisions = config::decisions(decisions.as_deref(), &args.common.config);
             let reports = reports.map_or_else(oci_compat::reports::folders, |it| vec![it]);
-            check::why(container.as_deref(), &reports, &decisions, format, output)
+            why::run(container.as_deref(), &reports, &decisions, format, output)
         }
         Command::Log(log) => log::run(&log, &args.common.config, output),
         Command::Install(install) => install::run(&install, output),

@@ -47,6 +47,7 @@ pub(super) fn resolve(task: &Task, asked: &Asked<'_>, identity: &mut Identity) -
     // Its record is there, so it is no stranger who has written the annotation.
     identity.said.names.clear();
     identity.add_name(annotated.as_deref());
+    identity.id = container.config;
     if container.image.is_empty() {
         return Err(Unknown::Untold("the container was made from no image of containerd's".to_owned()));
     }

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use oci_compat::identity::held::Held;
+use oci_compat::identity::held::{self, Held};
 use oci_compat::image::Reference;
 use oci_compat::pull::{Wanted, name};
 use oci_compat::report::printable;
@@ -73,9 +73,9 @@ fn listed(asked: &mut Asked) -> anyhow::Result<()> {
 impl Asked {
     /// Asks the engines; what those say that do not answer. Of `all` engines those that are not there are passed over.
     fn engines(&mut self, args: &Pull) -> Vec<String> {
-        let Answers { held, has_any, mut silent, absent } =
+        let Answers { held: records, has_any, mut silent, absent } =
             engines::ask(&args.from_engine, args.engine_root.as_deref(), &args.engine_socket);
-        held.into_iter().for_each(|it| self.add(it));
+        held::held(records).into_iter().for_each(|it| self.add(it));
         if !has_any {
             silent.extend(absent);
         }
@@ -83,7 +83,7 @@ impl Asked {
     }
 
     /// An engine's image, at the digests at which it holds it, whatever its tags stand for by now.
-    fn add(&mut self, Held { names, digests }: Held) {
+    fn add(&mut self, Held { names, digests, .. }: Held) {
         let Some(digest) = digests.first() else {
             match names.as_slice() {
                 [id] if id.len() == 64 && id.bytes().all(|it| it.is_ascii_hexdigit()) => {

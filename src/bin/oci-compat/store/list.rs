@@ -11,6 +11,7 @@ use oci_compat::{attach, pull};
 use serde::Serialize;
 
 use crate::args::{List, Remove, ReportFormat};
+use crate::engines;
 use crate::output::Output;
 
 /// What `list --format json` prints; docs/store.md describes it. Fields are only ever added.
@@ -152,13 +153,30 @@ pub(crate) fn remove(command: &Remove, store: &Path, output: &mut Output) -> any
     Ok(0)
 }
 
-/// The images that a person means: by digest, or all that were fetched under a name.
+/// The images that a person means: by digest, or all that were fetched under a name; else the one that an engine calls so.
 pub(crate) fn subjects(store: &Store, image: &str) -> anyhow::Result<Vec<Digest>> {
-    if image.starts_with("sha256:") {
-        let subject: Digest = image.parse()?;
-        return Ok(if store.kept(&subject)?.is_empty() { Vec::new() } else { vec![subject] });
+    let named = match image.parse::<Digest>() {
+        Ok(subject) => vec![subject],
+        Err(_) => named(store, image)?.into_iter().map(|(subject, _)| subject).collect(),
+    };
+    let found = with_artifacts(store, named)?;
+    if !found.is_empty() {
+        return Ok(found);
     }
-    Ok(named(store, image)?.into_iter().map(|(subject, _)| subject).collect())
+    match engines::meant(image, Path::new("/"))? {
+        Ok(meant) => with_artifacts(store, meant.digests),
+        Err(_) => Ok(Vec::new()),
+    }
+}
+
+fn with_artifacts(store: &Store, images: Vec<Digest>) -> anyhow::Result<Vec<Digest>> {
+    let mut found = Vec::new();
+    for image in images {
+        if !store.kept(&image)?.is_empty() {
+            found.push(image);
+        }
+    }
+    Ok(found)
 }
 
 /// The index and the manifest of the image that was pulled last under a name: a tag may have been moved.

@@ -16,6 +16,7 @@ use oci_compat::spec::{self, compiled};
 use crate::args::{Common, Store};
 use crate::attach::{kind_of, layout_of};
 use crate::check::read;
+use crate::engines;
 use crate::output::Output;
 
 pub(crate) fn run(command: &Store, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
@@ -23,7 +24,7 @@ pub(crate) fn run(command: &Store, common: &Common, output: &mut Output) -> anyh
         Store::Add { source, subject, created } => {
             let subject = subject
                 .as_deref()
-                .map(|it| it.parse::<Digest>().with_context(|| format!("--subject {it:?}")));
+                .map(|it| engines::subject(it).with_context(|| format!("--subject {it:?}")));
             let additions = additions(source, subject.transpose()?, created.as_deref())?;
             add(&additions, &common.store, output)
         }
