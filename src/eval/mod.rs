@@ -109,7 +109,18 @@ pub struct JudgedRule<'a> {
     /// Whether the rule counts here, by its `when`; met if it has none.
     pub applies: Outcome,
     /// Which of `terms`, among those of its groups, give them their outcome.
-    blame: Vec<usize>,
+    blame: Vec<Blame>,
+}
+
+/// A term of a group that gives it its outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Blame {
+    /// Its place among the terms of the rule.
+    term: usize,
+    /// Of how many alternatives it belongs to the nearest; zero where there is no other.
+    of: usize,
+    /// Terms of other alternatives that fail by the same element, one each.
+    or: Vec<usize>,
 }
 
 /// A term held against a host.
@@ -397,13 +408,13 @@ impl<'a> JudgedRule<'a> {
     /// The terms of `matchFeatures` that give the rule this outcome.
     fn required(&self, outcome: Outcome) -> impl Iterator<Item = &JudgedTerm<'a>> {
         let is_concerned = self.outcome == outcome && outcome != Outcome::Met;
-        let blamed = self.blamed().filter(move |_| is_concerned);
+        let blamed = self.blamed().map(|(_, it)| it).filter(move |_| is_concerned);
         self.failing(outcome).filter(|it| it.alternative.is_none() && it.group.is_empty()).chain(blamed)
     }
 
     /// The terms of groups that give these their outcome.
-    fn blamed(&self) -> impl Iterator<Item = &JudgedTerm<'a>> {
-        self.blame.iter().filter_map(|it| self.terms.get(*it))
+    fn blamed(&self) -> impl Iterator<Item = (&Blame, &JudgedTerm<'a>)> {
+        self.blame.iter().filter_map(|it| Some((it, self.terms.get(it.term)?)))
     }
 
     fn failing(&self, outcome: Outcome) -> impl Iterator<Item = &JudgedTerm<'a>> {

@@ -258,14 +258,16 @@ fn set_reasons(set: &JudgedSet<'_>) -> Vec<Reason> {
 fn recommendations(checked: &Checked<'_>) -> Vec<Reason> {
     let Ok(judgement) = &checked.result else { return Vec::new() };
     let Some(set) = judgement.best() else { return Vec::new() };
-    let reason = |it: &JudgedRule<'_>| {
-        let (code, message) = it.first_reason()?;
-        let discreet = it.discreet().first_reason().map(|(_, it)| printable(&it));
-        let reason = Reason::new(code.name(), &message).of(it.rule);
-        let discreet = discreet.filter(|it| *it != reason.message);
-        Some(Reason { discreet, ..reason })
+    let reasons = |it: &JudgedRule<'_>| {
+        let discreet = it.discreet().all_reasons();
+        let reason = |((code, message), (_, discreet)): ((Code, String), (Code, String))| {
+            let reason = Reason::new(code.name(), &message).of(it.rule);
+            let discreet = Some(printable(&discreet)).filter(|it| *it != reason.message);
+            Reason { discreet, ..reason }
+        };
+        it.all_reasons().into_iter().zip(discreet).map(reason).collect::<Vec<_>>()
     };
-    set.missed().filter_map(reason).collect()
+    set.missed().flat_map(reasons).collect()
 }
 
 /// Heavier sets than the one that fits, and why they do not: in one line.

@@ -31,37 +31,48 @@ impl<'a> JudgedRule<'a> {
         let is_meant = |it: &&JudgedTerm<'_>| it.alternative.is_none() || it.alternative == nearest;
         let terms = self.terms.iter().filter(|it| it.group.is_empty()).filter(is_meant);
         let findings = terms.flat_map(|it| &it.findings).filter(|it| it.outcome != Outcome::Met);
-        let blamed = self.blamed().map(JudgedTerm::code);
+        let blamed = self.blamed().map(|(_, it)| it.code());
         let template = self.template_error.as_ref().map(|_| Code::TemplateFailed);
         findings.map(Finding::code).chain(blamed).chain(template).map(Code::name).collect()
     }
 
-    /// What keeps the rule from being met, if it is not waived: the code and one line.
+    /// The first thing that keeps the rule from being met, if it is not waived: the code and one line.
     pub fn first_reason(&self) -> Option<(Code, String)> {
-        let outcome = self.outcome;
-        self.reasons(outcome).into_iter().next().or_else(|| self.template_reason())
+        self.all_reasons().into_iter().next()
+    }
+
+    /// All that keeps the rule from being met, if it is not waived.
+    pub fn all_reasons(&self) -> Vec<(Code, String)> {
+        self.reasons(self.outcome).into_iter().chain(self.template_reason()).collect()
     }
 
     fn reasons(&self, outcome: Outcome) -> Vec<(Code, String)> {
+        let lacks = |it: &JudgedTerm<'a>| {
+            it.reasons().into_iter().map(|lack| self.among_alternatives(it, lack)).collect::<Vec<_>>()
+        };
         match self.common_lack(outcome) {
-            Some(lack) => self.required(outcome).flat_map(JudgedTerm::reasons).chain([lack]).collect(),
-            None => {
-                let lacks = |it: &JudgedTerm<'a>| {
-                    it.reasons().into_iter().map(|lack| self.among_alternatives(it, lack)).collect::<Vec<_>>()
-                };
-                self.decisive(outcome).flat_map(lacks).collect()
-            }
+            Some(lack) => self.required(outcome).flat_map(lacks).chain([lack]).collect(),
+            None => self.decisive(outcome).flat_map(lacks).collect(),
         }
     }
 
     /// What one alternative lacks is not all that would do.
-    fn among_alternatives(&self, term: &JudgedTerm<'_>, (code, line): (Code, String)) -> (Code, String) {
-        match self.rule.match_any.len() {
-            count if term.alternative.is_some() && count > 1 => {
-                (code, format!("{line} (nearest of {count} alternatives)"))
+    fn among_alternatives(&self, term: &JudgedTerm<'a>, (code, line): (Code, String)) -> (Code, String) {
+        let blame = self.blamed().find(|(_, it)| std::ptr::eq(*it, term)).map(|(blame, _)| blame);
+        if let Some(blame) = blame.filter(|it| !it.or.is_empty()) {
+            let others = blame.or.iter().filter_map(|it| self.terms.get(*it));
+            let lacks = std::iter::once(term).chain(others).flat_map(|it| &it.findings);
+            let lacks: Vec<_> = lacks.filter(|it| it.outcome != Outcome::Met).collect();
+            if let Some(line) = common_line(&lacks) {
+                return (code, line);
             }
-            _ => (code, line),
         }
+        let count = match (term.alternative, blame) {
+            (Some(_), _) => self.rule.match_any.len(),
+            (None, blame) => blame.map_or(0, |it| it.of),
+        };
+        let nearest = if count > 1 { format!(" (nearest of {count} alternatives)") } else { String::new() };
+        (code, format!("{line}{nearest}"))
     }
 
     fn template_reason(&self) -> Option<(Code, String)> {
@@ -82,8 +93,7 @@ impl<'a> JudgedRule<'a> {
         lacks.sort_by_key(|it| it.effort());
         let first = *lacks.first()?;
         let are_alike = lacks.iter().all(|it| it.outcome == outcome && it.is_like(first));
-        are_alike
-            .then(|| (first.code(), first.line(&list(each_once(lacks.iter().map(|it| it.needed())), "or"))))
+        if are_alike { common_line(&lacks).map(|line| (first.code(), line)) } else { None }
     }
 
     /// The expression in which an alternative fails, if it is the only one.
@@ -93,6 +103,12 @@ impl<'a> JudgedRule<'a> {
         let only = lacks.next()?;
         lacks.next().is_none().then_some(only)
     }
+}
+
+/// One line on what several expressions find missing in the same element: what each would accept.
+fn common_line(lacks: &[&Finding<'_>]) -> Option<String> {
+    let needed = list(each_once(lacks.iter().map(|it| it.needed())), "or");
+    lacks.first().map(|it| it.line(&needed))
 }
 
 /// In the order in which they come.
@@ -266,7 +282,7 @@ fn difference(finding: &Finding<'_>) -> String {
 
 impl Finding<'_> {
     /// Whether both are about the same element with the same evidence.
-    fn is_like(&self, other: &Self) -> bool {
+    pub(in crate::eval) fn is_like(&self, other: &Self) -> bool {
         let has_subject =
             matches!(self.evidence, Evidence::Value { .. } | Evidence::Unfit { .. } | Evidence::Unknown(_));
         has_subject

@@ -1,12 +1,22 @@
 //! What our own language says beyond NFD's: groups, conditions, counts, severity.
 
-use super::{facts, name};
+use super::name;
 use crate::eval::{Outcome, evaluate};
+use crate::host::{Fact, Facts, Feature};
 use crate::spec::{Spec, parse};
 
 fn spec(rules: &str) -> Spec {
     let text = format!("version: oci-compat/v1\ncompatibilities: [{{rules: [{rules}]}}]");
     parse(text.as_bytes()).unwrap_or_else(|err| panic!("{err}: {text}"))
+}
+
+/// As for NFD's language, and what is on a host of this kind.
+fn facts() -> Facts {
+    let mut facts = super::facts();
+    let known = |feature| Fact::Known(feature, "/known".to_owned());
+    facts.insert("kernel.sysctl", known(Feature::attributes([("vm.max_map_count", "65530")])));
+    facts.insert("cpu.flag", known(Feature::flags(["sse2"])));
+    facts
 }
 
 /// The outcome of a rule and of its set, and why.
@@ -25,6 +35,7 @@ const UNMET: &str = "matchFeatures: [{feature: t.flags, matchExpressions: {b: {o
 const UNKNOWN: &str = "matchFeatures: [{feature: t.unknown, matchExpressions: {c: {op: Exists}}}]";
 
 const B: &str = "t.flags b is not present [element-missing]";
+const B_NEAREST: &str = "t.flags b is not present (nearest of 2 alternatives)";
 const C: &str = "t.unknown c is unknown, needs present: /hidden is hidden [fact-unknown]";
 const A: &str = "t.flags a is present, and must not be [element-unwanted]";
 
@@ -38,14 +49,66 @@ fn groups_follow_kleene() {
         check(&format!("{word}: [{{{one}}}, {{{other}}}]"), outcome, reasons);
     };
     two("any", UNMET, MET, "met", &[]);
-    two("any", UNMET, UNKNOWN, "unknown", &[C]);
-    two("any", UNMET, UNMET, "unmet", &[B]);
+    let c = C.replace(" [", " (nearest of 2 alternatives) [");
+    two("any", UNMET, UNKNOWN, "unknown", &[&c]);
+    two("any", UNMET, UNMET, "unmet", &[&format!("{B_NEAREST} [element-missing]")]);
     two("all", MET, MET, "met", &[]);
     two("all", MET, UNKNOWN, "unknown", &[C]);
     two("all", UNKNOWN, UNMET, "unmet", &[B]);
     check(&format!("not: {{any: [{{{UNMET}}}, {{{MET}}}]}}"), "unmet", &[A]);
     check(&format!("not: {{not: {{{UNMET}}}}}"), "unmet", &[B]);
-    check(&format!("{MET}, any: [{{not: {{{MET}}}}}, {{{UNMET}, all: [{{{UNMET}}}]}}]"), "unmet", &[A]);
+    let a = "t.flags a is present, and must not be (nearest of 2 alternatives) [element-unwanted]";
+    check(&format!("{MET}, any: [{{not: {{{MET}}}}}, {{{UNMET}, all: [{{{UNMET}}}]}}]"), "unmet", &[a]);
+}
+
+#[test]
+fn of_several_groups_what_takes_least_to_mend_is_told_whatever_their_order() {
+    let term = |feature: &str, element: &str, test: &str| {
+        format!("{{matchFeatures: [{{feature: {feature}, matchExpressions: {{{element}: {{{test}}}}}}}]}}")
+    };
+    let both_orders = |one: &str, other: &str, expected: &str| {
+        check(&format!("any: [{one}, {other}]"), "unmet", &[expected]);
+        check(&format!("any: [{other}, {one}]"), "unmet", &[expected]);
+    };
+    let setting = term("kernel.sysctl", "vm.max_map_count", "op: Ge, value: [262144]");
+    let processor = term("cpu.flag", "avx", "op: Exists");
+    both_orders(
+        &setting,
+        &processor,
+        "sysctl vm.max_map_count is 65530, needs at least 262144 (try: sysctl -w vm.max_map_count=262144) (nearest of 2 \
+         alternatives) [value-out-of-range]",
+    );
+    let other = term("kernel.sysctl", "vm.max_map_count", "op: DoesNotExist");
+    both_orders(
+        &setting,
+        &other,
+        "sysctl vm.max_map_count is 65530, needs at least 262144 or not present (try: sysctl -w vm.max_map_count=262144) \
+         [value-out-of-range]",
+    );
+    let system = term("t.flags", "other", "op: Exists");
+    let release = term("t.values", "v", "op: Ge, type: version, value: [\"6.10\"]");
+    let build = term("t.values", "v", "op: Ge, type: version, value: [7.2]");
+    let either =
+        format!("{{any: [{build}, {}]}}", term("t.values", "v", "op: Ge, type: version, value: [7.1]"));
+    check(
+        &format!("any: [{either}, {system}], all: [{release}]"),
+        "unmet",
+        &[
+            "t.values v is 6.1, needs 6.10 or newer [value-out-of-range]",
+            "t.values v is 6.1, needs 7.2 or newer or 7.1 or newer [value-out-of-range]",
+        ],
+    );
+}
+
+#[test]
+fn all_that_a_recommended_rule_lacks_is_told() {
+    let spec = spec(
+        "{severity: recommended, matchFeatures: [{feature: t.flags, matchExpressions: {b: {op: Exists}, c: {op: Exists}}}]}",
+    );
+    let judgement = evaluate(&spec, &[], &facts());
+    let missed = judgement.sets[0].missed().flat_map(|it| it.all_reasons());
+    let missed: Vec<_> = missed.map(|(_, message)| message).collect();
+    assert_eq!(missed, ["t.flags b is not present", "t.flags c is not present"]);
 }
 
 #[test]
