@@ -1,5 +1,7 @@
 //! What is allowed in a spec and yet probably not meant. Never repeats what parsing refuses.
 
+mod written;
+
 use std::collections::BTreeSet;
 
 use crate::host::{self, FeatureInfo, Kind};
@@ -146,9 +148,19 @@ impl Lint {
     fn known(&mut self, term: &Term, info: &'static FeatureInfo) {
         self.beyond_nfd(term, info);
         for (name, expression) in term.expressions.iter().flatten() {
-            if let Some(message) = misnamed(name, info).or_else(|| misused(name, &expression.test, info)) {
+            let name_is_wrong = written::name(name, info).or_else(|| misnamed(name, info));
+            let is_misused = || misused(name, &expression.test, info);
+            for message in name_is_wrong
+                .into_iter()
+                .chain(is_misused().or_else(|| written::value(name, &expression.test, info)))
+            {
                 self.warn(expression.at, message);
             }
+        }
+        if let Some(count) = term.count.as_ref().filter(|_| written::cannot_be_counted(info)) {
+            let message =
+                format!("{} has no instances that could be counted, so that this stays unknown", info.name);
+            self.warn(count.at, message);
         }
         let expressions = term.expressions.as_deref().unwrap_or(&[]);
         let is_negative = |test: &Test| matches!(test, Test::NotIn(_) | Test::DoesNotExist);
@@ -206,7 +218,7 @@ fn misnamed(name: &str, info: &FeatureInfo) -> Option<String> {
             Some(format!("kernel options are named without CONFIG_: write {right:?}"))
         }
         ("kernel.config", _) if name.contains('-') => {
-            let right = name.replace('-', "_");
+            let right = name.replace('-', "_").to_uppercase();
             Some(format!("kernel options are named with underscores: {name:?} is never set, write {right:?}"))
         }
         ("cpu.cpuid", _) if name.contains(|it: char| it.is_ascii_lowercase() || it == '-') => {
@@ -396,7 +408,7 @@ mod tests {
         );
         check(
             "feature: kernel.config, matchExpressions: {x86-64: {op: Exists}}",
-            &["5:51: kernel options are named with underscores: \"x86-64\" is never set, write \"x86_64\""],
+            &["5:51: kernel options are named with underscores: \"x86-64\" is never set, write \"X86_64\""],
         );
         check(
             "feature: kernel.enabledmodule, matchExpressions: {vfio-pci: {op: Exists}}",
