@@ -1,5 +1,7 @@
 //! The lists that modules are named in. Each adds what no list before it has.
 
+use std::cell::LazyCell;
+
 use super::super::modules::configured;
 use super::{FOLDER, MODULES, Module, Modules, Sought, available, underscored};
 use crate::host::{Probing, Unknown};
@@ -7,6 +9,10 @@ use crate::host::{Probing, Unknown};
 pub(super) const LOADED: &str = "loaded";
 pub(super) const BUILTIN: &str = "builtin";
 pub(super) const AVAILABLE: &str = "available";
+/// On disk, and the kernel takes no more modules until it is booted anew.
+pub(super) const LOCKED: &str = "locked";
+/// Once 1, it stays so (`Documentation/admin-guide/sysctl/kernel.rst`).
+const DISABLED: &str = "/proc/sys/kernel/modules_disabled";
 
 /// A kernel that was built without modules has no list of those loaded.
 pub(super) fn add_loaded(
@@ -92,8 +98,13 @@ pub(super) fn add_available(
     };
     let (text, read) = list(probing, "modules.dep")?;
     let folder = read.strip_suffix("/modules.dep").unwrap_or(&read);
+    let is_locked = LazyCell::new(|| matches!(probing.text(DISABLED), Ok(Some(it)) if it.trim() == "1"));
     for line in text.lines() {
-        let new = || Module { state, read: read.clone(), ..Module::default() };
+        let new = || Module {
+            state: if state.is_some() && *is_locked { Some(LOCKED) } else { state },
+            read: read.clone(),
+            ..Module::default()
+        };
         if let Some(module) = add(sought, modules, line, new)
             && module.state != Some(BUILTIN)
         {

@@ -17,9 +17,10 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.module",
     kinds: &[Kind::Instances],
     meaning: "the modules of the running kernel; name: with `_`, but found under its file's name with `-` as well; state: \
-              loaded, else builtin, else available, which is to say that it could be loaded; of loaded ones version, \
-              srcversion and taint (letters, such as O for out of tree); path: its file",
-    read: "/proc/modules, /sys/module, and modules.builtin and modules.dep in /lib/modules/<release>",
+              loaded, else builtin, else available, which is to say that it could be loaded, or locked where it is on disk and \
+              kernel.modules_disabled keeps it out; of loaded ones version, srcversion and taint (letters, such as O for out of tree); path: its file",
+    read: "/proc/modules, /sys/module, and modules.builtin and modules.dep in /lib/modules/<release>; \
+           /proc/sys/kernel/modules_disabled",
     nfd: false,
     elements: Some(&[NAME, STATE, VERSION, SRCVERSION, "taint", PATH]),
     absent: "no such module for this kernel; on an instance: not loaded, or the module does not say it or taints nothing",

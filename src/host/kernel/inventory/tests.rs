@@ -41,6 +41,16 @@ fn a_module_is_loaded_or_built_in_or_available() {
 }
 
 #[test]
+fn where_the_kernel_takes_no_more_modules_none_is_available() {
+    let disabled = |text: &str| host().file("/proc/sys/kernel/modules_disabled", text);
+    let told =
+        |state: &str| format!("known ({DEP}): [{DEP}: name=snd_hda path=/opt/snd-hda.ko.zst state={state}]");
+    check_names(&disabled("1\n"), &["snd_hda"], &told("locked"));
+    check_names(&disabled("0\n"), &["snd_hda"], &told("available"));
+    check_names(&host(), &["snd_hda"], &told("available"));
+}
+
+#[test]
 fn a_module_that_no_list_has_is_not_there() {
     check_names(&host(), &["nvidia"], "known (/proc/modules, modules.builtin and modules.dep): ");
     let without_modules =
