@@ -106,7 +106,7 @@ fn report(waiver: &Waiver, rule: &JudgedRule<'_>) -> WaiverReport {
     let (code, message) = reason(rule);
     let (_, discreet) = reason(&rule.discreet());
     WaiverReport {
-        rule: printable(&rule.rule.name),
+        rule: printable(rule.rule.title()),
         code,
         discreet: Some(discreet).filter(|it| *it != message),
         message,

@@ -195,7 +195,7 @@ fn a_waiver_says_which_rules_of_which_images_until_when_and_why() {
     check_wrong(
         "[[waiver]]\nimages = \"*\"",
         &[
-            "1:1: a waiver needs rule: the name of a rule, * for all; or code, such as code = \"module-not-loaded\"",
+            "1:1: a waiver needs rule: the name of a rule, * for all; or its id; or code, such as code = \"module-not-loaded\"",
             "1:1: a waiver needs image: a pattern of images, \"*\" for all",
             "1:1: a waiver needs reason: why it was granted, for whoever meets it later",
             "1:1: a waiver needs expires: a date such as \"2031-12-31\", or \"never\"",

@@ -13,6 +13,8 @@ use super::value::{Entry, Read, missing, unknown};
 pub struct Waiver {
     /// The names of the rules; every name if there is none.
     pub rule: Option<Glob>,
+    /// Whether `rule` fits their ids as well, as in annotations.
+    pub or_id: bool,
     /// The ids of the rules; every rule, with an id or without, if there is none.
     pub id: Option<Glob>,
     /// The one code that a rule may fail with; every code if there is none.
@@ -63,8 +65,9 @@ impl Waiver {
 
     /// As [`Self::covers`], whatever the image.
     pub fn concerns<'a>(&self, rule: Named<'_>, codes: impl IntoIterator<Item = &'a str>) -> bool {
-        self.rule.as_ref().is_none_or(|it| it.matches(rule.name))
-            && self.id.as_ref().is_none_or(|it| !rule.id.is_empty() && it.matches(rule.id))
+        let has_id = |it: &Glob| !rule.id.is_empty() && it.matches(rule.id);
+        self.rule.as_ref().is_none_or(|it| it.matches(rule.name) || (self.or_id && has_id(it)))
+            && self.id.as_ref().is_none_or(has_id)
             && self.code.as_ref().is_none_or(|code| codes.into_iter().all(|it| it == code))
     }
 
@@ -128,14 +131,15 @@ fn one(at: Place, table: Table, file: &str, problems: &mut Vec<Problem>) -> Opti
     }
     let Draft { rule, id, code, image, reason, expires } = draft;
     let from = format!("{file}:{}", at.line);
-    Some(Waiver { rule, id, code, image: image?, reason: reason?, expires: expires?, from })
+    Some(Waiver { rule, or_id: false, id, code, image: image?, reason: reason?, expires: expires?, from })
 }
 
 fn lacks(at: Place, table: &Table) -> Vec<Problem> {
     let lacks = |key: &str| !table.iter().any(|(it, _)| it.value == key);
     let mut problems = Vec::new();
     if lacks("rule") && lacks("id") && lacks("code") {
-        let meaning = "the name of a rule, * for all; or code, such as code = \"module-not-loaded\"";
+        let meaning =
+            "the name of a rule, * for all; or its id; or code, such as code = \"module-not-loaded\"";
         problems.push(missing(at, "a waiver", "rule", meaning));
     }
     let needed = [

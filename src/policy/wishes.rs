@@ -84,7 +84,7 @@ impl Asking<'_> {
         }
     }
 
-    /// Names of rules, with commas between them.
+    /// Names or ids of rules, with commas between them.
     fn waive(&mut self, waivers: &mut Vec<Waiver>, wish: Option<&str>) {
         let Some(text) = wish else { return };
         if text.len() > MAX_WAIVE {
@@ -96,6 +96,7 @@ impl Asking<'_> {
             let names = text.split(',').map(str::trim).filter(|it| !it.is_empty());
             waivers.extend(names.map(|it| Waiver {
                 rule: Some(Glob::new(it)),
+                or_id: true,
                 id: None,
                 code: None,
                 image: ImagePattern::any(),

@@ -92,7 +92,7 @@ pub struct Reason {
 /// One rule that is not met or cannot be told, and that does not count: an exception that was used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaiverReport {
-    /// The rule's name.
+    /// The rule's name; its id if it has none.
     pub rule: String,
     /// The code of the first reason why it is not met.
     pub code: String,

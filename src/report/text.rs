@@ -137,7 +137,8 @@ fn rule_page(rule: &RuleReport, style: Style, page: &mut String) {
         None => "",
     };
     let outcome = style.paint(&rule.outcome);
-    page.push_str(&format!("    rule {}{severity}: {outcome}{waived}{counts}\n", rule.name));
+    let title = if rule.name.is_empty() { rule.id.as_deref().unwrap_or_default() } else { &rule.name };
+    page.push_str(&format!("    rule {title}{severity}: {outcome}{waived}{counts}\n"));
     let name = |it: &FindingReport| format!("{} {}", it.feature, it.name).trim_end().to_owned();
     let width = rule.findings.iter().map(|it| name(it).chars().count()).max().unwrap_or(0);
     let mut part = None;

@@ -154,6 +154,11 @@ impl Group {
 }
 
 impl Rule {
+    /// What to call it: its name, else its id; empty if it has neither.
+    pub fn title(&self) -> &str {
+        if self.name.is_empty() { &self.id } else { &self.name }
+    }
+
     /// All terms, wherever they stand.
     pub fn terms(&self) -> impl Iterator<Item = &Term> {
         let groups = self.when.iter().chain(&self.groups).flat_map(Group::terms);

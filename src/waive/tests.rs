@@ -153,3 +153,31 @@ fn the_clock_is_asked_only_where_an_exception_would_apply() {
     let waived = waive(&mut checked, &policy.waivers, &Image::default(), &|| panic!("the clock was asked"));
     assert_eq!(waived, Waived::default());
 }
+
+#[test]
+fn an_annotation_names_rules_by_their_names_or_their_ids() {
+    let text = "version: oci-compat/v1\ncompatibilities: [{rules: [{id: size, matchFeatures: [{feature: x.value, \
+                matchExpressions: {size: {op: In, value: [6]}}}]}]}]";
+    let spec = crate::spec::parse(text.as_bytes()).expect("a spec");
+    let waivers = |wanted: &str, or_id: bool| Waiver {
+        rule: Some(crate::glob::Glob::new(wanted)),
+        or_id,
+        id: None,
+        code: None,
+        image: crate::image::ImagePattern::any(),
+        reason: "a wish".to_owned(),
+        expires: Expiry::Never,
+        from: "an annotation".to_owned(),
+    };
+    let used = |wanted: &str, or_id: bool| {
+        let facts = testing::facts("x.value", &[("size", "5")]);
+        let origin = Origin::Inline;
+        let mut checked =
+            [Checked { origin: &origin, result: Ok(crate::eval::evaluate(&spec, &[], &facts)) }];
+        let waived = waive(&mut checked, &[waivers(wanted, or_id)], &Image::default(), &|| NOW);
+        waived.uses.into_iter().map(|it| it.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(used("si*", true), ["size"]);
+    assert_eq!(used("si*", false), Vec::<String>::new());
+    assert_eq!(used("other", true), Vec::<String>::new());
+}
