@@ -13,6 +13,26 @@ const OS: &str = "system.osrelease";
 const SETTINGS: &str = "kernel.sysctl";
 const DISABLED: &str = "kernel.modules_disabled";
 const AUTOLOAD: &str = "device.autoload";
+const RELEASE: &str = "kernel.version";
+/// Modules that the kernel refuses to load, whoever asks.
+const BLACKLIST: &str = "module_blacklist";
+/// Of which pages `vm.nr_hugepages` is the number.
+const PAGE_SIZE: &str = "default_hugepagesz";
+const IPV6: &str = "net.ipv6.";
+
+/// What takes something away at boot: feature, element, parameter and value (`Documentation/admin-guide/kernel-parameters.txt`).
+const BOOT: [(&str, &str, &str, &str); 8] = [
+    ("kernel.security", "apparmor", "apparmor", "0"),
+    ("kernel.lsm", "apparmor", "apparmor", "0"),
+    ("kernel.security", "selinux", "selinux", "0"),
+    ("kernel.lsm", "selinux", "selinux", "0"),
+    ("kernel.selinux", "enabled", "selinux", "0"),
+    ("iommu.groups", "count", "intel_iommu", "off"),
+    ("iommu.groups", "count", "amd_iommu", "off"),
+    ("iommu.groups", "count", "iommu", "off"),
+];
+/// Of the host's release, where the firmware of a Raspberry Pi adds `cgroup_disable=memory`, and heeds `cgroup_enable=`.
+const RASPBERRY: [&str; 4] = ["rpi", "-v7", "-v8", "-2712"];
 
 /// File systems whose module is called otherwise.
 const FILE_SYSTEMS: [(&str, &str); 4] =
@@ -59,24 +79,42 @@ fn explains(term: &Term, finding: &Finding<'_>) -> Vec<(&'static str, String)> {
     if let Some(module) = module(finding) {
         add(SETTINGS, &[DISABLED]);
         add(OS, &["ID"]);
+        add(CMDLINE, &[BLACKLIST]);
+        add(RELEASE, &["full"]);
         if let Some(option) = host::option_of(&module.replace('-', "_")) {
             add(CONFIG, &[option]);
         }
     }
     match &*lower(finding.feature) {
         "kernel.module" => {
+            add(CMDLINE, &[BLACKLIST]);
             add(SETTINGS, &[DISABLED]);
             add(OS, &["ID"]);
         }
-        SETTINGS | "kernel.iouring" | "memory.hugepages" => add(OS, &["ID"]),
+        SETTINGS | "kernel.iouring" | "kernel.bpf" => {
+            add(OS, &["ID"]);
+            if finding.element.starts_with(IPV6) {
+                add(CMDLINE, &["ipv6.disable"]);
+            }
+        }
+        "memory.hugepages" => {
+            add(OS, &["ID"]);
+            add(CMDLINE, &[PAGE_SIZE]);
+        }
+        "kernel.security" | "kernel.lsm" | "kernel.selinux" | "iommu.groups" => {
+            let parameters = BOOT.iter().filter(|(it, ..)| *it == &*lower(finding.feature));
+            add(CMDLINE, &parameters.map(|(_, _, it, _)| *it).collect::<Vec<_>>());
+        }
         "device.node" => {
             let paths: Vec<_> = keys(term, "path").iter().map(String::as_str).collect();
             add(AUTOLOAD, &paths);
+            add(CMDLINE, &[BLACKLIST]);
             add(SETTINGS, &[DISABLED]);
             add(OS, &["ID"]);
         }
         "kernel.cgroup" => {
             add(CMDLINE, &["cgroup_disable", "cgroup_no_v1", "systemd.unified_cgroup_hierarchy"]);
+            add(RELEASE, &["full"]);
         }
         "cpu.cpuid" => add("cpu.cpuid", &["HYPERVISOR"]),
         "cpu.flag" => add("cpu.flag", &["hypervisor"]),
@@ -95,26 +133,36 @@ pub(super) fn clue(term: &Term, finding: &Finding<'_>, facts: &Facts) -> Option<
         ("kernel.loadedmodule" | "kernel.enabledmodule", Evidence::Flag { present: false, .. }) => {
             of_module(finding.element, facts)
         }
+        (SETTINGS, _)
+            if is_missing && finding.element.starts_with(IPV6) && given(facts, "ipv6.disable", "1") =>
+        {
+            told_at_boot("ipv6.disable", "1")
+        }
         ("kernel.filesystem" | SETTINGS, _) if is_missing => {
             let module = module(finding)?;
             let is_loadable = is_loadable(module, facts) == Some(true);
-            let manager = manager(facts);
-            (is_loadable && manager != Manager::NoModules)
-                .then(|| Clue::LoadedBy { module: module.to_owned(), manager })
+            loaded_by(module, facts)
+                .filter(|it| is_loadable && !matches!(it, Clue::LoadedBy { manager: Manager::NoModules, .. }))
         }
         ("kernel.module", Evidence::Nearest { value: Some(state), .. })
-            if finding.element == "state" && state == "available" && accepts(finding.test, "loaded") =>
+            if finding.element == "state" && is_loadable_state(state) && accepts(finding.test, "loaded") =>
         {
-            let module = keys(term, "name").first()?.clone();
-            Some(Clue::LoadedBy { module, manager: manager(facts) })
+            loaded_by(keys(term, "name").first()?, facts)
         }
         ("device.node", Evidence::NoInstance { .. }) if finding.element == "path" => {
-            let path = keys(term, "path").first()?;
-            let module = value(facts, AUTOLOAD, path)?.to_owned();
-            Some(Clue::LoadedBy { module, manager: manager(facts) })
+            loaded_by(value(facts, AUTOLOAD, keys(term, "path").first()?)?, facts)
         }
         ("kernel.cgroup", _) => of_cgroup(finding, facts),
-        (SETTINGS | "kernel.iouring" | "memory.hugepages", Evidence::Value { value: Some(_), .. }) => {
+        ("kernel.security" | "kernel.lsm" | "kernel.selinux" | "iommu.groups", _) => of_boot(finding, facts),
+        ("memory.hugepages", Evidence::Value { value: Some(_), .. })
+            if is_other_page(finding.element, facts) =>
+        {
+            Some(Clue::OtherPages(manager(facts)))
+        }
+        (
+            SETTINGS | "kernel.iouring" | "kernel.bpf" | "memory.hugepages",
+            Evidence::Value { value: Some(_), .. },
+        ) => {
             let manager = manager(facts);
             (manager != Manager::Files).then_some(Clue::Managed(manager))
         }
@@ -154,6 +202,7 @@ fn module<'a>(finding: &Finding<'a>) -> Option<&'a str> {
 
 fn of_module(name: &str, facts: &Facts) -> Option<Clue> {
     match is_loadable(name, facts)? {
+        true if is_blacklisted(name, facts) => told_at_boot(BLACKLIST, &name.replace('-', "_")),
         true => Some(Clue::Loadable(manager(facts))),
         false => {
             let option = host::option_of(&name.replace('-', "_"));
@@ -163,9 +212,51 @@ fn of_module(name: &str, facts: &Facts) -> Option<Clue> {
                 }
                 Fact::Known(..) | Fact::Absent(_) | Fact::Unknown(_) => None,
             };
-            Some(Clue::NotLoadable { option, is_module: is_configured(), family: family(facts) })
+            let (is_module, package) = (is_configured(), package(facts));
+            Some(Clue::NotLoadable { option, is_module, package, manager: manager(facts) })
         }
     }
+}
+
+fn loaded_by(module: &str, facts: &Facts) -> Option<Clue> {
+    if is_blacklisted(module, facts) {
+        return told_at_boot(BLACKLIST, module);
+    }
+    Some(Clue::LoadedBy { module: module.to_owned(), manager: manager(facts) })
+}
+
+fn is_blacklisted(module: &str, facts: &Facts) -> bool {
+    given(facts, BLACKLIST, module) || given(facts, BLACKLIST, &module.replace('-', "_"))
+}
+
+/// Whether a value is among those of a boot parameter.
+fn given(facts: &Facts, parameter: &str, word: &str) -> bool {
+    value(facts, CMDLINE, parameter).is_some_and(|it| it.split(',').any(|it| it == word))
+}
+
+fn told_at_boot(parameter: &str, word: &str) -> Option<Clue> {
+    Some(Clue::BootParameter { given: format!("{parameter}={word}"), undone: None })
+}
+
+/// What is off because the kernel was told so.
+fn of_boot(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
+    let is_off_value = |it: &str| ["0", "false", "disabled"].contains(&it);
+    let is_off = if let Evidence::Value { value, .. } = &finding.evidence {
+        value.as_deref().is_none_or(is_off_value)
+    } else {
+        matches!(finding.evidence, Evidence::Flag { present: false, .. })
+    };
+    let feature = &*lower(finding.feature);
+    let mut of = BOOT.iter().filter(|(it, element, ..)| *it == feature && *element == finding.element);
+    let (_, _, parameter, word) =
+        of.find(|(_, _, parameter, word)| is_off && given(facts, parameter, word))?;
+    told_at_boot(parameter, word)
+}
+
+/// Whether `vm.nr_hugepages` is the number of other pages than these.
+fn is_other_page(element: &str, facts: &Facts) -> bool {
+    let default = value(facts, CMDLINE, PAGE_SIZE);
+    element == "hugepages-2Mi" && default.is_some_and(|it| !it.eq_ignore_ascii_case("2M"))
 }
 
 fn is_loadable(name: &str, facts: &Facts) -> Option<bool> {
@@ -188,37 +279,51 @@ fn manager(facts: &Facts) -> Manager {
     }
     match value(facts, OS, "ID") {
         Some("talos") => Manager::Talos,
-        Some("bottlerocket" | "cos") => Manager::Image,
+        Some("bottlerocket" | "cos" | "nixos") => Manager::Image,
         _ => Manager::Files,
     }
 }
 
 /// How the package with a kernel's further modules is called.
-fn family(facts: &Facts) -> Option<&'static str> {
+fn package(facts: &Facts) -> Option<String> {
     match value(facts, OS, "ID")? {
-        "ubuntu" => Some("linux-modules-extra-RELEASE"),
-        "fedora" | "rhel" | "centos" | "rocky" | "almalinux" | "ol" => Some("kernel-modules-extra"),
+        "ubuntu" => {
+            let release = value(facts, RELEASE, "full").unwrap_or("RELEASE");
+            Some(format!("linux-modules-extra-{release}"))
+        }
+        "fedora" | "rhel" | "centos" | "rocky" | "almalinux" | "ol" => {
+            Some("kernel-modules-extra".to_owned())
+        }
         _ => None,
     }
 }
 
 /// What the kernel was told at boot that takes this away.
 fn of_cgroup(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
-    let has = |parameter: &str, word: &str| {
-        value(facts, CMDLINE, parameter).is_some_and(|it| it.split(',').any(|it| it == word))
-    };
-    let said = |parameter: &str, word: &str| Some(Clue::BootParameter(format!("{parameter}={word}")));
     if finding.element == "version" {
         let parameter = "systemd.unified_cgroup_hierarchy";
-        let word = ["0", "false", "no"].into_iter().find(|it| has(parameter, it))?;
-        return if accepts(finding.test, "2") { said(parameter, word) } else { None };
+        let is_second = matches!(&finding.evidence, Evidence::Value { value: Some(it), .. } if it == "2");
+        let (words, wanted) = match is_second {
+            true => (["1", "true", "yes"], ["1", "hybrid"]),
+            false => (["0", "false", "no"], ["2", "2"]),
+        };
+        let word = words.into_iter().find(|it| given(facts, parameter, it))?;
+        let would_mend = wanted.into_iter().any(|it| accepts(finding.test, it));
+        return if would_mend { told_at_boot(parameter, word) } else { None };
     }
-    let is_missing = matches!(finding.evidence, Evidence::Flag { present: false, .. });
-    if is_missing && has("cgroup_disable", finding.element) {
-        said("cgroup_disable", finding.element)
-    } else {
-        None
+    if !matches!(finding.evidence, Evidence::Flag { present: false, .. }) {
+        return None;
     }
+    if given(facts, "cgroup_disable", finding.element) {
+        let release = value(facts, RELEASE, "full").unwrap_or_default();
+        let is_raspberry = RASPBERRY.iter().any(|it| release.contains(it));
+        let undone = is_raspberry.then(|| format!("cgroup_enable={}", finding.element));
+        return Some(Clue::BootParameter { given: format!("cgroup_disable={}", finding.element), undone });
+    }
+    let is_first = value(facts, "kernel.cgroup", "version").is_some_and(|it| it != "2");
+    let words = [finding.element, "all"];
+    let word = words.into_iter().find(|it| is_first && given(facts, "cgroup_no_v1", it))?;
+    told_at_boot("cgroup_no_v1", word)
 }
 
 fn of_level(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
@@ -233,6 +338,11 @@ fn of_level(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
         Some(missing) => Some(Clue::Missing { flags: missing, virtual_cpu: is_virtual() }),
         None => is_virtual().then_some(Clue::Hidden),
     }
+}
+
+/// Of `kernel.module`.
+fn is_loadable_state(state: &str) -> bool {
+    ["available", "locked"].contains(&state)
 }
 
 fn accepts(test: Option<&Test>, value: &str) -> bool {
@@ -266,12 +376,12 @@ impl Finding<'_> {
         match (&*lower(self.feature), &self.clue) {
             _ if self.outcome == Outcome::Unknown => Effort::Unknown,
             (_, Some(Clue::Loadable(_) | Clue::LoadedBy { .. })) => Effort::Command,
-            (_, Some(Clue::NotLoadable { .. })) => Effort::Install,
+            (_, Some(Clue::NotLoadable { .. } | Clue::BootParameter { .. })) => Effort::Install,
             // Nobody takes a setting or an option out of a running kernel.
             (SETTINGS | "kernel.iouring" | "kernel.bpf", _) if is_unwanted => Effort::Machine,
-            (SETTINGS, _) if self.hint().is_some() => Effort::Command,
+            (SETTINGS | "kernel.iouring" | "kernel.bpf", _) if self.hint().is_some() => Effort::Command,
             // Another distribution is another host; another release of it may be had.
-            (OS, _) if self.element.starts_with("ID") => Effort::Machine,
+            (OS, _) if self.element.starts_with("ID") || self.element == "PLATFORM_ID" => Effort::Machine,
             ("kernel.version" | CONFIG | OS, _) => Effort::Install,
             ("device.node", _) => Effort::Machine,
             (feature, _) if feature.starts_with("bundle.") => Effort::Command,

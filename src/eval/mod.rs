@@ -252,7 +252,9 @@ pub enum Clue {
         /// Whether the kernel was built with it as a module, where that is known.
         is_module: Option<bool>,
         /// The package that has it, where that is known.
-        family: Option<&'static str>,
+        package: Option<String>,
+        /// Who sets the host up.
+        manager: Manager,
     },
     /// A module would bring it, and is on disk.
     LoadedBy {
@@ -262,9 +264,16 @@ pub enum Clue {
         manager: Manager,
     },
     /// The kernel was told so when it was booted.
-    BootParameter(String),
+    BootParameter {
+        /// The parameter, such as `cgroup_disable=memory`.
+        given: String,
+        /// One that undoes it, where a firmware gives the other.
+        undone: Option<String>,
+    },
     /// It is not set by files on this host.
     Managed(Manager),
+    /// The host's default huge pages are of another size, so that `vm.nr_hugepages` counts those.
+    OtherPages(Manager),
     /// What a filter answers a system call.
     Answer(String),
     /// The CPU is a hypervisor's, which may hide it.

@@ -49,20 +49,19 @@ pub(super) fn name(name: &str, info: &FeatureInfo) -> Option<String> {
 /// What is wrong with a value that is asked of an element.
 pub(super) fn value(name: &str, test: &Test, info: &FeatureInfo) -> Option<String> {
     let place = format!("{} {name}", info.name);
-    match test {
-        Test::Quantity(_) if counts(name, info) => {
-            return Some(format!("{place} is a number of pages: a size is never what it is compared with"));
-        }
-        Test::Quantity(_) | Test::Release(_) if is_version(name, info, test) => {
-            return Some(format!("{place} is a version, so that this stays unknown; write `type: version`"));
-        }
-        Test::Release(_) if info.name == "kernel.version" && name != "full" => {
-            return Some(format!("{place} is a number, so that this stays unknown; ask `full`"));
-        }
-        Test::Enabled if info.name != "kernel.config" => {
-            return Some(format!("Enabled holds for y and m only, which {place} hardly is"));
-        }
-        _ => {}
+    let is_quantity = matches!(test, Test::Quantity(_));
+    let is_release = matches!(test, Test::Release(_));
+    if is_quantity && counts(name, info) {
+        return Some(format!("{place} is a number of pages: a size is never what it is compared with"));
+    }
+    if (is_quantity || is_release) && is_version(name, info, test) {
+        return Some(format!("{place} is a version, so that this stays unknown; write `type: version`"));
+    }
+    if is_release && info.name == "kernel.version" && name != "full" {
+        return Some(format!("{place} is a number, so that this stays unknown; ask `full`"));
+    }
+    if matches!(test, Test::Enabled) && info.name != "kernel.config" {
+        return Some(format!("Enabled holds for y and m only, which {place} hardly is"));
     }
     let (Test::In(values) | Test::NotIn(values)) = test else { return None };
     values.iter().find_map(|value| {

@@ -93,6 +93,14 @@ impl Quantity {
         let is_other = ENDINGS.iter().any(|(ending, ..)| element.ends_with(ending));
         (self.kind == Kind::Size && !is_other).then_some(self.amount)
     }
+
+    /// The least number that is as much as this, and the greatest that is not more, in the unit in which an element's value
+    /// is. None if that is one of another kind.
+    pub fn numbers_of(&self, element: &str) -> Option<(u128, u128)> {
+        let ending = ENDINGS.iter().find(|(ending, ..)| element.ends_with(ending));
+        let (kind, factor) = ending.map_or((Kind::Size, 1), |(_, kind, factor)| (*kind, u128::from(*factor)));
+        (kind == self.kind).then(|| (self.amount.div_ceil(factor), self.amount / factor))
+    }
 }
 
 fn unit_of(unit: &str) -> Option<(Kind, u64)> {
@@ -177,6 +185,19 @@ mod tests {
         check("1Mi", "size", "", None);
         check("1Mi", "size", "max", None);
         check("1Mi", "size", "99999999999999999999", None);
+    }
+
+    #[test]
+    fn a_quantity_is_a_number_in_the_unit_of_an_element() {
+        let check = |wanted: &str, element: &str, expected: Option<(u128, u128)>| {
+            let quantity = Quantity::parse(wanted).unwrap_or_else(|| panic!("{wanted:?} is no quantity"));
+            assert_eq!(quantity.numbers_of(element), expected, "{wanted} of {element}");
+        };
+        check("4Gi", "kernel.shmmax", Some((4_294_967_296, 4_294_967_296)));
+        check("1.5Ki", "vm.min_free_kbytes", Some((2, 1)));
+        check("950ms", "kernel.sched_rt_runtime_us", Some((950_000, 950_000)));
+        check("5s", "kernel.shmmax", None);
+        check("5M", "vm.dirty_expire_centisecs", None);
     }
 
     #[test]

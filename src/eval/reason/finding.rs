@@ -147,14 +147,20 @@ impl Finding<'_> {
             (Some(Clue::NotLoadable { option: Some(option), is_module: Some(false), .. }), _) => {
                 Some(format!("boot a kernel with CONFIG_{option}"))
             }
-            (Some(Clue::NotLoadable { family: Some(package), is_module: Some(true), .. }), _) => {
-                Some(format!("install {package}, which has the further modules of this kernel"))
+            (Some(Clue::NotLoadable { manager: Manager::Talos | Manager::Image, .. }), _) => Some(format!(
+                "run an image of this host that has module {element}: nothing is installed on it"
+            )),
+            (Some(Clue::NotLoadable { package: Some(package), is_module: Some(true), .. }), _) => {
+                Some(format!("install {}, which has the further modules of this kernel", shown(package)))
             }
             (Some(Clue::NotLoadable { .. }), _) => {
                 Some(format!("install module {element} for the running kernel: it has none of that name"))
             }
-            (Some(Clue::BootParameter(parameter)), _) => {
-                Some(format!("boot without {parameter} on the kernel's command line"))
+            (Some(Clue::BootParameter { given, undone }), _) => {
+                let undone = undone.as_ref().map_or_else(String::new, |it| {
+                    format!("; where the firmware adds it, add {} to cmdline.txt", parameter(it))
+                });
+                Some(format!("boot without {} on the kernel's command line{undone}", parameter(given)))
             }
             (Some(Clue::Missing { virtual_cpu: true, .. } | Clue::Hidden), _) => Some(
                 "a hypervisor's CPU model may hide them: give the virtual machine a richer one, such as host"
@@ -174,7 +180,7 @@ impl Finding<'_> {
             Some(Clue::LoadedBy { module, manager: Manager::Files | Manager::Image }) => {
                 Some(format!("modprobe {}", shown(module)))
             }
-            Some(Clue::Managed(Manager::Talos)) => None,
+            Some(Clue::Managed(Manager::Talos) | Clue::OtherPages(Manager::Talos)) => None,
             _ => self.setting().filter(|_| !self.is_locked()),
         }
     }
@@ -216,12 +222,15 @@ impl Finding<'_> {
         if !matches!(self.evidence, Evidence::Value { value: Some(_), .. }) {
             return None;
         }
-        let value = wanted_value(self.test?)?;
+        let value = wanted_value(self.element, self.test?)?;
         match (&*lower(self.feature), self.element) {
             ("kernel.sysctl", element) => Some(format!("sysctl -w {}={value}", shown(element))),
             ("kernel.iouring", "disabled") => Some(format!("sysctl -w kernel.io_uring_disabled={value}")),
             ("kernel.bpf", "unprivileged_disabled") => {
                 Some(format!("sysctl -w kernel.unprivileged_bpf_disabled={value}"))
+            }
+            ("memory.hugepages", "hugepages-2Mi") if matches!(self.clue, Some(Clue::OtherPages(_))) => {
+                Some(format!("echo {value} > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"))
             }
             ("memory.hugepages", "hugepages-2Mi") => Some(format!("sysctl -w vm.nr_hugepages={value}")),
             ("memory.hugepages", "hugepages-1Gi") => {
@@ -280,7 +289,7 @@ impl Finding<'_> {
 }
 
 /// A value with which the test would hold, as a shell takes it.
-fn wanted_value(test: &Test) -> Option<String> {
+fn wanted_value(element: &str, test: &Test) -> Option<String> {
     let nearest = |bound: &Bound<i128>| match bound {
         Bound::Ge(value) | Bound::Le(value) | Bound::GeLe(value, _) => *value,
         Bound::Gt(value) | Bound::GtLt(value, _) => value.saturating_add(1),
@@ -293,17 +302,36 @@ fn wanted_value(test: &Test) -> Option<String> {
             let values: Vec<_> = bounds.iter().map(|it| nearest(it).to_string()).collect();
             Some(shown(&values.join(" ")))
         }
+        Test::Quantity(bound) => {
+            let (up, down) = match bound {
+                Bound::Ge(it) | Bound::Gt(it) | Bound::Le(it) | Bound::Lt(it) => it.numbers_of(element)?,
+                Bound::GeLe(it, _) | Bound::GtLt(it, _) | Bound::Outside(it, _) => it.numbers_of(element)?,
+            };
+            Some(match bound {
+                Bound::Ge(_) | Bound::GeLe(..) => up.to_string(),
+                Bound::Gt(_) | Bound::GtLt(..) => down.saturating_add(1).to_string(),
+                Bound::Le(_) => down.to_string(),
+                Bound::Lt(_) | Bound::Outside(..) => up.saturating_sub(1).to_string(),
+            })
+        }
         Test::Any
         | Test::Exists
         | Test::DoesNotExist
         | Test::NotIn(_)
         | Test::InRegexp(_)
         | Test::Version(_)
-        | Test::Quantity(_)
         | Test::Release(_)
         | Test::Enabled
         | Test::IsTrue
         | Test::IsFalse => None,
+    }
+}
+
+/// A boot parameter and its value, as people write it.
+pub(super) fn parameter(text: &str) -> String {
+    match text.split_once('=') {
+        Some((name, value)) => format!("{}={}", shown(name), shown(value)),
+        None => shown(text),
     }
 }
 

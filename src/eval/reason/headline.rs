@@ -6,6 +6,7 @@ use crate::eval::{Clue, Evidence, Finding, JudgedRule, JudgedSet, JudgedTerm, Ma
 use crate::spec::{Rule, Test};
 
 use super::Code;
+use super::finding::parameter;
 use super::words::{list, shown};
 
 impl<'a> JudgedSet<'a> {
@@ -78,7 +79,7 @@ impl<'a> JudgedRule<'a> {
     fn template_reason(&self) -> Option<(Code, String)> {
         let error = self.template_error.as_ref().filter(|_| self.waived.is_none())?;
         let message =
-            format!("the template of rule {} cannot be expanded: {error}", shown(self.rule.name.as_str()));
+            format!("the template of rule {} cannot be expanded: {error}", shown(self.rule.title()));
         Some((Code::TemplateFailed, message))
     }
 
@@ -226,9 +227,14 @@ impl JudgedTerm<'_> {
         let demands: Vec<_> = named().map(demand).collect();
         let with = if demands.is_empty() { String::new() } else { format!(" with {}", demands.join(", ")) };
         let line = format!("no {}{with}", first.thing());
-        let line = match self.findings.iter().find_map(Finding::command) {
-            Some(command) => format!("{line} (try: {command})"),
-            None => line,
+        let at_boot = self.findings.iter().find_map(|it| match &it.clue {
+            Some(Clue::BootParameter { given, .. }) => Some(parameter(given)),
+            _ => None,
+        });
+        let line = match (at_boot, self.findings.iter().find_map(Finding::command)) {
+            (Some(parameter), _) => format!("{line} (disabled at boot: {parameter})"),
+            (None, Some(command)) => format!("{line} (try: {command})"),
+            (None, None) => line,
         };
         // One of another name is not near.
         let is_another = self.naming().is_some_and(|it| it.outcome == Outcome::Unmet);
@@ -320,7 +326,17 @@ impl Finding<'_> {
             (_, _, Some(Clue::NotLoadable { option: Some(option), is_module: Some(false), .. })) => {
                 format!("{subject} is {found}, and this kernel was built without it (CONFIG_{option})")
             }
-            (_, _, Some(Clue::NotLoadable { family: Some(package), is_module: Some(true), .. })) => {
+            (
+                _,
+                _,
+                Some(Clue::NotLoadable {
+                    package: Some(package),
+                    is_module: Some(true),
+                    manager: Manager::Files | Manager::NoModules,
+                    ..
+                }),
+            ) => {
+                let package = shown(package);
                 format!("{subject} is {found} and not installed for this kernel: {package} has it")
             }
             (_, _, Some(Clue::NotLoadable { .. })) => {
@@ -329,8 +345,11 @@ impl Finding<'_> {
             (_, _, Some(Clue::LoadedBy { .. })) if let Some(command) = self.command() => {
                 format!("{subject} is {found} (try: {command})")
             }
-            (_, _, Some(Clue::BootParameter(parameter))) => {
-                format!("{subject} is {found} (disabled at boot: {parameter})")
+            (Evidence::Value { value: Some(_), .. }, _, Some(Clue::BootParameter { given, .. })) => {
+                format!("{subject} is {found}, needs {needed} (set at boot: {})", parameter(given))
+            }
+            (_, _, Some(Clue::BootParameter { given, .. })) => {
+                format!("{subject} is {found} (disabled at boot: {})", parameter(given))
             }
             (_, _, Some(Clue::Answer(_))) => format!("{subject} is {found}"),
             (_, _, Some(Clue::Missing { flags, virtual_cpu })) => {

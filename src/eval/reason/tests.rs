@@ -215,6 +215,41 @@ fn modules() {
 }
 
 #[test]
+fn what_was_disabled_at_boot_is_told() {
+    let mut facts = facts();
+    let parameters = [("ipv6.disable", "1"), ("module_blacklist", "dccp,vfio_pci"), ("cgroup_no_v1", "all")];
+    let boot = Feature::attributes(parameters);
+    facts.insert("kernel.cmdline", Fact::Known(boot, "/proc/cmdline".to_owned()));
+    facts.insert("kernel.sysctl", Fact::Known(Feature::attributes([("a", "1")]), "/proc/sys".to_owned()));
+    let groups =
+        Feature { flags: Some(["cpu".to_owned()].into()), ..Feature::attributes([("version", "hybrid")]) };
+    facts.insert("kernel.cgroup", Fact::Known(groups, "/proc/cgroups".to_owned()));
+    facts.set_loadable_modules(Fact::Known(Feature::flags(["vfio_pci"]), "/lib/modules".to_owned()));
+    let hint = |it: &str| format!("boot without {it} on the kernel's command line");
+    check_with(
+        &facts,
+        "feature: kernel.sysctl, matchExpressions: {net.ipv6.conf.all.forwarding: {op: Exists}}",
+        &format!("element-missing | present | not present | /proc/sys | {}", hint("ipv6.disable=1")),
+        "sysctl net.ipv6.conf.all.forwarding is not present (disabled at boot: ipv6.disable=1)",
+    );
+    check_with(
+        &facts,
+        "feature: kernel.loadedmodule, matchExpressions: {vfio-pci: {op: Exists}}",
+        &format!(
+            "module-not-loaded | loaded | not loaded | /proc/modules | {}",
+            hint("module_blacklist=vfio_pci")
+        ),
+        "kernel module vfio-pci is not loaded (disabled at boot: module_blacklist=vfio_pci)",
+    );
+    check_with(
+        &facts,
+        "feature: kernel.cgroup, matchExpressions: {memory: {op: Exists}}",
+        &format!("element-missing | present | not present | /proc/cgroups | {}", hint("cgroup_no_v1=all")),
+        "cgroup controller memory is not present (disabled at boot: cgroup_no_v1=all)",
+    );
+}
+
+#[test]
 fn kernel_options_and_versions() {
     let config = "kernel.config";
     check(
