@@ -214,14 +214,14 @@ fn trust(path: &Path, found: &FileStat) -> anyhow::Result<()> {
     }
 }
 
-/// Which file it is, whatever it is called, and when it was last changed: device, inode, and the change time, which nobody
-/// can set back (inode(7)).
-pub type Stamp = (libc::dev_t, libc::ino_t, (i64, i64));
+/// Which file it is, whatever it is called, and when it was last changed: device, inode, size, and the change time, which
+/// nobody can set back (inode(7)). That time has the resolution of the kernel's clock tick.
+pub type Stamp = (libc::dev_t, libc::ino_t, i64, (i64, i64));
 
 /// The stamp of what is at a path; `None` if nothing can be looked at there.
 pub fn stamp(path: &Path) -> Option<Stamp> {
     // What cannot be looked at cannot be read either.
-    stat::stat(path).ok().map(|it| (it.st_dev, it.st_ino, (it.st_ctime, it.st_ctime_nsec)))
+    stat::stat(path).ok().map(|it| (it.st_dev, it.st_ino, it.st_size, (it.st_ctime, it.st_ctime_nsec)))
 }
 
 /// Where a folder is without links on the way: the same path if there are none. As it is named if it cannot be found, or if

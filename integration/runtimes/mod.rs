@@ -22,4 +22,5 @@ mod broken;
 mod crowd;
 mod strained;
 mod silent;
+mod swapped;
 mod recorded;

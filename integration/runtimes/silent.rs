@@ -30,14 +30,14 @@ const ARTIFACT: &str = "org.oci-compat.artifact";
 
 /// A FUSE file system in the mount namespace of this thread, and of what it starts. Its daemon greets the kernel or not, and
 /// then takes every request and answers none. What waits for it goes on when it is dropped.
-struct Silent {
+pub(super) struct Silent {
     path: PathBuf,
     daemon: Option<(File, JoinHandle<()>)>,
 }
 
 impl Silent {
     /// `None`, said aloud, where none can be mounted.
-    fn over(path: &Path, greets: bool) -> Option<Self> {
+    pub(super) fn over(path: &Path, greets: bool) -> Option<Self> {
         if !geteuid().is_root() {
             skip("fuse", "only root may mount");
             return None;
@@ -93,7 +93,7 @@ fn take_all(device: File) {
 }
 
 /// In a thread of its own, whose mounts nobody else sees.
-fn apart(case: impl FnOnce() + Send) {
+pub(super) fn apart(case: impl FnOnce() + Send) {
     thread::scope(|scope| scope.spawn(case).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }
 
@@ -195,14 +195,7 @@ fn a_process_apart_that_is_killed_is_no_answer() {
         let stderr = said.try_clone().expect("a second handle");
         let mut child = hook.command().stdin(reader).stderr(stderr).spawn().expect("the hook");
         let store = hook.store().display().to_string();
-        let until = Instant::now() + Duration::from_secs(20);
-        let helper = loop {
-            assert!(Instant::now() < until, "there is no process apart");
-            match processes(&store).into_iter().find(|it| *it != child.id() && is_apart(*it)) {
-                Some(it) => break it,
-                None => thread::sleep(Duration::from_millis(2)),
-            }
-        };
+        let helper = await_apart(&store);
         succeed(Command::new("kill").args(["-KILL", &helper.to_string()]));
         let status = wait(&mut child, Instant::now() + Duration::from_secs(20));
         let mut text = String::new();
@@ -214,6 +207,18 @@ fn a_process_apart_that_is_killed_is_no_answer() {
         );
         assert_eq!((status.and_then(|it| it.code()), text), (Some(0), expected));
     });
+}
+
+/// Waits for the process apart of a program that has this word on its command line.
+pub(super) fn await_apart(word: &str) -> u32 {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        assert!(Instant::now() < until, "there is no process apart");
+        match processes(word).into_iter().find(|it| is_apart(*it)) {
+            Some(it) => return it,
+            None => thread::sleep(Duration::from_millis(2)),
+        }
+    }
 }
 
 /// The processes whose command line has this word.

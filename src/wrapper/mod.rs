@@ -155,7 +155,7 @@ fn decide_under(creation: &Creation, setting: &Setting<'_>) -> Decision {
 fn decide_unchanged(container: State, setting: &Setting<'_>) -> Decision {
     let config = container.bundle.join("config.json");
     let look = || {
-        let folder = file::stamp(&container.bundle).map(|(device, inode, _)| (device, inode));
+        let folder = file::stamp(&container.bundle).map(|(device, inode, ..)| (device, inode));
         (folder, file::stamp(&config))
     };
     let before = look();
