@@ -13,7 +13,7 @@ use crate::file;
 use skim::Keep;
 
 /// Of the OCI state on stdin (runtime-spec, `runtime.md`, State).
-const STATE: Keep = Keep::Keys(&["id", "bundle"]);
+const STATE: Keep = Keep::Keys(&["id", "bundle", "pid"]);
 /// Runtimes copy the annotations into the state, and runc writes `<` in six bytes.
 const ESCAPED: usize = 6;
 /// Of a bundle's `config.json`: what a check looks at, and what rules may ask of it.
@@ -63,6 +63,8 @@ pub struct State {
     pub id: String,
     /// The folder of its bundle.
     pub bundle: PathBuf,
+    /// The process that becomes the container's, where the runtime has made one and says so.
+    pub process: Option<u32>,
 }
 
 impl State {
@@ -93,12 +95,16 @@ impl State {
             id: String,
             #[serde(default)]
             bundle: String,
+            // Whatever stands there: a check does without.
+            #[serde(default)]
+            pid: serde_json::Value,
         }
-        let Document { id, bundle } = parse(kept).context("reading the OCI state from stdin")?;
+        let Document { id, bundle, pid } = parse(kept).context("reading the OCI state from stdin")?;
         if !bundle.starts_with('/') {
             bail!("the OCI state on stdin has bundle {bundle:?}, which is not an absolute path");
         }
-        Ok(Self { id, bundle: PathBuf::from(bundle) })
+        let process = pid.as_u64().and_then(|it| u32::try_from(it).ok()).filter(|it| *it != 0);
+        Ok(Self { id, bundle: PathBuf::from(bundle), process })
     }
 }
 
@@ -373,6 +379,25 @@ mod tests {
             r#"{"ociVersion":"v1.0.2","id":"c1","status":"creating","pid":9,"bundle":"/run/b","annotations":null,"new":[1]}"#,
             Ok(("c1", "/run/b")),
         );
+    }
+
+    #[test]
+    fn the_process_of_a_container_is_read_where_it_is_one() {
+        let check = |pid: &str, expected: Option<u32>| {
+            let state = State::read(format!(r#"{{"bundle": "/b"{pid}}}"#).as_bytes()).map(|it| it.process);
+            assert_eq!(state.map_err(|it| it.to_string()), Ok(expected), "{pid}");
+        };
+        check(r#", "pid": 4711"#, Some(4711));
+        for pid in [
+            "",
+            r#", "pid": 0"#,
+            r#", "pid": -1"#,
+            r#", "pid": 4294967296"#,
+            r#", "pid": "1""#,
+            r#", "pid": null"#,
+        ] {
+            check(pid, None);
+        }
     }
 
     #[test]

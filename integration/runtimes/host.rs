@@ -30,6 +30,19 @@ compatibilities:
         gtp5g: {op: Exists}
 "#;
 
+/// A spec that demands, or excludes, the most processes that this process may have: a container inherits that limit.
+pub(super) fn same_limit(is_demanded: bool) -> String {
+    let limits = fs::read_to_string("/proc/self/limits").expect("limits");
+    let line = limits.lines().find_map(|it| it.strip_prefix("Max processes")).expect("a limit");
+    let hard =
+        line.split_whitespace().nth(1).expect("a hard limit").replace("unlimited", "9223372036854775807");
+    let op = if is_demanded { "In" } else { "NotIn" };
+    format!(
+        "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: processes\n    matchFeatures:\n    \
+         - feature: bundle.rlimit\n      matchExpressions:\n        RLIMIT_NPROC.hard: {{op: {op}, value: [\"{hard}\"]}}\n"
+    )
+}
+
 /// A misspelt field: NFD would ignore it, and let every host pass.
 pub(super) const MALFORMED: &str = r#"
 version: v1alpha1

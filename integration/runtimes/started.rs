@@ -65,6 +65,7 @@ under_each_runtime! {
     a_state_longer_than_a_pipe_holds_up_nothing,
     a_killed_hook_starts_nothing,
     an_unpacked_image_is_held_to_the_specs_in_the_store,
+    a_limit_that_no_bundle_sets_is_that_of_the_container_s_process,
 }
 
 fn a_container_starts_where_its_requirements_are_met(runtime: Runtime) {
@@ -90,6 +91,22 @@ fn an_undecided_container_starts(runtime: Runtime) {
 fn an_undecided_container_is_refused_where_the_policy_says_so(runtime: Runtime) {
     let hook = Hook::on(Host::secretive()).configured(STRICT);
     is_refused(runtime, &hook, UNDECIDED, Bundle::with_a_shell().annotate(SPEC, UNMET));
+}
+
+fn a_limit_that_no_bundle_sets_is_that_of_the_container_s_process(runtime: Runtime) {
+    let hook = Hook::on(Host::plain()).configured(STRICT);
+    for is_same in [true, false] {
+        let bundle = Bundle::with_a_shell().annotate(SPEC, &host::same_limit(is_same)).hook(&hook).written();
+        let outcome = runtime.run(&bundle);
+        if is_same {
+            assert_started(&outcome, &bundle);
+        } else {
+            assert!(!outcome.status.success() && !bundle.ran(), "{outcome:?}");
+            let report = fs::read_to_string(hook.reports().join(format!("{}.json", bundle.id())));
+            let report: Value = serde_json::from_str(&report.expect("a report")).expect("JSON");
+            assert_eq!(report["verdict"], "incompatible", "{report}");
+        }
+    }
 }
 
 fn a_malformed_spec_is_refused(runtime: Runtime) {

@@ -28,6 +28,7 @@ under_each_runtime! {
     a_wrapped_container_starts_under_a_broken_configuration_with_a_warning,
     an_engine_gets_no_warning,
     a_container_lives_and_dies_whatever_is_broken,
+    a_limit_that_no_bundle_sets_is_that_of_the_wrapper,
 }
 
 fn a_wrapped_container_starts_where_its_requirements_are_met(runtime: Runtime) {
@@ -62,6 +63,20 @@ fn a_wrapped_container_starts_under_a_broken_configuration_with_a_warning(runtim
     let wrapper = wrapper(Host::plain(), "mode = ");
     let bundle = Bundle::with_a_shell().annotate(SPEC, UNMET);
     starts(runtime, &wrapper, bundle, "oci-compat: warning: the configuration is broken, ");
+}
+
+fn a_limit_that_no_bundle_sets_is_that_of_the_wrapper(runtime: Runtime) {
+    let wrapper = wrapper(Host::plain(), STRICT);
+    for is_same in [true, false] {
+        let bundle = Bundle::with_a_shell().annotate(SPEC, &host::same_limit(is_same)).written();
+        let outcome = runtime.run_by(&bundle, &|| wrapper.before(runtime, &bundle));
+        if is_same {
+            assert_started(&outcome, &bundle);
+        } else {
+            let refused = "oci-compat: refused: the container's RLIMIT_NPROC.hard is ";
+            assert!(outcome.stderr.starts_with(refused) && !bundle.ran(), "{outcome:?}");
+        }
+    }
 }
 
 /// Whose stderr is the container's own by then.

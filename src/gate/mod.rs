@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::check::{self, Requirement};
 use crate::file;
-use crate::host::{self, Facts, Root};
+use crate::host::{self, Facts, Inherited, Root};
 use crate::image::Image;
 use crate::input::{Fault, State};
 use crate::moment;
@@ -186,6 +186,11 @@ fn examine(container: &State, setting: &Setting<'_>) -> Decision {
         return Decision::go_on();
     }
     collected.subject.container = some(&container.id);
+    let inherited = match setting.caller {
+        Caller::Hook => container.process.map(Inherited::OfProcess),
+        Caller::Wrapper => Some(Inherited::OfRuntime),
+    };
+    collected.bundle = collected.bundle.map(|it| it.inheriting(inherited));
     let heeded = collected.policy.take();
     let setting = Setting { policy: heeded.as_ref().unwrap_or(setting.policy), ..*setting };
     let (report, situations) = judge(&mut collected, &setting);

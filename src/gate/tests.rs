@@ -44,7 +44,7 @@ impl Place {
     }
 
     fn decide_with(&self, options: &Options, policy: &Policy) -> (Option<Situation>, String) {
-        let state = State { id: "c1".to_owned(), bundle: self.0.path().join("bundle") };
+        let state = State { id: "c1".to_owned(), bundle: self.0.path().join("bundle"), process: None };
         let Decision { refused, message, report } = decide(&state, &setting(options, policy));
         assert!(
             self.report().is_none_or(|written| report == Some(written)),
@@ -209,7 +209,7 @@ fn trouble_of_the_host_starts_unless_policy_says_otherwise() {
     let options = Options { root: place.0.path().join("gone"), ..place.options() };
     let trouble = "opening host root DIR/gone: is not there [trouble; oci-compat why c1]\n";
     let decide = |text: &str| {
-        let state = State { id: "c1".to_owned(), bundle: place.0.path().join("empty") };
+        let state = State { id: "c1".to_owned(), bundle: place.0.path().join("empty"), process: None };
         place.write("empty/config.json", "{}");
         let policy = policy(text);
         let own = Policy { requirements: Some(place.0.path().join("requirements.d")), ..policy };
@@ -330,7 +330,7 @@ fn what_is_proven_stands_whatever_the_container_brings() {
         let policy = Policy { requirements: Some(place.0.path().join("requirements.d")), ..policy };
         let (options, heard) = (place.options(), std::cell::RefCell::new(Vec::new()));
         let hear = |action| heard.borrow_mut().push(action);
-        let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle") };
+        let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle"), process: None };
         let decision = decide(&state, &Setting { guard: Guard(&hear), ..setting(&options, &policy) });
         assert_eq!(heard.into_inner(), expected, "{brought} {others} {config}");
         decision.refused
@@ -424,7 +424,7 @@ fn a_broken_configuration_is_told_to_the_log_even_where_the_container_fits() {
     let journal = UnixDatagram::bind(place.0.path().join("no-journal")).expect("a socket");
     journal.set_nonblocking(true).expect("a socket");
     let (options, policy) = (place.options(), policy(""));
-    let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle") };
+    let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle"), process: None };
     decide(&state, &Setting { complaint: Some("it is broken"), ..setting(&options, &policy) });
     let mut bytes = [0; 1024];
     let length = journal.recv(&mut bytes).expect("a message");
@@ -465,7 +465,7 @@ fn a_complaint_is_told_with_every_decision() {
     let told = |place: &Place, policy: &Policy| {
         let options = place.options();
         let setting = Setting { complaint, ..setting(&options, policy) };
-        let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle") };
+        let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle"), process: None };
         (decide(&state, &setting).message, decide_blindly("", &no_state(), &setting).message)
     };
     let warning = "oci-compat: warning: runtimes is not heeded\n";
@@ -479,7 +479,7 @@ fn a_complaint_is_told_with_every_decision() {
 fn under_broken(place: &Place, policy: &Policy) -> [(Option<Situation>, String); 2] {
     let options = place.options();
     let setting = Setting { broken: Some(BROKEN), ..setting(&options, policy) };
-    let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle") };
+    let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle"), process: None };
     [decide(&state, &setting), decide_blindly("", &no_state(), &setting)].map(|it| (it.refused, it.message))
 }
 
@@ -517,7 +517,7 @@ fn a_strict_host_refuses_everything_under_a_broken_configuration_but_sandboxes()
     place.write(&format!("{id}/config.json"), &sandbox.to_string());
     let options = place.options();
     let setting = Setting { broken: Some(BROKEN), ..setting(&options, &strict) };
-    let state = State { id: id.clone(), bundle: place.0.path().join(&id) };
+    let state = State { id: id.clone(), bundle: place.0.path().join(&id), process: None };
     assert_eq!(decide(&state, &setting).refused, None);
 }
 

@@ -28,7 +28,7 @@ mod usb;
 #[cfg(test)]
 mod testing;
 
-pub use bundle::{Bundle, add_bundle, asks_bundle};
+pub use bundle::{Bundle, Inherited, add_bundle, asks_bundle};
 pub use cpu::level_flags;
 pub use document::{Form, SCHEMA};
 pub use fact::{Demand, Fact, Feature, Instance, Source, Unknown, Wanted};

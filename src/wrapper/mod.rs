@@ -142,7 +142,7 @@ fn decide_under(creation: &Creation, setting: &Setting<'_>) -> Decision {
     }
     let bundle = creation.bundle.as_deref().unwrap_or(Path::new("."));
     match std::path::absolute(bundle) {
-        Ok(bundle) => decide_unchanged(State { id, bundle }, setting),
+        Ok(bundle) => decide_unchanged(State { id, bundle, process: None }, setting),
         Err(err) => {
             let trouble = anyhow!("the working directory {}", file::explain_io(&err));
             gate::decide_blindly(&id, &Fault::Host(trouble), setting)

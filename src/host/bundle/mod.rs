@@ -4,6 +4,7 @@
 pub(super) mod capability;
 mod config;
 pub(super) mod device;
+mod inherit;
 pub(super) mod mount;
 pub(super) mod namespace;
 pub(super) mod resource;
@@ -17,7 +18,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::{Demand, Fact, Facts, Probing, Unknown, Wanted};
+use super::{Demand, Fact, Facts, Probing, Root, Unknown, Wanted};
 use config::Part;
 
 /// How many the kernel and NFD's integers can count: stands for "no limit".
@@ -27,12 +28,28 @@ const UNLIMITED: &str = "9223372036854775807";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bundle {
     config: Vec<u8>,
+    inherited: Option<Inherited>,
+}
+
+/// Whose limits the container inherits where its bundle sets none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inherited {
+    /// Those of the process with this id, which the runtime has made and which becomes the container's.
+    OfProcess(u32),
+    /// Those of this very process, which becomes the runtime.
+    OfRuntime,
 }
 
 impl Bundle {
     /// The content of a bundle's `config.json`. The caller bounds its size.
     pub fn new(config: Vec<u8>) -> Self {
-        Self { config }
+        Self { config, inherited: None }
+    }
+
+    /// The same bundle, in the hands of a runtime.
+    #[must_use]
+    pub fn inheriting(self, inherited: Option<Inherited>) -> Self {
+        Self { inherited, ..self }
     }
 
     /// What is wrong with it as a whole, or what runtimes read differently in it: then nothing that rules ask of it is known,
@@ -124,7 +141,7 @@ const READERS: [(&str, Reader); 7] = [
     ("bundle.mount", mount::read),
     ("bundle.namespace", namespace::read),
     ("bundle.resource", resource::read),
-    ("bundle.rlimit", rlimit::read),
+    (rlimit::NAME, rlimit::read),
     ("bundle.seccomp", seccomp::read),
 ];
 
@@ -134,10 +151,15 @@ pub fn add_bundle(facts: &mut Facts, bundle: &Bundle, demand: &Demand) {
     let Some(first) = demanded.next() else { return };
     let parsed = bundle.parsed();
     for (name, read, wanted) in std::iter::once(first).chain(demanded) {
-        let fact = match &parsed {
+        let mut fact = match &parsed {
             Ok(value) => read(&Part::whole(value), wanted).unwrap_or_else(Fact::Unknown),
             Err(_) => Fact::Unknown(Unknown::new(config::FILE, "cannot be read")),
         };
+        if let (rlimit::NAME, Fact::Known(limits, place), Some(inherited)) =
+            (*name, &mut fact, bundle.inherited)
+        {
+            inherit::add(limits, place, inherited, &Root::live());
+        }
         facts.insert(*name, fact);
     }
 }

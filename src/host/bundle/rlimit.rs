@@ -1,5 +1,5 @@
-//! `bundle.rlimit`: the resource limits that the container's process is given. Never takes the limits of this process,
-//! or of the runtime, for the container's.
+//! `bundle.rlimit`: the resource limits that the container's process is given. What the bundle does not set is unknown here:
+//! who knows whose limits the container inherits adds them ([`super::inherit`]).
 
 use std::collections::BTreeMap;
 
@@ -43,17 +43,20 @@ const NAMES: [&str; 32] = [
     "RLIMIT_STACK.soft",
 ];
 
+pub(super) const NAME: &str = "bundle.rlimit";
 const PLACE: &str = "config.json process.rlimits";
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
-    name: "bundle.rlimit",
+    name: NAME,
     kinds: &[Kind::Attributes],
     meaning: "the resource limits (getrlimit(2)) that the container's process is given, soft and hard, in the units of \
               the man page; `9223372036854775807` stands for no limit",
-    read: "`process.rlimits` of the bundle's config.json",
+    read: "`process.rlimits` of the bundle's config.json; what is not set there: in the hook /proc/<pid>/limits of the \
+           container's process, in the wrapper its own limits, which the runtime inherits; `RLIMIT_NOFILE.soft`, which \
+           runtimes written in Go raise and mostly lower again, only where that makes no difference",
     nfd: false,
     elements: Some(&NAMES),
-    absent: "never absent: a limit that is not set there is inherited from the runtime, and so unknown",
+    absent: "never absent: with `check` and `probe`, a limit that is not set there is the runtime's, and so unknown",
     since: "runtime-spec 1.0",
     example: "feature: bundle.rlimit\n  matchExpressions:\n    RLIMIT_NOFILE.soft: {op: Ge, value: [\"65536\"]}",
     key: None,
