@@ -6,6 +6,7 @@
 mod fact;
 mod facts;
 mod root;
+mod auxv;
 mod namespace;
 mod probing;
 mod features;

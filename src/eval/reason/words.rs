@@ -64,6 +64,7 @@ impl Finding<'_> {
             "kernel.filesystem" => format!("file system {element}"),
             "kernel.moduleparam" => format!("module parameter {element}"),
             "kernel.sysctl" => format!("sysctl {element}"),
+            "system.arch" if self.element != "name" => format!("arm64 level {element}"),
             "system.library" => format!("library {element}"),
             "bundle.capability" => format!("capability {element}"),
             "bundle.device" => format!("device {element}"),

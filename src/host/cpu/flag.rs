@@ -42,7 +42,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
 }
 
 /// As [`FEATURE`] has it, for `cpu.cpuid` of a tree of files as well.
-pub(super) fn of(root: &Root, wanted: &Wanted) -> Fact {
+pub(in crate::host) fn of(root: &Root, wanted: &Wanted) -> Fact {
     let file = match root.open(CPUINFO) {
         Ok(file) => file,
         Err(Miss::Unreadable(unknown)) => return Fact::Unknown(unknown),

@@ -1,18 +1,14 @@
 //! Reads what the kernel says of a processor to every process: the auxiliary vector. Knows no architecture's bits.
 
 use super::elsewhere;
+use crate::host::auxv::{AUXV, entry};
 use crate::host::{Fact, Feature, Root, Unknown};
 
 const SOURCE: &str = "AT_HWCAP, AT_HWCAP2";
-/// Of this process: `getauxval` would need unsafe code. All processes have the same capabilities.
-const AUXV: &str = "/proc/self/auxv";
 
 /// Keys of the auxiliary vector (`include/uapi/linux/auxvec.h`).
 const AT_HWCAP: usize = 16;
 const AT_HWCAP2: usize = 26;
-
-/// The bytes of a native word.
-const WORD: usize = size_of::<usize>();
 
 /// The names of neighbouring bits: the number of the first one, and the names from there on.
 pub(super) type Run = (u32, &'static [&'static str]);
@@ -53,14 +49,6 @@ fn capabilities(live: &Root) -> Result<(u64, u64), Unknown> {
     let hwcap = entry(&vector, AT_HWCAP).ok_or_else(|| Unknown::new(AUXV, "has no AT_HWCAP"))?;
     // Kernels that know no capability of the second word do not say so: the entry came with the first of them.
     Ok((hwcap, entry(&vector, AT_HWCAP2).unwrap_or(0)))
-}
-
-/// The value of a key in an auxiliary vector: pairs of native words (`getauxval(3)`).
-fn entry(vector: &[u8], key: usize) -> Option<u64> {
-    let (words, _) = vector.as_chunks::<WORD>();
-    let (pairs, _) = words.as_chunks::<2>();
-    let value = pairs.iter().find(|[it, _]| usize::from_ne_bytes(*it) == key).map(|[_, value]| value)?;
-    u64::try_from(usize::from_ne_bytes(*value)).ok()
 }
 
 #[cfg(test)]
@@ -108,7 +96,7 @@ mod tests {
     #[test]
     fn a_vector_without_capabilities_is_not_a_processor_without_any() {
         let cut = vector(&[(AT_HWCAP, 3)]);
-        for bytes in [vec![], vector(&[(0, 0)]), cut[..2 * WORD - 1].to_vec()] {
+        for bytes in [vec![], vector(&[(0, 0)]), cut[..2 * size_of::<usize>() - 1].to_vec()] {
             check(&FakeHost::new().file(AUXV, bytes), Err("has no AT_HWCAP"));
         }
         check(&FakeHost::new(), Err("is not there"));

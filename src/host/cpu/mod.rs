@@ -35,6 +35,7 @@ mod s390x;
 )))]
 mod other;
 pub(super) mod coprocessor;
+pub(super) mod count;
 pub(super) mod cstate;
 pub(super) mod flag;
 pub(super) mod pstate;

@@ -3,6 +3,8 @@
 pub(super) mod hugepages;
 pub(super) mod numa;
 pub(super) mod nv;
+pub(super) mod page;
 pub(super) mod swap;
+pub(super) mod thp;
 pub(super) mod total;
 pub(super) mod quantity;

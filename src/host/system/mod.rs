@@ -1,5 +1,6 @@
 //! The operating system: its name and the host's, its C library and the libraries that it finds. Loads none.
 
+pub(super) mod arch;
 pub(super) mod libc;
 pub(super) mod library;
 pub(super) mod name;
