@@ -173,6 +173,7 @@ const TABLE: &[FeatureInfo] = &[
     system::l4t::FEATURE,
     system::libc::FEATURE,
     system::library::FEATURE,
+    system::libraryversion::FEATURE,
     system::limit::FEATURE,
     system::mount::FEATURE,
     system::name::FEATURE,

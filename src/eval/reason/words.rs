@@ -66,6 +66,7 @@ impl Finding<'_> {
             "kernel.sysctl" => format!("sysctl {element}"),
             "system.arch" if self.element != "name" => format!("arm64 level {element}"),
             "system.library" => format!("library {element}"),
+            "system.libraryversion" => format!("the version of library {element}"),
             "bundle.capability" => format!("capability {element}"),
             "bundle.device" => format!("device {element}"),
             "bundle.namespace" => format!("the container's {element} namespace"),

@@ -1,6 +1,6 @@
 //! `system.library`: the shared libraries that the host's dynamic linker finds by name. Loads none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::host::probing::known;
 use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
@@ -8,7 +8,7 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.library",
     kinds: &[Kind::Flags],
-    meaning: "the shared libraries of the host by their sonames, such as libfabric.so.1, as ldconfig has listed them for glibc's dynamic linker, of whichever architecture",
+    meaning: "the shared libraries of the host by their sonames (of their versions, `system.libraryversion` tells), such as libfabric.so.1, as ldconfig has listed them for glibc's dynamic linker, of whichever architecture",
     read: "/etc/ld.so.cache",
     nfd: false,
     elements: None,
@@ -33,8 +33,12 @@ const HEADER: usize = 48;
 const ENTRY: usize = 24;
 /// Of an entry in the new format: where its soname begins.
 const KEY: usize = 4;
+/// Of an entry in the new format: where the path of its file begins.
+const VALUE: usize = 8;
 /// No file name is longer (`NAME_MAX`).
 const MAX_NAME: usize = 255;
+/// No path is longer (`PATH_MAX`).
+const MAX_PATH: usize = 4095;
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     known(read(probing, wanted).map(Feature::flags), CACHE)
@@ -43,6 +47,35 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
 fn read(probing: &Probing<'_>, wanted: &Wanted) -> Result<BTreeSet<String>, Unknown> {
     let bytes = probing.root.read(CACHE).map_err(|miss| miss.unknown(CACHE))?;
     parse(&bytes, wanted).map_err(|reason| Unknown::new(CACHE, reason))
+}
+
+/// The wanted libraries by their sonames, each with the paths of its files, one for each architecture.
+///
+/// # Errors
+///
+/// As the feature is unknown.
+pub(super) fn files(
+    probing: &Probing<'_>,
+    wanted: &Wanted,
+) -> Result<BTreeMap<String, BTreeSet<String>>, Unknown> {
+    let bytes = probing.root.read(CACHE).map_err(|miss| miss.unknown(CACHE))?;
+    paths(&bytes, wanted).map_err(|reason| Unknown::new(CACHE, reason))
+}
+
+fn paths(bytes: &[u8], wanted: &Wanted) -> Result<BTreeMap<String, BTreeSet<String>>, &'static str> {
+    let cache = Cache::new(new_part(bytes)?)?;
+    let mut files: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for index in 0..cache.count {
+        let name = cache.name(index).ok_or("is damaged: an entry leads out of the file")?;
+        let name = str::from_utf8(name).map_err(|_| "is damaged: a name is not text")?;
+        if wanted.has(name) {
+            let path =
+                cache.text(index, VALUE, MAX_PATH).ok_or("is damaged: an entry leads out of the file")?;
+            let path = String::from_utf8_lossy(path).into_owned();
+            files.entry(name.to_owned()).or_default().insert(path);
+        }
+    }
+    Ok(files)
 }
 
 /// Where distributions keep libraries of 64 bits.
@@ -155,31 +188,42 @@ impl<'a> Cache<'a> {
 
     /// The soname of an entry; none if it is not in the file.
     fn name(&self, index: usize) -> Option<&'a [u8]> {
-        let text = self.bytes.get(self.at(HEADER + index * ENTRY + KEY)?..)?;
-        let length = memchr::memchr(0, text.get(..=MAX_NAME).unwrap_or(text))?;
+        self.text(index, KEY, MAX_NAME)
+    }
+
+    /// What a field of an entry points to, up to its zero byte.
+    fn text(&self, index: usize, field: usize, longest: usize) -> Option<&'a [u8]> {
+        let text = self.bytes.get(self.at(HEADER + index * ENTRY + field)?..)?;
+        let length = memchr::memchr(0, text.get(..=longest).unwrap_or(text))?;
         text.get(..length)
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::host::testing::{told, told_of, wanted};
     use crate::testing::FakeHost;
 
     /// A cache with these names, as glibc 2.33 and later write it on a little-endian machine.
     fn cache(names: &[&[u8]]) -> Vec<u8> {
+        with_files(&names.iter().map(|it| (*it, b"/lib/x".as_slice())).collect::<Vec<_>>())
+    }
+
+    /// Likewise, with the paths of their files.
+    pub(in crate::host::system) fn with_files(libraries: &[(&[u8], &[u8])]) -> Vec<u8> {
         let number = |it: usize| u32::try_from(it).unwrap().to_le_bytes();
-        let start = HEADER + names.len() * ENTRY;
+        let start = HEADER + libraries.len() * ENTRY;
         let mut strings = Vec::new();
         let mut entries = Vec::new();
-        for name in names {
+        for (name, path) in libraries {
             entries.extend(number(0x0303));
             entries.extend(number(start + strings.len()));
-            entries.extend([0; 16]);
-            strings.extend([name, b"\0".as_slice()].concat());
+            entries.extend(number(start + strings.len() + name.len() + 1));
+            entries.extend([0; 12]);
+            strings.extend([name, b"\0".as_slice(), path, b"\0"].concat());
         }
-        let header = [NEW, &number(names.len()), &number(strings.len()), &[2], &[0; 19]].concat();
+        let header = [NEW, &number(libraries.len()), &number(strings.len()), &[2], &[0; 19]].concat();
         assert_eq!(header.len(), HEADER);
         [header, entries, strings].concat()
     }
@@ -284,11 +328,13 @@ mod tests {
         for whole in [two(), behind_old(2, &two())] {
             for end in 0..whole.len() {
                 drop(parse(&whole[..end], &Wanted::All));
+                drop(paths(&whole[..end], &Wanted::All));
             }
             for index in 0..whole.len() * 8 {
                 let mut bytes = whole.clone();
                 bytes[index / 8] ^= 1 << (index % 8);
                 drop(parse(&bytes, &Wanted::All));
+                drop(paths(&bytes, &Wanted::All));
             }
         }
     }

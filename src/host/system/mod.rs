@@ -3,6 +3,7 @@
 pub(super) mod arch;
 pub(super) mod libc;
 pub(super) mod library;
+pub(super) mod libraryversion;
 pub(super) mod name;
 pub(super) mod osrelease;
 pub(super) mod dmiid;
