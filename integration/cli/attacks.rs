@@ -149,6 +149,42 @@ fn the_signature_of_another_artifact() {
     guarded.holds(&good, OLD);
 }
 
+/// Both are signed with the same key, and are about the same image, as where one was promoted from the other.
+#[test]
+fn the_signature_for_another_repository() {
+    let guarded = Guarded::new();
+    let good = guarded.attach_signed(SPEC, OLD);
+    let strange = guarded.attach(OTHER_SPEC, NEW);
+    let host = guarded.fake.name();
+    let sign = |name: &str| guarded.signer.sign_as(&guarded.fake, "acme/upf", name, &strange, &strange);
+    for name in [&format!("{host}/acme/staging:1"), "acme/upf", "no name"] {
+        sign(name);
+        let told = format!(
+            "artifact {strange} has no signature that holds: a signature for another repository, {:?}: sign it for this \
+             one, or name that one in signed_as; {}",
+            name.replace(&host, "HOST"),
+            demands(&guarded)
+        );
+        guarded.pulls(if name.contains(&host) { STORED_WITH_ERROR } else { KNOWN_WITH_ERROR }, &[told]);
+        guarded.holds(&good, OLD);
+    }
+    let key = guarded.folder.path().join("cosign.pub");
+    guarded.demand(&format!("keys = [{key:?}]\nsigned_as = [\"{host}/acme/staging\"]"));
+    sign(&format!("{host}/acme/staging:1"));
+    guarded.pulls(STORED, &[]);
+    let counts = || {
+        let listed = listed(&guarded.folder);
+        let counting = listed.iter().find(|it| !it.ends_with(", superseded")).expect("one that counts");
+        counting.starts_with(&format!("{strange}  {NEW}  signed by key "))
+    };
+    assert!(counts());
+    // What was verified under a name that counts no more is verified anew.
+    guarded.demand(&format!("keys = [{key:?}]"));
+    sign(&format!("{host}/acme/upf:7@{strange}"));
+    guarded.pulls(STORED, &[]);
+    assert!(counts());
+}
+
 #[test]
 fn the_replay_of_an_old_signed_artifact() {
     let guarded = Guarded::new();
@@ -217,9 +253,10 @@ fn the_date_of_a_list_is_not_believed_where_signatures_are_demanded() {
     );
     let tag = format!("sha256-{}", guarded.image.hex());
     fake.put("acme/upf", Some(&tag), IMAGE_INDEX, index.to_string().as_bytes());
+    let signed_at = guarded.fake.name();
     let guarded = Guarded { fake, ..guarded };
     let key = guarded.folder.path().join("cosign.pub");
-    guarded.demand(&format!("keys = [{:?}]", key.display().to_string()));
+    guarded.demand(&format!("keys = [{:?}]\nsigned_as = [\"{signed_at}/*\"]", key.display().to_string()));
     guarded.pulls(STORED, &[]);
     guarded.holds(&new, NEW);
 }

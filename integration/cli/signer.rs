@@ -49,7 +49,13 @@ impl Signer {
     }
 
     pub(super) fn sign_in(&self, fake: &Fake, repository: &str, over: &Digest, at: &Digest) {
-        let payload = json!({"critical": {"identity": {"docker-reference": ""},
+        // As cosign writes it of the repository that it was told.
+        self.sign_as(fake, repository, &format!("{}/{repository}", fake.name()), over, at);
+    }
+
+    /// The same, where the signed payload says another name.
+    pub(super) fn sign_as(&self, fake: &Fake, repository: &str, name: &str, over: &Digest, at: &Digest) {
+        let payload = json!({"critical": {"identity": {"docker-reference": name},
             "image": {"docker-manifest-digest": over}, "type": "cosign container image signature"}, "optional": null});
         let payload = payload.to_string();
         let layer = blob(fake, repository, &payload, "application/vnd.dev.cosign.simplesigning.v1+json");

@@ -91,6 +91,30 @@ fn an_authority_is_trusted_if_the_administrator_says_so_in_any_of_three_places()
     resolve(Settings { ca_files: vec![file], ..with_tls() }).expect("a manifest");
 }
 
+/// Whoever is on the way could answer there, and would see what the address tells.
+#[test]
+fn nothing_leads_from_https_to_http() {
+    let open = Server::start(|_| Reply::new(200).body(IMAGE_MANIFEST, manifest("a/b", None, 1)));
+    let place = format!("http://{}/v2/acme/upf/manifests/1", open.address);
+    let (authority, tls) = authority(&["127.0.0.1"], false);
+    let server = Server::with_tls(tls, move |_| Reply::new(307).header("Location", place.clone()));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("ca.pem");
+    fs::write(&file, authority).expect("writing a fixture");
+    let client = Client::new(Settings { ca_files: vec![file], ..with_tls() }).expect("settings");
+    let outcome = client.resolve(&image(&format!("{}/acme/upf:1", server.address)));
+    fails(
+        outcome,
+        &server.address.to_string(),
+        &format!(
+            "registry HOST: reading the manifest of HOST/acme/upf:1: it sends us to \
+             \"http://{}/v2/acme/upf/manifests/1\", which is not protected by TLS, as the place that named it was",
+            open.address
+        ),
+    );
+    assert_eq!(open.connections(), 0);
+}
+
 #[test]
 fn what_is_wrong_with_a_certificate_and_what_to_do_is_said() {
     let check = |names: &[&str], is_expired: bool, is_known: bool, expected: &str| {

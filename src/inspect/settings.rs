@@ -58,6 +58,9 @@ pub struct TrustReport {
     pub max_age_days: Option<u32>,
     /// Files with public keys.
     pub keys: Vec<String>,
+    /// The patterns of further repositories under whose names artifacts may have been signed; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signed_as: Vec<String>,
     /// The external verifier and its arguments; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verifier: Option<Vec<String>>,
@@ -147,6 +150,7 @@ impl TrustReport {
             },
             max_age_days: rule.max_age_days,
             keys: rule.keys.iter().map(|it| shown(it)).collect(),
+            signed_as: rule.signed_as.iter().map(|it| it.text().to_owned()).collect(),
             verifier: rule.verifier.as_ref().map(|words| words.iter().map(|it| printable(it)).collect()),
             from: printable(&rule.from),
         }

@@ -98,9 +98,13 @@ fn waiver(waiver: &WaiverInForce) -> String {
 }
 
 fn trust(trust: &TrustReport) -> String {
-    let TrustReport { repository, require, max_age_days, keys, verifier, from } = trust;
+    let TrustReport { repository, require, max_age_days, keys, signed_as, verifier, from } = trust;
     let age = max_age_days.map_or_else(String::new, |it| format!(", at most {it} days old"));
     let keys = if keys.is_empty() { String::new() } else { format!(", keys {}", keys.join(", ")) };
+    let signed_as = match signed_as.as_slice() {
+        [] => String::new(),
+        patterns => format!(", signed as {}", patterns.join(", ")),
+    };
     let verifier = verifier.as_ref().map_or_else(String::new, |it| format!(", verifier {}", it.join(" ")));
-    format!("  trust in {repository}: {require}{age}{keys}{verifier} ({from})\n")
+    format!("  trust in {repository}: {require}{age}{keys}{signed_as}{verifier} ({from})\n")
 }

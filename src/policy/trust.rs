@@ -27,6 +27,8 @@ pub struct TrustRule {
     pub require: Require,
     /// Files with public keys (PEM), of which one has to fit.
     pub keys: Vec<PathBuf>,
+    /// Further repositories under whose names its artifacts may have been signed: where they were copied from.
+    pub signed_as: Vec<ImagePattern>,
     /// A program, and its arguments, that verifies what we do not verify ourselves.
     pub verifier: Option<Vec<String>>,
     /// How old an artifact may be, in days, until it is told of.
@@ -84,7 +86,9 @@ impl SpecDemands {
     pub(super) fn overlay(&mut self, value: At<Value>) {
         let Value::Table(rules) = value.value else { return };
         for (key, value) in rules {
-            let (Ok(pattern), Value::Table(table)) = (repository(key), value.value) else { continue };
+            let (Ok(pattern), Value::Table(table)) = (repository("trust", key), value.value) else {
+                continue;
+            };
             let require = table.into_iter().find(|(key, _)| key.value == "require");
             let Some((_, value)) = require else { continue };
             let Ok(require) = (Entry { key: "require", value }).choice(&REQUIRE) else { continue };
@@ -150,20 +154,21 @@ impl Trust {
     }
 }
 
-const KEYS: [&str; 4] = ["require", "keys", "verifier", "max_age_days"];
+const KEYS: [&str; 5] = ["require", "keys", "signed_as", "verifier", "max_age_days"];
 /// A hundred years.
 const MAX_DAYS: u64 = 36_525;
 
 fn rule(key: At<String>, value: At<Value>, file: &str) -> Result<TrustRule, Vec<Problem>> {
     let at = key.at;
     let from = format!("{file}:{}", at.line);
-    let pattern = repository(key).map_err(|it| vec![it])?;
+    let pattern = repository("trust", key).map_err(|it| vec![it])?;
     let name = format!("trust.{:?}", pattern.text());
     let table = (Entry { key: &name, value }).table("a table").map_err(|it| vec![it])?;
     let mut rule = TrustRule {
         pattern,
         require: Require::None,
         keys: Vec::new(),
+        signed_as: Vec::new(),
         verifier: None,
         max_age_days: None,
         from,
@@ -183,14 +188,14 @@ fn rule(key: At<String>, value: At<Value>, file: &str) -> Result<TrustRule, Vec<
 }
 
 /// A rule of trust is for all tags: whoever may push may also move them.
-fn repository(key: At<String>) -> Read<ImagePattern> {
-    let at = key.at;
-    let pattern = pattern("trust", key)?;
+fn repository(place: &str, text: At<String>) -> Read<ImagePattern> {
+    let at = text.at;
+    let pattern = pattern(place, text)?;
     if pattern.is_repository() {
         return Ok(pattern);
     }
     let message = format!(
-        "trust: the pattern {:?} names a tag or digest, has to be one of repositories",
+        "{place}: the pattern {:?} names a tag or digest, has to be one of repositories",
         pattern.text()
     );
     Err(Problem { at, message })
@@ -209,6 +214,10 @@ impl TrustRule {
                 self.max_age_days = u32::try_from(entry.number(1..=MAX_DAYS, "days")?).ok();
             }
             "keys" => self.keys = entry.texts()?.into_iter().map(absolute).collect::<Result<_, _>>()?,
+            "signed_as" => {
+                let patterns = entry.texts()?.into_iter().map(|it| repository("signed_as", it));
+                self.signed_as = patterns.collect::<Result<_, _>>()?;
+            }
             "verifier" => self.verifier = Some(command(entry)?),
             _ => return Err(unknown(key.at, &key.value, &KEYS)),
         }
@@ -254,12 +263,13 @@ mod tests {
     fn rules_say_what_is_demanded_of_which_repositories() {
         let trust = trust(
             "mode = \"audit\"\n[trust.\"docker.io/acme/*\"]\nrequire = \"signature\"\nkeys = [\"/k.pub\"]\n\
-             verifier = [\"/usr/bin/cosign\", \"verify\", \"{image}\"]\n[trust.\"*\"]\nrequire = \"none\"\n",
+             signed_as = [\"vendor.example/*\"]\nverifier = [\"/usr/bin/cosign\", \"verify\", \"{image}\"]\n[trust.\"*\"]\nrequire = \"none\"\n",
         );
         let expected = TrustRule {
             pattern: ImagePattern::parse("docker.io/acme/*").expect("a pattern"),
             require: Require::Signature,
             keys: vec![PathBuf::from("/k.pub")],
+            signed_as: vec![ImagePattern::parse("vendor.example/*").expect("a pattern")],
             verifier: Some(vec!["/usr/bin/cosign".to_owned(), "verify".to_owned(), "{image}".to_owned()]),
             max_age_days: None,
             from: "config.toml:2".to_owned(),
@@ -339,6 +349,10 @@ mod tests {
         );
         check("[trust.x]", &["1:8: trust.\"x\" needs require: \"none\", \"signature\" or \"signed-spec\""]);
         check("[trust]\nx = 1", &["2:5: trust.\"x\" is 1, has to be a table"]);
+        check(
+            "[trust.x]\nrequire = \"none\"\nsigned_as = [\"y:1\"]",
+            &["3:14: signed_as: the pattern \"y:1\" names a tag or digest, has to be one of repositories"],
+        );
         check(
             "[trust.x]\nrequire = \"signature\"",
             &["1:8: trust.\"x\" needs keys: files with public keys; or verifier, a program"],

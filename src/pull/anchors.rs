@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use crate::artifact::{Digest, Origin};
 use crate::file;
-use crate::image::{Reference, Repository};
+use crate::image::{Image, ImagePattern, Reference, Repository};
 use crate::policy::trust::{Require, Trust};
-use crate::trust::{self, Key};
+use crate::trust::{self, Candidate, Key, Verified};
 
 use super::Verifier;
 
@@ -30,6 +30,8 @@ pub struct Proof<'a> {
     pub verifier: Option<Verifier<'a>>,
     /// The rule's place in the configuration.
     pub from: &'a str,
+    /// The repositories under whose names it may have been signed: its own, and those that the rule names besides.
+    signed_as: Vec<ImagePattern>,
 }
 
 impl Anchors {
@@ -62,7 +64,10 @@ impl Anchors {
         }
         let keys = rule.keys.iter().filter_map(|it| self.keys.get(it)).flatten().collect();
         let verifier = rule.verifier.as_deref().map(Verifier::new);
-        Some(Proof { keys, verifier, from: &rule.from })
+        // What a repository is called is a pattern of it.
+        let own = ImagePattern::parse(&repository.to_string()).ok();
+        let signed_as = own.into_iter().chain(rule.signed_as.iter().cloned()).collect();
+        Some(Proof { keys, verifier, from: &rule.from, signed_as })
     }
 
     /// The pattern of the rule that holds for this repository, if there is one.
@@ -115,6 +120,19 @@ impl Anchors {
 }
 
 impl Proof<'_> {
+    /// A signature over this manifest that holds, among these.
+    ///
+    /// # Errors
+    ///
+    /// Why none does, as the rest of a sentence that starts with the artifact.
+    pub fn verify(&self, manifest: &Digest, candidates: &[Candidate]) -> Result<Verified, String> {
+        let keys: Vec<_> = self.keys.iter().map(|it| (*it).clone()).collect();
+        trust::verify(manifest, candidates, &keys, &|reference| {
+            let image = Image { names: vec![reference.to_owned()], digests: Vec::new() };
+            self.signed_as.iter().any(|it| it.matches(&image))
+        })
+    }
+
     /// Verifies again what was kept of a signature.
     ///
     /// # Errors
@@ -122,8 +140,7 @@ impl Proof<'_> {
     /// Why it does not hold, as the rest of a sentence that starts with the artifact.
     pub fn holds(&self, manifest: &Digest, evidence: &[u8]) -> Result<(), String> {
         let candidate = trust::read_evidence(evidence).map_err(|it| format!("has evidence that {it}"))?;
-        let keys: Vec<_> = self.keys.iter().map(|it| (*it).clone()).collect();
-        trust::verify(manifest, &[candidate], &keys).map(drop)
+        self.verify(manifest, &[candidate]).map(drop)
     }
 }
 

@@ -258,12 +258,11 @@ impl Puller<'_> {
     ) -> Result<(Signature, Vec<u8>), Refusal> {
         let mut reason = "is not signed".to_owned();
         if !proof.keys.is_empty() {
-            let keys: Vec<_> = proof.keys.iter().map(|it| (*it).clone()).collect();
             let mut found = signatures::tagged(self.client, repository, manifest);
-            let mut verified = trust::verify(manifest, &found.candidates, &keys);
+            let mut verified = proof.verify(manifest, &found.candidates);
             if verified.is_err() {
                 found.extend(signatures::referring(self.client, repository, manifest));
-                verified = trust::verify(manifest, &found.candidates, &keys);
+                verified = proof.verify(manifest, &found.candidates);
             }
             match verified {
                 Ok(trust::Verified { key, evidence }) => {

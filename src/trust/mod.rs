@@ -59,15 +59,22 @@ pub struct Verified {
     pub evidence: Vec<u8>,
 }
 
-/// Finds a signature over this manifest with one of these keys.
+/// Finds a signature over this manifest with one of these keys. `counts` says whether a signature does that was made under
+/// a name, where one is signed along (`critical.identity.docker-reference`; a Sigstore bundle has none). cosign does not look
+/// at that; containers-policy.json(5) does, unless it is told otherwise.
 ///
 /// # Errors
 ///
 /// Why none of them holds, as the rest of a sentence that starts with the manifest.
-pub fn verify(manifest: &Digest, candidates: &[Candidate], keys: &[Key]) -> Result<Verified, String> {
+pub fn verify(
+    manifest: &Digest,
+    candidates: &[Candidate],
+    keys: &[Key],
+    counts: &dyn Fn(&str) -> bool,
+) -> Result<Verified, String> {
     let mut reasons = BTreeSet::new();
     for candidate in candidates {
-        match candidate.signer(manifest, keys) {
+        match candidate.signer(manifest, keys, counts) {
             Ok(key) => return Ok(Verified { key, evidence: write_evidence(candidate) }),
             Err(reason) => _ = reasons.insert(reason),
         }
@@ -81,13 +88,18 @@ pub fn verify(manifest: &Digest, candidates: &[Candidate], keys: &[Key]) -> Resu
 
 impl Candidate {
     /// The key that made the signature, once everything holds.
-    fn signer(&self, manifest: &Digest, keys: &[Key]) -> Result<Digest, String> {
+    fn signer(
+        &self,
+        manifest: &Digest,
+        keys: &[Key],
+        counts: &dyn Fn(&str) -> bool,
+    ) -> Result<Digest, String> {
         match self {
             Self::Simple { payload, signature } => {
                 bounded(payload)?;
                 let signature = decode(signature, "the signature")?;
                 let key = signed_by(payload, &signature, keys)?;
-                payload::names(payload, manifest)?;
+                payload::names(payload, manifest, counts)?;
                 Ok(key)
             }
             Self::Bundle(bytes) => {

@@ -78,7 +78,7 @@ fn statement(hex: &str, kind: &str) -> String {
 const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 
 fn check(candidates: &[Candidate], keys: &[Key], expected: &str) {
-    assert_eq!(verify(&manifest(), candidates, keys), Err(expected.to_owned()));
+    assert_eq!(verify(&manifest(), candidates, keys, &|_| true), Err(expected.to_owned()));
 }
 
 #[test]
@@ -89,9 +89,38 @@ fn what_cosign_signed_is_verified() {
         signature: COSIGN_SIGNATURE.to_owned(),
     };
     let verified =
-        verify(&COSIGN_MANIFEST.parse().unwrap(), std::slice::from_ref(&candidate), &keys).unwrap();
+        verify(&COSIGN_MANIFEST.parse().unwrap(), std::slice::from_ref(&candidate), &keys, &|_| true)
+            .unwrap();
     assert_eq!(verified.key, keys[0].digest);
     assert_eq!(read_evidence(&verified.evidence), Ok(candidate));
+}
+
+#[test]
+fn a_signature_counts_under_the_name_that_it_was_made_for() {
+    let signer = Signer::new();
+    let simple = |identity: &str| {
+        let payload = payload(&manifest().to_string()).replacen(
+            r#""identity":{"docker-reference":"r/a"},"#,
+            identity,
+            1,
+        );
+        signer.simple(&payload)
+    };
+    let bundle = signer.bundle(&statement(&manifest().hex(), SIGN));
+    let counted = |candidate: &Candidate, own: &str| {
+        verify(&manifest(), std::slice::from_ref(candidate), &signer.keys(), &|name| name == own).map(drop)
+    };
+    let named = simple(r#""identity":{"docker-reference":"r/a:1"},"#);
+    assert_eq!(counted(&named, "r/a:1"), Ok(()));
+    let told = "has no signature that holds: a signature for another repository, \"r/a:1\": sign it for this one, or name \
+                that one in signed_as";
+    assert_eq!(counted(&named, "r/b"), Err(told.to_owned()));
+    // None of these says a name.
+    for it in
+        [simple(r#""identity":{"docker-reference":""},"#), simple(r#""identity":{},"#), simple(""), bundle]
+    {
+        assert_eq!(counted(&it, "r/b"), Ok(()), "{it:?}");
+    }
 }
 
 /// A line for each kind of key: its public part, and its signature of the payload over [`manifest`], in base64. Made with
@@ -112,8 +141,12 @@ fn keys_of_other_kinds_count_and_those_that_are_too_weak_do_not() {
             };
             let digest = manifest().to_string();
             let other = payload(&Digest::of(b"another").to_string());
-            assert!(verify(&Digest::of(b"another"), &[candidate(&other)], &keys).is_err(), "{kind}");
-            verify(&manifest(), &[candidate(&payload(&digest))], &keys).map(|it| it.key == keys[0].digest)
+            assert!(
+                verify(&Digest::of(b"another"), &[candidate(&other)], &keys, &|_| true).is_err(),
+                "{kind}"
+            );
+            verify(&manifest(), &[candidate(&payload(&digest))], &keys, &|_| true)
+                .map(|it| it.key == keys[0].digest)
         });
         outcomes.push((kind, outcome));
     }
@@ -138,7 +171,7 @@ fn one_good_signature_among_others_is_enough() {
     let keys = [stranger.keys(), signer.keys()].concat();
     for good in [signer.simple(&payload(&digest)), signer.bundle(&statement(&manifest().hex(), SIGN))] {
         let other = Signer::new().simple(&payload(&digest));
-        let verified = verify(&manifest(), &[other, good.clone()], &keys).unwrap();
+        let verified = verify(&manifest(), &[other, good.clone()], &keys, &|_| true).unwrap();
         assert_eq!(verified.key, signer.keys()[0].digest);
         assert_eq!(read_evidence(&verified.evidence), Ok(good));
     }
