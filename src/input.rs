@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow, bail};
 use serde::Deserialize;
 
 use crate::file;
-use skim::Keep;
+use skim::{Keep, Kept};
 
 /// Of the OCI state on stdin (runtime-spec, `runtime.md`, State).
 const STATE: Keep = Keep::Keys(&["id", "bundle", "pid"]);
@@ -85,7 +85,7 @@ impl State {
         };
         let none =
             || anyhow!("stdin holds no JSON object; an OCI runtime writes the container's state there");
-        kept.ok_or_else(none).and_then(|it| Self::parse(&it)).map_err(Fault::Host)
+        kept.ok_or_else(none).and_then(|it| Self::parse(&it.json)).map_err(Fault::Host)
     }
 
     fn parse(kept: &[u8]) -> anyhow::Result<Self> {
@@ -181,35 +181,29 @@ impl Bundle {
         bundle.map_err(|it| it.context(|| format!("reading {}", path.display())))
     }
 
-    fn parse(kept: Vec<u8>) -> anyhow::Result<Self> {
-        #[derive(Deserialize)]
-        struct Config {
-            #[serde(default)]
-            annotations: Option<Annotations>,
-            #[serde(default)]
-            root: Option<Root>,
-        }
+    fn parse(kept: Kept) -> anyhow::Result<Self> {
         #[derive(Deserialize)]
         struct Root {
             #[serde(default)]
             path: Option<String>,
         }
-        let config: Config = parse(&kept)?;
-        let annotations = config.annotations.unwrap_or_default();
+        let annotations: Option<Annotations> = parse(kept.field("annotations"))?;
+        let annotations = annotations.unwrap_or_default();
+        let root: Option<Root> = parse(kept.field("root"))?;
         let sandbox = annotations.sandbox().cloned();
         let pod = annotations.pod();
         Ok(Self {
             inline: annotations.inline,
             artifact: annotations.artifact,
             image: annotations.image,
-            root: config.root.and_then(|it| it.path),
+            root: root.and_then(|it| it.path),
             cri_image: annotations.cri_image,
             crio_image: annotations.crio_image,
             crio_image_name: annotations.crio_image_name,
             crio_digests: annotations.crio_digests,
             sandbox,
             pod,
-            config: kept,
+            config: kept.json,
             wishes: Wishes {
                 mode: annotations.mode,
                 incompatible: annotations.incompatible,

@@ -2,6 +2,7 @@
 //! then. It checks no grammar in what it passes over. What runtimes read differently is an error where it is kept.
 
 use std::io::Read;
+use std::ops::Range;
 
 use anyhow::{anyhow, bail};
 
@@ -31,9 +32,25 @@ pub(super) enum Keep {
     Keys(&'static [&'static str]),
 }
 
-/// Reads an object to its end, and returns an object with what is kept of it; `None` if the stream holds something else.
-/// `larger` times the usual number of bytes may be read.
-pub(super) fn object(stream: impl Read, keep: Keep, larger: usize) -> Result<Option<Vec<u8>>, Fault> {
+/// An object with what is kept of another one.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) json: Vec<u8>,
+    /// Where the value of each of its fields stands in it.
+    fields: Vec<(&'static str, Range<usize>)>,
+}
+
+impl Kept {
+    /// The value of a field, as JSON; `null` if it has none.
+    pub(super) fn field(&self, name: &str) -> &[u8] {
+        let field = self.fields.iter().find(|it| it.0 == name);
+        field.and_then(|(_, place)| self.json.get(place.clone())).unwrap_or(b"null")
+    }
+}
+
+/// Reads an object to its end, and returns what is kept of it; `None` if the stream holds something else. `larger` times
+/// the usual number of bytes may be read.
+pub(super) fn object(stream: impl Read, keep: Keep, larger: usize) -> Result<Option<Kept>, Fault> {
     let mut skimmer = Skimmer {
         stream,
         buffer: vec![0; CHUNK],
@@ -42,13 +59,14 @@ pub(super) fn object(stream: impl Read, keep: Keep, larger: usize) -> Result<Opt
         left: MAX_READ * larger,
         most: MAX_READ * larger,
         kept: Vec::new(),
+        fields: Vec::new(),
     };
     match skimmer.blank()? {
         Some(b'{') => skimmer.fields(keep)?,
         Some(_) | None => return Ok(None),
     }
     match skimmer.blank()? {
-        None => Ok(Some(skimmer.kept)),
+        None => Ok(Some(Kept { json: skimmer.kept, fields: skimmer.fields })),
         Some(_) => Err(Fault::Container(anyhow!("something follows its JSON object"))),
     }
 }
@@ -62,12 +80,14 @@ struct Skimmer<R> {
     left: usize,
     most: usize,
     kept: Vec<u8>,
+    fields: Vec<(&'static str, Range<usize>)>,
 }
 
 impl<R: Read> Skimmer<R> {
     /// The fields of an object whose brace was read.
     fn fields(&mut self, keep: Keep) -> Result<(), Fault> {
         let mut seen = 0_u32;
+        let is_outermost = self.kept.is_empty();
         self.put(b"{")?;
         let mut is_first = true;
         loop {
@@ -87,14 +107,18 @@ impl<R: Read> Skimmer<R> {
                 other => return Err(self.odd(other)),
             }
             match keep.of(&key, &mut seen)? {
-                Some(inner) => {
+                Some((name, inner)) => {
                     if self.kept.last() != Some(&b'{') {
                         self.put(b",")?;
                     }
                     let key = serde_json::to_vec(&key).unwrap_or_default();
                     self.put(&key)?;
                     self.put(b":")?;
+                    let start = self.kept.len();
                     self.value(Some(inner))?;
+                    if is_outermost {
+                        self.fields.push((name, start..self.kept.len()));
+                    }
                 }
                 None => self.value(None)?,
             }
@@ -134,7 +158,7 @@ impl<R: Read> Skimmer<R> {
         Ok(String::from_utf8_lossy(text).into_owned())
     }
 
-    /// A whole value, which is copied if it is kept.
+    /// A value, which is copied if it is kept.
     fn value(&mut self, keep: Option<Keep>) -> Result<(), Fault> {
         let first = self.blank()?;
         if let (Some(b'{'), Some(keep @ (Keep::Fields(_) | Keep::Without(_) | Keep::Keys(_)))) = (first, keep)
@@ -142,61 +166,43 @@ impl<R: Read> Skimmer<R> {
             return self.fields(keep);
         }
         let is_kept = keep.is_some();
-        let mut open = Vec::new();
-        let mut next = first;
-        loop {
-            match next {
-                Some(b'"') => self.text(is_kept)?,
-                Some(bracket @ (b'{' | b'[')) => {
-                    if open.len() == MAX_DEPTH {
-                        return Err(Fault::Container(anyhow!("it is nested more than {MAX_DEPTH} deep")));
-                    }
-                    open.push(if bracket == b'{' { b'}' } else { b']' });
-                    self.put_if(is_kept, &[bracket])?;
-                }
-                Some(bracket @ (b'}' | b']')) if open.last() == Some(&bracket) => {
-                    open.pop();
-                    self.put_if(is_kept, &[bracket])?;
-                }
-                Some(mark @ (b',' | b':')) if !open.is_empty() => self.put_if(is_kept, &[mark])?,
-                Some(byte) if is_plain(byte) => self.plain(byte, is_kept)?,
-                other => return Err(self.odd(other)),
+        match first {
+            Some(byte) if is_plain(byte) => self.plain(byte, is_kept),
+            Some(b'"' | b'{' | b'[') => {
+                self.at -= 1;
+                self.whole(is_kept)
             }
-            if open.is_empty() {
-                return Ok(());
-            }
-            next = self.blank()?;
+            other => Err(self.odd(other)),
         }
     }
 
-    /// The rest of a text whose quote was read.
-    fn text(&mut self, is_kept: bool) -> Result<(), Fault> {
-        self.put_if(is_kept, b"\"")?;
+    /// A text, an array or an object to its end, as it stands there.
+    fn whole(&mut self, is_kept: bool) -> Result<(), Fault> {
+        let mut inside = Inside::default();
         loop {
             self.fill()?;
             let there = self.buffer.get(self.at..self.end).unwrap_or_default();
-            let Some(length) = there.iter().position(|it| matches!(it, b'"' | b'\\')) else {
-                self.take(there.len(), is_kept)?;
-                continue;
-            };
-            let is_end = there.get(length) == Some(&b'"');
-            self.take(length + 1, is_kept)?;
-            if is_end {
-                return Ok(());
+            let (count, step) = inside.scan(there);
+            self.take(count, is_kept)?;
+            match step {
+                Step::More => {}
+                Step::Done => return Ok(()),
+                Step::Odd(byte) => return Err(self.odd(Some(byte))),
+                Step::Deep => {
+                    return Err(Fault::Container(anyhow!("it is nested more than {MAX_DEPTH} deep")));
+                }
             }
-            let escaped = self.next()?;
-            self.put_if(is_kept, &[escaped])?;
         }
     }
 
-    /// A number, or `true`, `false` or `null`, whose first byte was read. A blank behind it keeps it from the next one.
+    /// A number, or `true`, `false` or `null`, whose first byte was read.
     fn plain(&mut self, first: u8, is_kept: bool) -> Result<(), Fault> {
         self.put_if(is_kept, &[first])?;
         while self.peek()?.is_some_and(is_plain) {
             let byte = self.next()?;
             self.put_if(is_kept, &[byte])?;
         }
-        self.put_if(is_kept, b" ")
+        Ok(())
     }
 
     /// The next byte that is no blank; `None` at the end.
@@ -278,34 +284,86 @@ impl<R: Read> Skimmer<R> {
     }
 }
 
-impl Keep {
-    /// What is kept of the field with this key.
-    fn of(self, key: &str, seen: &mut u32) -> Result<Option<Self>, Fault> {
-        match self {
-            Self::Whole => Ok(Some(Self::Whole)),
-            Self::Without(names) => Ok((!names.contains(&key)).then_some(Self::Whole)),
-            Self::Keys(names) => match names.iter().position(|it| *it == key) {
-                Some(index) => once(key, index, seen).map(|()| Some(Self::Whole)).map_err(Fault::Container),
-                None => Ok(None),
-            },
-            Self::Fields(fields) => {
-                let Some(index) = fields.iter().position(|(name, _)| is_read_as(key, name)) else {
-                    return Ok(None);
-                };
-                let (name, keep) = fields.get(index).copied().unwrap_or(("", Self::Whole));
-                if name != key {
-                    return Err(Fault::Container(anyhow!(
-                        "its key {key:?} is {name} to some runtimes and nothing to others"
-                    )));
+/// Where a scan is inside a value: what is open there.
+#[derive(Default)]
+struct Inside {
+    /// The brackets that close what is open, innermost last.
+    open: Vec<u8>,
+    is_text: bool,
+    /// Whether the byte before was a backslash inside a text.
+    is_escaped: bool,
+}
+
+enum Step {
+    More,
+    Done,
+    /// This byte, the last one counted, does not belong there.
+    Odd(u8),
+    Deep,
+}
+
+impl Inside {
+    /// How many of these bytes belong to the value, and what comes then.
+    fn scan(&mut self, bytes: &[u8]) -> (usize, Step) {
+        for (count, &byte) in (1..).zip(bytes) {
+            if self.is_text {
+                match byte {
+                    _ if self.is_escaped => self.is_escaped = false,
+                    b'\\' => self.is_escaped = true,
+                    b'"' => self.is_text = false,
+                    _ => continue,
                 }
-                once(key, index, seen).map(|()| Some(keep)).map_err(Fault::Container)
+                if self.is_text || !self.open.is_empty() {
+                    continue;
+                }
+                return (count, Step::Done);
+            }
+            match byte {
+                b'"' => self.is_text = true,
+                b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => {}
+                b'{' | b'[' if self.open.len() == MAX_DEPTH => return (count, Step::Deep),
+                b'{' => self.open.push(b'}'),
+                b'[' => self.open.push(b']'),
+                b'}' | b']' if self.open.pop() == Some(byte) => {
+                    if self.open.is_empty() {
+                        return (count, Step::Done);
+                    }
+                }
+                _ if is_plain(byte) => {}
+                _ => return (count, Step::Odd(byte)),
             }
         }
+        (bytes.len(), Step::More)
+    }
+}
+
+impl Keep {
+    /// What is kept of the field with this key, and its name if that is known.
+    fn of(self, key: &str, seen: &mut u32) -> Result<Option<(&'static str, Self)>, Fault> {
+        let (index, name, keep) = match self {
+            Self::Whole => return Ok(Some(("", Self::Whole))),
+            Self::Without(names) => return Ok((!names.contains(&key)).then_some(("", Self::Whole))),
+            Self::Keys(names) => match (0..).zip(names).find(|(_, name)| **name == key) {
+                Some((index, name)) => (index, *name, Self::Whole),
+                None => return Ok(None),
+            },
+            Self::Fields(fields) => match (0..).zip(fields).find(|(_, (name, _))| is_read_as(key, name)) {
+                Some((index, (name, keep))) => (index, *name, *keep),
+                None => return Ok(None),
+            },
+        };
+        if name != key {
+            return Err(Fault::Container(anyhow!(
+                "its key {key:?} is {name} to some runtimes and nothing to others"
+            )));
+        }
+        once(key, index, seen).map_err(Fault::Container)?;
+        Ok(Some((name, keep)))
     }
 }
 
 /// runc puts two values of one key together, crun takes the first, and youki none.
-fn once(key: &str, index: usize, seen: &mut u32) -> anyhow::Result<()> {
+fn once(key: &str, index: u32, seen: &mut u32) -> anyhow::Result<()> {
     let bit = 1 << index;
     if *seen & bit != 0 {
         bail!("it has {key} twice");
@@ -340,7 +398,7 @@ mod tests {
 
     fn skim(text: &[u8]) -> Result<String, String> {
         let kept = object(text, KEEP, 1).map_err(|it| it.to_string())?;
-        Ok(kept.map_or("none".to_owned(), |it| String::from_utf8(it).expect("text")))
+        Ok(kept.map_or("none".to_owned(), |it| String::from_utf8(it.json).expect("text")))
     }
 
     fn check(text: &str, expected: Result<&str, &str>) {
@@ -353,15 +411,25 @@ mod tests {
         check(" {\n}\t\r\n", Ok("{}"));
         check(
             r#"{"b": [{"a": {"x": 1}}, "\"}"], "a": {"w": "\\", "x": "1\"", "y.z": [1, {"q": null}]}, "n": -1.5e+3}"#,
-            Ok(r#"{"a":{"x":"1\"","y.z":[1 ,{"q":null }]}}"#),
+            Ok(r#"{"a":{"x":"1\"","y.z":[1, {"q": null}]}}"#),
         );
         check(
             r#"{"process": {"env": ["{"], "user": {"uid": 0}}, "mounts": []}"#,
-            Ok(r#"{"process":{"user":{"uid":0 }},"mounts":[]}"#),
+            Ok(r#"{"process":{"user":{"uid": 0}},"mounts":[]}"#),
         );
-        check(r#"{"a": null, "mounts": "x"}"#, Ok(r#"{"a":null ,"mounts":"x"}"#));
+        check(r#"{"a": null, "mounts": "x"}"#, Ok(r#"{"a":null,"mounts":"x"}"#));
         check(r#"{"\u0061": {"\u0079.z": "\u0061"}}"#, Ok(r#"{"a":{"y.z":"\u0061"}}"#));
         check(r#"{"a": {"X": 1, "Y.z": 2}}"#, Ok(r#"{"a":{}}"#));
+    }
+
+    #[test]
+    fn a_field_is_found_without_reading_the_others_again() {
+        let kept =
+            object(&br#"{"b": 1, "mounts": [{"a": 2}], "a": {"x": {"a": 3}}}"#[..], KEEP, 1).expect("JSON");
+        let kept = kept.expect("an object");
+        assert_eq!(kept.field("mounts"), br#"[{"a": 2}]"#);
+        assert_eq!(kept.field("a"), br#"{"x":{"a": 3}}"#);
+        assert_eq!(kept.field("process"), b"null");
     }
 
     #[test]
@@ -409,9 +477,9 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_hinder_only_where_they_are_needed() {
-        assert_eq!(skim(b"{\"\xff\": \"\xff\", \"mounts\": 1}"), Ok("{\"mounts\":1 }".to_owned()));
+        assert_eq!(skim(b"{\"\xff\": \"\xff\", \"mounts\": 1}"), Ok("{\"mounts\":1}".to_owned()));
         let kept = object(&b"{\"mounts\": \"\xff\"}"[..], KEEP, 1).expect("JSON");
-        assert_eq!(kept, Some(b"{\"mounts\":\"\xff\"}".to_vec()));
+        assert_eq!(kept.map(|it| it.json), Some(b"{\"mounts\":\"\xff\"}".to_vec()));
     }
 
     #[test]
@@ -445,8 +513,8 @@ mod tests {
                 "z".repeat(shift)
             );
             let whole: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-            let read = |it: Option<Vec<u8>>| {
-                serde_json::from_slice::<serde_json::Value>(&it.expect("an object")).expect("JSON")
+            let read = |it: Option<Kept>| {
+                serde_json::from_slice::<serde_json::Value>(&it.expect("an object").json).expect("JSON")
             };
             let expected = serde_json::json!({"a": {"x": whole["a"]["x"]}, "mounts": whole["mounts"]});
             assert_eq!(read(object(text.as_bytes(), KEEP, 1).expect("kept")), expected);
