@@ -25,6 +25,7 @@ mod features;
 mod examples;
 mod everything;
 mod layers;
+mod unpacked;
 mod unicode;
 mod documents;
 mod power;

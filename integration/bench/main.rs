@@ -119,7 +119,7 @@ fn cases(programs: &Path, program: &Path, scratch: &Path) -> Result<Vec<Case>, B
                 inline: Option<&str>|
      -> Result<Program, Box<dyn Error>> {
         let bundle = scratch.join(name);
-        make_bundle(&bundle, image, inline)?;
+        make_bundle(&bundle, image, inline, name == "a3")?;
         let state = serde_json::json!({"ociVersion": "1.0.2", "id": name, "status": "creating", "pid": 1, "bundle": bundle});
         let reports = scratch.join("reports");
         let args = ["--store".as_ref(), store.as_os_str(), "--reports".as_ref(), reports.as_os_str()];
@@ -132,6 +132,11 @@ fn cases(programs: &Path, program: &Path, scratch: &Path) -> Result<Vec<Case>, B
             name: "(a) no requirements, an image in the store",
             goal: "1.20",
             hook: hook("a2", &store, None, None)?,
+        },
+        Case {
+            name: "(a) the same, with a seccomp profile of 28 KiB",
+            goal: "-",
+            hook: hook("a3", &none, None, None)?,
         },
         Case {
             name: "(b) one rule on kernel.version, stored",
@@ -151,13 +156,29 @@ fn cases(programs: &Path, program: &Path, scratch: &Path) -> Result<Vec<Case>, B
     ])
 }
 
-fn make_bundle(folder: &Path, image: Option<&str>, inline: Option<&str>) -> Result<(), Box<dyn Error>> {
+/// As long as the one that Docker gives to its containers.
+fn seccomp() -> serde_json::Value {
+    let calls = (0..380)
+        .map(|it| serde_json::json!({"names": [format!("system_call_{it}")], "action": "SCMP_ACT_ALLOW"}));
+    serde_json::json!({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": calls.collect::<Vec<_>>()})
+}
+
+fn make_bundle(
+    folder: &Path,
+    image: Option<&str>,
+    inline: Option<&str>,
+    is_long: bool,
+) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
     let mut config: serde_json::Value = serde_json::from_str(include_str!("config.json"))?;
     if let (Some(text), Some(annotations)) =
         (inline, config.get_mut("annotations").and_then(serde_json::Value::as_object_mut))
     {
         annotations.insert("org.oci-compat.spec".to_owned(), text.into());
+    }
+    if let (true, Some(linux)) = (is_long, config.get_mut("linux").and_then(serde_json::Value::as_object_mut))
+    {
+        linux.insert("seccomp".to_owned(), seccomp());
     }
     fs::write(folder.join("config.json"), serde_json::to_vec_pretty(&config)?)?;
     if let Some(digest) = image {

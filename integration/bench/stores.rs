@@ -17,7 +17,7 @@ const BATCH: usize = 20_000;
 /// Compares the hook on an image of a large store with the same image in a small one.
 pub(crate) fn run(hook: &Path, scratch: &Path, spec: &str, rounds: usize) -> Result<(), Box<dyn Error>> {
     let bundle = scratch.join("stores");
-    super::make_bundle(&bundle, Some(&image(FEW / 2).to_string()), None)?;
+    super::make_bundle(&bundle, Some(&image(FEW / 2).to_string()), None, false)?;
     let state = serde_json::json!({"ociVersion": "1.0.2", "id": "stores", "status": "creating", "pid": 1, "bundle": bundle});
     let program = |count: u32| -> Result<Program, Box<dyn Error>> {
         let store = scratch.join(format!("store-of-{count}"));

@@ -207,8 +207,11 @@ fn some(id: &str) -> Option<String> {
 /// at: that can only add to it, whatever it costs.
 fn judge(collected: &mut Collected, setting: &Setting<'_>) -> (Report, Vec<Situation>) {
     let root = match Root::at(&setting.options.root) {
-        Ok(root) => {
+        Ok(mut root) => {
             root.set_deadline(setting.reading_until());
+            if let Some(folder) = setting.options.memory().filter(|_| root.is_live()) {
+                root.remember_in(folder);
+            }
             Some(root)
         }
         // Another root's facts would be another host's.

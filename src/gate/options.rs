@@ -1,13 +1,13 @@
 //! Where a check looks, where it writes and how long it takes, unless the caller says otherwise.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 
 use crate::policy::{self, Defaults};
-use crate::{records, requirements};
+use crate::{records, reports, requirements};
 
 /// The places of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,12 @@ impl Options {
             deadline: None,
             defaults: Defaults::Standard,
         }
+    }
+
+    /// Where what cannot change before the next boot is kept from one check to the next: beside the reports.
+    pub fn memory(&self) -> Option<PathBuf> {
+        let reports = self.reports.as_deref().unwrap_or(Path::new(reports::FOLDER));
+        reports.parent().map(Path::to_owned)
     }
 
     /// Takes over the option of this name, which stands without its dashes; `false` if there is none. `value` gives what

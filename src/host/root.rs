@@ -37,6 +37,7 @@ pub struct Root {
     folder: Option<OwnedFd>,
     path: PathBuf,
     deadline: Cell<Option<Instant>>,
+    memory: Option<PathBuf>,
 }
 
 /// Why a file or folder could not be read.
@@ -93,7 +94,7 @@ impl Miss {
 impl Root {
     /// The machine that we run on.
     pub fn live() -> Self {
-        Self { folder: None, path: PathBuf::from("/"), deadline: Cell::new(None) }
+        Self { folder: None, path: PathBuf::from("/"), deadline: Cell::new(None), memory: None }
     }
 
     /// A tree that is laid out as a host's root folder.
@@ -109,7 +110,7 @@ impl Root {
         let folder = fcntl::open(path, flags, Mode::empty())
             .map_err(|errno| anyhow::anyhow!(reason(errno)))
             .with_context(|| format!("opening host root {}", path.display()))?;
-        Ok(Self { folder: Some(folder), path: path.to_owned(), deadline: Cell::new(None) })
+        Ok(Self { folder: Some(folder), path: path.to_owned(), deadline: Cell::new(None), memory: None })
     }
 
     /// The path of the root folder itself.
@@ -130,6 +131,16 @@ impl Root {
     /// Whether that moment has come.
     pub fn is_late(&self) -> bool {
         self.deadline.get().is_some_and(|it| it <= Instant::now())
+    }
+
+    /// Names a folder where what cannot change before the next boot is kept from one check to the next. It need not be there.
+    pub fn remember_in(&mut self, folder: PathBuf) {
+        self.memory = Some(folder);
+    }
+
+    /// That folder.
+    pub fn memory(&self) -> Option<&Path> {
+        self.memory.as_deref()
     }
 
     /// Whether facts that only the running machine can tell (CPUID, the auxiliary vector) are this host's.

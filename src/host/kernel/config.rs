@@ -6,8 +6,8 @@ use std::iter;
 use zune_inflate::errors::DecodeErrorStatus;
 use zune_inflate::{DeflateDecoder, DeflateOptions};
 
-use super::options;
 use super::options::MAX_TEXT;
+use super::{options, unpacked};
 use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Root, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
@@ -33,6 +33,12 @@ const SOURCES: &str = "/usr/src/linux/.config";
 
 /// The first place that can be read is the answer. None is ignorance: every kernel has a configuration.
 pub(super) fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
+    if let Some(options) = unpacked::find(probing.root, wanted) {
+        return Fact::Known(
+            Feature { attributes: Some(options), ..Feature::default() },
+            COMPRESSED.to_owned(),
+        );
+    }
     let mut trouble = None;
     // The release is read only if the first place is not enough.
     let others = iter::once_with(|| other_places(probing.release())).flatten();
@@ -80,7 +86,13 @@ fn nowhere(release: Result<&str, &Unknown>) -> Unknown {
 fn read(root: &Root, place: &str, wanted: &Wanted) -> Result<BTreeMap<String, String>, Miss> {
     let bytes = root.read(place)?;
     let options = match place.strip_suffix(".gz") {
-        Some(_) => unpack(&bytes, place != COMPRESSED).and_then(|text| options::scan(&text, wanted)),
+        Some(_) => unpack(&bytes, place != COMPRESSED).and_then(|text| {
+            let options = options::scan(&text, wanted)?;
+            if place == COMPRESSED && root.memory().is_some() {
+                unpacked::keep(root, &options::scan(&text, &Wanted::All)?);
+            }
+            Ok(options)
+        }),
         None => options::scan(&bytes, wanted),
     };
     options.map_err(|reason| Miss::Unreadable(Unknown::new(place, reason)))

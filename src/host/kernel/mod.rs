@@ -21,4 +21,5 @@ pub(super) mod iouring;
 pub(super) mod kvm;
 mod one_by_one;
 mod options;
+mod unpacked;
 pub(super) mod options_of;

@@ -1,0 +1,225 @@
+//! The kernel configuration as it was once unpacked, laid out for look-up, so that only the first check after a boot
+//! inflates it. It cannot change while the kernel runs.
+//!
+//! The first page names the boot, and says how many pages there are. The options follow in the order of their names, `NAME=value`, one a line; no line goes
+//! over the end of a page. What does not look so, and what others could have written, is not used.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::sys::stat::fstat;
+
+use crate::file::{self, Exposure};
+use crate::host::{Root, Wanted};
+
+const NAME: &str = "kernel-config";
+const PAGE: usize = 4096;
+/// `boot_id` is drawn once per boot (`Documentation/admin-guide/sysctl/kernel.rst`).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+const FORMAT: &str = "oci-compat kernel-config 1";
+
+/// The wanted options that are set; `None` if they have to be read where they come from.
+pub(super) fn find(root: &Root, wanted: &Wanted) -> Option<BTreeMap<String, String>> {
+    let Wanted::Names(names) = wanted else { return None };
+    let path = root.memory()?.join(NAME);
+    let file = file::stream(&path).ok().flatten()?;
+    let found = fstat(&file).ok()?;
+    if Exposure::of(&found, || path.clone()).is_some() {
+        return None;
+    }
+    let pages = Pages { file, count: usize::try_from(found.st_size).ok()? / PAGE };
+    if !pages.read(0)?.starts_with(header(root, pages.count)?.as_bytes()) {
+        return None;
+    }
+    let mut options = BTreeMap::new();
+    for name in names.iter() {
+        if let Some(value) = pages.find(name)? {
+            options.insert(name.clone(), value);
+        }
+    }
+    Some(options)
+}
+
+/// Keeps the options for later checks. That it cannot be done changes nothing.
+pub(super) fn keep(root: &Root, options: &BTreeMap<String, String>) {
+    let Some(folder) = root.memory() else { return };
+    let Some(pages) = pages(options) else { return };
+    let Some(header) = header(root, 1 + pages.len() / PAGE) else { return };
+    if !file::is_trusted_folder(folder).unwrap_or_default() {
+        return;
+    }
+    let temporary = folder.join(format!(".{}.{NAME}", std::process::id()));
+    let mut text = header.into_bytes();
+    text.resize(PAGE, b'\n');
+    text.extend(pages);
+    if write(&temporary, &text).and_then(|()| fs::rename(&temporary, folder.join(NAME))).is_err() {
+        let _left_behind = fs::remove_file(&temporary);
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    options.open(path)?.write_all(bytes)
+}
+
+fn header(root: &Root, count: usize) -> Option<String> {
+    Some(format!("{FORMAT}\n{count} pages\n{}\n", root.read_text(BOOT_ID).ok()?.trim_end()))
+}
+
+/// The pages of these options; `None` if one has no place on a page.
+fn pages(options: &BTreeMap<String, String>) -> Option<Vec<u8>> {
+    let mut pages = Vec::new();
+    let mut line = String::new();
+    for (name, value) in options {
+        line.clear();
+        writeln!(line, "{name}={value}").ok()?;
+        let room = PAGE - pages.len() % PAGE;
+        if line.len() > PAGE {
+            return None;
+        }
+        if line.len() > room {
+            pages.resize(pages.len() + room, b'\n');
+        }
+        pages.extend_from_slice(line.as_bytes());
+    }
+    pages.resize(pages.len().next_multiple_of(PAGE), b'\n');
+    Some(pages)
+}
+
+struct Pages {
+    file: File,
+    count: usize,
+}
+
+impl Pages {
+    fn read(&self, index: usize) -> Option<[u8; PAGE]> {
+        let mut page = [0; PAGE];
+        self.file.read_exact_at(&mut page, u64::try_from(index * PAGE).ok()?).ok()?;
+        Some(page)
+    }
+
+    /// The value of an option, or that it is not set; `None` if the file is not what it should be.
+    fn find(&self, name: &str) -> Option<Option<String>> {
+        let (mut low, mut high) = (1, self.count);
+        while low < high {
+            let middle = low.midpoint(high);
+            let page = self.read(middle)?;
+            let mut options = page.split(|it| *it == b'\n').filter_map(option);
+            let first = options.next()?;
+            if name.as_bytes() < first.0 {
+                high = middle;
+                continue;
+            }
+            let found = std::iter::once(first).chain(options).find(|it| it.0 >= name.as_bytes());
+            match found {
+                Some((other, value)) => {
+                    return Some(
+                        (other == name.as_bytes()).then(|| String::from_utf8_lossy(value).into_owned()),
+                    );
+                }
+                None => low = middle + 1,
+            }
+        }
+        Some(None)
+    }
+}
+
+/// The name and the value of a line.
+fn option(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = memchr::memchr(b'=', line)?;
+    Some((line.get(..at)?, line.get(at + 1..)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::host::testing::wanted;
+    use crate::testing::FakeHost;
+
+    struct Memory {
+        folder: tempfile::TempDir,
+        host: FakeHost,
+    }
+
+    impl Memory {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            Self { folder, host: FakeHost::new().file(BOOT_ID, "0d9a\n") }
+        }
+
+        fn root(&self) -> Root {
+            let mut root = self.host.root();
+            root.remember_in(self.folder.path().to_owned());
+            root
+        }
+
+        fn path(&self) -> std::path::PathBuf {
+            self.folder.path().join(NAME)
+        }
+    }
+
+    /// Many pages of options, of which every third is not set.
+    fn options() -> BTreeMap<String, String> {
+        let all = (0..3000).filter(|it| it % 3 != 0);
+        all.map(|it| (format!("OPTION_{it}"), "v".repeat(it % 90))).collect()
+    }
+
+    #[test]
+    fn every_option_is_found_again_and_no_other() {
+        let memory = Memory::new();
+        let options = options();
+        keep(&memory.root(), &options);
+        for it in 0..3000 {
+            let name = format!("OPTION_{it}");
+            let found = find(&memory.root(), &wanted(&[&name])).expect("kept");
+            assert_eq!(found.get(&name), options.get(&name), "{name}");
+        }
+        let found = find(&memory.root(), &wanted(&["", "A", "OPTION_1=v", "ZZ", "OPTION_2", "OPTION_2999"]));
+        let found: Vec<_> = found.expect("kept").into_keys().collect();
+        assert_eq!(found, ["OPTION_2", "OPTION_2999"]);
+    }
+
+    #[test]
+    fn nothing_is_taken_from_another_boot_or_from_others() {
+        let memory = Memory::new();
+        let is_found = || find(&memory.root(), &wanted(&["A"])).is_some();
+        let options = BTreeMap::from([("A".to_owned(), "y".to_owned())]);
+        assert!(!is_found(), "nothing is kept");
+        keep(&memory.root(), &options);
+        assert!(is_found());
+        let mode = |mode| fs::set_permissions(memory.path(), fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o620);
+        assert!(!is_found(), "others can write it");
+        mode(0o600);
+        assert!(find(&memory.root(), &Wanted::All).is_none(), "all options are read anew");
+        let whole = fs::read(memory.path()).unwrap();
+        for broken in [&b""[..], b"x", whole.split_at(PAGE).0, &vec![b'\n'; 2 * PAGE]] {
+            fs::write(memory.path(), broken).unwrap();
+            assert!(!is_found(), "{} bytes", broken.len());
+        }
+        fs::write(memory.path(), &whole).unwrap();
+        let memory = Memory { host: FakeHost::new().file(BOOT_ID, "1e4f\n"), ..memory };
+        assert!(find(&memory.root(), &wanted(&["A"])).is_none(), "another boot");
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_not() {
+        let memory = Memory::new();
+        keep(&memory.root(), &BTreeMap::from([("A".to_owned(), "y".repeat(PAGE))]));
+        assert!(!memory.path().exists(), "too long for a page");
+        fs::set_permissions(memory.folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        keep(&memory.root(), &options());
+        assert!(!memory.path().exists(), "a folder that others can write");
+        fs::set_permissions(memory.folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let memory = Memory { host: FakeHost::new(), ..memory };
+        keep(&memory.root(), &options());
+        assert!(!memory.path().exists(), "a boot that is not known");
+    }
+}
