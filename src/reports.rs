@@ -1,6 +1,8 @@
 //! Reports on containers that were refused or started with a doubt, one file each, for `oci-compat why`.
 //! Writing one never changes a decision.
 
+mod recall;
+
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -11,6 +13,8 @@ use sha2::{Digest, Sha256};
 
 use crate::file::{self, User};
 use crate::report::{Pod, Report, Subject};
+
+pub use recall::Recall;
 
 /// Where the system's reports are: they are of no use after a reboot.
 pub const FOLDER: &str = "/run/oci-compat/reports";
@@ -44,8 +48,8 @@ pub fn folders() -> Vec<PathBuf> {
 /// If the id is no file name, or the folder cannot be written.
 pub fn write(folder: &Path, id: &str, report: &Report) -> anyhow::Result<()> {
     path(folder, id)?;
-    let name = report.subject.pod.as_ref().map_or_else(|| id.to_owned(), of_pod);
-    let path = folder.join(format!("{name}.json"));
+    let name = file_name(id, report.subject.pod.as_ref());
+    let path = folder.join(&name);
     let bytes = serde_json::to_vec(report).context("writing a report")?;
     make(folder).map_err(|err| anyhow!("folder {} {}", folder.display(), file::explain_io(&err)))?;
     let temporary = folder.join(format!(".{}.{name}", std::process::id()));
@@ -103,6 +107,10 @@ fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file =
         options.write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)?;
     file.write_all(bytes)
+}
+
+fn file_name(id: &str, pod: Option<&Pod>) -> String {
+    format!("{}.json", pod.map_or_else(|| id.to_owned(), of_pod))
 }
 
 /// The file's name for a container of a pod. No id starts so.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::artifact::{Artifact, By, Digest, Kept, Payload, Standing, Store, Trouble};
 use crate::check::Requirement;
 use crate::host;
-use crate::identity::{self, Need, Places, Unknown, Until};
+use crate::identity::{self, Identity, Need, Places, Unknown, Until};
 use crate::image::{Image, Reference};
 use crate::input::{Bundle, Fault, Wishes};
 use crate::policy::{Builds, Heeded, Policy};
@@ -66,10 +66,20 @@ struct Brought {
     shelf: Option<Shelf>,
 }
 
+/// What is remembered of an image with these names, or of this container of a pod: [`of_bundle`] asks where its engine does
+/// not answer.
+pub type Memory<'a> = &'a dyn Fn(&[String], Option<&Pod>) -> Option<Subject>;
+
 /// Collects the requirements that others have for a bundle: those attached to its image, and those of the administrator.
 /// An engine that is busy is waited for until the end of the check. What the container's annotations demand follows with
 /// [`Collected::add_brought`].
-pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy, until: Until<'_>) -> Collected {
+pub fn of_bundle(
+    folder: &Path,
+    store: &Path,
+    policy: &Policy,
+    until: Until<'_>,
+    memory: Memory<'_>,
+) -> Collected {
     let mut collected = Collected::default();
     collected.subject.bundle = Some(folder.display().to_string());
     let mut bundle = match Bundle::read(folder) {
@@ -88,7 +98,7 @@ pub fn of_bundle(folder: &Path, store: &Path, policy: &Policy, until: Until<'_>)
     }
     collected.subject.pod = bundle.pod.clone().and_then(Pod::new);
     let mut shelf = Shelf::at(store);
-    let mut who = Who { folder, bundle: &bundle, policy, until, digests: None, is_unanswered: false };
+    let mut who = Who { folder, bundle: &bundle, policy, until, memory, digests: None, is_unanswered: false };
     let attached = shelf.attached(&mut who, &mut collected);
     collected.note_trouble(attached);
     collected.brought =
@@ -356,6 +366,7 @@ struct Who<'a> {
     bundle: &'a Bundle,
     policy: &'a Policy,
     until: Until<'a>,
+    memory: Memory<'a>,
     digests: Option<Digests>,
     /// Whether whoever knows the image could not be asked.
     is_unanswered: bool,
@@ -376,9 +387,13 @@ impl Who<'_> {
 
 /// The image's digests; what else is known of it goes into the subject.
 fn images(who: &mut Who<'_>, collected: &mut Collected) -> Digests {
-    let Who { folder, bundle, policy, until, .. } = *who;
-    let identity = identity::resolve(folder, bundle, Need::Digests, &Places::live(), until);
+    let Who { folder, bundle, policy, until, memory, .. } = *who;
+    let mut identity = identity::resolve(folder, bundle, Need::Digests, &Places::live(), until);
     who.is_unanswered = matches!(identity.unknown, Some(Unknown::Unanswered(_)));
+    if who.is_unanswered {
+        let names = [identity.names.as_slice(), &identity.said.names].concat();
+        recall(&mut identity, memory(&names, collected.subject.pod.as_ref()), collected);
+    }
     let mut digests = identity.digests.clone();
     let mut names = identity.names.iter().chain(&identity.said.names);
     // The kubelet asks CRI-O for an image by its id, once it is there.
@@ -409,6 +424,20 @@ fn images(who: &mut Who<'_>, collected: &mut Collected) -> Digests {
     collected.said = called(identity.said.names, &said);
     said.retain(|it| !digests.contains(it));
     Digests { known: digests, said }
+}
+
+/// Adds what was noted when the container, or the image, was decided on before: as annotations do, it relaxes nothing.
+fn recall(identity: &mut Identity, noted: Option<Subject>, collected: &mut Collected) {
+    let Some(Subject { image, digest: Some(digest), .. }) = noted else { return };
+    let Ok(manifest) = digest.parse() else { return };
+    if identity.digests.contains(&manifest) || identity.said.digests.contains(&manifest) {
+        return;
+    }
+    identity.said.digests.push(manifest);
+    identity.said.names.extend(image.filter(|it| !identity.said.names.contains(it)));
+    collected
+        .notes
+        .push(format!("its image was {digest} when it was decided on before; what that demands counts"));
 }
 
 /// Whether a name of an image is the digest of its configuration, as engines call it when nothing else does.

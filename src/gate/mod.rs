@@ -7,6 +7,7 @@ mod tests;
 
 use std::fmt;
 use std::panic::PanicHookInfo;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::check::{self, Requirement};
@@ -17,8 +18,8 @@ use crate::input::{Fault, State};
 use crate::moment;
 use crate::policy::{Action, Mode, Policy, Situation};
 use crate::records::{self, Decided, Record, Targets};
-use crate::report::{self, Checked, Report, Subject};
-use crate::reports;
+use crate::report::{self, Checked, Pod, Report, Subject};
+use crate::reports::{self, Recall};
 use crate::requirements::{self, Collected};
 use crate::signals;
 use crate::verdict::Verdict;
@@ -177,7 +178,8 @@ pub fn defect(panic: &PanicHookInfo<'_>, action: Action) -> String {
 fn examine(container: &State, setting: &Setting<'_>) -> Decision {
     let mut collected = {
         let until = || setting.until();
-        requirements::of_bundle(&container.bundle, &setting.options.store, setting.policy, &until)
+        let memory = |names: &[String], pod: Option<&Pod>| recall(&container.id, pod, names, setting);
+        requirements::of_bundle(&container.bundle, &setting.options.store, setting.policy, &until, &memory)
     };
     if !collected.is_sandbox {
         collected.troubles.extend(setting.broken.map(str::to_owned));
@@ -195,6 +197,18 @@ fn examine(container: &State, setting: &Setting<'_>) -> Decision {
     let setting = Setting { policy: heeded.as_ref().unwrap_or(setting.policy), ..*setting };
     let (report, situations) = judge(&mut collected, &setting);
     conclude(report, &situations, &setting)
+}
+
+/// What was noted of the container's image before.
+fn recall(id: &str, pod: Option<&Pod>, names: &[String], setting: &Setting<'_>) -> Option<Subject> {
+    let (reports, decisions) = (folder(setting), targets(setting).decisions);
+    let (reports, decisions) = (reports.as_deref(), decisions.as_deref());
+    Recall { reports, decisions, container: id, pod, names }.subject()
+}
+
+/// Where reports are.
+fn folder(setting: &Setting<'_>) -> Option<PathBuf> {
+    setting.options.reports.clone().or_else(|| reports::folders().into_iter().next())
 }
 
 fn some(id: &str) -> Option<String> {
@@ -329,8 +343,7 @@ fn after_warning(broken: &str, report: &Report, opening: &str) -> String {
 /// Leaves the report and the records, and returns what went wrong: that changes no decision.
 fn keep(report: &Report, decided: &Decided<'_>, setting: &Setting<'_>) -> Vec<String> {
     let id = report.subject.container.as_deref();
-    let named = setting.options.reports.clone();
-    let folder = named.or_else(|| reports::folders().into_iter().next());
+    let folder = folder(setting);
     let targets = Targets { repeats: folder.as_ref().map(|it| it.join(REPEATS)), ..targets(setting) };
     let write = || {
         let written = id.zip(folder.as_ref()).map(|(id, folder)| reports::write(folder, id, report));

@@ -567,3 +567,39 @@ fn a_container_may_wish_to_be_checked_more_strictly() {
     place.write("bundle/config.json", &serde_json::json!({"annotations": annotations}).to_string());
     assert_eq!(place.decide(&policy("")), (UNDECIDED, format!("oci-compat: refused: {NO_PROBE}")));
 }
+
+/// Each retry of an unfit container would be another chance that its engine does not answer.
+#[test]
+fn what_was_refused_is_refused_again_while_its_engine_does_not_answer() {
+    let place = Place::new(None);
+    let folder = "run/io.containerd.runtime.v2.task/default/c1";
+    place.write(&format!("{folder}/config.json"), "{}");
+    let at = |it: &str| place.0.path().join(it);
+    drop(std::os::unix::net::UnixListener::bind(at("run/containerd.sock")).expect("a socket"));
+    let spec = unmet();
+    place.write(
+        "requirements.d/own.toml",
+        &format!("images = [\"docker.io/acme/*\"]\nspec = '''\n{spec}'''\n"),
+    );
+    let options = place.options();
+    let again = |policy: &Policy| {
+        let state = State { id: "c1".to_owned(), bundle: at(folder), process: None };
+        let policy = Policy { requirements: Some(at("requirements.d")), ..policy.clone() };
+        decide(&state, &setting(&options, &policy)).refused
+    };
+    assert_eq!(again(&policy("")), None);
+    let subject = Subject {
+        image: Some("docker.io/acme/upf:1".to_owned()),
+        digest: Some(format!("sha256:{}", "ab".repeat(32))),
+        container: Some("c1".to_owned()),
+        ..Subject::default()
+    };
+    reports::write(&at("reports"), "c1", &Report::trouble(subject, "a test")).expect("a report");
+    for _ in 0..3 {
+        assert_eq!(again(&policy("")), INCOMPATIBLE);
+    }
+    // Nothing that is remembered is an exception.
+    let waiver =
+        "[[waiver]]\nrule = \"*\"\nimage = \"docker.io/acme/*\"\nreason = \"r\"\nexpires = \"never\"\n";
+    assert_eq!(again(&policy(waiver)), INCOMPATIBLE);
+}

@@ -61,7 +61,7 @@ impl Place {
     }
 
     fn told(&self, policy: &Policy) -> Vec<String> {
-        let mut collected = of_bundle(&self.bundle(), &self.store(), policy, &soon);
+        let mut collected = of_bundle(&self.bundle(), &self.store(), policy, &soon, &|_, _| None);
         collected.add_brought(&soon);
         self.lines(&collected)
     }
@@ -203,7 +203,7 @@ fn artifacts_of_the_image_and_of_its_index_are_found() {
         place.told(&policy()),
         [format!("Attached(\"{first}\"): 0 sets"), format!("Attached(\"{second}\"): 0 sets")]
     );
-    let collected = of_bundle(&place.bundle(), &place.store(), &policy(), &soon);
+    let collected = of_bundle(&place.bundle(), &place.store(), &policy(), &soon, &|_, _| None);
     assert_eq!(collected.subject.digest, Some(image().to_string()));
     let collected = of_image(&[image()], Called::default(), &place.store(), &policy());
     assert_eq!(place.lines(&collected), [format!("Attached(\"{second}\"): 0 sets")]);
@@ -230,7 +230,7 @@ fn what_the_store_has_for_the_name_counts_while_the_engine_does_not_answer() {
             let addition = Addition::of_file(digest, package(SPEC, digest), None);
             writer.add(&Addition { origin: Some(origin), ..addition }).expect("an addition");
         }
-        let collected = of_bundle(&host.place(state), &host.place("store"), policy, &soon);
+        let collected = of_bundle(&host.place(state), &host.place("store"), policy, &soon, &|_, _| None);
         let relaxes = collected.policy.is_some_and(|it| !it.waivers.is_empty());
         (collected.requirements.len(), collected.troubles.len(), collected.subject.image, relaxes)
     };
@@ -240,6 +240,36 @@ fn what_the_store_has_for_the_name_counts_while_the_engine_does_not_answer() {
     assert_eq!(told("acme/upf:2", &policy()), (0, 1, name("acme/upf:2"), false));
     assert_eq!(told("*", &policy()), (0, 1, name("*"), false));
     assert_eq!(told("", &policy()), (0, 1, None, false));
+}
+
+/// What was noted of the image adds to what is demanded, and makes nothing less strict.
+#[test]
+fn what_is_remembered_of_the_image_counts_while_the_engine_does_not_answer() {
+    let state = "run/io.containerd.runtime.v2.task/default/c1";
+    let host = FakeHost::new()
+        .file(&format!("{state}/config.json"), "{\"annotations\": {\"org.oci-compat.mode\": \"audit\"}}");
+    drop(std::os::unix::net::UnixListener::bind(host.place("run/containerd.sock")).expect("a socket"));
+    let mut writer = Writer::open(&host.place("store")).expect("the store");
+    writer.add(&Addition::of_file(image(), package(SPEC, image()), None)).expect("an addition");
+    let mut policy = policy();
+    assert_eq!(policy.overlay("may_waive.images = [\"docker.io/acme/*\"]\n", "config.toml").problems, []);
+    let noted = |digest: &str| Subject {
+        image: Some("docker.io/acme/upf:1".to_owned()),
+        digest: Some(digest.to_owned()),
+        ..Subject::default()
+    };
+    let collected = |noted: Option<Subject>| {
+        of_bundle(&host.place(state), &host.place("store"), &policy, &soon, &|_, _| noted.clone())
+    };
+    let found = collected(Some(noted(&image().to_string())));
+    assert_eq!((found.requirements.len(), found.troubles.len()), (1, 1));
+    assert_eq!(found.subject.digest, Some(image().to_string()));
+    assert_eq!(found.image, Called::default());
+    let told = format!("its image was {} when it was decided on before; what that demands counts", image());
+    assert_eq!(found.notes.first(), Some(&told));
+    assert_eq!(found.policy.expect("wishes").mode, policy.mode);
+    assert_eq!(collected(Some(noted("no digest"))).requirements.len(), 0);
+    assert_eq!(collected(None).requirements.len(), 0);
 }
 
 #[test]
@@ -421,8 +451,9 @@ fn what_is_wrong_with_the_administrator_s_files_is_trouble_and_hides_no_other() 
 #[test]
 fn annotations_change_the_policy_only_where_something_is_demanded() {
     let wish = r#""org.oci-compat.undecided": "refuse", "org.oci-compat.mode": "audit""#;
-    let heeded =
-        |place: &Place, policy: &Policy| of_bundle(&place.bundle(), &place.store(), policy, &soon).policy;
+    let heeded = |place: &Place, policy: &Policy| {
+        of_bundle(&place.bundle(), &place.store(), policy, &soon, &|_, _| None).policy
+    };
     let place = Place::new(wish);
     assert_eq!(heeded(&place, &place.policy("")), None);
     place.own("1.toml", ANY);
@@ -459,7 +490,7 @@ fn an_image_s_name_and_digest_in_annotations_relax_nothing() {
         let config = format!("may_waive.images = [\"{may_waive}\"]");
         assert_eq!(policy.overlay(&config, "config.toml").problems, []);
         let folder = host.place("s/vfs-containers/c1/userdata");
-        of_bundle(&folder, &host.place("store"), &policy, &soon)
+        of_bundle(&folder, &host.place("store"), &policy, &soon, &|_, _| None)
             .policy
             .is_some_and(|it| !it.waivers.is_empty())
     };

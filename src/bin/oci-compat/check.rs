@@ -91,7 +91,8 @@ fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
         Some(folder) => {
             let (policy, complaint) = policy::load(&common.config, Defaults::Standard);
             let until = Instant::now() + policy.deadline;
-            let mut collected = requirements::of_bundle(folder, &common.store, &policy, &|| until);
+            let mut collected =
+                requirements::of_bundle(folder, &common.store, &policy, &|| until, &|_, _| None);
             collected.add_brought(&|| until);
             collected.notes.extend(complaint);
             collected.policy.get_or_insert(policy);
