@@ -297,6 +297,7 @@ pub(super) fn images(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec
                 ids: id.parse().into_iter().collect(),
                 names: Vec::new(),
                 digests: Vec::new(),
+                is_of_registry: true,
             });
             record.names.push(name);
         }

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::artifact::Digest;
 use crate::image::Spelled;
 
+use super::containerd::Listed;
 use super::{Places, containerd, docker, storage};
 
 /// An image in an engine's store, as one repository knows it.
@@ -57,6 +58,8 @@ pub struct Record {
     pub names: Vec<String>,
     /// The digests that belong to every name of it, those of its indexes and of its manifest.
     pub digests: Vec<Digest>,
+    /// Whether a registry may have it under its names, as far as the engine knows: what was built or imported here is in none.
+    pub is_of_registry: bool,
 }
 
 /// How an engine writes names.
@@ -81,11 +84,14 @@ pub fn of_containerd(socket: &Path) -> anyhow::Result<Vec<Record>> {
     }
     let mut records: BTreeMap<String, Record> = BTreeMap::new();
     let images = containerd::images(socket).map_err(|it| anyhow::anyhow!("{it}: {REMEDY}"))?;
-    for (name, digest) in images {
+    for Listed { name, digest, is_of_registry } in images {
         let record = records.entry(digest).or_insert_with_key(|digest| {
             let digests: Vec<_> = digest.parse().into_iter().collect();
-            Record { engine: Engine::Containerd, ids: digests.clone(), names: Vec::new(), digests }
+            let ids = digests.clone();
+            Record { engine: Engine::Containerd, ids, names: Vec::new(), digests, is_of_registry: false }
         });
+        // In one namespace it may have been pulled, and in another one not.
+        record.is_of_registry |= is_of_registry;
         // The CRI plugin names it by its configuration, too.
         record.ids.extend(name.parse::<Digest>());
         record.names.push(name);
@@ -129,7 +135,7 @@ fn by_repository(record: Record) -> Vec<Held> {
     let mut repositories: BTreeMap<String, Held> = BTreeMap::new();
     for name in &record.names {
         let spelled = Spelled::of(name);
-        if !is_of_registry(&spelled, form) {
+        if !record.is_of_registry || !is_of_registry(&spelled, form) {
             continue;
         }
         let entry = repositories.entry(spelled.repository()).or_insert_with(|| Held {
@@ -189,6 +195,7 @@ mod tests {
             ids: Vec::new(),
             names: names.iter().map(whole).collect(),
             digests: digests.iter().filter_map(|it| it.parse().ok()).collect(),
+            is_of_registry: true,
         };
         let found = held([record]);
         let found: Vec<_> = found

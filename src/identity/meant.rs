@@ -343,6 +343,7 @@ mod tests {
             ids: vec![id],
             names: names(name),
             digests: digests.to_vec(),
+            is_of_registry: true,
         };
         let records = [
             record(Engine::Docker, &["upf:1"], &[]),
@@ -379,6 +380,7 @@ mod tests {
             ids: vec![config],
             names: vec!["upf:1".to_owned(), format!("upf@{named}")],
             digests: Vec::new(),
+            is_of_registry: true,
         };
         let mut found = find(&[record], "upf:1").expect("one image").expect("an image");
         assert_eq!(found.digests, [named]);

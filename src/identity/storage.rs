@@ -265,6 +265,13 @@ impl Image {
     /// The index or manifest by which it was pulled last comes first, then those by which it was before. `folder` has the
     /// files of each image.
     fn record(self, folder: &Path) -> anyhow::Result<Record> {
+        let record = |ids, names, digests| Record {
+            engine: Engine::Podman,
+            ids,
+            names,
+            digests,
+            is_of_registry: true,
+        };
         let is_way = |name: &str| name == "manifest" || name.starts_with("manifest-");
         let ways = self.data.unwrap_or_default().into_iter().filter(|(name, _)| is_way(name));
         let digests = [self.digest].into_iter().chain(ways.map(|(_, digest)| digest));
@@ -276,15 +283,15 @@ impl Image {
             // Its name stands for another image by now; or it was made here, and a registry may never have had it.
             let earlier = self.earlier.unwrap_or_default();
             if earlier.is_empty() {
-                return Ok(Record { engine: Engine::Podman, ids, names, digests });
+                return Ok(record(ids, names, digests));
             }
             let is_made = earlier.iter().all(|it| is_passing(it)) || is_made_here(folder, &self.id)?;
             if is_made {
-                return Ok(Record { engine: Engine::Podman, ids, names: vec![self.id], digests: Vec::new() });
+                return Ok(record(ids, vec![self.id], Vec::new()));
             }
             names = earlier.iter().filter(|it| !is_passing(it)).map(|it| untagged(it)).collect();
         }
-        Ok(Record { engine: Engine::Podman, ids, names, digests })
+        Ok(record(ids, names, digests))
     }
 
     fn tell(self, identity: &mut Identity) -> Result<(), Unknown> {

@@ -9,6 +9,7 @@ mod shim;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -68,8 +69,21 @@ pub(super) fn resolve(task: &Task, asked: &Asked<'_>, identity: &mut Identity) -
 /// How long the one who lists all images waits: no container waits for it.
 const LONG: Duration = Duration::from_secs(30);
 
-/// Name and digest of every image in every namespace.
-pub(super) fn images(socket: &Path) -> Result<Vec<(String, String)>, String> {
+/// An image in a namespace.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) name: String,
+    /// Of what the name stands for.
+    pub(super) digest: String,
+    /// Whether it came out of a registry, or went into one, as far as anybody can tell.
+    pub(super) is_of_registry: bool,
+}
+
+/// How containerd's clients label what they pulled or pushed (containerd, `pkg/labels`), in front of the registry's name.
+const SOURCE: &str = "containerd.io/distribution.source.";
+
+/// Every image in every namespace.
+pub(super) fn images(socket: &Path) -> Result<Vec<Listed>, String> {
     let connection = Connection::open(socket, Instant::now() + LONG).map_err(|it| it.to_string())?;
     let mut daemon = Daemon { connection, namespace: "default" };
     let answer = daemon.ask("namespaces.v1.Namespaces/List", &[]).map_err(|it| it.to_string())?;
@@ -80,7 +94,16 @@ pub(super) fn images(socket: &Path) -> Result<Vec<(String, String)>, String> {
     let mut found = Vec::new();
     for namespace in &namespaces {
         daemon.namespace = namespace;
-        found.extend(daemon.images().map_err(|it| format!("namespace {namespace:?}: {it}"))?);
+        let told = |it: Fault| format!("namespace {namespace:?}: {it}");
+        let mut sources: BTreeMap<String, bool> = BTreeMap::new();
+        for (name, digest) in daemon.images().map_err(told)? {
+            let is_of_registry = match sources.get(&digest) {
+                Some(known) => *known,
+                None => daemon.is_of_registry(&digest).map_err(told)?,
+            };
+            sources.insert(digest.clone(), is_of_registry);
+            found.push(Listed { name, digest, is_of_registry });
+        }
     }
     Ok(found)
 }
@@ -189,6 +212,18 @@ impl Daemon<'_> {
         };
         let images = || wire::all(&answer, 1)?.into_iter().map(image).collect::<Option<Vec<_>>>();
         images().ok_or_else(|| unreadable("images"))
+    }
+
+    /// Whether what has this digest came out of a registry, or went into one. Of what is not there, nobody knows, and it may
+    /// have.
+    fn is_of_registry(&mut self, digest: &str) -> Result<bool, Fault> {
+        let answer = match self.ask("content.v1.Content/Info", &[digest]) {
+            Err(Fault::NotFound) => return Ok(true),
+            answer => answer?,
+        };
+        let labels = || wire::all(wire::bytes(&answer, 1)?, 5);
+        let labels = labels().ok_or_else(|| unreadable("content"))?;
+        Ok(labels.into_iter().any(|it| wire::text(it, 1).is_some_and(|it| it.starts_with(SOURCE))))
     }
 
     /// The snapshot that another one was made from.
