@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::eval;
+use crate::eval::{self, Access};
 use crate::host::{self, Bundle, Demand, Facts, Root, Wanted};
 use crate::report::{Checked, Origin};
 use crate::spec::{Malformed, Spec};
@@ -51,7 +51,8 @@ fn demand(requirements: &[Requirement], tags: &[String]) -> Demand {
 /// Reads what explains a no, and what would mend it. Where nothing is missing, that is nothing.
 fn explain(facts: &mut Facts, requirements: &[Requirement], tags: &[String], root: &Root) {
     let (mut modules, mut more) = (BTreeSet::new(), Demand::new());
-    for judgement in judge_until(requirements, tags, facts, &|| root.is_late())
+    // What explains a no is read for all that they ask; what may be told is decided when they are judged.
+    for judgement in judge_until(requirements, tags, facts, false, &|| root.is_late())
         .iter()
         .filter_map(|it| it.result.as_ref().ok())
     {
@@ -81,19 +82,22 @@ fn add(demand: &mut Demand, feature: String, wanted: Wanted) {
 
 /// Holds each requirement against the facts.
 pub fn judge<'a>(requirements: &'a [Requirement], tags: &[String], facts: &Facts) -> Vec<Checked<'a>> {
-    judge_until(requirements, tags, facts, &|| false)
+    judge_until(requirements, tags, facts, false, &|| false)
 }
 
-/// As [`judge`]; what is not judged once `is_over` says so is unknown, and what is proven stays so.
+/// As [`judge`]; what is not judged once `is_over` says so is unknown, and what is proven stays so. If `withholds` says so, what
+/// only root may see is unknown to specs that nobody has verified.
 pub fn judge_until<'a>(
     requirements: &'a [Requirement],
     tags: &[String],
     facts: &Facts,
+    withholds: bool,
     is_over: &dyn Fn() -> bool,
 ) -> Vec<Checked<'a>> {
-    let checked = |it: &'a Requirement| Checked {
-        origin: &it.origin,
-        result: it.spec.as_ref().map(|spec| eval::evaluate_until(spec, tags, facts, is_over)),
+    let checked = |it: &'a Requirement| {
+        let access = if withholds && !it.origin.is_verified() { Access::Public } else { Access::Full };
+        let judge = |spec| eval::evaluate_until(spec, tags, facts, access, is_over);
+        Checked { origin: &it.origin, result: it.spec.as_ref().map(judge) }
     };
     requirements.iter().map(checked).collect()
 }

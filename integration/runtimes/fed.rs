@@ -71,6 +71,36 @@ fn what_only_root_may_see_is_in_the_report_and_not_in_the_message() {
 }
 
 #[test]
+fn only_a_verified_spec_may_ask_for_what_only_root_may_see_if_the_policy_says_so() {
+    let host = || {
+        let host = Host::plain();
+        fs::write(host.path().join("proc/cmdline"), "quiet luks.key=c0ffee\n")
+            .expect("writing a command line");
+        host
+    };
+    let spec = UNMET.replace("kernel.loadedmodule", "kernel.cmdline");
+    for (value, status) in [("c0ffee", 0), ("x", INCOMPATIBLE)] {
+        let spec = spec.replace("gtp5g: {op: Exists}", &format!("luks.key: {{op: In, value: [{value}]}}"));
+        let bundle = Bundle::hollow().annotate(SPEC, &spec).written();
+        assert_eq!(Hook::on(host()).feed(&bundle.state()).status.code(), Some(status), "an oracle");
+        let hook = Hook::on(host()).configured("sensitive = \"verified\"\n");
+        let told = format!(
+            "oci-compat: warning: started undecided: boot parameter luks.key is unknown, needs {value}: only verified specs \
+             may ask for it (sensitive) [fact-unknown; oci-compat why {}]\n",
+            bundle.id()
+        );
+        assert_ended(&hook.feed(&bundle.state()), 0, &told);
+        // This host's own may.
+        let own = hook.config().with_file_name("requirements.d");
+        fs::create_dir(&own).expect("making a folder");
+        fs::write(own.join("own.toml"), format!("images = [\"*\"]\nspec = \'\'\'{spec}\'\'\'\n"))
+            .expect("writing");
+        let plain = Bundle::hollow().written();
+        assert_eq!(hook.feed(&plain.state()).status.code(), Some(status));
+    }
+}
+
+#[test]
 fn what_could_not_be_looked_at_is_a_warning() {
     let hook = Hook::on(Host::secretive());
     assert_warned(&hook.feed(&Bundle::hollow().annotate(SPEC, UNMET).written().state()));

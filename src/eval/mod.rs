@@ -292,6 +292,16 @@ struct Context<'f> {
     facts: &'f Facts,
     /// Whether the time is up: what is not judged by then is unknown.
     is_over: &'f dyn Fn() -> bool,
+    access: Access,
+}
+
+/// What a spec may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everything.
+    Full,
+    /// Nothing that only root may see: whoever wrote it would find out values by which containers start.
+    Public,
 }
 
 /// Who sets a host up.
@@ -324,17 +334,19 @@ enum Effort {
 
 /// Holds a spec against facts. If `tags` is not empty, only sets with one of these tags count.
 pub fn evaluate<'a>(spec: &'a Spec, tags: &[String], facts: &Facts) -> Judgement<'a> {
-    evaluate_until(spec, tags, facts, &|| false)
+    evaluate_until(spec, tags, facts, Access::Full, &|| false)
 }
 
-/// As [`evaluate`]; what is not judged once `is_over` says so is unknown, and what is proven stays so.
+/// As [`evaluate`]; what the spec may not ask for is unknown, and so is what is not judged once `is_over` says so. What is
+/// proven stays so.
 pub fn evaluate_until<'a>(
     spec: &'a Spec,
     tags: &[String],
     facts: &Facts,
+    access: Access,
     is_over: &dyn Fn() -> bool,
 ) -> Judgement<'a> {
-    let context = Context { facts, is_over };
+    let context = Context { facts, is_over, access };
     let mut matched = RuleMatched::new(facts);
     let selected = spec.sets.iter().filter(|it| tags.is_empty() || tags.contains(&it.tag));
     let sets: Vec<_> = selected.map(|it| judge_set(it, &context, &mut matched)).collect();
@@ -464,7 +476,8 @@ fn judge_set<'a>(set: &'a Set, context: &Context<'_>, matched: &mut RuleMatched)
 }
 
 fn judge_rule<'a>(rule: &'a Rule, context: &Context<'_>, matched: &mut RuleMatched) -> JudgedRule<'a> {
-    let mut judged = Judged { context, matched, terms: Vec::new() };
+    let has_template = rule.vars_template.is_some();
+    let mut judged = Judged { context, matched, has_template, terms: Vec::new() };
     let features = judged.terms(&rule.match_features, None);
     let mut alternatives = Vec::with_capacity(rule.match_any.len());
     for (index, alternative) in rule.match_any.iter().enumerate() {
@@ -492,13 +505,19 @@ fn judge_rule<'a>(rule: &'a Rule, context: &Context<'_>, matched: &mut RuleMatch
 struct Judged<'a, 'j> {
     context: &'j Context<'j>,
     matched: &'j RuleMatched,
+    /// Whether the rule makes variables of what its terms match.
+    has_template: bool,
     terms: Vec<JudgedTerm<'a>>,
 }
 
 impl<'a> Judged<'a, '_> {
     fn terms(&mut self, terms: &'a [Term], alternative: Option<usize>) -> Outcome {
         let judge = |term: &'a Term| {
-            let findings = term::judge(term, fact_of(term, self.context.facts, self.matched), self.context);
+            let fact = fact_of(term, self.context.facts, self.matched);
+            let is_withheld = self.context.access == Access::Public
+                && discreet::shows_what_is_sensitive(term, fact, self.has_template);
+            let findings =
+                if is_withheld { term::withheld(term) } else { term::judge(term, fact, self.context) };
             let outcome = Outcome::all(findings.iter().map(|it| it.outcome));
             JudgedTerm { term, alternative, group: String::new(), negated: false, outcome, findings }
         };

@@ -28,6 +28,17 @@ pub(super) fn judge<'a>(term: &'a Term, fact: &Fact, context: &Context<'_>) -> V
     findings
 }
 
+/// The findings of a term that the spec may not ask for.
+pub(super) fn withheld(term: &Term) -> Vec<Finding<'_>> {
+    let reason = "only verified specs may ask for it (sensitive)";
+    all(term, Outcome::Unknown, &Evidence::Unknown(Unknown::new("", reason)))
+}
+
+/// The names of the elements that a term tests by themselves.
+pub(super) fn elements(term: &Term) -> impl Iterator<Item = &str> {
+    named(term).map(|(name, ..)| name)
+}
+
 fn too_late() -> Unknown {
     Unknown::new("", "was not judged: the deadline has passed")
 }
@@ -471,6 +482,7 @@ fn names(feature: &Feature) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::Access;
     use crate::host::Facts;
     use crate::spec;
 
@@ -488,7 +500,7 @@ mod tests {
             ..Feature::instances(vec![Instance { attributes, read: None }])
         };
         let facts = Facts::default();
-        let context = Context { facts: &facts, is_over: &|| false };
+        let context = Context { facts: &facts, is_over: &|| false, access: Access::Full };
         let findings = judge(term, &Fact::Known(feature, "/sys".to_owned()), &context);
         let outcomes: Vec<_> = findings.iter().map(|it| it.outcome).collect();
         assert_eq!(outcomes, expected, "{expressions}");
@@ -540,7 +552,7 @@ mod tests {
             let modules = vec![module("overlay", "loaded"), module("tun", "available")];
             let fact = Fact::Known(Feature::instances(modules), "/".to_owned());
             let facts = Facts::default();
-            let context = Context { facts: &facts, is_over: &|| false };
+            let context = Context { facts: &facts, is_over: &|| false, access: Access::Full };
             let found = judge(&spec.sets[0].rules[0].match_features[0], &fact, &context);
             let found: Vec<_> = found.iter().map(|it| (it.outcome, it.found())).collect();
             let found: Vec<_> = found.iter().map(|(outcome, found)| (*outcome, found.as_str())).collect();
@@ -574,7 +586,7 @@ mod tests {
             };
             let fact = Fact::Known(feature, "/".to_owned());
             let facts = Facts::default();
-            let context = Context { facts: &facts, is_over: &|| false };
+            let context = Context { facts: &facts, is_over: &|| false, access: Access::Full };
             let found = judge(&spec.sets[0].rules[0].match_features[0], &fact, &context);
             assert_eq!(found[0].outcome, expected, "{state}");
         };

@@ -16,7 +16,7 @@ use crate::host::{self, Facts, Inherited, Root};
 use crate::image::Image;
 use crate::input::{Fault, State};
 use crate::moment;
-use crate::policy::{Action, Mode, Policy, Situation};
+use crate::policy::{Action, Mode, Policy, Sensitive, Situation};
 use crate::records::{self, Decided, Record, Targets};
 use crate::report::{self, Checked, Pod, Report, Subject};
 use crate::reports::{self, Recall};
@@ -120,7 +120,8 @@ impl Setting<'_> {
     /// What was read in time counts, however late it is by now.
     fn judge<'a>(&self, requirements: &'a [Requirement], facts: &Facts) -> Vec<Checked<'a>> {
         let end = self.until().max(Instant::now() + JUDGING);
-        check::judge_until(requirements, &self.policy.tags, facts, &|| end <= Instant::now())
+        let withholds = self.policy.sensitive == Sensitive::Verified;
+        check::judge_until(requirements, &self.policy.tags, facts, withholds, &|| end <= Instant::now())
     }
 
     /// The end of the check. The process's timer knows it, so that a start without requirements, which never asks, need

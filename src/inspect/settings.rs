@@ -101,6 +101,7 @@ fn value(policy: &Policy, key: &str) -> Option<Value> {
         "tags" => json!(policy.tags.iter().map(|it| printable(it)).collect::<Vec<_>>()),
         "deadline_ms" => json!(u64::try_from(policy.deadline.as_millis()).unwrap_or(u64::MAX)),
         "disclose" => json!(policy.disclose),
+        "sensitive" => json!(policy.sensitive.name()),
         "crun_stderr" => json!(policy.crun_stderr),
         "runtimes" => json!(policy.runtimes.iter().map(|it| shown(it)).collect::<Vec<_>>()),
         "requirements" => path_or_false(policy.requirements.as_deref()),

@@ -47,6 +47,7 @@ const DEFAULTS: &str = "  mode = \"enforce\"
   tags = []
   deadline_ms = 60000
   disclose = false
+  sensitive = \"any\"
   crun_stderr = true
   runtimes = [\"runc\",\"crun\"]
   requirements = \"DIR/requirements.d\"

@@ -9,10 +9,10 @@ use crate::spec::{Place, Problem};
 
 use super::syntax::{self, At, Table, Value};
 use super::value::{Entry, Read, unknown};
-use super::{Action, Builds, Mode, Policy, waiver};
+use super::{Action, Builds, Mode, Policy, Sensitive, waiver};
 
 /// Every key outside of lists; those of waivers and of trust stand in their own modules.
-pub const KEYS: [&str; 22] = [
+pub const KEYS: [&str; 23] = [
     "mode",
     "action.incompatible",
     "action.undecided",
@@ -24,6 +24,7 @@ pub const KEYS: [&str; 22] = [
     "tags",
     "deadline_ms",
     "disclose",
+    "sensitive",
     "crun_stderr",
     "runtimes",
     "requirements",
@@ -41,6 +42,7 @@ pub const KEYS: [&str; 22] = [
 const TABLES: [&str; 3] = ["action", "may_waive", "log"];
 const MODES: [(&str, Mode); 3] = [("enforce", Mode::Enforce), ("audit", Mode::Audit), ("off", Mode::Off)];
 const ACTIONS: [(&str, Action); 2] = [("refuse", Action::Refuse), ("start", Action::Start)];
+const SENSITIVE: [(&str, Sensitive); 2] = [("any", Sensitive::Any), ("verified", Sensitive::Verified)];
 const BUILDS: [(&str, Builds); 2] = [("check", Builds::Check), ("skip", Builds::Skip)];
 /// No engine that gives up waits longer for a runtime (Podman and CRI-O).
 const MAX_DEADLINE_MS: u64 = 240_000;
@@ -123,6 +125,7 @@ fn set(policy: &mut Policy, at: Place, entry: Entry<'_>) -> Read<()> {
             policy.deadline = Duration::from_millis(entry.number(1..=MAX_DEADLINE_MS, "milliseconds")?);
         }
         "disclose" => policy.disclose = entry.boolean()?,
+        "sensitive" => policy.sensitive = entry.choice(&SENSITIVE)?,
         "crun_stderr" => policy.crun_stderr = entry.boolean()?,
         "runtimes" => policy.runtimes = runtimes(entry)?,
         "requirements" => policy.requirements = entry.path_or_none()?,

@@ -83,6 +83,15 @@ pub enum Builds {
     Skip,
 }
 
+/// Which specs may ask for what only root may see: whether a container starts tells whether a value passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sensitive {
+    /// All.
+    Any,
+    /// Those whose makers were verified, and the administrator's own.
+    Verified,
+}
+
 /// What holds where the configuration says nothing, or cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Defaults {
@@ -130,6 +139,8 @@ pub struct Policy {
     pub runtimes: Vec<PathBuf>,
     /// Whether the line that engines show may hold sensitive values of this host, such as serial numbers.
     pub disclose: bool,
+    /// Which specs may ask for such values.
+    pub sensitive: Sensitive,
     /// Whether the hook writes a refusal to the stderr of crun, which throws away what hooks print.
     pub crun_stderr: bool,
     /// Which images must have a signed spec.
@@ -159,6 +170,7 @@ impl Policy {
             builds: Builds::Skip,
             runtimes: ["runc", "crun"].map(PathBuf::from).to_vec(),
             disclose: false,
+            sensitive: Sensitive::Any,
             crun_stderr: true,
             spec_demands: trust::SpecDemands::default(),
             log: Log::defaults(),
@@ -220,6 +232,16 @@ impl Builds {
         match self {
             Self::Check => "check",
             Self::Skip => "skip",
+        }
+    }
+}
+
+impl Sensitive {
+    /// As configurations write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Verified => "verified",
         }
     }
 }

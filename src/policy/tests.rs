@@ -57,7 +57,7 @@ fn what_audit_would_do_is_known() {
 #[test]
 fn every_key_is_taken_over() {
     let text = "mode = \"off\"\nimage_annotation = true\ntags = [\"gpu\"]\ndeadline_ms = 7\ndisclose = true\n\
-                crun_stderr = true\nruntimes = [\"youki\", \"/opt/runc\"]\nrequirements = \"/r\"\nbuilds = \"check\"\n\
+                sensitive = \"verified\"\ncrun_stderr = true\nruntimes = [\"youki\", \"/opt/runc\"]\nrequirements = \"/r\"\nbuilds = \"check\"\n\
                 may_waive.images = [\"acme/*\"]\n[log]\ndecisions = false\nmax_bytes = 65_536\nkeep = 0\njournal = false\n\
                 syslog = false\n";
     let expected = Policy {
@@ -66,6 +66,7 @@ fn every_key_is_taken_over() {
         tags: vec!["gpu".to_owned()],
         deadline: Duration::from_millis(7),
         disclose: true,
+        sensitive: Sensitive::Verified,
         crun_stderr: true,
         runtimes: vec![PathBuf::from("youki"), PathBuf::from("/opt/runc")],
         requirements: Some(PathBuf::from("/r")),
@@ -142,7 +143,7 @@ fn a_key_that_nobody_knows_is_told_with_the_one_that_was_meant() {
         "x = 1",
         &[
             "1:1: there is no key x; there are mode, action.incompatible, action.undecided, action.malformed, action.container_trouble, action.trouble, \
-           image_annotation, may_waive.images, tags, deadline_ms, disclose, crun_stderr, runtimes, requirements, builds, \
+           image_annotation, may_waive.images, tags, deadline_ms, disclose, sensitive, crun_stderr, runtimes, requirements, builds, \
            log.decisions, log.max_bytes, log.keep, log.journal, log.syslog, waiver, trust",
         ],
     );

@@ -67,6 +67,15 @@ impl Origin {
         }
     }
 
+    /// Whether somebody whom the administrator trusts was shown to have made it, or it is the administrator's own.
+    pub fn is_verified(&self) -> bool {
+        match self {
+            Self::Administrator(_) | Self::File(_) => true,
+            Self::Attached(attached) => attached.verified.is_some(),
+            Self::Inline | Self::Referenced(_) => false,
+        }
+    }
+
     /// As messages call it.
     pub fn title(&self) -> String {
         match self {

@@ -465,7 +465,7 @@ fn what_is_not_judged_in_time_is_unknown_and_what_is_proven_stays() {
     let looks = std::cell::Cell::new(0);
     let is_over = || looks.replace(looks.get() + 1) > 0;
     let facts = facts();
-    let judgement = evaluate_until(&spec, &[], &facts, &is_over);
+    let judgement = evaluate_until(&spec, &[], &facts, Access::Full, &is_over);
     assert_eq!(judgement.outcome, Outcome::Unmet);
     let rules = &judgement.sets[0].rules;
     assert_eq!((rules[0].outcome, rules[1].outcome), (Outcome::Unmet, Outcome::Unknown));
@@ -488,7 +488,7 @@ fn the_clock_is_looked_at_within_a_long_feature_too() {
     for term in ["n.n, matchName: {op: In, value: [x]}", "i.i, matchExpressions: {a: {op: In, value: [x]}}"] {
         looks.set(0);
         let spec = spec(&format!("{{matchFeatures: [{{feature: {term}}}]}}"));
-        let judgement = evaluate_until(&spec, &[], &facts, &is_over);
+        let judgement = evaluate_until(&spec, &[], &facts, Access::Full, &is_over);
         assert_eq!((judgement.outcome, looks.get()), (Outcome::Unknown, 4), "{term}");
     }
 }
