@@ -36,7 +36,7 @@ pub(super) const FEATURE: FeatureInfo = FeatureInfo {
 };
 
 const FOLDER: &str = "/sys/bus/pci/devices";
-/// What identifies a device; NFD leaves out a device that lacks one of these.
+/// What identifies a device, and every device has. NFD leaves out one that lacks any.
 const IDENTITY: [&str; 5] = ["class", "vendor", "device", "subsystem_vendor", "subsystem_device"];
 /// What only some devices have.
 const OPTIONAL: [&str; 5] =
@@ -79,7 +79,17 @@ fn device(
     let Some(identity) = identity(probing, folder)? else {
         return Ok(None);
     };
-    let mut attributes: BTreeMap<_, _> = IDENTITY.map(str::to_owned).into_iter().zip(identity).collect();
+    let mut attributes = BTreeMap::new();
+    for (name, value) in IDENTITY.into_iter().zip(identity) {
+        match value {
+            Some(value) => drop(attributes.insert(name.to_owned(), value)),
+            // Of a tree that was put together from a report, as is not rare.
+            None => note(
+                incomplete,
+                Unknown::new(format!("{folder}/{name}"), "is not there, as it is for every device"),
+            ),
+        }
+    }
     let texts = OPTIONAL.into_iter().map(|it| (it, attribute as Reader));
     let links = LINKS.into_iter().map(|it| (it, link as Reader));
     for (name, read) in texts.chain(links).filter(|(name, _)| wanted.has(name)) {
@@ -103,22 +113,22 @@ fn note(incomplete: &mut Option<Unknown>, unknown: Unknown) {
 /// The values of [`IDENTITY`].
 ///
 /// `modalias` has them all in one read, and unlike `uevent` is never locked while a driver starts.
-fn identity(probing: &Probing<'_>, folder: &str) -> Result<Option<[String; 5]>, Unknown> {
+fn identity(probing: &Probing<'_>, folder: &str) -> Result<Option<[Option<String>; 5]>, Unknown> {
     let alias = match probing.root.read_text(&format!("{folder}/modalias")) {
         Ok(text) => parse_modalias(&text),
         // The five files say the same.
         Err(Miss::NotFound | Miss::Unreadable(_)) => None,
     };
-    if alias.is_some() {
-        return Ok(alias);
+    if let Some(identity) = alias {
+        return Ok(Some(identity.map(Some)));
     }
-    let mut identity = [const { String::new() }; 5];
+    let mut identity = [const { None }; 5];
     for (value, name) in identity.iter_mut().zip(IDENTITY) {
-        match attribute(probing, folder, name)? {
-            Some(text) if name == "class" => *value = text.chars().take(4).collect(),
-            Some(text) => *value = text,
-            None => return Ok(None),
-        }
+        *value = match attribute(probing, folder, name)? {
+            Some(text) if name == "class" => Some(text.chars().take(4).collect()),
+            None if !name.starts_with("subsystem") => return Ok(None),
+            other => other,
+        };
     }
     Ok(Some(identity))
 }
@@ -181,6 +191,20 @@ mod tests {
             .file(&format!("{folder}/device"), "0x1041\n")
             .file(&format!("{folder}/subsystem_vendor"), "0x1af4\n")
             .file(&format!("{folder}/subsystem_device"), "0x000a\n")
+    }
+
+    #[test]
+    fn of_a_device_without_subsystem_the_rest_is_known() {
+        let host = FakeHost::new()
+            .file(&format!("{NIC}/class"), "0x020000\n")
+            .file(&format!("{NIC}/vendor"), "0x8086\n")
+            .file(&format!("{NIC}/device"), "0x1889\n");
+        check(
+            host,
+            &known(&format!(
+                "[{NIC}: class=0200 device=1889 vendor=8086] and maybe more: {NIC}/subsystem_vendor: is not there, as it is for every device"
+            )),
+        );
     }
 
     #[test]
