@@ -44,13 +44,17 @@ pub fn text(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()
     if let Some(time) = &report.time {
         page.push_str(&format!("  decided at {time}\n"));
     }
-    for reason in &report.reasons {
-        page.push_str(&format!("  {} [{}]\n", reason.message, reason.code));
-        advice("    ", &reason.remedy, &reason.docs, &mut page);
-    }
-    for reason in &report.recommendations {
-        page.push_str(&format!("  recommended: {} [{}]\n", reason.message, reason.code));
-        advice("    ", &reason.remedy, &reason.docs, &mut page);
+    for (label, reasons) in [("", &report.reasons), ("recommended: ", &report.recommendations)] {
+        for (index, reason) in reasons.iter().enumerate() {
+            page.push_str(&format!("  {label}{} [{}]\n", reason.message, reason.code));
+            // Of several lacks of one rule, once.
+            let is_repeated = reasons.get(index + 1).is_some_and(|it| {
+                (&it.rule, &it.remedy, &it.docs) == (&reason.rule, &reason.remedy, &reason.docs)
+            });
+            if !is_repeated {
+                advice("    ", &reason.remedy, &reason.docs, &mut page);
+            }
+        }
     }
     for waiver in &report.waivers {
         page.push_str(&waiver_line(waiver));

@@ -104,10 +104,15 @@ impl Reader {
         match &node.value {
             Value::Text(text) => Some(text.clone()),
             Value::Ambiguous(text, taken) => {
+                // PyYAML quotes all others of these words.
+                let generated = match text.as_str() {
+                    "y" | "Y" | "n" | "N" => " (for PyYAML, which has none: write JSON, or quote all text)",
+                    _ => "",
+                };
                 let message = match shown(text) {
                     quoted if quoted.ends_with('"') => {
                         format!(
-                            "YAML takes {text} for {taken} and may change its text; write {quoted} in quotes"
+                            "YAML takes {text} for {taken} and may change its text; write {quoted} in quotes{generated}"
                         )
                     }
                     cut => {

@@ -219,10 +219,8 @@ impl Finding<'_> {
 
     /// The command that changes a setting, where the test says which value would do.
     fn setting(&self) -> Option<String> {
-        if !matches!(self.evidence, Evidence::Value { value: Some(_), .. }) {
-            return None;
-        }
-        let value = wanted_value(self.element, self.test?)?;
+        let Evidence::Value { value: Some(found), .. } = &self.evidence else { return None };
+        let value = wanted_value(self.element, self.test?, found)?;
         match (&*lower(self.feature), self.element) {
             ("kernel.sysctl", element) => Some(format!("sysctl -w {}={value}", shown(element))),
             ("kernel.iouring", "disabled") => Some(format!("sysctl -w kernel.io_uring_disabled={value}")),
@@ -253,9 +251,12 @@ impl Finding<'_> {
             "bundle.device" => Some(format!(
                 "run it with --device={element}; in Kubernetes, a device plugin or a resource claim gives it"
             )),
-            "bundle.seccomp" if self.element != "default_action" => Some(format!(
-                "run it with a seccomp profile that allows {element} (--security-opt seccomp=FILE)"
-            )),
+            "bundle.seccomp" if self.element != "default_action" => {
+                let call = shown(self.element.strip_suffix(".answer").unwrap_or(self.element));
+                Some(format!(
+                    "run it with a seccomp profile that allows {call} (--security-opt seccomp=FILE)"
+                ))
+            }
             "bundle.rlimit" => {
                 let limit = self.element.strip_prefix("RLIMIT_")?.split('.').next()?.to_lowercase();
                 Some(format!("run it with --ulimit {}=SOFT:HARD", shown(&limit)))
@@ -288,8 +289,8 @@ impl Finding<'_> {
     }
 }
 
-/// A value with which the test would hold, as a shell takes it.
-fn wanted_value(element: &str, test: &Test) -> Option<String> {
+/// A value with which the test would hold, as a shell takes it. Of several numbers, those that will do are kept.
+fn wanted_value(element: &str, test: &Test, found: &str) -> Option<String> {
     let nearest = |bound: &Bound<i128>| match bound {
         Bound::Ge(value) | Bound::Le(value) | Bound::GeLe(value, _) => *value,
         Bound::Gt(value) | Bound::GtLt(value, _) => value.saturating_add(1),
@@ -299,7 +300,12 @@ fn wanted_value(element: &str, test: &Test) -> Option<String> {
         Test::In(values) => values.first().map(|it| shown(it)),
         Test::Integer(bound) => Some(nearest(bound).to_string()),
         Test::Integers(bounds) => {
-            let values: Vec<_> = bounds.iter().map(|it| nearest(it).to_string()).collect();
+            let found: Vec<_> = found.split_ascii_whitespace().collect();
+            let value = |(index, bound): (usize, &Bound<i128>)| {
+                let kept = found.get(index).and_then(|it| it.parse().ok()).filter(|it| bound.holds(it));
+                kept.unwrap_or_else(|| nearest(bound)).to_string()
+            };
+            let values: Vec<_> = bounds.iter().enumerate().map(value).collect();
             Some(shown(&values.join(" ")))
         }
         Test::Quantity(bound) => {

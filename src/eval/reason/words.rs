@@ -70,6 +70,9 @@ impl Finding<'_> {
             "bundle.capability" => format!("capability {element}"),
             "bundle.device" => format!("device {element}"),
             "bundle.namespace" => format!("the container's {element} namespace"),
+            "bundle.seccomp" if let Some(call) = self.element.strip_suffix(".answer") => {
+                format!("the answer of the container's seccomp filter to system call {}", shown(call))
+            }
             "bundle.seccomp" if self.element != "default_action" => format!("system call {element}"),
             "bundle.seccomp" | "bundle.rlimit" | "bundle.resource" => format!("the container's {element}"),
             feature => format!("{} {element}", shown(feature)),

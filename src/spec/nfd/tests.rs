@@ -362,7 +362,9 @@ fn scalars_that_yaml_would_change_have_to_be_quoted() {
     );
     check(
         &term("feature: f.g\nmatchExpressions:\n  y: {op: Exists}"),
-        &["8:9: YAML takes y for a boolean and may change its text; write \"y\" in quotes"],
+        &[
+            "8:9: YAML takes y for a boolean and may change its text; write \"y\" in quotes (for PyYAML, which has none: write JSON, or quote all text)",
+        ],
     );
     let digits = "1".repeat(100);
     check_expression(
