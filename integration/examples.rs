@@ -5,6 +5,8 @@
 //! symbolic link, `{instead = TEXT, has = TEXT}` the common file with a part of it replaced, `false` takes one away, and a path that
 //! ends in `/` is an empty folder. `line_by_line` names common files of which each line is taken away in turn. `facts` are what files cannot show, such as CPUID and device nodes, in the
 //! shape of `probe --format json`, without its `elements`. `NAME.expected` has what is said of each: `BLESS=1` writes it anew.
+//!
+//! `integration/first-try` has specs beside their hosts, in the same form: what a new author writes with nothing but the documents at hand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -15,7 +17,7 @@ use std::{env, fs};
 use oci_compat::check::{self, Requirement};
 use oci_compat::eval::{JudgedTerm, Judgement, Outcome};
 use oci_compat::host::{Bundle, Fact, Facts, Feature, Instance, Root};
-use oci_compat::lint::lint;
+use oci_compat::lint::{Level, lint};
 use oci_compat::report::{Origin, Report};
 use oci_compat::spec::{self, Spec};
 use serde::Deserialize;
@@ -80,6 +82,30 @@ fn every_example_fits_and_fails_as_recorded() {
         let (spec, example) = (spec(&name), example(&name));
         let found = example.told(spec, &name);
         let path = hosts().join(format!("{name}.expected"));
+        if env::var_os("BLESS").is_some() {
+            fs::write(&path, found).expect("writing what is expected");
+        } else if fs::read_to_string(&path).unwrap_or_default() != found {
+            wrong.push(format!("{name}:\n{found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "not as recorded:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_a_new_author_writes_is_judged_as_meant() {
+    let folder = project().join("integration/first-try");
+    let mut wrong = Vec::new();
+    let names = names_in(&folder);
+    assert_eq!(names.len(), 5);
+    for name in names {
+        let bytes = fs::read(folder.join(format!("{name}.yaml"))).expect("a spec");
+        let spec = spec::parse(&bytes).unwrap_or_else(|err| panic!("{name}.yaml: {err}"));
+        let warnings = lint(&spec).into_iter().filter(|it| it.level == Level::Warning);
+        assert_eq!(warnings.collect::<Vec<_>>(), [], "{name}");
+        let example = example_in(&folder, &name);
+        assert!(!example.undecided.is_empty(), "{name}: no host that cannot be read");
+        let found = example.told(spec, &name);
+        let path = folder.join(format!("{name}.expected"));
         if env::var_os("BLESS").is_some() {
             fs::write(&path, found).expect("writing what is expected");
         } else if fs::read_to_string(&path).unwrap_or_default() != found {
@@ -294,7 +320,11 @@ fn in_its_folder(place: &Path) -> &Path {
 }
 
 fn names() -> Vec<String> {
-    let entries = fs::read_dir(specs()).expect("docs/examples");
+    names_in(&specs())
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder of specs");
     let name = |it: std::io::Result<fs::DirEntry>| {
         it.expect("an entry").file_name().into_string().expect("a plain name")
     };
@@ -314,7 +344,11 @@ fn requirement(name: &str, spec: Spec) -> [Requirement; 1] {
 }
 
 fn example(name: &str) -> Example {
-    let path = hosts().join(format!("{name}.toml"));
+    example_in(&hosts(), name)
+}
+
+fn example_in(folder: &Path, name: &str) -> Example {
+    let path = folder.join(format!("{name}.toml"));
     let text = fs::read_to_string(&path).unwrap_or_else(|err| panic!("{}: {err}", path.display()));
     toml::from_str(&text).unwrap_or_else(|err| panic!("{}: {err}", path.display()))
 }
