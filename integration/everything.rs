@@ -14,10 +14,20 @@ use crate::examples::{Content, Host};
 
 const NONSENSE: &str = "\u{1}?=:\u{fffd}\n,-[\n";
 
-/// CPUID and device nodes are no files, and have their tests beside their probes. A limit of memory says nothing of huge pages,
-/// without a filter every system call is allowed, and nobody reads all settings.
-const OPEN: [&str; 7] =
-    ["bundle.resource", "cpu.cpuid", "cpu.model", "cpu.rdt", "cpu.security", "device.node", "kernel.sysctl"];
+/// CPUID, device nodes and mounted file systems are no files, the kernel describes its types in some MiB, and all of them have
+/// their tests beside their probes. A limit of memory says nothing of huge pages, without a filter every system call is allowed,
+/// and nobody reads all settings.
+const OPEN: [&str; 9] = [
+    "bundle.resource",
+    "cpu.cpuid",
+    "cpu.model",
+    "cpu.rdt",
+    "cpu.security",
+    "device.node",
+    "kernel.bpftype",
+    "kernel.sysctl",
+    "storage.filesystem",
+];
 
 #[test]
 fn what_is_there_is_known() {

@@ -2,7 +2,8 @@
 
 use super::{Fact, Probing, Wanted};
 use super::{
-    bundle, cpu, device, gpu, iommu, kernel, local, memory, network, pci, rdma, storage, system, usb,
+    bundle, cpu, device, filesystem, gpu, iommu, kernel, local, memory, network, pci, rdma, storage, system,
+    usb,
 };
 
 /// No closer name is suggested: below this (Jaro–Winkler) the two have little more in common than a domain.
@@ -137,6 +138,7 @@ const TABLE: &[FeatureInfo] = &[
     iommu::FEATURE,
     kernel::binfmt::FEATURE,
     kernel::bpf::FEATURE,
+    kernel::bpftype::FEATURE,
     kernel::capabilities::FEATURE,
     kernel::cgroup::FEATURE,
     kernel::cmdline::FEATURE,
@@ -168,6 +170,7 @@ const TABLE: &[FeatureInfo] = &[
     pci::FEATURE,
     rdma::FEATURE,
     storage::BLOCK,
+    filesystem::FEATURE,
     system::arch::FEATURE,
     system::dmiid::FEATURE,
     system::l4t::FEATURE,

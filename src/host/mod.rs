@@ -15,6 +15,7 @@ mod values;
 mod bundle;
 mod cpu;
 mod device;
+mod filesystem;
 mod gpu;
 mod iommu;
 mod kernel;

@@ -2,6 +2,8 @@
 
 mod careful;
 
+pub(super) use careful::Filesystem;
+
 use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs::File;

@@ -17,6 +17,7 @@ pub(super) mod lsm;
 pub(super) mod security;
 pub(super) mod selinux;
 pub(super) mod bpf;
+pub(super) mod bpftype;
 pub(super) mod iouring;
 pub(super) mod kvm;
 mod one_by_one;

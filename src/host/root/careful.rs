@@ -5,10 +5,12 @@ use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
+use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
 use nix::sys::stat::{self, Mode, SFlag};
 use nix::sys::statfs::{self, AUTOFS_SUPER_MAGIC};
+use nix::sys::statvfs;
 
 use super::{Miss, Root, Shown, look, read_to_end, text};
 
@@ -17,6 +19,19 @@ const MAX_NAME: usize = 255;
 
 /// A file's name, and its text or why it could not be read.
 pub(in crate::host) type Named = (String, Result<String, Miss>);
+
+/// A file system that is mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::host) struct Filesystem {
+    /// Its device (`st_dev`).
+    pub(in crate::host) device: libc::dev_t,
+    /// How large it is, in bytes.
+    pub(in crate::host) size: u64,
+    /// What users who are not root may still write, in bytes.
+    pub(in crate::host) free: u64,
+    /// Whether its folders tell of which kind their entries are (`d_type`, readdir(3)); none if this folder is empty.
+    pub(in crate::host) tells_kinds: Option<bool>,
+}
 
 impl Root {
     /// Reads a text file below a folder, by the names of the folders on the way and its own; and tells who may read it.
@@ -57,6 +72,31 @@ impl Root {
             (name, text)
         };
         Ok(names.into_iter().map(read).collect())
+    }
+
+    /// The file system that a folder is in. It is asked, which one over a network may not answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Root::list`].
+    pub(in crate::host) fn filesystem(&self, path: &str) -> Result<Filesystem, Miss> {
+        let folder = self.resolve(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
+        let failed = |errno| Miss::of(path, errno);
+        let device = stat::fstat(&folder).map_err(failed)?.st_dev;
+        let space = statvfs::fstatvfs(&folder).map_err(failed)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(space.fragment_size());
+        let mut kinds = Dir::from_fd(folder).map_err(failed)?.into_iter().filter_map(|it| {
+            let entry = it.ok()?;
+            // Of these every file system tells the kind.
+            (!matches!(entry.file_name().to_bytes(), b"." | b"..")).then(|| entry.file_type())
+        });
+        let tells_kinds = kinds.next().map(|it| it.is_some());
+        Ok(Filesystem {
+            device,
+            size: bytes(space.blocks()),
+            free: bytes(space.blocks_available()),
+            tells_kinds,
+        })
     }
 
     /// Whether a file system would be mounted on this folder if it were touched (autofs), which asking does not.

@@ -24,15 +24,41 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
 const PLACES: [&str; 2] = ["/proc/1/mountinfo", "/proc/self/mountinfo"];
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
+    match table(probing) {
+        Ok((text, place)) => Fact::Known(parse(&text, place, wanted), place.to_owned()),
+        Err(unknown) => Fact::Unknown(unknown),
+    }
+}
+
+/// The list of mounts, and where it was read.
+pub(in crate::host) fn table(probing: &Probing<'_>) -> Result<(String, &'static str), Unknown> {
     for place in PLACES {
-        match probing.text(place) {
-            Ok(Some(text)) => return Fact::Known(parse(&text, place, wanted), place.to_owned()),
-            Ok(None) => {}
-            Err(unknown) => return Fact::Unknown(unknown),
+        if let Some(text) = probing.text(place)? {
+            return Ok((text, place));
         }
     }
     let [place, other] = PLACES;
-    Fact::Unknown(Unknown::new(place, format!("is not there, and nor is {other}")))
+    Err(Unknown::new(place, format!("is not there, and nor is {other}")))
+}
+
+/// A mount, as far as it tells which file system is where.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::host) struct Mount {
+    /// The device of the file system, as `stat` of its files tells it but for btrfs.
+    pub(in crate::host) device: libc::dev_t,
+    pub(in crate::host) target: String,
+    pub(in crate::host) fstype: String,
+}
+
+impl Mount {
+    /// From a line of the list; none if it is not as proc(5) describes it.
+    pub(in crate::host) fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let (major, minor) = words.nth(2)?.split_once(':')?;
+        let target = unescaped(words.nth(1)?).into_owned();
+        let fstype = words.skip_while(|it| *it != "-").nth(1)?.to_owned();
+        Some(Self { device: libc::makedev(major.parse().ok()?, minor.parse().ok()?), target, fstype })
+    }
 }
 
 /// `procfs::process::MountInfos` does not serve: one path that is not UTF-8 costs all mounts, and a source called
