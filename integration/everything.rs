@@ -16,8 +16,9 @@ const NONSENSE: &str = "\u{1}?=:\u{fffd}\n,-[\n";
 
 /// CPUID, device nodes and mounted file systems are no files, the kernel describes its types in some MiB, and all of them have
 /// their tests beside their probes. A limit of memory says nothing of huge pages, without a filter every system call is allowed,
-/// and nobody reads all settings.
-const OPEN: [&str; 9] = [
+/// nobody reads all settings,
+/// and a record of one runtime tells of no other.
+const OPEN: [&str; 10] = [
     "bundle.resource",
     "cpu.cpuid",
     "cpu.model",
@@ -26,6 +27,7 @@ const OPEN: [&str; 9] = [
     "device.node",
     "kernel.bpftype",
     "kernel.sysctl",
+    "runtime.feature",
     "storage.filesystem",
 ];
 

@@ -2,8 +2,8 @@
 
 use super::{Fact, Probing, Wanted};
 use super::{
-    bundle, cpu, device, filesystem, gpu, iommu, kernel, local, memory, network, pci, rdma, storage, system,
-    usb,
+    bundle, cpu, device, filesystem, gpu, iommu, kernel, local, memory, network, pci, rdma, runtime, storage,
+    system, usb,
 };
 
 /// No closer name is suggested: below this (Jaro–Winkler) the two have little more in common than a domain.
@@ -169,6 +169,7 @@ const TABLE: &[FeatureInfo] = &[
     network::VIRTUAL,
     pci::FEATURE,
     rdma::FEATURE,
+    runtime::FEATURE,
     storage::BLOCK,
     filesystem::FEATURE,
     system::arch::FEATURE,

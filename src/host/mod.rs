@@ -24,6 +24,7 @@ mod memory;
 mod network;
 mod pci;
 mod rdma;
+mod runtime;
 mod storage;
 mod system;
 mod usb;

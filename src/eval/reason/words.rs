@@ -29,6 +29,7 @@ impl Finding<'_> {
             "pci.device" => "PCI device",
             "usb.device" => "USB device",
             "network.device" => "network device",
+            "runtime.feature" => "runtime",
             "storage.block" => "block device",
             "storage.filesystem" => "file system",
             "bundle.mount" => "mount in the container",
