@@ -31,7 +31,7 @@ const LAYERS: Layers = &[
     ("pull", &["image", "moment", "file", "artifact", "registry", "trust", "attach", "spec", "policy"]),
     ("report", &["spec", "eval", "verdict"]),
     ("check", &["spec", "host", "eval", "report"]),
-    ("waive", &["image", "moment", "spec", "eval", "policy", "report"]),
+    ("waive", &["glob", "image", "moment", "spec", "eval", "policy", "report"]),
     (
         "requirements",
         &["image", "file", "input", "artifact", "identity", "spec", "host", "policy", "report", "check"],
