@@ -125,7 +125,9 @@ fn no_signal_of_a_limit_ends_a_check() {
             u64::from_str_radix(line, 16).expect("a mask") & 0x0180_1000 == 0x0180_1000
         };
         let id = child.id();
+        let until = Instant::now() + Duration::from_secs(20);
         while !is_ready(&fs::read_to_string(format!("/proc/{id}/status")).expect("a process")) {
+            assert!(Instant::now() < until, "a signal of a limit is not ignored");
             thread::sleep(Duration::from_millis(1));
         }
         for signal in ["PIPE", "XCPU", "XFSZ"] {
