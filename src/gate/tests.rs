@@ -603,3 +603,56 @@ fn what_was_refused_is_refused_again_while_its_engine_does_not_answer() {
         "[[waiver]]\nrule = \"*\"\nimage = \"docker.io/acme/*\"\nreason = \"r\"\nexpires = \"never\"\n";
     assert_eq!(again(&policy(waiver)), INCOMPATIBLE);
 }
+
+/// Three rules of our own language: a setting, two lacks of what has a severity, and a count.
+fn severe(severity: &str) -> String {
+    format!(
+        "version: oci-compat/v1\ncompatibilities: [{{rules: [{{id: kernel, severity: {severity}, remedy: boot it, matchFeatures: \
+         [{{feature: kernel.version, matchExpressions: {{full: {{op: Ge, type: version, value: [\"6.8\"]}}, major: {{op: Ge, value: \
+         [7]}}}}}}]}}]}}]\n"
+    )
+}
+
+#[test]
+fn what_is_recommended_refuses_nothing_and_is_told_and_recorded_once() {
+    let place = Place::new(Some(&severe("recommended")));
+    let said = "oci-compat: note: started without what is recommended: kernel is 6.1.0-13-amd64, needs 6.8 or newer \
+                [kernel-version, +1 more; oci-compat why c1]\n  recommended: kernel version major is 6, needs at least 7 \
+                [kernel-version]\n  remedy: boot it\n";
+    let strict = policy("action.incompatible = \"refuse\"\naction.undecided = \"refuse\"");
+    assert_eq!(place.decide(&strict), (None, said.to_owned()));
+    let report = place.report().expect("a report");
+    let missed: Vec<_> = report.recommendations.iter().map(|it| it.rule.as_deref()).collect();
+    assert_eq!((report.verdict.as_str(), missed), ("compatible", vec![Some("kernel"), Some("kernel")]));
+    let records = place.records();
+    let actions: Vec<_> = records.iter().map(|it| (it.verdict.as_str(), it.action.as_str())).collect();
+    assert_eq!(actions, [("compatible", "start")]);
+}
+
+#[test]
+fn what_is_for_information_is_neither_told_nor_recorded() {
+    let place = Place::new(Some(&severe("info")));
+    assert_eq!(place.decide(&policy("")), (None, String::new()));
+    assert_eq!(place.records().len(), 0);
+}
+
+#[test]
+fn what_is_required_has_every_lack_counted_and_the_remedy() {
+    let said = "oci-compat: refused: kernel is 6.1.0-13-amd64, needs 6.8 or newer [kernel-version, +1 more; oci-compat why c1]\n  \
+                kernel version major is 6, needs at least 7 [kernel-version]\n  remedy: boot it\n";
+    check(Some(&severe("required")), "", Some(Situation::Judged(Verdict::Incompatible)), said);
+}
+
+#[test]
+fn a_rule_without_a_name_is_waived_by_its_id() {
+    let place = Place::new(Some(&severe("required")));
+    let said = "oci-compat: warning: started by waiver: kernel is 6.1.0-13-amd64, needs 6.8 or newer [kernel-version; \
+                oci-compat why c1]\n  rule kernel is waived without end at config.toml:1: lab\n";
+    let by_id = waiver("x", "never").replace("rule = \"x\"", "id = \"ker*\"");
+    assert_eq!(place.decide(&policy(&by_id)), (None, said.to_owned()));
+    let annotations =
+        serde_json::json!({"org.oci-compat.spec": severe("required"), "org.oci-compat.waive": "kernel"});
+    place.write("bundle/config.json", &serde_json::json!({"annotations": annotations}).to_string());
+    let (refused, _) = place.decide(&policy("may_waive.images = [\"*\"]"));
+    assert_eq!(refused, None);
+}
