@@ -545,6 +545,8 @@ fn a_waived_container_starts_and_leaves_a_report() {
     assert_eq!(used, [("r", "kernel-version")]);
     let rule = &report.specs[0].sets[0].rules[0];
     assert_eq!((rule.outcome.as_str(), rule.waived), ("unmet", true));
+    let recorded: Vec<_> = place.records().into_iter().map(|it| (it.situation, it.intention)).collect();
+    assert_eq!(recorded, [("compatible".to_owned(), "start".to_owned())]);
 }
 
 #[test]

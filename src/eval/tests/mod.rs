@@ -54,6 +54,8 @@ fn facts() -> Facts {
     facts.insert("p.values", partly(Feature::attributes(values)));
     facts.insert("p.both", partly(Feature { flags: Some(BTreeSet::new()), ..Feature::attributes(values) }));
     facts.insert("p.devices", partly(Feature::instances(devices())));
+    let doubt = [("b".to_owned(), hidden())].into();
+    facts.insert("p.doubtful", known(Feature { doubtful: doubt, ..Feature::flags(["a"]) }));
     facts.insert("p.nothing", partly(Feature::default()));
     facts.insert("t.absent", Fact::Absent("/absent".to_owned()));
     facts.insert("t.unknown", Fact::Unknown(hidden()));
@@ -353,6 +355,11 @@ fn templates_make_variables_of_what_matched() {
     let names = "varsTemplate: \"{{ range .t.values }}{{ .Name }}={{ .Value }}\\n{{ end }}\"";
     let six = "matchFeatures: [{feature: t.values, matchExpressions: {six: {op: Exists}}}]";
     check_rules(&format!("{{{six}, {names}}}, {}", asks("six", "{op: In, value: [6]}")), &["met", "met"]);
+    // Elements come in the order of their names, whatever the order of the spec.
+    let last = "varsTemplate: \"{{ range .t.values }}last={{ .Name }}\\n{{ end }}\"";
+    let two =
+        "matchFeatures: [{feature: t.values, matchExpressions: {text: {op: Exists}, six: {op: Exists}}}]";
+    check_rules(&format!("{{{two}, {last}}}, {}", asks("last", "{op: In, value: [text]}")), &["met", "met"]);
     // A term without expressions matches no elements, which is no error of the template.
     let bare = "matchFeatures: [{feature: t.values}]";
     check_rules(&format!("{{{bare}, {names}}}, {}", asks("six", "{op: Exists}")), &["met", "unmet"]);
@@ -369,6 +376,12 @@ fn a_template_over_what_is_not_all_known_leaves_its_variables_unknown() {
     check_rules(&format!("{{{any}, {template}, vars: {{a: b}}}}, {is_b}"), &["met", "met"]);
     let partly = "matchFeatures: [{feature: p.devices, matchExpressions: {vfs: {op: Exists}}}]";
     check_rules(&format!("{{{partly}, {template}}}, {is_b}"), &["met", "unknown"]);
+    // What is in doubt of one element leaves others as they are, unless any name will do.
+    let doubtful = |it: &str| format!("matchFeatures: [{{feature: p.doubtful, {it}}}]");
+    let any_name = doubtful("matchName: {op: In, value: [a, b]}");
+    check_rules(&format!("{{{any_name}, {template}}}, {is_b}"), &["met", "unknown"]);
+    let named = doubtful("matchExpressions: {a: {op: Exists}}");
+    check_rules(&format!("{{{named}, {template}}}, {is_b}"), &["met", "met"]);
     check_rules(&format!("{{vars: {{a: b}}}}, {{{partly}, {template}}}, {is_b}"), &["met", "met", "unknown"]);
 }
 
