@@ -817,3 +817,22 @@ fn what_still_needs_the_programs_is_said() {
     let said = "warning: docker: /etc/docker/daemon.json: key must be a string at line 1 column 2; it may still have an entry\n";
     assert_eq!((ran.status, ran.stderr.as_str()), (1, said));
 }
+
+/// Root takes nothing out of a folder that a user can change; it says who has to.
+#[test]
+fn a_user_s_own_hook_is_told_and_left_to_the_user() {
+    let system = System::new()
+        .with("etc/passwd", "dev:x:1000:1000::/home/dev:/bin/sh\n")
+        .with("home/dev/.local/share/containers/storage/x", "")
+        .with("home/dev/.config/containers/containers.conf", "[engine]\nhooks_dir = ['/home/dev/hooks']\n")
+        .with("home/dev/hooks/oci-compat.json", &format!("{{\"hook\": {{\"path\": {HOOK:?}}}}}"));
+    let before = system.everything();
+    let told = "warning: podman of dev has the hook by /home/dev/hooks/oci-compat.json, which is that user's: as dev, \
+                oci-compat install podman --user --remove; until then the programs have to stay\n";
+    let expected =
+        Ran { status: 1, stdout: "no engine here has an entry\n".to_owned(), stderr: told.to_owned() };
+    assert_eq!(system.uninstall(""), expected);
+    assert_eq!(system.uninstall("podman"), expected);
+    assert_eq!(system.uninstall("docker"), succeeded("no engine here has an entry\n"));
+    assert_eq!(system.everything(), before);
+}

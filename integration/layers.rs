@@ -49,6 +49,7 @@ const LAYERS: Layers = &[
         "status",
         &[
             "version",
+            "image",
             "file",
             "moment",
             "artifact",
@@ -56,6 +57,7 @@ const LAYERS: Layers = &[
             "host",
             "policy",
             "report",
+            "requirements",
             "history",
             "engines",
             "install",

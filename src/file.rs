@@ -4,7 +4,7 @@ mod apart;
 mod user;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,6 +36,21 @@ pub fn read(path: &Path, limit: usize) -> anyhow::Result<Option<Vec<u8>>> {
 /// As [`read`]; [`Irregular`] if it is something else than a regular file.
 pub fn stream(path: &Path) -> anyhow::Result<Option<File>> {
     open(path).map(|it| it.map(|(file, _)| file))
+}
+
+/// The end of a file that grows, of at most so many bytes; `None` if it is not there.
+///
+/// # Errors
+///
+/// As [`stream`].
+pub fn tail(path: &Path, most: u64) -> anyhow::Result<Option<Vec<u8>>> {
+    let Some(mut file) = stream(path)? else { return Ok(None) };
+    let failed = |err: std::io::Error| anyhow!("reading {}: it {}", path.display(), explain_io(&err));
+    let start = file.metadata().map_err(failed)?.len().saturating_sub(most);
+    file.seek(SeekFrom::Start(start)).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Some(bytes))
 }
 
 /// Something else than a regular file: a folder, a pipe, a device, or links that lead nowhere. Whoever has put it there meant

@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::artifact::Digest;
-use crate::image::Spelled;
+use crate::image::{Image, Spelled};
 
 use super::containerd::Listed;
 use super::{Places, containerd, docker, storage};
@@ -60,6 +60,15 @@ pub struct Record {
     pub digests: Vec<Digest>,
     /// Whether a registry may have it under its names, as far as the engine knows: what was built or imported here is in none.
     pub is_of_registry: bool,
+}
+
+impl Record {
+    /// What it is called, for patterns of images.
+    pub fn image(&self) -> Image {
+        let behind = self.names.iter().filter_map(|it| it.split_once('@')?.1.parse().ok());
+        let digests = self.digests.iter().chain(&self.ids).copied().chain(behind).collect();
+        Image { names: self.names.clone(), digests }
+    }
 }
 
 /// How an engine writes names.

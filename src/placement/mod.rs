@@ -1,6 +1,7 @@
 //! Into which file of an engine's configuration an entry goes so that the engine reads it, and where entries of ours stand.
 //! Reads only.
 
+mod users;
 mod standing;
 mod running;
 pub mod live;
@@ -13,6 +14,7 @@ use crate::install::{Engine, Entry, Form, Way};
 
 pub use running::running;
 pub use standing::{Standing, standing};
+pub use users::{PodmanUser, podman_users};
 
 /// Our drop-in, and its name where others sort behind the first and would have the last word.
 const DROP_IN: [&str; 2] = ["50-oci-compat", "zz-oci-compat"];

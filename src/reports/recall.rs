@@ -1,7 +1,6 @@
 //! What was noted of an image when a container of it was decided on before, for a time in which its engine does not answer.
 //! That adds to what is demanded, and takes nothing away: a name may stand for another image by now.
 
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -54,11 +53,7 @@ impl Recall<'_> {
 
     fn decision(&self) -> Option<Subject> {
         let path = self.decisions.filter(|it| !self.names.is_empty() && file::is_near(it))?;
-        let mut file = file::stream(path).ok()??;
-        let start = file.metadata().ok()?.len().saturating_sub(TAIL);
-        file.seek(SeekFrom::Start(start)).ok()?;
-        let mut bytes = Vec::new();
-        file.take(TAIL).read_to_end(&mut bytes).ok()?;
+        let bytes = file::tail(path, TAIL).ok()??;
         let lines = bytes.split(|it| *it == b'\n').rev();
         let subjects = lines.filter_map(|it| serde_json::from_slice::<Noted>(it).ok()).map(|it| it.subject);
         subjects.into_iter().find(|it| it.digest.is_some() && self.is_named(it))

@@ -2,12 +2,12 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use crate::engines::{self, Effective};
+use crate::engines::Effective;
 use crate::host::Root;
 use crate::install::{Way, is_ours};
 use crate::moment;
 use crate::placement::live::{self, Daemon, Docker};
-use crate::placement::{self, Standing, System};
+use crate::placement::{self, Standing, System, podman_users};
 use crate::policy::Policy;
 use crate::report::printable;
 
@@ -181,23 +181,15 @@ fn coverage(ways: &[WayStatus]) -> Coverage {
 
 /// Podman as other users than root have it: it reads no hooks folder, unless a configuration names one.
 fn rootless(seen: &Seen<'_>) -> Vec<EngineStatus> {
-    let passwd = seen.root.read_text("/etc/passwd").unwrap_or_default();
     let mut found = Vec::new();
-    for line in passwd.lines() {
-        let fields: Vec<_> = line.split(':').collect();
-        let [user, _, uid, _, _, home, ..] = fields.as_slice() else { continue };
-        let uses =
-            *uid != "0" && seen.root.exists(&format!("{home}/.local/share/containers/storage")) == Ok(true);
-        if !uses {
-            continue;
-        }
-        let own = engines::podman::hooks_of(seen.root, home);
+    for user in podman_users(seen.root) {
+        let own = user.hooks(seen.root);
         let folders = own.unwrap_or_else(|| seen.effective.hooks.clone());
         let ways: Vec<_> =
             folders.iter().filter_map(|it| hook(seen.root, &format!("{it}/oci-compat.json"))).collect();
         found.push(EngineStatus {
             engine: System::Podman.name().to_owned(),
-            user: Some(printable(user)),
+            user: Some(printable(&user.name)),
             coverage: coverage(&ways),
             ways,
             running_since: None,

@@ -147,9 +147,9 @@ pub struct Part {
 /// Images that engines hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Images {
-    /// Those for which the store has demands, by their names.
+    /// Those of which something is demanded, in the store or by the administrator, by their names.
     pub demanding: Vec<String>,
-    /// How many have none there.
+    /// How many there are of which nothing is.
     pub free: usize,
     /// Why not all are known.
     pub unread: Vec<String>,
@@ -160,6 +160,9 @@ pub struct Images {
 pub struct Decision {
     /// RFC 3339, UTC.
     pub time: String,
+    /// Whose Podman it was about, where it is not root's; a stranger's text, escaped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// What was said.
     pub message: String,
 }
@@ -204,8 +207,8 @@ pub fn status(places: &Places<'_>) -> Status {
         engines,
         configuration,
         store,
-        images: rest::images(places, &subjects),
-        decisions: rest::decisions(places.decisions),
+        images: rest::images(places, &subjects, &rest::demanded(&survey.policy)),
+        decisions: rest::decisions(places.decisions, places.root),
     }
 }
 

@@ -3,17 +3,25 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 
+use serde::Deserialize;
+
 use crate::artifact::{Digest, Store};
-use crate::history;
-use crate::identity;
-use crate::identity::held::{self, Absent, Held, Record};
-use crate::policy::{Mode, Survey};
+use crate::host::Root;
+use crate::identity::held::{self, Absent, Record};
+use crate::image::{Image, ImagePattern};
+use crate::placement::{PodmanUser, podman_users};
+use crate::policy::{Mode, Policy, Survey};
 use crate::report::printable;
+use crate::{file, history, identity, moment, requirements};
 
 use super::{Decision, Images, Part, Places};
 
 /// Decisions that are shown.
 const LAST: usize = 3;
+/// The end of a user's file of decisions.
+const TAIL: u64 = 256 << 10;
+/// Characters of a user's decision; ours have at most 200 bytes.
+const MESSAGE: usize = 200;
 
 pub(super) fn configuration(survey: &Survey, path: &Path) -> Part {
     let is_there = survey.files.iter().any(|it| it.problems.is_ok());
@@ -48,7 +56,13 @@ pub(super) fn store(path: &Path) -> (Part, BTreeSet<Digest>) {
     }
 }
 
-pub(super) fn images(places: &Places<'_>, subjects: &BTreeSet<Digest>) -> Images {
+/// Patterns of the images that the administrator demands something of.
+pub(super) fn demanded(policy: &Policy) -> Vec<ImagePattern> {
+    let files = policy.requirements.as_deref().map(requirements::survey).unwrap_or_default();
+    files.into_iter().flat_map(|it| it.images).collect()
+}
+
+pub(super) fn images(places: &Places<'_>, subjects: &BTreeSet<Digest>, demanded: &[ImagePattern]) -> Images {
     let below = identity::Places { root: places.root.path().to_owned() };
     let mut images = Images::default();
     let all: [(&str, anyhow::Result<Vec<Record>>); 3] = [
@@ -58,7 +72,7 @@ pub(super) fn images(places: &Places<'_>, subjects: &BTreeSet<Digest>) -> Images
     ];
     for (engine, found) in all {
         match found {
-            Ok(all) => held::held(all).iter().for_each(|it| count(it, subjects, &mut images)),
+            Ok(all) => all.iter().for_each(|it| count(&it.image(), subjects, demanded, &mut images)),
             Err(err) if err.is::<Absent>() => {}
             Err(err) => images.unread.push(printable(&format!("{engine}: {err:#}"))),
         }
@@ -68,26 +82,63 @@ pub(super) fn images(places: &Places<'_>, subjects: &BTreeSet<Digest>) -> Images
     images
 }
 
-fn count(held: &Held, subjects: &BTreeSet<Digest>, images: &mut Images) {
-    if held.digests.iter().any(|it| subjects.contains(it)) {
-        images.demanding.extend(held.names.iter().take(1).map(|it| printable(it)));
+/// Nobody starts a container of an image that has neither a name nor an ID.
+fn count(image: &Image, subjects: &BTreeSet<Digest>, demanded: &[ImagePattern], images: &mut Images) {
+    let Some(name) = image.names.first().cloned().or(image.digests.first().map(Digest::to_string)) else {
+        return;
+    };
+    let demands = image.digests.iter().any(|it| subjects.contains(it));
+    if demands || demanded.iter().any(|it| it.matches(image)) {
+        images.demanding.push(printable(&name));
     } else {
         images.free += 1;
     }
 }
 
-pub(super) fn decisions(path: &Path) -> Vec<Decision> {
+/// The last decisions, root's and those of users who have a Podman of their own, the newest first; what cannot be read comes
+/// before them.
+pub(super) fn decisions(path: &Path, root: &Root) -> Vec<Decision> {
     let mut last = VecDeque::new();
     let read = history::read(path, |entry| {
         if last.len() == LAST {
             last.pop_back();
         }
         let line = entry.record.message.lines().next().unwrap_or_default();
-        last.push_front(Decision { time: printable(&entry.record.time), message: printable(line) });
+        last.push_front(Decision {
+            time: printable(&entry.record.time),
+            user: None,
+            message: printable(line),
+        });
         Ok(())
     });
-    match read {
-        Ok(_) => last.into(),
-        Err(err) => vec![Decision { time: String::new(), message: printable(&format!("{err:#}")) }],
+    if let Err(err) = read {
+        return vec![Decision { time: String::new(), user: None, message: printable(&format!("{err:#}")) }];
     }
+    let mut all: Vec<_> = last.into();
+    for user in podman_users(root) {
+        all.extend(of_user(&user, root));
+    }
+    all.sort_by(|one, other| other.time.cmp(&one.time));
+    all.truncate(LAST);
+    all
+}
+
+/// A user may write into their file whatever they like, and as much: the end of it is read.
+fn of_user(user: &PodmanUser, root: &Root) -> Vec<Decision> {
+    #[derive(Deserialize)]
+    struct Line {
+        time: String,
+        message: String,
+    }
+    let home = root.path().join(user.home.trim_start_matches('/'));
+    let path = home.join(".local/state/oci-compat/decisions.jsonl");
+    let Ok(Some(bytes)) = file::tail(&path, TAIL) else { return Vec::new() };
+    let lines = bytes.split(|it| *it == b'\n').rev();
+    let lines = lines.filter_map(|it| serde_json::from_slice::<Line>(it).ok());
+    let lines = lines.filter(|it| moment::moment(&it.time).is_some());
+    let decision = |it: Line| {
+        let first: String = it.message.lines().next().unwrap_or_default().chars().take(MESSAGE).collect();
+        Decision { time: printable(&it.time), user: Some(printable(&user.name)), message: printable(&first) }
+    };
+    lines.take(LAST).map(decision).collect()
 }

@@ -143,6 +143,49 @@ fn users_have_a_podman_of_their_own() {
     check(&host, State::InForce, &engines, &[]);
 }
 
+/// Root sees what was decided on users' containers, however much a user has written.
+#[test]
+fn the_last_decisions_of_users_are_among_the_last() {
+    let line = |time: u32, message: &str| {
+        format!("{{\"time\": \"2099-01-01T00:00:0{time}Z\", \"message\": \"{message}\"}}\n")
+    };
+    let host = host()
+        .file("etc/passwd", "a:x:1000:1000::/home/a:/bin/sh\n")
+        .folder("home/a/.local/share/containers/storage")
+        .file(
+            "home/a/.local/state/oci-compat/decisions.jsonl",
+            line(1, "one") + &line(9, "\\u001b[2Jtwo\\nmore") + "{torn",
+        )
+        .file("var/log/oci-compat/decisions.jsonl", DECISION);
+    let status = look(&host);
+    let shown: Vec<_> = status.decisions.iter().map(|it| (it.user.as_deref(), it.message.as_str())).collect();
+    assert_eq!(shown.get(..2), Some(&[(Some("a"), "\\u{1b}[2Jtwo"), (Some("a"), "one")][..]));
+    assert_eq!(shown.get(2).map(|it| it.0), Some(None));
+    let row = "decisions      2099-01-01T00:00:09Z podman of a: \\u{1b}[2Jtwo\n";
+    assert!(text(&status).contains(row), "{}", text(&status));
+}
+
+#[test]
+fn an_image_has_demands_by_what_the_administrator_wrote_too() {
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let repositories = format!(
+        "{{\"Repositories\": {{\"upf\": {{\"upf:1\": \"{digest}\"}}, \"smf\": {{\"smf:1\": \"sha256:{}\"}}}}}}",
+        "cd".repeat(32)
+    );
+    let images = |pattern: &str| {
+        let spec = "version: v1alpha1\ncompatibilities: []\n";
+        let own = format!("images = [{pattern:?}]\nspec = '''\n{spec}'''\n");
+        let host = host()
+            .file("var/lib/docker/image/overlay2/repositories.json", &repositories)
+            .file("etc/oci-compat/requirements.d/own.toml", own);
+        let Images { demanding, free, .. } = look(&host).images;
+        (demanding, free)
+    };
+    assert_eq!(images("docker.io/library/upf"), (vec!["upf:1".to_owned()], 1));
+    assert_eq!(images(&digest), (vec!["upf:1".to_owned()], 1));
+    assert_eq!(images("other"), (Vec::new(), 2));
+}
+
 #[test]
 fn the_configuration_may_let_everything_start() {
     let host = host().file("usr/bin/podman", "").file(HOOK_FILE, HOOK).file("usr/bin/crun", "");

@@ -35,7 +35,8 @@ pub fn text(status: &Status) -> String {
     lines.extend(images.unread.iter().map(|it| row("", &format!("note: {it}"))));
     for (index, decision) in status.decisions.iter().enumerate() {
         let label = if index == 0 { "decisions" } else { "" };
-        lines.push(row(label, format!("{} {}", decision.time, decision.message).trim_start()));
+        let whose = decision.user.as_ref().map(|it| format!("podman of {it}: ")).unwrap_or_default();
+        lines.push(row(label, format!("{} {whose}{}", decision.time, decision.message).trim_start()));
     }
     if status.decisions.is_empty() {
         lines.push(row("decisions", "none but to start"));

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use oci_compat::host::Root;
 use oci_compat::install::{Way, is_ours};
 use oci_compat::placement::{self, Standing, System, live};
+use oci_compat::report::printable;
 
 use crate::output::Output;
 
@@ -106,6 +107,22 @@ pub(crate) fn run(uninstall: &Uninstall, output: &mut Output) -> anyhow::Result<
                 "warning: the {name} that runs has not forgotten it: until it has, the programs have to stay"
             ))?;
             status = 1;
+        }
+    }
+    if wanted.is_none_or(|it| it == System::Podman) {
+        for user in placement::podman_users(&root) {
+            for file in user.entries(&root) {
+                // The system's own was just taken out, or shown.
+                if files.contains(&below(&uninstall.root, Path::new(&file))) {
+                    continue;
+                }
+                let name = &user.name;
+                complain(&printable(&format!(
+                    "warning: podman of {name} has the hook by {file}, which is that user's: as {name}, oci-compat install podman \
+                     --user --remove; until then the programs have to stay"
+                )))?;
+                status = 1;
+            }
         }
     }
     let needing = placement::running(&root);
