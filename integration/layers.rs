@@ -24,7 +24,7 @@ const LAYERS: Layers = &[
     ("attach", &["image", "file", "artifact", "registry"]),
     ("identity", &["image", "file", "input", "artifact"]),
     ("spec", &["version"]),
-    ("host", &["version", "moment"]),
+    ("host", &["version", "moment", "file"]),
     ("eval", &["version", "spec", "host"]),
     ("verdict", &["eval"]),
     ("policy", &["glob", "image", "file", "input", "moment", "spec", "verdict"]),
