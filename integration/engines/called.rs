@@ -4,7 +4,7 @@ use super::demands::{CONFIGURATION, STORE, demand_too_much, require, unfit, with
 use super::life::{self, CTR, DOCKER, PODMAN};
 use super::machine::Machine;
 use super::registry::{Digests, IMAGE};
-use super::{containerd, cri};
+use super::{containerd, cri, docker};
 
 /// How the one who is asked says which image was taken.
 fn taken(called: &str, engine: &str, digest: &str) -> String {
@@ -70,7 +70,9 @@ fn docker_s_images_are_known_by_what_docker_calls_them() {
         .succeed("sh", &["-c", &format!("docker create --name from {IMAGE} && docker commit from built:1")]);
     let built = machine.succeed("docker", &["image", "inspect", "--format", "{{.Id}}", "built:1"]);
     let built = built.trim_end();
-    for called in [built, "built:1"] {
+    // In containerd, what is built here has a digest, too.
+    let without_digest = if docker::is_in_containerd(&machine) { &[][..] } else { &[built, "built:1"] };
+    for called in without_digest {
         let refused = machine.run("oci-compat", &["store", "add", "/root/spec.yaml", "--subject", called]);
         let expected = format!(
             "note: {called:?} is docker's image built:1 ({built})\nerror: --subject {called:?}: docker's image built:1 ({built}) \

@@ -5,6 +5,7 @@ use super::leftovers::leaves_nothing;
 use super::machine::Machine;
 use super::registry::{self, Digests, IMAGE};
 use crate::runtimes::program::Outcome;
+use crate::runtimes::runtime::skip;
 
 /// Without a network to set up. Its storage is that of every fresh installation.
 const OPTIONS: [&str; 3] = ["--iptables=false", "--ip6tables=false", "--bridge=none"];
@@ -32,6 +33,13 @@ pub(super) fn furnished(install: impl FnOnce(&Machine)) -> Option<(Machine, Dige
     Some((machine, digests))
 }
 
+/// Whether it keeps its images in containerd, as by default since version 29.
+pub(super) fn is_in_containerd(machine: &Machine) -> bool {
+    machine
+        .succeed("docker", &["info", "--format", "{{.DriverStatus}}"])
+        .contains("io.containerd.snapshotter")
+}
+
 fn run(machine: &Machine) -> Outcome {
     machine.run("docker", &["run", "--rm", "--network=none", IMAGE])
 }
@@ -52,9 +60,15 @@ fn docker_shows_a_refusal_and_leaves_nothing() {
     );
 }
 
+/// Docker's own files name the image where a graph driver keeps it, as by default before version 29.
 #[test]
 fn docker_starts_a_container_whose_image_cannot_be_found_out() {
-    let Some((machine, digests)) = started() else { return };
+    let install = |machine: &Machine| {
+        let drivers = "{\"features\": {\"containerd-snapshotter\": false}}";
+        machine.write("/etc/docker/daemon.json", drivers);
+        machine.succeed("oci-compat", &["install", "docker", "--default"]);
+    };
+    let Some((machine, digests)) = furnished(install) else { return };
     demand_too_much(&machine, &digests.index);
     machine.succeed(
         "sh",
@@ -115,6 +129,22 @@ fn docker_builds_whatever_the_image_would_demand() {
     machine.write("/etc/oci-compat/config.toml", "builds = \"check\"\n");
     let outcome = machine.run("sh", &["-euc", &build]);
     assert!(outcome.stdout.contains("oci-compat: refused: "), "{outcome:?}");
+}
+
+/// dockerd has BuildKit call runc for the steps, whatever its default runtime is, so that nobody asks about them.
+#[test]
+fn docker_s_buildkit_never_calls_the_wrapper() {
+    let Some((machine, digests)) = started() else { return };
+    if !machine.run("docker", &["buildx", "version"]).status.success() {
+        return skip("docker", "the plugin buildx of docker, which drives BuildKit, is not installed");
+    }
+    demand_too_much(&machine, &digests.index);
+    machine.write("/etc/oci-compat/config.toml", "builds = \"check\"\n");
+    machine.write("/var/empty/Dockerfile", &format!("FROM {IMAGE}\nRUN echo built\n"));
+    let build = ["build", "--no-cache", "--progress=plain", "--network=none", "--tag=built:1", "/var/empty"];
+    let outcome = machine.run("docker", &build);
+    assert!(outcome.status.success() && outcome.stderr.contains(" built\n"), "{outcome:?}");
+    assert_eq!(machine.succeed("oci-compat", &["log"]), "no decisions\n");
 }
 
 #[test]

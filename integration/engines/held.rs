@@ -4,7 +4,7 @@ use super::demands::STORE;
 use super::life::{self, CTR, DOCKER, PODMAN, attach, disconnect, refuses};
 use super::machine::Machine;
 use super::registry::{self, Digests, IMAGE};
-use super::{containerd, cri};
+use super::{containerd, cri, docker};
 use crate::runtimes::program::Outcome;
 
 /// An image that is pulled by its digest alone.
@@ -134,7 +134,11 @@ fn what_docker_holds_is_pulled_and_refused_without_a_network() {
         127.0.0.1:5000/pause:1: no artifacts\n\
         127.0.0.1:5001/acme/amf:1: 1 error\n\
         built:1: from no registry\n";
-    check(&machine, "docker", &stock, expected, &DOCKER);
+    let expected = match docker::is_in_containerd(&machine) {
+        true => expected.replace("built:1", "docker.io/library/built:1"),
+        false => expected.to_owned(),
+    };
+    check(&machine, "docker", &stock, &expected, &DOCKER);
 }
 
 #[test]
@@ -189,4 +193,34 @@ fn what_containerd_holds_is_pulled_and_refused_without_a_network() {
         docker.io/library/made:latest: from no registry\n\
         local/built:1: from no registry\n";
     check(&machine, "containerd", &stock, expected, &CTR);
+}
+
+/// Docker 29 keeps its images in containerd, whose records name a registry where there was one.
+#[test]
+fn what_docker_keeps_in_its_containerd_is_docker_s() {
+    let programs = ["containerd", "ctr"];
+    let Some(machine) = Machine::with("containerd", &[&programs[..], &registry::PROGRAMS].concat()) else {
+        return;
+    };
+    let digests = registry::serve(&machine);
+    let address = ["--address", "/run/docker/containerd/containerd.sock"];
+    let folders = ["--root", "/var/lib/docker/containerd/daemon", "--state", "/run/docker/containerd/daemon"];
+    let options = [&address[..], &folders].concat();
+    machine.daemon("containerd", &options, &[&["ctr"], &address[..], &["version"]].concat());
+    let ctr = |args: &[&str]| {
+        machine.succeed("ctr", &[&address[..], &["--namespace=moby", "images"], args].concat())
+    };
+    ctr(&["pull", "--plain-http", IMAGE]);
+    ctr(&["tag", IMAGE, &format!("moby-dangling@{}", digests.index)]);
+    let archive = "oci-archive:/root/built.tar:docker.io/library/built:1";
+    machine.succeed("skopeo", &["copy", "--quiet", "oci:/root/images:pause", archive]);
+    ctr(&["import", "/root/built.tar"]);
+    let expected = format!(
+        "{IMAGE}: no artifacts\n2 images: 0 artifacts new, 0 known, 1 without any, 0 with errors, 1 in no registry\n\
+         docker.io/library/built:1: from no registry\n"
+    );
+    let (status, stdout, stderr) = pulled(&machine, "docker");
+    assert_eq!((status, stdout.as_str(), stderr.as_str()), (Some(0), expected.as_str(), ""));
+    let checked = machine.run("oci-compat", &["check", IMAGE]);
+    assert_eq!(checked.stderr, format!("note: {IMAGE:?} is docker's image {IMAGE} ({})\n", digests.index));
 }

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use super::containerd;
 use super::content::{Content, root_of_task};
 use super::held::{Absent, Engine, Record};
 use super::{Asked, Identity, Places, Task, Unknown};
 use crate::artifact::Digest;
+use crate::image::Spelled;
 use crate::{file, input};
 
 /// Labels and environment are the users': some KiB, and rarely more. A larger one is its container's fault.
@@ -279,8 +281,63 @@ pub(super) fn content(places: &Places) -> Option<PathBuf> {
 const DRIVERS: [&str; 8] =
     ["overlay2", "vfs", "btrfs", "zfs", "fuse-overlayfs", "overlay", "devicemapper", "aufs"];
 
-/// The names of every image, from all drivers. One without a name that has a digest was made here.
+/// dockerd's namespace in containerd.
+const NAMESPACE: &str = "moby";
+/// Where the containerd listens that dockerd starts, if it starts one.
+const OWN: &str = "run/docker/containerd/containerd.sock";
+/// That of the host, which dockerd's packages have it use.
+const SHARED: &str = "run/containerd/containerd.sock";
+/// As whose name dockerd keeps an image that has lost its own (moby, `daemon/containerd/image.go`).
+const DANGLING: &str = "moby-dangling@";
+
+/// The images that dockerd keeps in containerd, as it does by default since version 29. A host's containerd is asked only where
+/// dockerd has data, but no images in a graph driver.
+fn in_containerd(places: &Places, has_drivers: bool) -> anyhow::Result<Vec<Record>> {
+    // What cannot be looked at is asked, and then says why not.
+    let is_there = |it: &PathBuf| !matches!(it.try_exists(), Ok(false));
+    let is_user = !has_drivers && is_there(&places.at("var/lib/docker"));
+    let shared = is_user.then(|| places.at(SHARED));
+    let Some(socket) = [Some(places.at(OWN)), shared].into_iter().flatten().find(is_there) else {
+        return Ok(Vec::new());
+    };
+    let images =
+        containerd::images(&socket, Some(NAMESPACE)).map_err(|it| anyhow::anyhow!("docker's {it}"))?;
+    let repositories: Vec<_> = images.iter().map(|it| Spelled::of(&it.name).repository()).collect();
+    let mut found: BTreeMap<String, Record> = BTreeMap::new();
+    for image in images {
+        let record = found.entry(image.digest).or_insert_with_key(|digest| {
+            let digests: Vec<_> = digest.parse().into_iter().collect();
+            let ids = digests.clone();
+            Record {
+                engine: Engine::Docker,
+                ids,
+                names: Vec::new(),
+                digests,
+                is_of_registry: image.is_of_registry,
+            }
+        });
+        if !image.name.starts_with(DANGLING) {
+            record.names.push(image.name);
+            continue;
+        }
+        // The registry's port is not noted, but the repository's other images have it.
+        let whole =
+            |it: String| repositories.iter().find(|whole| without_port(whole) == it).cloned().unwrap_or(it);
+        record.names.extend(image.sources.into_iter().map(whole));
+    }
+    Ok(found.into_values().collect())
+}
+
+fn without_port(repository: &str) -> String {
+    match repository.split_once('/') {
+        Some((host, path)) => format!("{}/{path}", host.rsplit_once(':').map_or(host, |it| it.0)),
+        None => repository.to_owned(),
+    }
+}
+
+/// The names of every image, from all drivers and from containerd. One without a name that has a digest was made here.
 pub(super) fn images(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Record>> {
+    let is_whole = root.is_none();
     let root = match root {
         Some(root) => root.to_owned(),
         None => configured(places)?.unwrap_or_else(|| places.at("var/lib/docker")),
@@ -302,6 +359,11 @@ pub(super) fn images(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec
             record.names.push(name);
         }
         found.extend(images.into_values());
+    }
+    if is_whole {
+        let kept = in_containerd(places, has_any)?;
+        has_any |= !kept.is_empty();
+        found.extend(kept);
     }
     if !has_any {
         let told = format!(

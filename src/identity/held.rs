@@ -40,7 +40,7 @@ impl std::error::Error for Absent {}
 pub enum Engine {
     /// containerd, in any of its namespaces.
     Containerd,
-    /// dockerd, in one of its graph drivers.
+    /// dockerd, in one of its graph drivers or in containerd.
     Docker,
     /// Podman and CRI-O, in containers-storage.
     Podman,
@@ -92,8 +92,8 @@ pub fn of_containerd(socket: &Path) -> anyhow::Result<Vec<Record>> {
         return Err(Absent(told).into());
     }
     let mut records: BTreeMap<String, Record> = BTreeMap::new();
-    let images = containerd::images(socket).map_err(|it| anyhow::anyhow!("{it}: {REMEDY}"))?;
-    for Listed { name, digest, is_of_registry } in images {
+    let images = containerd::images(socket, None).map_err(|it| anyhow::anyhow!("{it}: {REMEDY}"))?;
+    for Listed { name, digest, is_of_registry, .. } in images {
         let record = records.entry(digest).or_insert_with_key(|digest| {
             let digests: Vec<_> = digest.parse().into_iter().collect();
             let ids = digests.clone();
@@ -109,11 +109,11 @@ pub fn of_containerd(socket: &Path) -> anyhow::Result<Vec<Record>> {
 }
 
 /// The images that dockerd keeps in one of its graph drivers, below `root`; without it, where its configuration says, or
-/// below `/var/lib/docker`.
+/// below `/var/lib/docker`. Without `root`, also those that it keeps in its containerd.
 ///
 /// # Errors
 ///
-/// If its files cannot be read; [`Absent`] if there are none, as where it keeps its images in containerd.
+/// If its files cannot be read, or its containerd does not answer; [`Absent`] if it has no images.
 pub fn of_docker(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Record>> {
     docker::images(root, places)
 }

@@ -70,13 +70,23 @@ pub(super) fn images(places: &Places<'_>, subjects: &BTreeSet<Digest>, demanded:
         ("docker", held::of_docker(None, &below)),
         ("podman", held::of_storage(None, &below)),
     ];
+    let mut records = Vec::new();
     for (engine, found) in all {
         match found {
-            Ok(all) => all.iter().for_each(|it| count(&it.image(), subjects, demanded, &mut images)),
+            // What Docker keeps in the host's containerd is told by both.
+            Ok(all) => {
+                for record in all {
+                    if !records.iter().any(|it: &Record| (&it.ids, &it.names) == (&record.ids, &record.names))
+                    {
+                        records.push(record);
+                    }
+                }
+            }
             Err(err) if err.is::<Absent>() => {}
             Err(err) => images.unread.push(printable(&format!("{engine}: {err:#}"))),
         }
     }
+    records.iter().for_each(|it| count(&it.image(), subjects, demanded, &mut images));
     images.demanding.sort_unstable();
     images.demanding.dedup();
     images

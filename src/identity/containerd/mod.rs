@@ -77,13 +77,15 @@ pub(super) struct Listed {
     pub(super) digest: String,
     /// Whether it came out of a registry, or went into one, as far as anybody can tell.
     pub(super) is_of_registry: bool,
+    /// The repositories that it came from or went into, with their registries, whose ports are not noted.
+    pub(super) sources: Vec<String>,
 }
 
 /// How containerd's clients label what they pulled or pushed (containerd, `pkg/labels`), in front of the registry's name.
 const SOURCE: &str = "containerd.io/distribution.source.";
 
-/// Every image in every namespace.
-pub(super) fn images(socket: &Path) -> Result<Vec<Listed>, String> {
+/// Every image in this namespace, or in every one.
+pub(super) fn images(socket: &Path, namespace: Option<&str>) -> Result<Vec<Listed>, String> {
     let connection = Connection::open(socket, Instant::now() + LONG).map_err(|it| it.to_string())?;
     let mut daemon = Daemon { connection, namespace: "default" };
     let answer = daemon.ask("namespaces.v1.Namespaces/List", &[]).map_err(|it| it.to_string())?;
@@ -92,17 +94,18 @@ pub(super) fn images(socket: &Path) -> Result<Vec<Listed>, String> {
     };
     let namespaces = names().ok_or_else(|| unreadable("namespaces").to_string())?;
     let mut found = Vec::new();
-    for namespace in &namespaces {
+    for namespace in namespaces.iter().filter(|it| namespace.is_none_or(|only| *it == only)) {
         daemon.namespace = namespace;
         let told = |it: Fault| format!("namespace {namespace:?}: {it}");
-        let mut sources: BTreeMap<String, bool> = BTreeMap::new();
+        let mut known: BTreeMap<String, Option<Vec<String>>> = BTreeMap::new();
         for (name, digest) in daemon.images().map_err(told)? {
-            let is_of_registry = match sources.get(&digest) {
-                Some(known) => *known,
-                None => daemon.is_of_registry(&digest).map_err(told)?,
+            let sources = match known.get(&digest) {
+                Some(sources) => sources.clone(),
+                None => daemon.sources(&digest).map_err(told)?,
             };
-            sources.insert(digest.clone(), is_of_registry);
-            found.push(Listed { name, digest, is_of_registry });
+            known.insert(digest.clone(), sources.clone());
+            let is_of_registry = sources.as_ref().is_none_or(|it| !it.is_empty());
+            found.push(Listed { name, digest, is_of_registry, sources: sources.unwrap_or_default() });
         }
     }
     Ok(found)
@@ -214,16 +217,19 @@ impl Daemon<'_> {
         images().ok_or_else(|| unreadable("images"))
     }
 
-    /// Whether what has this digest came out of a registry, or went into one. Of what is not there, nobody knows, and it may
-    /// have.
-    fn is_of_registry(&mut self, digest: &str) -> Result<bool, Fault> {
+    /// The repositories that what has this digest came from or went into; `None` of what is not there: nobody knows.
+    fn sources(&mut self, digest: &str) -> Result<Option<Vec<String>>, Fault> {
         let answer = match self.ask("content.v1.Content/Info", &[digest]) {
-            Err(Fault::NotFound) => return Ok(true),
+            Err(Fault::NotFound) => return Ok(None),
             answer => answer?,
         };
         let labels = || wire::all(wire::bytes(&answer, 1)?, 5);
         let labels = labels().ok_or_else(|| unreadable("content"))?;
-        Ok(labels.into_iter().any(|it| wire::text(it, 1).is_some_and(|it| it.starts_with(SOURCE))))
+        let all = labels.into_iter();
+        let all = all.filter_map(|it| Some((wire::text(it, 1)?.strip_prefix(SOURCE)?, wire::text(it, 2)?)));
+        // A label has several repositories of a registry, with commas between.
+        let all = all.flat_map(|(registry, it)| it.split(',').map(move |it| format!("{registry}/{it}")));
+        Ok(Some(all.collect()))
     }
 
     /// The snapshot that another one was made from.
