@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::demands::without_noise;
-use super::machine::Machine;
+use super::machine::{Machine, without_age};
 use super::registry::IMAGE;
 use super::{containerd, docker, podman, registry};
 
@@ -85,7 +85,7 @@ fn block(opening: &str) -> String {
 /// Without what differs between machines, containers and versions: which module could be loaded, the id, and how
 /// runc and crun word things.
 fn plain(text: &str) -> String {
-    let text = without_noise(text);
+    let text = without_noise(&without_age(text));
     let lines = text.lines().map(|line| {
         let line = match line.split_once("oci-compat: refused: kernel module gtp5g") {
             Some((before, rest)) => {

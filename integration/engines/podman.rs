@@ -7,7 +7,7 @@ use super::registry::{self, Digests, IMAGE};
 use crate::runtimes::program::Outcome;
 
 /// Those of a distribution's machine that cannot raise its own limits; see `default_ulimits` in containers.conf(5).
-pub(super) const CONFIGURATION: &str = "[containers]\ndefault_ulimits = []\n";
+pub(super) const CONFIGURATION: &str = "[containers]\ndefault_ulimits = []\npids_limit = 0\n";
 
 pub(super) const PROGRAMS: [&str; 4] = ["podman", "conmon", "runc", "crun"];
 
@@ -50,7 +50,7 @@ fn podman_builds_whatever_every_container_would_demand() {
     super::demands::require(&machine, "*");
     let script = format!(
         "mkdir -p /var/empty; printf 'FROM {IMAGE}\\nRUN echo built\\n' > /var/empty/Dockerfile
-        podman build --isolation=oci --network=none --no-cache /var/empty"
+        podman build --isolation=oci --network=none --no-cache --ulimit=nofile=64:64 --ulimit=nproc=64:64 /var/empty"
     );
     let build = || machine.run("sh", &["-euc", &script]);
     let outcome = build();
