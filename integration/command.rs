@@ -6,6 +6,8 @@ use std::io::{Seek, Write};
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Output, Stdio};
 
+use crate::schemas;
+
 /// What the program did.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ran {
@@ -44,7 +46,9 @@ pub(crate) fn ran(command: &mut Command) -> Ran {
         command.output().unwrap_or_else(|err| panic!("starting {command:?}: {err}"));
     let text = |it| String::from_utf8(it).expect("output is text");
     let status = status.code().unwrap_or_else(|| panic!("{command:?} was killed: {status}"));
-    Ran { status, stdout: text(stdout), stderr: text(stderr) }
+    let (stdout, stderr) = (text(stdout), text(stderr));
+    schemas::hold(&stdout);
+    Ran { status, stdout, stderr }
 }
 
 /// Makes a program of this content. By another process: a file that one of our threads had open for writing, another one's

@@ -34,9 +34,20 @@ impl Schema {
     }
 
     fn of(name: &str) -> Self {
+        Self::from(name, document(name))
+    }
+
+    /// As it is published, but without room for fields that it does not name.
+    fn exactly(name: &str) -> Self {
+        let mut schema = document(name);
+        close(&mut schema);
+        Self::from(name, schema)
+    }
+
+    fn from(name: &str, schema: Value) -> Self {
         let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
         compiler.enable_format_assertions();
-        compiler.add_resource(name, document(name)).expect("a schema");
+        compiler.add_resource(name, schema).expect("a schema");
         let index = compiler.compile(name, &mut schemas).unwrap_or_else(|err| panic!("{name}: {err:#}"));
         Self { schemas, index }
     }
@@ -44,6 +55,38 @@ impl Schema {
     /// What is wrong with a document; empty if nothing is.
     pub(crate) fn complaint(&self, document: &Value) -> String {
         self.schemas.validate(document, self.index).map_or_else(|err| format!("{err:#}"), |()| String::new())
+    }
+}
+
+/// What is printed with the name of a schema is as the schema says, and has no field that it does not name. Every test that
+/// runs a program comes by here.
+pub(crate) fn hold(printed: &str) {
+    if !printed.starts_with('{') {
+        return;
+    }
+    for document in serde_json::Deserializer::from_str(printed).into_iter::<Value>() {
+        let Ok(document) = document else { return };
+        let Some(schema) = document.get("schema").and_then(Value::as_str) else { continue };
+        let name =
+            schema.strip_prefix("oci-compat.").and_then(|it| it.strip_suffix("/v1")).expect("our schema");
+        let name = format!("{name}.schema.json");
+        // Those that say in which case a field is there name it more than once.
+        let is_open = ["report.schema.json", "decision.schema.json"].contains(&name.as_str());
+        let schema = if is_open { Schema::of(&name) } else { Schema::exactly(&name) };
+        assert_eq!(schema.complaint(&document), "", "{document:#}");
+    }
+}
+
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(close);
+            if fields.get("type") == Some(&json!("object")) && fields.contains_key("properties") {
+                fields.entry("additionalProperties").or_insert(json!(false));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -99,6 +142,18 @@ fn with(mut document: Value, place: &str, value: Value) -> Value {
         (parent, value) => parent[name] = value,
     }
     document
+}
+
+#[test]
+#[should_panic(expected = "new")]
+fn what_is_printed_beside_what_a_schema_names_is_found() {
+    hold(r#"{"schema": "oci-compat.lint/v1", "files": [], "new": 1}"#);
+}
+
+#[test]
+#[should_panic(expected = "files")]
+fn what_a_schema_names_and_is_not_printed_is_found() {
+    hold(r#"{"schema": "oci-compat.lint/v1"}"#);
 }
 
 #[test]

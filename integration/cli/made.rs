@@ -20,6 +20,8 @@ use tempfile::TempDir;
 use super::{folder, run, write};
 use crate::registry::fake::{Fake, Play};
 
+/// The registry in which cosign made its signatures, which says so in them.
+const MADE_IN: &str = "127.0.0.1:5077";
 const UNSIGNED: &str = "artifact DIGEST is not signed";
 const STORED: &str =
     "HOST/acme/upf:TAG: 1 artifact stored\n1 image: 1 artifact new, 0 known, 0 without any, 0 with errors\n";
@@ -85,7 +87,7 @@ fn trusting(fake: &Fake, key: &str) -> TempDir {
     let folder = folder();
     let key = made().join(key);
     let policy = format!(
-        "[trust.\"{}/acme/*\"]\nrequire = \"signature\"\nkeys = [{:?}]\n",
+        "[trust.\"{}/acme/*\"]\nrequire = \"signature\"\nkeys = [{:?}]\nsigned_as = [\"{MADE_IN}/acme/*\"]\n",
         fake.name(),
         key.display().to_string()
     );
