@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// Where the file of decisions is unless another one is named.
-const DECISIONS: &str = "/var/log/oci-compat/decisions.jsonl";
+pub const DECISIONS: &str = "/var/log/oci-compat/decisions.jsonl";
 
 /// The targets of the log, `[log]` in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use crate::verdict::Verdict;
 
 pub use document::{KEYS, Reading};
 pub use load::{load, load_in_time, toml_files};
-pub use log::Log;
+pub use log::{DECISIONS, Log};
 pub use survey::{Survey, Surveyed};
 pub use waiver::{Expiry, Named, Waiver};
 pub use wishes::Heeded;

@@ -26,8 +26,6 @@ use socket::Unsent;
 
 /// The name and version of a line; fields are only ever added.
 pub const SCHEMA: &str = "oci-compat.decision/v1";
-/// The system's file of decisions.
-pub const FILE: &str = "/var/log/oci-compat/decisions.jsonl";
 /// A user's own, in the folder that they have for such things.
 const NAME: &str = "decisions.jsonl";
 /// Where journald listens (systemd, "Native Journal Protocol").
@@ -61,20 +59,6 @@ pub struct Targets {
     pub journal: Option<PathBuf>,
     /// The socket of syslog, told where there is no journald; `None`: it is not told.
     pub syslog: Option<PathBuf>,
-}
-
-impl Default for Targets {
-    /// At most 10 MiB in the file and as much in each of four old ones: some ten thousand decisions each.
-    fn default() -> Self {
-        Self {
-            decisions: Some(FILE.into()),
-            max_bytes: 10 << 20,
-            keep: 4,
-            repeats: None,
-            journal: Some(JOURNAL.into()),
-            syslog: Some(SYSLOG.into()),
-        }
-    }
 }
 
 /// What a record has that a report lacks.

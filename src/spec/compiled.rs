@@ -21,7 +21,7 @@ pub fn encode(spec: &Spec) -> anyhow::Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// If it is not one of this [`FORMAT`].
+/// If it is not the JSON of a spec. The caller compares its [`FORMAT`].
 pub fn decode(bytes: &[u8]) -> anyhow::Result<Spec> {
     serde_json::from_slice(bytes).context("reading a compiled spec")
 }

@@ -22,7 +22,7 @@ pub(crate) fn decisions(named: Option<&Path>, config: &Path) -> Vec<PathBuf> {
     }
     // A configuration that is broken, or that wants no file, leaves older decisions where they are by default.
     let wanted = policy::load(config, Defaults::Standard).0.log.decisions;
-    records::files(wanted.unwrap_or_else(|| PathBuf::from(records::FILE)))
+    records::files(wanted.unwrap_or_else(|| PathBuf::from(policy::DECISIONS)))
 }
 
 pub(crate) fn check(args: &ConfigCheck, config: &Path, output: &mut Output) -> anyhow::Result<u8> {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use oci_compat::host::Root;
-use oci_compat::records;
 use oci_compat::status::{self, Places, State};
+use oci_compat::{policy, records};
 
 use crate::args::{Common, StatusFormat};
 use crate::config::decisions;
@@ -41,7 +41,9 @@ pub(crate) fn run(args: &Status, common: &Common, output: &mut Output) -> anyhow
     let config = below(&common.config);
     let decisions = match &args.decisions {
         Some(named) => named.clone(),
-        None => below(decisions(None, &config).first().map_or(Path::new(records::FILE), PathBuf::as_path)),
+        None => {
+            below(decisions(None, &config).first().map_or(Path::new(policy::DECISIONS), PathBuf::as_path))
+        }
     };
     let places = Places {
         root: &root,

@@ -5,6 +5,10 @@ mod sockets;
 
 use super::*;
 
+/// Records that go nowhere, of a file as large as usual.
+const NOWHERE: Targets =
+    Targets { decisions: None, max_bytes: 10 << 20, keep: 4, repeats: None, journal: None, syslog: None };
+
 /// A refusal of container `c1`.
 fn record() -> Record {
     let reason = |code: &str, message: &str| Reason {
@@ -134,8 +138,7 @@ fn an_exception_that_was_used_is_recorded() {
 
 #[test]
 fn where_nothing_is_wanted_nothing_is_written() {
-    let targets = Targets { decisions: None, journal: None, syslog: None, ..Targets::default() };
-    assert_eq!(write(&targets, &record()), Vec::<String>::new());
+    assert_eq!(write(&NOWHERE, &record()), Vec::<String>::new());
 }
 
 /// A record of a pod's container, which has a new id each time.
@@ -153,8 +156,7 @@ fn the_same_decision_again_is_counted_and_written_now_and_then() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("decisions.jsonl");
     let repeats = Some(folder.path().join("repeats"));
-    let targets =
-        Targets { decisions: Some(path.clone()), repeats, journal: None, syslog: None, ..Targets::default() };
+    let targets = Targets { decisions: Some(path.clone()), repeats, ..NOWHERE };
     let ids = ["5a", "5b", "5c", "5d", "5e"];
     for (second, id) in (0..).zip(ids) {
         assert_eq!(write(&targets, &of_pod(id, second)), Vec::<String>::new());
@@ -202,8 +204,7 @@ fn a_decision_that_could_not_be_written_is_written_the_next_time() {
     let path = folder.path().join("decisions.jsonl");
     std::fs::create_dir(&path).expect("a fixture");
     let repeats = Some(folder.path().join("repeats"));
-    let targets =
-        Targets { decisions: Some(path.clone()), repeats, journal: None, syslog: None, ..Targets::default() };
+    let targets = Targets { decisions: Some(path.clone()), repeats, ..NOWHERE };
     for second in 0..4 {
         assert_eq!(write(&targets, &of_pod("5a", second)).len(), 1, "{second}");
     }

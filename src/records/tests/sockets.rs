@@ -11,7 +11,7 @@ use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, setsockopt, socketpair, sockopt,
 };
 
-use super::record;
+use super::{NOWHERE, record};
 use crate::records::{Targets, journal, shout, syslog, write};
 
 struct Place(tempfile::TempDir);
@@ -32,12 +32,7 @@ impl Place {
     }
 
     fn targets(&self) -> Targets {
-        Targets {
-            decisions: None,
-            journal: Some(self.path("journal")),
-            syslog: Some(self.path("syslog")),
-            ..Targets::default()
-        }
+        Targets { journal: Some(self.path("journal")), syslog: Some(self.path("syslog")), ..NOWHERE }
     }
 
     /// What goes wrong when a record is written to these two.
