@@ -167,8 +167,8 @@ impl Root {
     /// [`Miss::NotFound`] if the path or a part of it is not there; [`Miss::Unreadable`] for every other trouble,
     /// among them a file that is not a regular one, or larger than any that we know.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, Miss> {
-        let (file, size) = self.open_sized(path)?;
-        read_to_end(path, &file, size)
+        let (file, looked) = self.open_regular(path)?;
+        read_to_end(path, &file, looked.size)
     }
 
     /// Reads a whole file as text; bytes that are not UTF-8 become U+FFFD.
@@ -180,21 +180,30 @@ impl Root {
         self.read(path).map(text)
     }
 
+    /// As [`Root::read_text`]; and tells who may read the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Root::read`].
+    pub(super) fn read_shown(&self, path: &str) -> Result<(String, Shown), Miss> {
+        let (file, looked) = self.open_regular(path)?;
+        Ok((read_to_end(path, &file, looked.size).map(text)?, looked.shown))
+    }
+
     /// Opens a regular file, for sources that are read piece by piece. The caller bounds what it reads.
     ///
     /// # Errors
     ///
     /// As [`Root::read`].
     pub fn open(&self, path: &str) -> Result<File, Miss> {
-        self.open_sized(path).map(|(file, _)| File::from(file))
+        self.open_regular(path).map(|(file, _)| File::from(file))
     }
 
-    /// A regular file, and how large it says that it is.
-    fn open_sized(&self, path: &str) -> Result<(OwnedFd, usize), Miss> {
+    fn open_regular(&self, path: &str) -> Result<(OwnedFd, Looked), Miss> {
         // O_NONBLOCK: opening a FIFO must not wait for a writer.
         let file = self.resolve(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
         match look(path, &file)? {
-            (SFlag::S_IFREG, size) => Ok((file, size)),
+            looked if looked.sort == SFlag::S_IFREG => Ok((file, looked)),
             _ => Err(Miss::unreadable(path, "is not a regular file")),
         }
     }
@@ -342,11 +351,23 @@ fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned())
 }
 
-/// What sort of file it is, and how large it says that it is.
-fn look(path: &str, file: &OwnedFd) -> Result<(SFlag, usize), Miss> {
+/// What an opened file says of itself.
+struct Looked {
+    sort: SFlag,
+    /// In bytes.
+    size: usize,
+    shown: Shown,
+}
+
+fn look(path: &str, file: &OwnedFd) -> Result<Looked, Miss> {
     let found = stat::fstat(file).map_err(|errno| Miss::of(path, errno))?;
-    let sort = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT;
-    Ok((sort, usize::try_from(found.st_size).unwrap_or(usize::MAX)))
+    // The kernel lets only its owner read a file that tells a secret.
+    let may_all_read = Mode::from_bits_truncate(found.st_mode).contains(Mode::S_IROTH);
+    Ok(Looked {
+        sort: SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT,
+        size: usize::try_from(found.st_size).unwrap_or(usize::MAX),
+        shown: if may_all_read { Shown::ToAll } else { Shown::ToRoot },
+    })
 }
 
 /// openat2(2), Linux 5.6: a link in the tree, absolute or with `..`, stays in the tree.

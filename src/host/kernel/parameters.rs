@@ -1,6 +1,6 @@
 //! `kernel.moduleparam`: the values of module parameters as the kernel shows them now. Changes none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::one_by_one;
 use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Shown, Unknown, Wanted};
@@ -43,7 +43,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
 }
 
 fn all(probing: &Probing<'_>, modules: &[String]) -> Fact {
-    let (mut attributes, mut incomplete) = (BTreeMap::new(), None);
+    let (mut attributes, mut secret, mut incomplete) = (BTreeMap::new(), BTreeSet::new(), None);
     for module in modules {
         let folder = format!("{FOLDER}/{module}/{PARAMETERS}");
         let files = probing.surely(&folder, probing.root.read_all_in(&folder)).map(Option::unwrap_or_default);
@@ -52,8 +52,12 @@ fn all(probing: &Probing<'_>, modules: &[String]) -> Fact {
             Vec::new()
         }) {
             match text {
-                Ok(text) => {
-                    drop(attributes.insert(format!("{module}.{parameter}"), text.trim_end().to_owned()));
+                Ok((text, shown)) => {
+                    let name = format!("{module}.{parameter}");
+                    if shown == Shown::ToRoot {
+                        secret.insert(name.clone());
+                    }
+                    attributes.insert(name, text.trim_end().to_owned());
                 }
                 Err(Miss::NotFound) => {}
                 Err(Miss::Unreadable(unknown)) => drop(incomplete.get_or_insert(unknown)),
@@ -63,7 +67,7 @@ fn all(probing: &Probing<'_>, modules: &[String]) -> Fact {
     match incomplete {
         Some(unknown) if attributes.is_empty() => Fact::Unknown(unknown),
         incomplete => {
-            Fact::Known(Feature { incomplete, ..Feature::attributes(attributes) }, FOLDER.to_owned())
+            Fact::Known(Feature { secret, incomplete, ..Feature::attributes(attributes) }, FOLDER.to_owned())
         }
     }
 }
@@ -114,6 +118,20 @@ mod tests {
         let expected =
             r#"known (/sys/module): kvm_intel.nested="Y" snd_hda.model="auto,(null)" snd_hda.odd-one="""#;
         assert_eq!(told(&host().folder("/sys/module/loop"), FEATURE.name), expected);
+    }
+
+    #[test]
+    fn what_only_root_may_read_is_marked_whether_it_is_named_or_not() {
+        use std::os::unix::fs::PermissionsExt;
+        let host = host();
+        let path = host.root().path().join("sys/module/snd_hda/parameters/model");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o400)).unwrap();
+        for wanted in [wanted(&["snd_hda.model", "kvm_intel.nested"]), Wanted::All] {
+            let demand = crate::host::Demand::from([(FEATURE.name.to_owned(), wanted)]);
+            let facts = crate::host::gather(&host.root(), &demand);
+            let Fact::Known(feature, _) = facts.get(FEATURE.name) else { panic!("no parameters") };
+            assert_eq!(Vec::from_iter(&feature.secret), ["snd_hda.model"]);
+        }
     }
 
     #[test]

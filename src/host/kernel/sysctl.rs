@@ -127,7 +127,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     match wanted {
         Wanted::Names(names) => one_by_one::shown(FOLDER, names.iter().map(String::as_str), read),
         Wanted::All => {
-            let mut fact = one_by_one::attributes(FOLDER, WELL_KNOWN, |name| well_known(probing, name));
+            let mut fact = one_by_one::shown(FOLDER, WELL_KNOWN, |name| well_known(probing, name));
             if let Fact::Known(feature, _) = &mut fact {
                 let reason = "has more settings, which are read only where a rule names them";
                 feature.incomplete.get_or_insert_with(|| Unknown::new(FOLDER, reason));
@@ -180,26 +180,26 @@ fn named(probing: &Probing<'_>, name: &str) -> Result<Option<(String, Shown)>, U
         probing.shows_host(&format!("{FOLDER}/{path:.60}"), namespace)?;
     }
     let names: Vec<_> = path.split('/').collect();
-    let (text, shown) = match probing.root.read_below(FOLDER, &names) {
-        Ok((text, shown)) => (Ok(text), shown),
-        Err(miss) => (Err(miss), Shown::ToAll),
-    };
-    Ok(found(probing, &path, text)?.map(|it| (it, shown)))
+    found(probing, &path, probing.root.read_below(FOLDER, &names))
 }
 
 /// No stranger wrote the name: it takes a third of the calls.
-fn well_known(probing: &Probing<'_>, name: &str) -> Result<Option<String>, Unknown> {
+fn well_known(probing: &Probing<'_>, name: &str) -> Result<Option<(String, Shown)>, Unknown> {
     let path = slashed(name);
     let whole = format!("{FOLDER}/{path}");
     if let Some(namespace) = Namespace::of_setting(&path) {
         probing.shows_host(&whole, namespace)?;
     }
-    found(probing, &path, probing.root.read_text(&whole))
+    found(probing, &path, probing.root.read_shown(&whole))
 }
 
-fn found(probing: &Probing<'_>, path: &str, found: Result<String, Miss>) -> Result<Option<String>, Unknown> {
+fn found(
+    probing: &Probing<'_>,
+    path: &str,
+    found: Result<(String, Shown), Miss>,
+) -> Result<Option<(String, Shown)>, Unknown> {
     match found {
-        Ok(text) => Ok(Some(parse(&text))),
+        Ok((text, shown)) => Ok(Some((parse(&text), shown))),
         Err(Miss::Unreadable(unknown)) => Err(unknown),
         Err(Miss::NotFound) if path.starts_with("net/") => host_network(probing).map(|()| None),
         Err(Miss::NotFound) => Ok(None),
@@ -383,6 +383,18 @@ mod tests {
         let host = host().file("/proc/sys/vm/stat_refresh", "1\n");
         let expected = "unknown: /proc/sys/vm/stat_refresh: is never read: reading it does something";
         check(host, &["vm.stat_refresh"], expected);
+    }
+
+    #[test]
+    fn what_only_root_may_read_is_marked_where_all_settings_are_wanted() {
+        use std::os::unix::fs::PermissionsExt;
+        let host = host();
+        let path = host.root().path().join("proc/sys/vm/max_map_count");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let demand = crate::host::Demand::from([(FEATURE.name.to_owned(), Wanted::All)]);
+        let facts = crate::host::gather(&host.root(), &demand);
+        let Fact::Known(feature, _) = facts.get(FEATURE.name) else { panic!("no settings") };
+        assert_eq!(Vec::from_iter(&feature.secret), ["vm.max_map_count"]);
     }
 
     #[test]

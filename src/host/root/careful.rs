@@ -17,8 +17,8 @@ use super::{Miss, Root, Shown, look, read_to_end, text};
 /// No file has a longer name (NAME_MAX in `linux/limits.h`).
 const MAX_NAME: usize = 255;
 
-/// A file's name, and its text or why it could not be read.
-pub(in crate::host) type Named = (String, Result<String, Miss>);
+/// A file's name, and its text with who may read it, or why it could not be read.
+pub(in crate::host) type Named = (String, Result<(String, Shown), Miss>);
 
 /// A file system that is mounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Root {
         let at = self.resolve(folder, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
         let read = |name: String| {
             let path = format!("{folder}/{name}");
-            let text = self.in_time(&path).and_then(|()| read_at(&path, &at, &name)).map(|(text, _)| text);
+            let text = self.in_time(&path).and_then(|()| read_at(&path, &at, &name));
             (name, text)
         };
         Ok(names.into_iter().map(read).collect())
@@ -120,18 +120,12 @@ fn is_name(name: &str) -> bool {
 fn read_at(path: &str, folder: &OwnedFd, name: &str) -> Result<(String, Shown), Miss> {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
     let file = step(path, folder, name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?;
-    match look(path, &file)? {
-        (SFlag::S_IFREG, size) => Ok((read_to_end(path, &file, size).map(text)?, shown(path, &file)?)),
-        (SFlag::S_IFDIR, _) => Err(Miss::NotFound),
+    let looked = look(path, &file)?;
+    match looked.sort {
+        SFlag::S_IFREG => Ok((read_to_end(path, &file, looked.size).map(text)?, looked.shown)),
+        SFlag::S_IFDIR => Err(Miss::NotFound),
         _ => Err(Miss::unreadable(path, "is not a regular file")),
     }
-}
-
-/// The kernel lets only its owner read a file that tells a secret.
-fn shown(path: &str, file: &OwnedFd) -> Result<Shown, Miss> {
-    let found = stat::fstat(file).map_err(|errno| Miss::of(path, errno))?;
-    let may_all_read = Mode::from_bits_truncate(found.st_mode).contains(Mode::S_IROTH);
-    Ok(if may_all_read { Shown::ToAll } else { Shown::ToRoot })
 }
 
 fn step(path: &str, folder: &OwnedFd, name: &str, flags: OFlag) -> Result<OwnedFd, Miss> {
@@ -141,7 +135,7 @@ fn step(path: &str, folder: &OwnedFd, name: &str, flags: OFlag) -> Result<OwnedF
     let why = |errno| if errno == Errno::ELOOP { link() } else { Miss::of(path, errno) };
     let file = found.map_err(why)?;
     // With O_PATH a link is opened itself.
-    if flags.contains(OFlag::O_PATH) && look(path, &file)?.0 == SFlag::S_IFLNK {
+    if flags.contains(OFlag::O_PATH) && look(path, &file)?.sort == SFlag::S_IFLNK {
         return Err(link());
     }
     Ok(file)
@@ -187,7 +181,8 @@ mod tests {
         let host = FakeHost::new().file("/f/b", "2").file("/f/a", "1").folder("/f/c").link("/f/d", "a");
         let link = Err(Miss::unreadable("/f/d", "leads over a symbolic link, and none is followed here"));
         let expected = [("a", Ok("1")), ("b", Ok("2")), ("c", Err(Miss::NotFound)), ("d", link)];
-        let expected = expected.map(|(name, it)| (name.to_owned(), it.map(str::to_owned)));
+        let expected =
+            expected.map(|(name, it)| (name.to_owned(), it.map(|it| (it.to_owned(), Shown::ToAll))));
         assert_eq!(host.root().read_all_in("/f"), Ok(expected.to_vec()));
         assert_eq!(host.folder("/e").root().read_all_in("/e"), Ok(Vec::new()));
         assert_eq!(FakeHost::new().root().read_all_in("/f"), Err(Miss::NotFound));
