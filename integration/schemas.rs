@@ -117,6 +117,7 @@ fn facts() -> Value {
         "instances": {"pci.device": {"elements": [{"attributes": {"vendor": "8086"}, "read": "/sys"}]}},
         "absent": {"kernel.kvm": {"read": "/sys"}},
         "unknown": {"kernel.config": {"read": "/proc/config.gz", "reason": "is not there"}},
+        "secret": {"kernel.version": ["full"]},
         "read": {"kernel.version": "/proc/sys/kernel/osrelease"}})
 }
 
@@ -207,6 +208,8 @@ fn facts_that_are_not_as_their_schema_says_are_refused() {
     refuse("/attributes/kernel.version/elements", json!({"major": 5}));
     refuse("/instances/pci.device/elements", json!([{"vendor": "8086"}]));
     refuse("/unknown/kernel.config/reason", Value::Null);
+    refuse("/secret", json!(["kernel.version"]));
+    refuse("/secret/kernel.version", json!({"full": true}));
     refuse("/read/kernel.version", json!(1));
 }
 
@@ -232,6 +235,8 @@ fn every_field_that_is_always_there_is_required() {
         "/instances/pci.device/elements/0/attributes/vendor",
         "/instances/pci.device/elements/0/read",
         "/read/kernel.version",
+        "/secret",
+        "/secret/kernel.version",
         "/unknown/kernel.config",
     ];
     check(&Schema::facts(), &facts(), &by_name);

@@ -2,6 +2,7 @@
 
 mod usage;
 mod help;
+mod hidden;
 mod lint;
 mod convert;
 mod explain;

@@ -87,6 +87,9 @@ mod tests {
             "system.osrelease",
             Fact::Known(Feature::attributes([("", ""); 0]), "/etc/os-release".to_owned()),
         );
+        let secret = ["a.key".to_owned()].into();
+        let parameters = Feature { secret, ..Feature::attributes([("a.key", "k"), ("a.size", "1")]) };
+        add("kernel.moduleparam", Fact::Known(parameters, "/sys/module".to_owned()));
         add("vendor.feature", Fact::Known(Feature::flags(["x"]), "/y".to_owned()));
         facts
     }
@@ -158,6 +161,7 @@ mod tests {
             },
             "attributes": {
                 "cpu.cpuid": {"elements": {"AVX10_VERSION": "1"}},
+                "kernel.moduleparam": {"elements": {"a.key": "k", "a.size": "1"}},
                 "system.osrelease": {"elements": {}},
             },
             "instances": {"pci.device": {"elements": [
@@ -171,9 +175,11 @@ mod tests {
             },
             "missing": {"kernel.enabledmodule": ["c"]},
             "doubtful": {"kernel.enabledmodule": {"b": {"read": "/b", "reason": "is hidden"}}},
+            "secret": {"kernel.moduleparam": ["a.key"]},
             "read": {
                 "cpu.cpuid": "CPUID",
                 "kernel.enabledmodule": "/proc/modules",
+                "kernel.moduleparam": "/sys/module",
                 "pci.device": "/sys",
                 "system.osrelease": "/etc/os-release",
                 "vendor.feature": "/y",

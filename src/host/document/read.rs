@@ -33,6 +33,7 @@ struct Document {
     unknown: Option<BTreeMap<String, Doubt>>,
     missing: Option<BTreeMap<String, BTreeSet<String>>>,
     doubtful: Option<BTreeMap<String, BTreeMap<String, Doubt>>>,
+    secret: Option<BTreeMap<String, BTreeSet<String>>>,
     read: Option<BTreeMap<String, String>>,
 }
 
@@ -197,6 +198,11 @@ impl Document {
         for (name, doubtful) in self.doubtful.into_iter().flatten() {
             if let Some(feature) = known.get_mut(&name) {
                 feature.doubtful = doubtful.into_iter().map(|(name, it)| (name, it.into())).collect();
+            }
+        }
+        for (name, secret) in self.secret.into_iter().flatten() {
+            if let Some(feature) = known.get_mut(&name) {
+                feature.secret = secret;
             }
         }
         if let Some(feature) = known.get_mut(version::FEATURE.name) {

@@ -48,6 +48,8 @@ struct Ours<'a> {
     missing: BTreeMap<&'a str, Vec<&'a str>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     doubtful: BTreeMap<&'a str, BTreeMap<&'a str, Place<'a>>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    secret: BTreeMap<&'a str, &'a BTreeSet<String>>,
     read: BTreeMap<&'a str, &'a str>,
 }
 
@@ -99,6 +101,9 @@ impl Facts {
                     let doubtful = feature.doubtful.iter().map(|(name, it)| (name.as_str(), Place::of(it)));
                     if !feature.doubtful.is_empty() {
                         ours.doubtful.insert(name, doubtful.collect());
+                    }
+                    if !feature.secret.is_empty() {
+                        ours.secret.insert(name, &feature.secret);
                     }
                     feature.incomplete.as_ref()
                 }
