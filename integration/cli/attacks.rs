@@ -211,6 +211,52 @@ fn the_replay_of_an_old_signed_artifact() {
 }
 
 #[test]
+fn force_takes_nothing_without_the_signature_that_is_demanded() {
+    let guarded = Guarded::new();
+    let good = guarded.attach_signed(SPEC, OLD);
+    guarded.pulls(STORED, &[]);
+    let forced = |stdout: &str, stderr: &str| {
+        pulls(&guarded.folder, &guarded.fake, "--config config.toml --force", 1, stdout, stderr);
+        guarded.holds(&good, OLD);
+    };
+    let newer = guarded.attach(OTHER_SPEC, NEW);
+    let told = format!("error: HOST/acme/upf:1: artifact {newer} is not signed; {}\n", demands(&guarded));
+    forced(KNOWN_WITH_ERROR, &told);
+    let key = ("acme/upf".to_owned(), good.to_string());
+    guarded.fake.content.lock().expect("no panic").manifests.remove(&key);
+    let kept = format!(
+        "warn: HOST/acme/upf:1: the registry does not offer artifact {good} for {0} any more: the store keeps it; to take it out: \
+         oci-compat remove {0} --artifact {good}\n",
+        guarded.image
+    );
+    forced(ERROR, &format!("{told}{kept}"));
+    Signer::new().sign(&guarded.fake, &newer, &newer);
+    let told = format!(
+        "error: HOST/acme/upf:1: artifact {newer} has no signature that holds: a signature by another key; {}\n",
+        demands(&guarded)
+    );
+    forced(ERROR, &format!("{told}{kept}"));
+}
+
+#[test]
+fn force_says_what_it_takes_the_place_of_where_no_signature_is_demanded_either() {
+    let (fake, image) = stocked();
+    let folder = folder();
+    let old = artifact(&fake, &image, OTHER_SPEC, OLD);
+    let new = artifact(&fake, &image, SPEC, NEW);
+    pulls(&folder, &fake, "", 0, STORED, "");
+    let key = ("acme/upf".to_owned(), new.to_string());
+    fake.content.lock().expect("no panic").manifests.remove(&key);
+    let told = format!(
+        "warn: HOST/acme/upf:1: artifact {old} with date {OLD:?} for {image} takes the place of {new} with date {NEW:?}, which \
+         the store had: --force\n"
+    );
+    pulls(&folder, &fake, "--force", 0, STORED, &told);
+    let from = format!("{}/acme/upf", fake.name());
+    assert_eq!(listed(&folder), [format!("{old}  {OLD}  no signature verified  from {from}")]);
+}
+
+#[test]
 fn what_was_stored_before_signatures_were_demanded_is_told_of() {
     let guarded = Guarded::new();
     let artifact = guarded.attach(SPEC, OLD);

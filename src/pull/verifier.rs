@@ -183,6 +183,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_filled_in_is_never_an_option() {
+        let manifest = Digest::of(b"manifest");
+        for name in ["-v", "--key=/x", "--key=/x/upf", "-v.example/upf", "-v:5000/upf", "-/upf", "[-v]/upf"] {
+            assert!(name.parse::<Repository>().is_err(), "{name}");
+        }
+        for name in
+            ["upf", "acme/upf", "localhost/upf", "1.2.3.4:5000/upf", "[::1]:5000/upf", "a-b.example/upf"]
+        {
+            let repository = name.parse().unwrap();
+            for word in filled(&words(&["{image}", "{digest}"]), &repository, &manifest) {
+                assert!(!word.starts_with('-'), "{word}");
+            }
+        }
+    }
+
+    #[test]
     fn a_verifier_that_takes_too_long_is_ended() {
         let words = words(&["/bin/sleep", "60"]);
         let verifier = Verifier::new(&words).within(Duration::from_millis(50));
