@@ -25,6 +25,7 @@ mod network;
 mod pci;
 mod rdma;
 mod runtime;
+mod recorded;
 mod storage;
 mod system;
 mod usb;
@@ -40,6 +41,9 @@ pub use features::{FEATURES, FeatureInfo, Kind, Probe, feature, nearest, probe};
 pub use kernel::available::loadable_modules;
 pub(crate) use kernel::options_of::option_of;
 pub(crate) use kernel::version::label as release_label;
+pub use recorded::{
+    PROGRAM as RUNTIME_PROGRAM, RuntimeRecord, program, runtime_record, runtime_record_path, runtime_records,
+};
 pub use root::{Miss, Root, Shown, Status};
 
 use std::iter;

@@ -9,9 +9,9 @@ use super::{Fact, Feature, FeatureInfo, Instance, Kind, Miss, Probing, Unknown, 
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "runtime.feature",
     kinds: &[Kind::Instances],
-    meaning: "what the low-level runtimes can do, one instance for each that is recorded: `runc features > \
-              /etc/oci-compat/runtimes.d/runc.json` records it, and has to be done again when the runtime is updated. name: that \
-              of the file, without .json; version; libseccomp: the version of that library in it; oci_version: the newest of \
+    meaning: "what the low-level runtimes can do, one instance for each that is recorded: `oci-compat install` \
+              records it of the runtime that the engine uses, `runc features > /etc/oci-compat/runtimes.d/runc.json` of any \
+              other; either has to be done again when the runtime is updated. name: that of the file, without .json; version; libseccomp: the version of that library in it; oci_version: the newest of \
               runtime-spec that it knows; lists with commas between the names: hooks, mount_options, namespaces, seccomp_actions; \
               true or false: apparmor, cgroup_v1, cgroup_v2, idmap, intel_rdt, seccomp, selinux, systemd",
     read: "/etc/oci-compat/runtimes.d/*.json, in the words of `features.md` of runtime-spec",
@@ -45,28 +45,35 @@ const NAMES: [&str; 16] = [
     "systemd",
     "version",
 ];
-const FOLDER: &str = "/etc/oci-compat/runtimes.d";
+pub(super) const FOLDER: &str = "/etc/oci-compat/runtimes.d";
 /// runc writes 5 KiB.
 const MAX_FILE: usize = 256 << 10;
 /// A host has two or three runtimes.
 const MAX_FILES: usize = 32;
-/// Where each element stands (runtime-spec, `features.md` and `features-linux.md`), as a JSON pointer.
-const POINTERS: [(&str, &str); 15] = [
-    ("apparmor", "/linux/apparmor/enabled"),
-    ("cgroup_v1", "/linux/cgroup/v1"),
-    ("cgroup_v2", "/linux/cgroup/v2"),
-    ("hooks", "/hooks"),
-    ("idmap", "/linux/mountExtensions/idmap/enabled"),
-    ("intel_rdt", "/linux/intelRdt/enabled"),
-    ("libseccomp", "/annotations/io.github.seccomp.libseccomp.version"),
-    ("mount_options", "/mountOptions"),
-    ("namespaces", "/linux/namespaces"),
-    ("oci_version", "/ociVersionMax"),
-    ("seccomp", "/linux/seccomp/enabled"),
-    ("seccomp_actions", "/linux/seccomp/actions"),
-    ("selinux", "/linux/selinux/enabled"),
-    ("systemd", "/linux/cgroup/systemd"),
-    ("version", "/annotations/org.opencontainers.runc.version"),
+/// Where each element stands (runtime-spec, `features.md` and `features-linux.md`), as JSON pointers; the first that is there counts.
+const POINTERS: [(&str, &[&str]); 15] = [
+    ("apparmor", &["/linux/apparmor/enabled"]),
+    ("cgroup_v1", &["/linux/cgroup/v1"]),
+    ("cgroup_v2", &["/linux/cgroup/v2"]),
+    ("hooks", &["/hooks"]),
+    ("idmap", &["/linux/mountExtensions/idmap/enabled"]),
+    ("intel_rdt", &["/linux/intelRdt/enabled"]),
+    ("libseccomp", &["/annotations/io.github.seccomp.libseccomp.version"]),
+    ("mount_options", &["/mountOptions"]),
+    ("namespaces", &["/linux/namespaces"]),
+    ("oci_version", &["/ociVersionMax"]),
+    ("seccomp", &["/linux/seccomp/enabled"]),
+    ("seccomp_actions", &["/linux/seccomp/actions"]),
+    ("selinux", &["/linux/selinux/enabled"]),
+    ("systemd", &["/linux/cgroup/systemd"]),
+    (
+        "version",
+        &[
+            "/annotations/org.opencontainers.runc.version",
+            "/annotations/run.oci.crun.version",
+            "/annotations/org.oci-compat.version",
+        ],
+    ),
 ];
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
@@ -126,8 +133,8 @@ fn instance(
     incomplete: &mut Option<Unknown>,
 ) -> Instance {
     let mut attributes = BTreeMap::from([(KEY.to_owned(), name.to_owned())]);
-    for (element, pointer) in POINTERS.into_iter().filter(|(it, _)| wanted.has(it)) {
-        match record.pointer(pointer).and_then(text) {
+    for (element, pointers) in POINTERS.into_iter().filter(|(it, _)| wanted.has(it)) {
+        match pointers.iter().find_map(|it| record.pointer(it)).and_then(text) {
             Some(text) => drop(attributes.insert(element.to_owned(), text)),
             None => drop(
                 incomplete.get_or_insert_with(|| Unknown::new(&*path, format!("does not tell {element}"))),
@@ -185,6 +192,14 @@ mod tests {
         let other = "and maybe more: /etc/oci-compat/runtimes.d: tells of no other runtime";
         check(&host, &["name", "libseccomp"], &format!("[{RUNC}: libseccomp=2.5.4 name=runc] {other}"));
         check(&host, &["name=runc", "name=crun"], &format!("[{RUNC}: name=runc] {other}"));
+    }
+
+    #[test]
+    fn each_runtime_tells_its_version_in_its_own_place() {
+        for place in ["org.opencontainers.runc.version", "run.oci.crun.version", "org.oci-compat.version"] {
+            let host = FakeHost::new().file(RUNC, format!(r#"{{"annotations": {{"{place}": "1.2"}}}}"#));
+            check(&host, &["name=runc", "version"], &format!("[{RUNC}: name=runc version=1.2]"));
+        }
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct Status {
     pub problems: Vec<String>,
     /// The engines that are here.
     pub engines: Vec<EngineStatus>,
+    /// Records of what runtimes can do that are older than the runtime, each a sentence.
+    pub runtimes: Vec<String>,
     /// The configuration of the gate.
     pub configuration: Part,
     /// The store.
@@ -205,6 +207,7 @@ pub fn status(places: &Places<'_>) -> Status {
         state,
         problems,
         engines,
+        runtimes: rest::runtimes(places.root),
         configuration,
         store,
         images: rest::images(places, &subjects, &rest::demanded(&survey.policy)),

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::artifact::{Digest, Store};
-use crate::host::Root;
+use crate::host::{Root, runtime_records};
 use crate::identity::held::{self, Absent, Record};
 use crate::image::{Image, ImagePattern};
 use crate::placement::{PodmanUser, podman_users};
@@ -54,6 +54,20 @@ pub(super) fn store(path: &Path) -> (Part, BTreeSet<Digest>) {
         }
         Err(err) => (part(false, printable(&format!("{err:#}"))), BTreeSet::new()),
     }
+}
+
+/// Which records of what runtimes can do (`runtime.feature`) may no longer be true, and how to write them anew.
+pub(super) fn runtimes(root: &Root) -> Vec<String> {
+    let outdated = runtime_records(root).into_iter().filter(|it| it.is_outdated);
+    let said = outdated.filter_map(|it| {
+        let (path, program) = (it.path, it.program?);
+        let next = match it.is_ours {
+            true => "oci-compat install ENGINE, once more".to_owned(),
+            false => format!("{program} features > {path}"),
+        };
+        Some(printable(&format!("{path} is older than {program}, which it tells of: {next}")))
+    });
+    said.collect()
 }
 
 /// Patterns of the images that the administrator demands something of.

@@ -205,6 +205,40 @@ fn the_configuration_may_let_everything_start() {
 }
 
 #[test]
+fn a_record_of_a_runtime_that_has_changed_since_is_named() {
+    let ours = r#"{"annotations": {"org.oci-compat.program": "/usr/bin/runc"}}"#;
+    let host = host()
+        .file("usr/bin/podman", "")
+        .file(HOOK_FILE, HOOK)
+        .file("usr/bin/runc", "1")
+        .file("usr/bin/crun", "1")
+        .file("usr/bin/youki", "1");
+    // Time enough for the clock of the file system to go on.
+    let later = || std::thread::sleep(std::time::Duration::from_millis(30));
+    later();
+    let host = host
+        .file("etc/oci-compat/runtimes.d/runc.json", ours)
+        .file("etc/oci-compat/runtimes.d/crun.json", "{}")
+        .file("etc/oci-compat/runtimes.d/youki.json", "{}");
+    assert_eq!(look(&host).runtimes, Vec::<String>::new());
+    later();
+    let host = host.file("usr/bin/runc", "2").file("usr/bin/crun", "2");
+    let status = check(&host, State::InForce, &[("podman", Coverage::All)], &[]);
+    assert_eq!(
+        status.runtimes,
+        [
+            "/etc/oci-compat/runtimes.d/crun.json is older than /usr/bin/crun, which it tells of: /usr/bin/crun features > \
+             /etc/oci-compat/runtimes.d/crun.json",
+            "/etc/oci-compat/runtimes.d/runc.json is older than /usr/bin/runc, which it tells of: oci-compat install ENGINE, \
+             once more",
+        ]
+    );
+    let rows = "runtimes       note: /etc/oci-compat/runtimes.d/crun.json is older than /usr/bin/crun, which it tells of: \
+                /usr/bin/crun features > /etc/oci-compat/runtimes.d/crun.json\n               note: /etc/oci-compat/runtimes.d/runc.json";
+    assert!(text(&status).contains(rows), "{}", text(&status));
+}
+
+#[test]
 fn a_status_fits_on_a_screen() {
     let host = host()
         .file("usr/bin/dockerd", "")

@@ -19,6 +19,9 @@ pub fn text(status: &Status) -> String {
         lines.extend(engine.ways.iter().map(|it| row("", &way(it))));
         lines.extend(engine.notes.iter().map(|it| row("", &format!("note: {it}"))));
     }
+    for (index, why) in status.runtimes.iter().enumerate() {
+        lines.push(row(if index == 0 { "runtimes" } else { "" }, &format!("note: {why}")));
+    }
     lines.push(row(
         "configuration",
         &format!("{}: {}", status.configuration.path, status.configuration.detail),
