@@ -30,5 +30,6 @@ mod unicode;
 mod documents;
 mod power;
 mod runtimes;
+mod recorded;
 mod registry;
 mod engines;

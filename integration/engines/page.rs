@@ -82,11 +82,11 @@ fn block(opening: &str) -> String {
     rest.split_once("```").expect("its end").0.to_owned()
 }
 
-/// Without what differs between machines, containers and versions: which module could be loaded, the id, and how
-/// runc and crun word things.
+/// Without what differs between machines, containers and versions: which module could be loaded, the id, how runc and crun
+/// word things, and whether it could be recorded what they can do.
 fn plain(text: &str) -> String {
     let text = without_noise(&without_age(text));
-    let lines = text.lines().map(|line| {
+    let lines = text.lines().filter(|it| !it.contains("/etc/oci-compat/runtimes.d/")).map(|line| {
         let line = match line.split_once("oci-compat: refused: kernel module gtp5g") {
             Some((before, rest)) => {
                 let after = rest.split_once(']').map_or("", |it| it.1);

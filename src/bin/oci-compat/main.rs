@@ -69,7 +69,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
             why::run(container.as_deref(), &reports, &decisions, format, output)
         }
         Command::Log(log) => log::run(&log, &args.common.config, output),
-        Command::Install(install) => install::run(&install, output),
+        Command::Install(install) => install::run(&install, &args.common.config, output),
         Command::Status(status) => status::run(&status, &args.common, output),
         Command::Uninstall(uninstall) => install::uninstall(&uninstall, output),
         Command::Store(command) => store::run(&command, &args.common, output),

@@ -1,6 +1,7 @@
 //! `install` and `uninstall`: put the hook or the wrapper into an engine's configuration, and take it out again. Never start,
 //! stop or ask an engine.
 
+mod features;
 mod place;
 mod uninstall;
 mod user;
@@ -24,7 +25,8 @@ pub(crate) use uninstall::{Uninstall, run as uninstall};
 /// Have an engine check its containers, or no longer
 ///
 /// What was in the file before is kept beside it, as FILE.before-oci-compat, until --remove. Where an engine reads a folder
-/// of files, or keeps its configuration elsewhere (k3s, RKE2, k0s, MicroK8s), a file of ours goes there.
+/// of files, or keeps its configuration elsewhere (k3s, RKE2, k0s, MicroK8s), a file of ours goes there. What the engine's
+/// low-level runtime can do, it asks by `RUNTIME features`, and records in /etc/oci-compat/runtimes.d.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Install {
     /// The engine; runc stands for crun and youki as well
@@ -107,7 +109,7 @@ struct Target {
     place: Place,
 }
 
-pub(crate) fn run(install: &Install, output: &mut Output) -> anyhow::Result<u8> {
+pub(crate) fn run(install: &Install, config: &Path, output: &mut Output) -> anyhow::Result<u8> {
     let mut entry = entry(install)?;
     if install.runtime_class {
         output.print(&entry.runtime_class())?;
@@ -128,6 +130,7 @@ pub(crate) fn run(install: &Install, output: &mut Output) -> anyhow::Result<u8> 
     if let (Some(file), true) = (&install.file, written) {
         output.print(&unlisted(&target.entry, file))?;
     }
+    features::record(install, &target.entry, chain.as_ref(), config, output)?;
     Ok(0)
 }
 
@@ -365,12 +368,16 @@ fn remove(
         _ => Vec::new(),
     };
     let standing = if standing.is_empty() { vec![(file.to_owned(), entry)] } else { standing };
+    let files: Vec<_> = standing.iter().map(|(file, _)| file.clone()).collect();
     for (file, entry) in standing {
         let place = Place::at(&file, &install.root)?;
         let done = take_out(&place, &entry, install.print)?;
         let changed = !install.print && !done.ends_with("nothing to change\n");
         let reread = system.map_or_else(|| entry.reread(true), |it| it.reread(&entry, true));
         output.print(&if changed { format!("{done}{reread}\n") } else { done })?;
+    }
+    if system.is_some() {
+        features::forget(&install.root, &files, install.print, output)?;
     }
     Ok(0)
 }

@@ -10,7 +10,7 @@ use oci_compat::report::printable;
 
 use crate::output::Output;
 
-use super::{Place, below, system_root, take_out};
+use super::{Place, below, features, system_root, take_out};
 
 /// Take every entry out of the engines' configuration, whatever name it has
 ///
@@ -95,6 +95,7 @@ pub(crate) fn run(uninstall: &Uninstall, output: &mut Output) -> anyhow::Result<
             rereads.push((*system, reread));
         }
     }
+    features::forget(&uninstall.root, &files, uninstall.print, output)?;
     if !uninstall.print {
         for (_, reread) in &rereads {
             output.print(&format!("{reread}\n"))?;
