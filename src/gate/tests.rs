@@ -658,3 +658,28 @@ fn a_rule_without_a_name_is_waived_by_its_id() {
     let (refused, _) = place.decide(&policy("may_waive.images = [\"*\"]"));
     assert_eq!(refused, None);
 }
+
+#[test]
+fn every_lack_of_one_term_is_in_the_message_the_report_and_the_record() {
+    let settings =
+        ["fs.file-max", "kernel.pid_max", "net.core.rmem_max", "net.core.wmem_max", "vm.max_map_count"];
+    let tests = settings.map(|it| format!("{it}: {{op: Ge, value: [1000]}}")).join(", ");
+    let place = Place::new(Some(&spec(&format!("feature: kernel.sysctl, matchExpressions: {{{tests}}}"))));
+    for (index, setting) in settings.iter().enumerate() {
+        place.write(&format!("host/proc/sys/{}", setting.replace('.', "/")), &format!("{index}\n"));
+    }
+    let (refused, said) = place.decide(&policy(""));
+    let lacks = [0, 1, 2, 3, 4].map(|it| {
+        let setting = settings[it];
+        format!("sysctl {setting} is {it}, needs at least 1000 (try: sysctl -w {setting}=1000)")
+    });
+    let others: String = lacks[1..].iter().map(|it| format!("  {it} [value-out-of-range]\n")).collect();
+    let first = format!("{} [value-out-of-range, +4 more; oci-compat why c1]", lacks[0]);
+    assert_eq!((refused, said), (INCOMPATIBLE, format!("oci-compat: refused: {first}\n{others}")));
+    let report = place.report().expect("a report");
+    let reported: Vec<_> = report.reasons.iter().map(|it| it.message.clone()).collect();
+    assert_eq!(reported, lacks);
+    let records = place.records();
+    let recorded: Vec<_> = records.iter().flat_map(|it| &it.reasons).map(|it| it.message.clone()).collect();
+    assert_eq!(recorded, lacks);
+}
