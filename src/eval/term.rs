@@ -387,14 +387,20 @@ fn evidence(
 ) -> Evidence {
     let read = read.to_owned();
     match (flag, attribute, doubt) {
-        (_, Some(Element::Value(value)), _) if outcome == Outcome::Unknown => {
-            Evidence::Unfit { value: value.to_owned(), read }
-        }
+        (_, Some(Element::Value(value)), _) if outcome == Outcome::Unknown => unfit(value, read),
         (_, Some(Element::Value(value)), _) => Evidence::Value { value: Some(value.to_owned()), read },
         (Some(Element::Flag), ..) => Evidence::Flag { present: true, read },
         (_, _, Some(unknown)) => Evidence::Unknown(unknown.clone()),
         (Some(_), ..) => Evidence::Flag { present: false, read },
         (None, ..) => Evidence::Value { value: None, read },
+    }
+}
+
+/// A value that a test cannot be applied to. What is empty tells nothing, so there is nothing to compare.
+fn unfit(value: &str, read: String) -> Evidence {
+    match value {
+        "" => Evidence::Unknown(Unknown::new(read, "has it without a value")),
+        value => Evidence::Unfit { value: value.to_owned(), read },
     }
 }
 
@@ -407,12 +413,12 @@ fn judge_instance<'a>(
 ) -> Finding<'a> {
     let (name, test, _) = named;
     let value = instance.attributes.get(name);
-    // Of an incomplete feature, it may be this very attribute that could not be read.
+    // It may be this very attribute that could not be read.
     let element = value.map_or_else(|| missing(feature, name), |it| Element::Value(it));
     let outcome = spelling::judge(&term.feature, name, test, element);
     let read = instance.read.clone().unwrap_or_else(|| read.to_owned());
-    let evidence = match (outcome, value, &feature.incomplete) {
-        (Outcome::Unknown, Some(value), _) => Evidence::Unfit { value: value.clone(), read },
+    let evidence = match (outcome, value, doubt_about(feature, name)) {
+        (Outcome::Unknown, Some(value), _) => unfit(value, read),
         (Outcome::Unknown, None, Some(unknown)) => Evidence::Unknown(unknown.clone()),
         _ => Evidence::Nearest { value: value.cloned(), read, count },
     };

@@ -43,10 +43,15 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
         Ok(pools) => pools,
         Err(unknown) => return Fact::Unknown(unknown),
     };
-    let mut elements = all(&pools, &mut reading);
+    let mut silent = BTreeMap::new();
+    let mut elements = all(&pools, &mut reading, &mut silent);
     elements.extend(free(&pools, &mut reading));
     elements.extend(by_node(&pools, &mut reading));
-    reading.attributes(elements, FOLDER)
+    let mut fact = reading.attributes(elements, FOLDER);
+    if let Fact::Known(feature, _) = &mut fact {
+        feature.doubtful = silent;
+    }
+    fact
 }
 
 fn pools(reading: &mut Reading<'_>) -> Result<Vec<Pool>, Unknown> {
@@ -70,7 +75,11 @@ fn size(folder: &str) -> Option<u64> {
     }
 }
 
-fn all(pools: &[Pool], reading: &mut Reading<'_>) -> BTreeMap<String, String> {
+fn all(
+    pools: &[Pool],
+    reading: &mut Reading<'_>,
+    silent: &mut BTreeMap<String, Unknown>,
+) -> BTreeMap<String, String> {
     let mut elements = BTreeMap::new();
     let mut enabled = false;
     for pool in pools {
@@ -78,16 +87,26 @@ fn all(pools: &[Pool], reading: &mut Reading<'_>) -> BTreeMap<String, String> {
         if !reading.wanted.has("enabled") && !reading.wanted.has(&name) {
             continue;
         }
-        let count = value(reading.probing, &format!("{FOLDER}/{}/nr_hugepages", pool.folder));
-        // NFD gives a pool without this file an empty count.
-        if let Some(count) = reading.note(count.map(|it| Some(it.unwrap_or_default()))) {
-            enabled |= count.parse::<i64>().is_ok_and(|it| it > 0);
-            elements.insert(name, count);
+        let place = format!("{FOLDER}/{}/nr_hugepages", pool.folder);
+        let count = value(reading.probing, &place).map(|it| Some(it.unwrap_or_default()));
+        let Some(count) = reading.note(count) else { continue };
+        // NFD gives a pool without this file an empty count, which no rule can compare.
+        if count.is_empty() {
+            silent.insert(name, Unknown::new(place, "tells no number, although there is a pool"));
+            continue;
         }
+        enabled |= count.parse::<i64>().is_ok_and(|it| it > 0);
+        elements.insert(name, count);
     }
     // A pool that cannot be read may have pages.
-    if reading.wanted.has("enabled") && (enabled || reading.is_complete()) {
-        elements.insert("enabled".to_owned(), enabled.to_string());
+    if reading.wanted.has("enabled") {
+        match silent.values().next().cloned() {
+            Some(unknown) if !enabled => drop(silent.insert("enabled".to_owned(), unknown)),
+            _ if enabled || reading.is_complete() => {
+                elements.insert("enabled".to_owned(), enabled.to_string());
+            }
+            _ => {}
+        }
     }
     elements
 }
@@ -199,9 +218,25 @@ mod tests {
             .folder(&pool("hugepages-abckB"))
             .folder(&pool("hugepages--1kB"))
             .folder(&pool("hugepages-99999999999999999999kB"))
-            .folder(&pool("hugepages-32768kB"))
             .file(&pool("hugepages-16384kB/nr_hugepages"), "many\n");
-        check(host, &known(r#"enabled="false" hugepages-16Mi="many" hugepages-32Mi="""#));
+        check(host, &known(r#"enabled="false" hugepages-16Mi="many""#));
+    }
+
+    #[test]
+    fn a_pool_without_a_count_is_unknown_and_never_empty() {
+        let silent = "/sys/kernel/mm/hugepages/hugepages-32768kB";
+        let count = format!("{silent}/nr_hugepages");
+        let reason = format!("{count}: tells no number, although there is a pool");
+        for host in [host().folder(silent), host().file(&count, "\n")] {
+            let told = |names: &[&str]| told_of(&host, FEATURE.name, wanted(names));
+            let perhaps = format!("and perhaps hugepages-32Mi: {reason}");
+            assert_eq!(told(&["hugepages-32Mi"]), known(&perhaps));
+            let enabled = format!(r#"enabled="true" hugepages-1Gi="0" hugepages-2Mi="512" {perhaps}"#);
+            assert_eq!(told(&["enabled"]), known(&enabled));
+        }
+        let alone = FakeHost::new().folder("/sys/bus").folder(silent);
+        let enabled = format!("and perhaps enabled: {reason} and perhaps hugepages-32Mi: {reason}");
+        check(alone, &known(&enabled));
     }
 
     #[test]
