@@ -194,8 +194,9 @@ fn judge_expressions<'a>(
         (Some(elements), Some(_)) => {
             let nearest = nearest_instance(term, feature, read, context);
             let (by_name, by_instance) = (Rank::of(&elements), Rank::of(&nearest));
-            let is_about_instances = by_name == by_instance && !asks_driver(term);
-            if by_name < by_instance || is_about_instances { nearest } else { elements }
+            // What is not known of a GPU casts no doubt on its driver.
+            let is_about_driver = asks_driver(term) && by_instance.all < Rank::NOTHING_ASKED.all;
+            if by_name <= by_instance && !is_about_driver { nearest } else { elements }
         }
     }
 }

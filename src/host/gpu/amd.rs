@@ -89,7 +89,8 @@ fn gpu(probing: &Probing<'_>, folder: &str, wanted: &Wanted, feature: &mut Featu
         };
         match value {
             Ok(value) => attributes.extend(value.map(|it| (name.to_owned(), it))),
-            Err(unknown) => drop(feature.incomplete.get_or_insert(unknown)),
+            // Of the other attributes, and of the driver, all is known.
+            Err(unknown) => drop(feature.doubtful.entry(name.to_owned()).or_insert(unknown)),
         }
     }
     let instance = Instance { attributes, read: Some(folder.to_owned()) };
@@ -229,11 +230,11 @@ mod tests {
         let named = format!("[{NODE}: address=0000:c1:00.0 name=aldebaran]");
         broken(
             &GPU.replace("gfx_target_version 90010\n", ""),
-            &format!("{named} and maybe more: {place}: holds no number gfx_target_version"),
+            &format!("{named} and perhaps gfx: {place}: holds no number gfx_target_version"),
         );
         broken(
             &GPU.replace("90010", "0"),
-            &format!("{named} and maybe more: {place}: says 0 for gfx_target_version"),
+            &format!("{named} and perhaps gfx: {place}: says 0 for gfx_target_version"),
         );
     }
 }

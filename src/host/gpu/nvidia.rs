@@ -192,15 +192,14 @@ fn is_version(text: &str) -> bool {
 }
 
 fn gpus(probing: &Probing<'_>, wanted: &Wanted, feature: &mut Feature) {
-    let addresses = match probing.list(GPUS) {
-        Ok(Some(addresses)) => addresses,
-        Ok(None) => {
-            let unknown = Unknown::new(GPUS, "is not there, although the driver is loaded");
-            feature.incomplete.get_or_insert(unknown);
-            return;
-        }
+    let listed = probing
+        .list(GPUS)
+        .and_then(|it| it.ok_or_else(|| Unknown::new(GPUS, "is not there, although the driver is loaded")));
+    let addresses = match listed {
+        Ok(addresses) => addresses,
         Err(unknown) => {
-            feature.incomplete.get_or_insert(unknown);
+            // Of the driver as such, all is known.
+            feature.doubtful.extend(OF_GPU.map(|it| (it.to_owned(), unknown.clone())));
             return;
         }
     };
@@ -208,9 +207,7 @@ fn gpus(probing: &Probing<'_>, wanted: &Wanted, feature: &mut Feature) {
     for address in addresses {
         let read = format!("{GPUS}/{address}");
         let mut attributes = BTreeMap::from([("address".to_owned(), address)]);
-        if let Err(unknown) = information(probing, &read, wanted, &mut attributes) {
-            feature.incomplete.get_or_insert(unknown);
-        }
+        information(probing, &read, wanted, &mut attributes, &mut feature.doubtful);
         instances.push(Instance { attributes, read: Some(read) });
     }
     feature.instances = Some(instances);
@@ -222,19 +219,21 @@ fn information(
     folder: &str,
     wanted: &Wanted,
     attributes: &mut BTreeMap<String, String>,
-) -> Result<(), Unknown> {
-    let wanted = || INFORMATION.into_iter().filter(|(_, name)| wanted.has(name));
-    if wanted().next().is_none() {
-        return Ok(());
+    doubtful: &mut BTreeMap<String, Unknown>,
+) {
+    let wanted: Vec<_> = INFORMATION.into_iter().filter(|(_, name)| wanted.has(name)).collect();
+    if wanted.is_empty() {
+        return;
     }
     let place = format!("{folder}/information");
-    let text = probing.text(&place)?.ok_or_else(|| Unknown::new(&place, "is not there"))?;
-    for (label, name) in wanted() {
-        let value = value(&text, label);
-        let value = value.ok_or_else(|| Unknown::new(&place, format!("does not tell the {label}")))?;
-        attributes.insert(name.to_owned(), value.to_owned());
+    let text = probing.text(&place).and_then(|it| it.ok_or_else(|| Unknown::new(&place, "is not there")));
+    for (label, name) in wanted {
+        let silent = || Unknown::new(&place, format!("does not tell the {label}"));
+        match text.as_ref().map_err(Unknown::clone).and_then(|it| value(it, label).ok_or_else(silent)) {
+            Ok(value) => drop(attributes.insert(name.to_owned(), value.to_owned())),
+            Err(unknown) => drop(doubtful.entry(name.to_owned()).or_insert(unknown)),
+        }
     }
-    Ok(())
 }
 
 /// The value in a line such as `GPU UUID: \t GPU-…`; none while the driver does not know it (`Unknown`, `GPU-????????-…`).
@@ -295,7 +294,10 @@ mod tests {
             .file("/proc/version", "Linux")
             .file(MODULE_VERSION, "470.256.02\n");
         check(&host, &["cuda"], r#"known (/sys/module/nvidia/version): cuda="11.4" driver="470.256.02""#);
-        let more = "and maybe more: /proc/driver/nvidia/gpus: is not there, although the driver is loaded";
+        let more = ["address", "model", "uuid"].map(|it| {
+            format!("and perhaps {it}: /proc/driver/nvidia/gpus: is not there, although the driver is loaded")
+        });
+        let more = more.join(" ");
         check(
             &host,
             &["address"],
@@ -389,7 +391,7 @@ mod tests {
         assert_eq!(told(&bare, FEATURE.name), loaded);
         let host = host(CLOSED).unreadable(&format!("{GPU}/information"));
         let gpu = format!(r#"driver="535.104.05" [{GPU}: address=0000:07:00.0]"#);
-        let more = format!("and maybe more: {GPU}/information: is a loop of symbolic links");
+        let more = format!("and perhaps uuid: {GPU}/information: is a loop of symbolic links");
         check(&host, &["uuid"], &known(&format!("{gpu} {more}")));
     }
 
@@ -412,7 +414,7 @@ mod tests {
         let host = host(CLOSED).file(&format!("{GPU}/information"), info);
         let gpu = known(&format!(r#"driver="535.104.05" [{GPU}: address=0000:07:00.0]"#));
         for (name, label) in [("model", "Model"), ("uuid", "GPU UUID")] {
-            let more = format!("and maybe more: {GPU}/information: does not tell the {label}");
+            let more = format!("and perhaps {name}: {GPU}/information: does not tell the {label}");
             check(&host, &[name], &format!("{gpu} {more}"));
         }
     }
