@@ -24,3 +24,4 @@ mod strained;
 mod silent;
 mod swapped;
 mod recorded;
+mod pulled;

@@ -237,7 +237,7 @@ pub(super) fn assert_started(outcome: &Outcome, bundle: &Bundle) {
     assert_eq!(leftovers(bundle), Vec::<String>::new());
 }
 
-fn assert_refused(outcome: &Outcome, bundle: &Bundle, wordings: &[String]) {
+pub(super) fn assert_refused(outcome: &Outcome, bundle: &Bundle, wordings: &[String]) {
     assert!(!outcome.status.success() && !bundle.ran(), "{outcome:?}");
     assert_eq!(outcome.stdout, "");
     let text = without_time(&outcome.stderr);
