@@ -778,6 +778,70 @@ fn drop_ins_of_cri_o_and_podman_have_the_last_word() {
     assert_eq!(system.install("podman --wrapper --default"), succeeded(said));
 }
 
+/// Podman 6 compares the names of the drop-ins of all folders.
+#[test]
+fn our_drop_in_of_podman_is_the_last_in_every_version() {
+    let early = "ROOT/etc/containers/containers.conf.d/50-oci-compat.conf";
+    let late = "ROOT/etc/containers/containers.conf.d/zz-oci-compat.conf";
+    let reread = "podman reads it on its next call\n";
+    for (other, ours) in [
+        ("/usr/share/containers/containers.conf.d/40.conf", early),
+        ("/etc/containers/containers.rootless.conf.d/60.conf", early),
+        ("/usr/share/containers/containers.conf.d/60.conf", late),
+        ("/usr/share/containers/containers.rootful.conf.d/60.conf", late),
+        ("/etc/containers/containers.rootful.conf.d/60.conf", late),
+        ("/root/.config/containers/containers.conf.d/60.conf", late),
+    ] {
+        let system = System::new();
+        let written = format!("{early}: written\n{reread}");
+        assert_eq!(system.install("podman --wrapper --default"), succeeded(&written), "{other}");
+        let system = system.with(other, "[engine]\ncgroup_manager = \"cgroupfs\"\n");
+        let moved = format!("{late}: written\n{reread}{early}: removed\n");
+        let said = if ours == late { moved } else { format!("{early}: nothing to change\n") };
+        let before = system.everything();
+        assert_eq!(system.install("podman --wrapper --default --print").status, 0, "{other}");
+        assert_eq!(system.everything(), before, "{other}");
+        assert_eq!(system.install("podman --wrapper --default"), succeeded(&said), "{other}");
+        let again = format!("{ours}: nothing to change\n");
+        assert_eq!(system.install("podman --wrapper --default"), succeeded(&again), "{other}");
+        let removed = format!("{ours}: removed\n{reread}");
+        assert_eq!(system.install("podman --wrapper --remove"), succeeded(&removed), "{other}");
+        assert_eq!(system.uninstall(""), succeeded("no engine here has an entry\n"), "{other}");
+    }
+    for other in [
+        "/root/.config/containers/containers.conf",
+        "/root/.config/containers/containers.conf.d/40.conf",
+        "/usr/share/containers/containers.conf.d/zzz.conf",
+    ] {
+        let system = System::new().with(other, "[engine]\nruntime = \"crun\"\n");
+        let ran = system.install("podman --wrapper --default");
+        let ours = if other.ends_with("zzz.conf") { late } else { early };
+        let said = format!(
+            "{other} is read behind {} by some version of Podman, and makes crun the default runtime: take `runtime` out there \
+             first\n",
+            ours.trim_start_matches("ROOT")
+        );
+        assert!(ran.status == 2 && ran.stderr.ends_with(&said), "{ran:?}");
+        assert_eq!(system.install("podman --wrapper").status, 0, "{other}");
+    }
+}
+
+/// An entry that another file hides would count as soon as that file goes.
+#[test]
+fn uninstall_takes_hidden_entries_of_podman_out() {
+    let system = System::new();
+    assert_eq!(system.install("podman --wrapper").status, 0);
+    let ours = written(&system, "/etc/containers/containers.conf.d/50-oci-compat.conf");
+    let hidden = [
+        "/usr/share/containers/containers.conf.d/50-oci-compat.conf",
+        "/etc/containers/containers.rootful.conf.d/50-oci-compat.conf",
+        "/root/.config/containers/containers.conf.d/50-oci-compat.conf",
+    ];
+    let system = hidden.iter().fold(system, |system, file| system.with(file, &ours));
+    assert_eq!(system.uninstall("").status, 0);
+    assert_eq!(system.uninstall(""), succeeded("no engine here has an entry\n"));
+}
+
 #[test]
 fn everything_that_was_installed_goes_at_once() {
     let system = System::new().with(DAEMON, "{\"debug\": true}\n").with(CONTAINERD, "version = 3\n");

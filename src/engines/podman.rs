@@ -1,32 +1,109 @@
-//! Podman's configuration (containers.conf(5)): that of the distribution, of the administrator, and the drop-ins.
+//! Podman's configuration (containers.conf(5)): that of the distribution, of the administrator and of the caller, and the
+//! drop-ins. Versions read other files in another order, and nothing on a host tells which version is there without running it.
+
+use std::collections::BTreeMap;
 
 use crate::host::Root;
 
-use super::{Effective, Runtime, descend, expand, last, merge, toml};
+use super::{Effective, Runtime, descend, last, merge, toml};
 
-/// In the order in which they are read.
-const FILES: [&str; 4] = [
-    "/usr/share/containers/containers.conf",
-    "/usr/share/containers/containers.conf.d/*.conf",
-    "/etc/containers/containers.conf",
-    "/etc/containers/containers.conf.d/*.conf",
-];
+/// The distribution's, and the administrator's folder.
+const FOLDERS: [&str; 2] = ["/usr/share/containers", "/etc/containers"];
+/// Where Podman looks for hooks if no file names a folder. Podman 4 reads only the first.
+pub const HOOKS: [&str; 2] = ["/usr/share/containers/oci/hooks.d", "/etc/containers/oci/hooks.d"];
+/// The folder of root's own configuration.
+pub const OF_ROOT: &str = "/root/.config/containers";
 
-/// Root's configuration. There may be no file at all.
+/// A version of Podman, by whose rules files are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rules {
+    /// The main files, and the administrator's drop-ins (containers/common 0.49, pkg/config/config.go).
+    Four,
+    /// As 4, then root's own files too (containers/common 0.60, pkg/config/new.go).
+    Five,
+    /// The first main file, then the drop-ins of all folders by their names (container-libs, storage/pkg/configfile/parse.go).
+    Six,
+}
+
+/// Who calls Podman.
+#[derive(Debug, Clone, Copy)]
+struct Caller<'a> {
+    uid: &'a str,
+    /// The folder of their own configuration.
+    own: &'a str,
+}
+
+impl Rules {
+    /// All versions.
+    pub const ALL: [Self; 3] = [Self::Four, Self::Five, Self::Six];
+
+    /// Some versions, as people write them.
+    pub fn names(some: &[Self]) -> String {
+        let numbers: Vec<_> = some.iter().map(|it| it.number()).collect();
+        match numbers.as_slice() {
+            [] => "Podman".to_owned(),
+            [one] => format!("Podman {one}"),
+            [before @ .., last] => format!("Podman {} and {last}", before.join(", ")),
+        }
+    }
+
+    fn number(self) -> &'static str {
+        match self {
+            Self::Four => "4",
+            Self::Five => "5",
+            Self::Six => "6",
+        }
+    }
+}
+
+/// Root's configuration, as any version reads it: all their files, runtimes and folders for hooks. The older version has the
+/// last word on the default runtime. There may be no file at all.
 ///
 /// # Errors
 ///
 /// If a file cannot be read or parsed.
 pub fn read(root: &Root) -> anyhow::Result<Effective> {
-    let mut effective = Effective::default();
-    let mut merged = toml::Table::new();
-    for path in FILES.iter().map(|it| expand(root, it)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten()
-    {
-        if let Some(file) = toml(root, &path)? {
-            merge(&mut merged, &file.table);
-            effective.files.push(file);
+    let mut all = Effective::default();
+    let mut standard = false;
+    for rules in Rules::ALL {
+        let one = read_by(root, rules)?;
+        for file in one.files {
+            if !all.files.contains(&file) {
+                all.files.push(file);
+            }
         }
+        all.default = all.default.or(one.default);
+        for (name, runtime) in one.runtimes {
+            all.runtimes.entry(name).or_insert(runtime);
+        }
+        standard |= one.hooks.is_empty();
+        all.hooks.extend(one.hooks);
     }
+    if standard && !all.hooks.is_empty() {
+        all.hooks.extend(HOOKS.map(str::to_owned));
+    }
+    let mut seen = Vec::new();
+    all.hooks.retain(|it| {
+        !seen.contains(it) && {
+            seen.push(it.clone());
+            true
+        }
+    });
+    Ok(all)
+}
+
+/// Root's configuration by the rules of one version.
+///
+/// # Errors
+///
+/// If a file cannot be read or parsed.
+pub fn read_by(root: &Root, rules: Rules) -> anyhow::Result<Effective> {
+    let mut effective = Effective::default();
+    for path in files(root, rules, Caller { uid: "0", own: OF_ROOT })? {
+        effective.files.extend(toml(root, &path)?);
+    }
+    let mut merged = toml::Table::new();
+    effective.files.iter().for_each(|it| merge(&mut merged, &it.table));
     effective.default = last(&effective.files, &["engine"], "runtime");
     let engine = descend(&merged, &["engine"]);
     for (name, paths) in engine.and_then(|it| descend(it, &["runtimes"])).into_iter().flatten() {
@@ -35,18 +112,88 @@ pub fn read(root: &Root) -> anyhow::Result<Effective> {
         let program = there.map(|it| (*it).to_owned());
         effective.runtimes.insert(name.clone(), Runtime { program, ..Runtime::default() });
     }
-    let hooks = engine.and_then(|it| it.get("hooks_dir")).and_then(|it| it.as_array()).into_iter().flatten();
-    effective.hooks = hooks.filter_map(|it| it.as_str()).map(str::to_owned).collect();
+    effective.hooks = hooks(&merged).unwrap_or_default();
     Ok(effective)
 }
 
-/// The folders for hooks that the configuration in a user's home names; `None` if it names none, so that the system's hold.
-pub fn hooks_of(root: &Root, home: &str) -> Option<Vec<String>> {
-    let folder = format!("{home}/.config/containers");
-    let files = ["containers.conf", "containers.conf.d/*.conf"].map(|it| format!("{folder}/{it}"));
+/// The folders for hooks that a user's Podman has by the rules of one version. What cannot be read names none.
+pub fn hooks_by(root: &Root, rules: Rules, uid: &str, home: &str) -> Vec<String> {
+    let own = format!("{home}/.config/containers");
+    let paths = files(root, rules, Caller { uid, own: &own }).unwrap_or_default();
+    let named = paths.iter().filter_map(|it| hooks(&toml(root, it).ok().flatten()?.table));
+    named.last().unwrap_or_default()
+}
+
+/// The folders for hooks that the configuration in a user's home names.
+pub fn hooks_of(root: &Root, home: &str) -> Vec<String> {
+    let own = format!("{home}/.config/containers");
+    let mut paths = vec![format!("{own}/containers.conf")];
+    paths.extend(drop_ins(root, &format!("{own}/containers.conf.d")).unwrap_or_default());
     // What of a user's own files cannot be read names nothing.
-    let paths = files.iter().flat_map(|it| expand(root, it).unwrap_or_default());
-    let tables = paths.filter_map(|it| toml(root, &it).ok().flatten());
-    let named = tables.filter_map(|it| it.table.get("engine")?.get("hooks_dir")?.as_array().cloned());
-    Some(named.last()?.iter().filter_map(|it| it.as_str()).map(str::to_owned).collect())
+    let named = paths.iter().filter_map(|it| hooks(&toml(root, it).ok().flatten()?.table));
+    named.last().unwrap_or_default()
+}
+
+fn hooks(table: &toml::Table) -> Option<Vec<String>> {
+    let folders = descend(table, &["engine"])?.get("hooks_dir")?.as_array()?;
+    Some(folders.iter().filter_map(|it| it.as_str()).map(str::to_owned).collect())
+}
+
+/// The files that are read, in this order.
+fn files(root: &Root, rules: Rules, caller: Caller<'_>) -> anyhow::Result<Vec<String>> {
+    let main = |folder: &str| format!("{folder}/containers.conf");
+    let [usr, etc] = FOLDERS;
+    let Caller { uid, own } = caller;
+    if rules == Rules::Six {
+        let there = |it: &String| root.exists(it).unwrap_or(true);
+        let mut files: Vec<_> = [own, etc, usr].map(main).into_iter().find(there).into_iter().collect();
+        files.extend(by_name(root, caller)?);
+        return Ok(files);
+    }
+    let mut files = vec![main(usr), main(etc)];
+    files.extend(drop_ins(root, &format!("{etc}/containers.conf.d"))?);
+    if uid != "0" || rules == Rules::Five {
+        files.push(main(own));
+        files.extend(drop_ins(root, &format!("{own}/containers.conf.d")).unwrap_or_default());
+    }
+    Ok(files)
+}
+
+/// Podman 6: the drop-ins of all folders in the order of their names; of one name, the last folder's. It passes over links.
+fn by_name(root: &Root, Caller { uid, own }: Caller<'_>) -> anyhow::Result<Vec<String>> {
+    let mut folders = Vec::new();
+    for folder in FOLDERS {
+        folders.push(format!("{folder}/containers.conf.d"));
+        if uid == "0" {
+            folders.push(format!("{folder}/containers.rootful.conf.d"));
+        } else {
+            folders.push(format!("{folder}/containers.rootless.conf.d"));
+            folders.push(format!("{folder}/containers.rootless.conf.d/{uid}"));
+        }
+    }
+    let mut paths = Vec::new();
+    for folder in &folders {
+        paths.extend(drop_ins(root, folder)?);
+    }
+    paths.extend(drop_ins(root, &format!("{own}/containers.conf.d")).unwrap_or_default());
+    paths.retain(|it| root.link_name(it).is_err());
+    let named = paths.into_iter().map(|it| (it.rsplit('/').next().unwrap_or_default().to_owned(), it));
+    Ok(named.collect::<BTreeMap<_, _>>().into_values().collect())
+}
+
+/// The files that some version reads for root, or would if no other file hid them.
+pub fn candidates(root: &Root) -> Vec<String> {
+    let mut found = Vec::new();
+    for folder in FOLDERS.into_iter().chain([OF_ROOT]) {
+        found.push(format!("{folder}/containers.conf"));
+        for drop_in in ["containers.conf.d", "containers.rootful.conf.d"] {
+            // What cannot be read is an error of the configuration as a whole.
+            found.extend(drop_ins(root, &format!("{folder}/{drop_in}")).unwrap_or_default());
+        }
+    }
+    found
+}
+
+fn drop_ins(root: &Root, folder: &str) -> anyhow::Result<Vec<String>> {
+    super::expand(root, &format!("{folder}/*.conf"))
 }

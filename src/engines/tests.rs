@@ -68,3 +68,69 @@ fn drop_ins_of_podman_and_cri_o_win_in_the_order_of_their_names() {
     assert_eq!(found.runtimes["kata"].foreign.as_deref(), Some("vm"));
     assert_eq!(podman::read(&FakeHost::new().root()).expect("whole"), Effective::default());
 }
+
+/// Which runtime each version of Podman starts by default, and the folders for hooks that it has.
+#[test]
+fn versions_of_podman_read_other_files_in_another_order() {
+    let runtime = |name: &str| format!("[engine]\nruntime = {name:?}\nhooks_dir = [\"/{name}\"]\n");
+    let (usr, etc) = ("usr/share/containers", "etc/containers");
+    let ours = format!("{etc}/containers.conf.d/50-oci-compat.conf");
+    for (other, expected) in [
+        (format!("{usr}/containers.conf"), ["ours"; 3]),
+        (format!("{usr}/containers.conf.d/40.conf"), ["ours"; 3]),
+        (format!("{usr}/containers.conf.d/60.conf"), ["ours", "ours", "crun"]),
+        (format!("{usr}/containers.conf.d/50-oci-compat.conf"), ["ours"; 3]),
+        (format!("{usr}/containers.rootful.conf.d/60.conf"), ["ours", "ours", "crun"]),
+        (format!("{usr}/containers.rootless.conf.d/60.conf"), ["ours"; 3]),
+        (format!("{etc}/containers.conf"), ["ours"; 3]),
+        (format!("{etc}/containers.conf.d/40.conf"), ["ours"; 3]),
+        (format!("{etc}/containers.conf.d/60.conf"), ["crun"; 3]),
+        (format!("{etc}/containers.rootful.conf.d/50-oci-compat.conf"), ["ours", "ours", "crun"]),
+        (format!("{etc}/containers.rootful.conf.d/60.conf"), ["ours", "ours", "crun"]),
+        ("root/.config/containers/containers.conf".to_owned(), ["ours", "crun", "ours"]),
+        ("root/.config/containers/containers.conf.d/40.conf".to_owned(), ["ours", "crun", "ours"]),
+        ("root/.config/containers/containers.conf.d/60.conf".to_owned(), ["ours", "crun", "crun"]),
+    ] {
+        let host = FakeHost::new().file(&ours, runtime("ours")).file(&other, runtime("crun"));
+        let found = podman::Rules::ALL.map(|it| podman::read_by(&host.root(), it).expect("whole"));
+        assert_eq!(found.clone().map(|it| it.default.expect("a default").value), expected, "{other}");
+        assert_eq!(found.map(|it| it.hooks.concat()), expected.map(|it| format!("/{it}")), "{other}");
+    }
+    assert_eq!(podman::Rules::names(&podman::Rules::ALL), "Podman 4, 5 and 6");
+    assert_eq!(podman::Rules::names(&podman::Rules::ALL[..1]), "Podman 4");
+}
+
+#[test]
+fn podman_6_reads_the_first_main_file_alone_and_no_links() {
+    let host = FakeHost::new()
+        .file("usr/share/containers/containers.conf", "[engine]\nruntime = 'usr'\n")
+        .file("etc/containers/containers.conf", "[engine]\nhooks_dir = ['/etc']\n")
+        .file("etc/other.conf", "[engine]\nruntime = 'other'\n")
+        .link("etc/containers/containers.conf.d/60.conf", "/etc/other.conf");
+    let found = podman::Rules::ALL.map(|it| podman::read_by(&host.root(), it).expect("whole"));
+    assert_eq!(
+        found.clone().map(|it| it.default.map(|it| it.value)),
+        [Some("other".into()), Some("other".into()), None]
+    );
+    assert_eq!(found.map(|it| it.hooks), [["/etc"]; 3]);
+}
+
+#[test]
+fn a_user_s_podman_has_drop_ins_for_those_without_root() {
+    let named = |name: &str| format!("[engine]\nhooks_dir = [\"/{name}\"]\n");
+    for (other, expected) in [
+        ("etc/containers/containers.conf.d/60.conf", ["own", "own", "other"]),
+        ("etc/containers/containers.conf.d/40.conf", ["own"; 3]),
+        ("usr/share/containers/containers.rootless.conf.d/60.conf", ["own", "own", "other"]),
+        ("etc/containers/containers.rootless.conf.d/1000/60.conf", ["own", "own", "other"]),
+        ("etc/containers/containers.rootless.conf.d/1001/60.conf", ["own"; 3]),
+        ("etc/containers/containers.rootful.conf.d/60.conf", ["own"; 3]),
+        ("home/a/.config/containers/containers.conf.d/60.conf", ["other"; 3]),
+    ] {
+        let own = "home/a/.config/containers/containers.conf.d/50-oci-compat.conf";
+        let host = FakeHost::new().file(own, named("own")).file(other, named("other"));
+        let found =
+            podman::Rules::ALL.map(|it| podman::hooks_by(&host.root(), it, "1000", "/home/a").concat());
+        assert_eq!(found, expected.map(|it| format!("/{it}")), "{other}");
+    }
+}

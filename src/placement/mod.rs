@@ -4,6 +4,7 @@
 mod users;
 mod standing;
 mod running;
+mod podman;
 pub mod live;
 
 use anyhow::{anyhow, bail};
@@ -50,6 +51,8 @@ pub struct Spot {
     pub file: String,
     /// What sort of file it is.
     pub form: Form,
+    /// A file of ours that it takes the place of.
+    pub replaces: Option<String>,
     /// The configuration as a whole.
     pub around: Effective,
 }
@@ -160,6 +163,9 @@ pub fn spot(system: System, entry: &Entry, root: &Root) -> anyhow::Result<Spot> 
             if entry.way == Way::Hook {
                 return Ok(own(entry.place(), around));
             }
+            if system == System::Podman {
+                return podman::spot(entry, root, around);
+            }
             let (folder, _) = entry.place().rsplit_once('/').unwrap_or_default();
             Ok(own(&drop_in(folder, "conf", entry, &around), around))
         }
@@ -179,7 +185,7 @@ pub fn spot(system: System, entry: &Entry, root: &Root) -> anyhow::Result<Spot> 
 }
 
 fn own(file: &str, around: Effective) -> Spot {
-    Spot { file: file.to_owned(), form: Form::Own, around }
+    Spot { file: file.to_owned(), form: Form::Own, replaces: None, around }
 }
 
 /// Where containerd imports a folder, a file of ours there; else the file that has the last word.
@@ -192,7 +198,7 @@ fn imported(main: &str, entry: &Entry, around: Effective) -> anyhow::Result<Spot
         // An earlier entry stays where it is.
         if !stands || is_listed(&around, &file) {
             overruled(&file, entry, &around)?;
-            return Ok(Spot { file, form: Form::DropIn(version), around });
+            return Ok(Spot { file, form: Form::DropIn(version), replaces: None, around });
         }
     }
     // Of version 2, containerd 1 takes the CRI plugin's settings from the last file that has any, and from it alone.
@@ -202,7 +208,7 @@ fn imported(main: &str, entry: &Entry, around: Effective) -> anyhow::Result<Spot
         has.into_iter().any(|it| version <= 2 || has_default(it) && entry.default)
     });
     let file = last.map_or(main, |it| it.path.as_str()).to_owned();
-    Ok(Spot { file, form: Form::Own, around })
+    Ok(Spot { file, form: Form::Own, replaces: None, around })
 }
 
 fn has_default(plugin: &toml::Table) -> bool {
@@ -215,7 +221,7 @@ fn templated(system: System, main: &str, entry: &Entry, around: Effective) -> an
     if let Some(folder) = folder(&around) {
         let file = drop_in(&folder, "toml", entry, &around);
         overruled(&file, entry, &around)?;
-        return Ok(Spot { file, form: Form::DropIn(version), around });
+        return Ok(Spot { file, form: Form::DropIn(version), replaces: None, around });
     }
     if entry.default {
         let name = system.name();
@@ -229,7 +235,7 @@ fn templated(system: System, main: &str, entry: &Entry, around: Effective) -> an
         2 => format!("{main}.tmpl"),
         _ => main.replace("config.toml", &format!("config-v{version}.toml.tmpl")),
     };
-    Ok(Spot { file, form: Form::Template(version), around })
+    Ok(Spot { file, form: Form::Template(version), replaces: None, around })
 }
 
 /// k0s imports a folder into the file that it manages; a file without its mark is the administrator's.
@@ -246,7 +252,7 @@ fn k0s(entry: &Entry, effective: Option<Effective>, root: &Root) -> anyhow::Resu
         return imported(main, entry, around);
     }
     let form = Form::DropIn(version(&around, main));
-    Ok(Spot { file: drop_in(K0S_FOLDER, "toml", entry, &around), form, around })
+    Ok(Spot { file: drop_in(K0S_FOLDER, "toml", entry, &around), form, replaces: None, around })
 }
 
 /// The version of the main file: no other may be newer.

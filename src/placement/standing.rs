@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use crate::engines::{Effective, containerd};
+use crate::engines::{Effective, containerd, podman};
 use crate::host::Root;
 use crate::install::{self, Engine, Entry, Form, Way, is_ours};
 
@@ -37,7 +37,7 @@ pub fn standing(root: &Root) -> (Vec<Standing>, Vec<String>) {
 
 fn of(system: System, effective: &Effective, root: &Root) -> Vec<Standing> {
     let mut found: Vec<_> = match system.engine() {
-        Engine::Podman | Engine::CriO => hook(system, effective, root).into_iter().collect(),
+        Engine::Podman | Engine::CriO => hooks(system, effective, root),
         Engine::Docker | Engine::Containerd | Engine::Runc => Vec::new(),
     };
     let mut tables: Vec<(String, Form, Table)> = Vec::new();
@@ -47,7 +47,7 @@ fn of(system: System, effective: &Effective, root: &Root) -> Vec<Standing> {
             tables.push((file.path.clone(), form(&file.path), file.table.clone()));
         }
     }
-    for (path, form) in unlisted(system) {
+    for (path, form) in unlisted(system, root) {
         let Ok(text) = root.read_text(&path) else { continue };
         let text =
             if matches!(form, Form::Template(_)) { install::ours_in_template(&text) } else { Some(&*text) };
@@ -109,9 +109,12 @@ fn form(file: &str) -> Form {
     if is_drop_in { Form::DropIn(3) } else { Form::Own }
 }
 
-/// Files that the merged configuration does not name: the templates from which k3s and RKE2 make theirs, and the folder
-/// that k0s watches.
-fn unlisted(system: System) -> Vec<(String, Form)> {
+/// Files that the merged configuration does not name: the templates from which k3s and RKE2 make theirs, the folder that k0s
+/// watches, and what other files of Podman's hide.
+fn unlisted(system: System, root: &Root) -> Vec<(String, Form)> {
+    if system == System::Podman {
+        return podman::candidates(root).into_iter().map(|it| (it, Form::Own)).collect();
+    }
     if system != System::K0s {
         return templates(system);
     }
@@ -129,12 +132,12 @@ fn templates(system: System) -> Vec<(String, Form)> {
     }
 }
 
-/// The hook file, in the folders that are configured, else in those where both engines look without a word.
-fn hook(system: System, effective: &Effective, root: &Root) -> Option<Standing> {
-    let mut entry = plain(system, Way::Hook);
-    let (standard, name) = entry.place().rsplit_once('/')?;
-    let standard =
-        if effective.hooks.is_empty() { vec![standard, "/etc/containers/oci/hooks.d"] } else { Vec::new() };
+/// The hook files, in the folders that are configured, else in those where both engines look without a word.
+fn hooks(system: System, effective: &Effective, root: &Root) -> Vec<Standing> {
+    let entry = plain(system, Way::Hook);
+    let name = entry.place().rsplit('/').next().unwrap_or_default();
+    let standard = podman::HOOKS.into_iter().filter(|_| effective.hooks.is_empty());
+    let mut found = Vec::new();
     for folder in effective.hooks.iter().map(String::as_str).chain(standard) {
         let file = format!("{folder}/{name}");
         // What is not there, or cannot be read, calls nothing of ours that we could take out.
@@ -142,9 +145,9 @@ fn hook(system: System, effective: &Effective, root: &Root) -> Option<Standing> 
         let parsed: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         let program = parsed.pointer("/hook/path").and_then(serde_json::Value::as_str).unwrap_or_default();
         if is_ours(program, Way::Hook) {
-            entry.program = program.to_owned();
-            return Some(Standing { system, file, entry });
+            let entry = Entry { program: program.to_owned(), ..entry.clone() };
+            found.push(Standing { system, file, entry });
         }
     }
-    None
+    found
 }

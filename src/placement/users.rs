@@ -1,6 +1,6 @@
 //! The users of a host who have a Podman of their own.
 
-use crate::engines;
+use crate::engines::{self, podman::Rules};
 use crate::host::Root;
 use crate::install::{Way, is_ours};
 
@@ -9,6 +9,8 @@ use crate::install::{Way, is_ours};
 pub struct PodmanUser {
     /// Their name; a stranger's text.
     pub name: String,
+    /// Their number, as it is written there.
+    pub uid: String,
     /// Their home on the host.
     pub home: String,
 }
@@ -20,21 +22,25 @@ pub fn podman_users(root: &Root) -> Vec<PodmanUser> {
         let fields: Vec<_> = line.split(':').collect();
         let [name, _, uid, _, _, home, ..] = fields.as_slice() else { return None };
         let uses = *uid != "0" && root.exists(&format!("{home}/.local/share/containers/storage")) == Ok(true);
-        uses.then(|| PodmanUser { name: (*name).to_owned(), home: (*home).to_owned() })
+        uses.then(|| PodmanUser {
+            name: (*name).to_owned(),
+            uid: (*uid).to_owned(),
+            home: (*home).to_owned(),
+        })
     };
     passwd.lines().filter_map(user).collect()
 }
 
 impl PodmanUser {
-    /// The folders of hooks that their own configuration names; `None` if it names none, so that the system's hold.
-    pub fn hooks(&self, root: &Root) -> Option<Vec<String>> {
-        engines::podman::hooks_of(root, &self.home)
+    /// The folders of hooks that their Podman has by the rules of one version.
+    pub fn hooks(&self, root: &Root, rules: Rules) -> Vec<String> {
+        engines::podman::hooks_by(root, rules, &self.uid, &self.home)
     }
 
-    /// The files in those folders that call our hook.
+    /// The files that call our hook, in the folders that their own configuration names.
     pub fn entries(&self, root: &Root) -> Vec<String> {
-        let files =
-            self.hooks(root).unwrap_or_default().into_iter().map(|it| format!("{it}/oci-compat.json"));
+        let folders = engines::podman::hooks_of(root, &self.home);
+        let files = folders.into_iter().map(|it| format!("{it}/oci-compat.json"));
         let calls = |file: &String| {
             let Ok(text) = root.read_text(file) else { return false };
             let parsed: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use crate::engines::Effective;
+use crate::engines::podman::Rules;
 use crate::host::Root;
 use crate::install::{Way, is_ours};
 use crate::moment;
@@ -11,6 +12,7 @@ use crate::placement::{self, Standing, System, podman_users};
 use crate::policy::Policy;
 use crate::report::printable;
 
+use super::podman::{self, Versions};
 use super::{Coverage, EngineStatus, Places, WayStatus, program};
 
 /// Where programs are.
@@ -38,7 +40,8 @@ pub(super) fn engines(places: &Places<'_>, policy: &Policy) -> (Vec<EngineStatus
         }
         // What cannot be read is among the unread.
         let effective = system.effective(root).ok().flatten().unwrap_or_default();
-        let seen = Seen { system, own, daemon, effective, root, policy };
+        let versions = Versions::of(system, root);
+        let seen = Seen { system, own, daemon, effective, versions, root, policy };
         found.push(seen.status());
         if system == System::Podman {
             found.extend(rootless(&seen));
@@ -57,6 +60,8 @@ struct Seen<'a> {
     own: Vec<&'a Standing>,
     daemon: Option<Daemon>,
     effective: Effective,
+    /// Podman's configuration by the rules of each version.
+    versions: Versions,
     root: &'a Root,
     policy: &'a Policy,
 }
@@ -110,13 +115,17 @@ impl Seen<'_> {
                 .map_err(|_| crate::host::Miss::NotFound)
         });
         let looked = program::look(self.root, &entry.program);
-        let unread = || self.unread(standing, docker, changed.as_ref().ok().copied());
+        let unread = || {
+            self.versions
+                .problem(standing)
+                .or_else(|| self.unread(standing, docker, changed.as_ref().ok().copied()))
+        };
         WayStatus {
             way: if is_hook { "hook" } else { "wrapper" },
             file: printable(&standing.file),
             since: changed.as_ref().ok().map(|it| time(*it)),
             runtime: (!is_hook).then(|| printable(&entry.name)),
-            default: is_hook || entry.default,
+            default: is_hook || entry.default && self.versions.doubt(&entry.name).is_none(),
             program: printable(&entry.program),
             version: looked.as_ref().ok().cloned().flatten(),
             problem: looked.err().or_else(unread).map(|it| printable(&it)),
@@ -141,6 +150,7 @@ impl Seen<'_> {
 
     fn notes(&self, ways: &[WayStatus]) -> Vec<String> {
         let mut notes = Vec::new();
+        notes.extend(self.own.iter().find_map(|it| self.versions.doubt(&it.entry.name)));
         let has_way = |name: &str| ways.iter().any(|it| it.way == name);
         if has_way("hook") && has_way("wrapper") {
             notes.push(
@@ -183,10 +193,17 @@ fn coverage(ways: &[WayStatus]) -> Coverage {
 fn rootless(seen: &Seen<'_>) -> Vec<EngineStatus> {
     let mut found = Vec::new();
     for user in podman_users(seen.root) {
-        let own = user.hooks(seen.root);
-        let folders = own.unwrap_or_else(|| seen.effective.hooks.clone());
-        let ways: Vec<_> =
-            folders.iter().filter_map(|it| hook(seen.root, &format!("{it}/oci-compat.json"))).collect();
+        let by_version = Rules::ALL.map(|it| (it, user.hooks(seen.root, it)));
+        let mut ways: Vec<WayStatus> = Vec::new();
+        for folder in by_version.iter().flat_map(|it| &it.1) {
+            let file = format!("{folder}/oci-compat.json");
+            let Some(way) = hook(seen.root, &file).filter(|it| ways.iter().all(|old| old.file != it.file))
+            else {
+                continue;
+            };
+            let problem = podman::unlisted(&by_version, folder);
+            ways.push(WayStatus { problem: way.problem.or(problem.map(|it| printable(&it))), ..way });
+        }
         found.push(EngineStatus {
             engine: System::Podman.name().to_owned(),
             user: Some(printable(&user.name)),

@@ -2,6 +2,7 @@
 //! Changes nothing; of all daemons, only dockerd is asked.
 
 mod engine;
+mod podman;
 mod program;
 mod rest;
 mod text;

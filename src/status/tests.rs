@@ -143,6 +143,66 @@ fn users_have_a_podman_of_their_own() {
     check(&host, State::InForce, &engines, &[]);
 }
 
+/// An entry counts only if every version of Podman takes it.
+#[test]
+fn versions_of_podman_read_their_configuration_by_other_rules() {
+    let wrapper =
+        "[engine]\nruntime = 'oci-compat'\n[engine.runtimes]\noci-compat = ['/usr/bin/oci-compat-runtime']\n";
+    let crun = "[engine]\nruntime = 'crun'\n";
+    let ours = "etc/containers/containers.conf.d/50-oci-compat.conf";
+    let with =
+        |file: &str, text: &str| host().file("usr/bin/podman", "").file(ours, wrapper).file(file, text);
+    check(
+        &with("usr/share/containers/containers.conf.d/40.conf", crun),
+        State::InForce,
+        &[("podman", Coverage::All)],
+        &[],
+    );
+    for (file, versions) in [
+        ("usr/share/containers/containers.conf.d/60.conf", "Podman 6"),
+        ("etc/containers/containers.rootful.conf.d/60.conf", "Podman 6"),
+        ("root/.config/containers/containers.conf", "Podman 5"),
+        ("root/.config/containers/containers.conf.d/60.conf", "Podman 5 and 6"),
+    ] {
+        let asked = "podman: only containers that ask for the runtime oci-compat are checked";
+        let status = check(&with(file, crun), State::NotInForce, &[("podman", Coverage::Asked)], &[asked]);
+        let note = format!(
+            "the default runtime of {versions} is crun by /{file}, not oci-compat: oci-compat install podman --wrapper --default"
+        );
+        assert_eq!(status.engines[0].notes, [note]);
+    }
+    let other = "[engine.runtimes]\noci-compat = ['/bin/crun']\n";
+    let said = "podman: the runtime oci-compat of Podman 6 is another program";
+    let host = with("usr/share/containers/containers.conf.d/60.conf", other);
+    check(&host, State::NotInForce, &[("podman", Coverage::None)], &[said]);
+    let said = "podman: /etc/containers/containers.conf.d/50-oci-compat.conf is not read by Podman 6";
+    let host = with("etc/containers/containers.rootful.conf.d/50-oci-compat.conf", crun);
+    check(&host, State::NotInForce, &[("podman", Coverage::None)], &[said]);
+}
+
+#[test]
+fn versions_of_podman_have_other_folders_for_hooks() {
+    let said =
+        "hooks in /usr/share/containers/oci/hooks.d are not read by Podman 6: hooks_dir names other folders";
+    let other = "[engine]\nhooks_dir = ['/other']\n";
+    let host = host()
+        .file("usr/bin/podman", "")
+        .file(HOOK_FILE, HOOK)
+        .file("usr/share/containers/containers.conf.d/60.conf", other);
+    let problem = format!("podman: {said}");
+    check(&host, State::NotInForce, &[("podman", Coverage::None)], &[&problem]);
+    let host = host
+        .file(
+            "etc/containers/containers.conf",
+            "[engine]\nhooks_dir = ['/usr/share/containers/oci/hooks.d']\n",
+        )
+        .file("etc/passwd", "a:x:1000:1000::/home/a:/bin/sh\n")
+        .folder("home/a/.local/share/containers/storage");
+    let user = format!("podman of a: {said}");
+    let engines = [("podman", Coverage::None), ("podman of a", Coverage::None)];
+    check(&host, State::NotInForce, &engines, &[&problem, &user]);
+}
+
 /// Root sees what was decided on users' containers, however much a user has written.
 #[test]
 fn the_last_decisions_of_users_are_among_the_last() {

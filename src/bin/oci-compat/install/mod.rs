@@ -107,6 +107,8 @@ struct Target {
     system: Option<System>,
     entry: Entry,
     place: Place,
+    /// A file of ours that this one takes the place of.
+    replaced: Option<Place>,
 }
 
 pub(crate) fn run(install: &Install, config: &Path, output: &mut Output) -> anyhow::Result<u8> {
@@ -118,15 +120,21 @@ pub(crate) fn run(install: &Install, config: &Path, output: &mut Output) -> anyh
     if install.user {
         return user::run(install, &entry, output);
     }
-    let (system, file) = located(install, &mut entry)?;
+    let (system, file, replaced) = located(install, &mut entry)?;
     if install.remove {
         return remove(install, system, entry, &file, output);
     }
     let chain = entry.chain().with_context(|| file.display().to_string())?;
     let place = Place::at(&file, &install.root)?;
-    let target = Target { system, entry, place };
+    let replaced = replaced.map(|it| Place::at(&it, &install.root)).transpose()?;
+    let target = Target { system, entry, place, replaced };
     note(&target)?;
     let written = add(install, &target, chain.as_ref(), output)?;
+    if let Some(replaced) = &target.replaced {
+        let done = take_out(replaced, &target.entry, install.print)?;
+        // A file of that name which is not ours stays.
+        output.print(if done.ends_with(": nothing to change\n") { "" } else { &done })?;
+    }
     if let (Some(file), true) = (&install.file, written) {
         output.print(&unlisted(&target.entry, file))?;
     }
@@ -187,11 +195,14 @@ fn unlisted(entry: &Entry, file: &Path) -> String {
     )
 }
 
+/// Whose file takes the entry, which one, and which file of ours that replaces.
+type Located = (Option<System>, PathBuf, Option<PathBuf>);
+
 /// Which file takes the entry; the entry learns what sort of file it is, and what stands around it.
-fn located(install: &Install, entry: &mut Entry) -> anyhow::Result<(Option<System>, PathBuf)> {
+fn located(install: &Install, entry: &mut Entry) -> anyhow::Result<Located> {
     let Some(named) = install.engine.system() else {
         let bundle = install.bundle.as_deref().unwrap_or(Path::new("."));
-        return Ok((None, bundle.join(entry.place())));
+        return Ok((None, bundle.join(entry.place()), None));
     };
     let root = system_root(&install.root)?;
     let (system, spot) = match &install.file {
@@ -204,13 +215,19 @@ fn located(install: &Install, entry: &mut Entry) -> anyhow::Result<(Option<Syste
     let file = install.file.clone().unwrap_or_else(|| PathBuf::from(&spot.file));
     entry.form = spot.form;
     entry.around = spot.around;
-    Ok((Some(system), below(&install.root, &file)))
+    let replaced = spot.replaces.map(|it| below(&install.root, Path::new(&it)));
+    Ok((Some(system), below(&install.root, &file), replaced))
 }
 
 /// What cannot be read hinders no removal: the file itself says what is wrong with it.
 fn lenient(install: &Install, entry: &Entry, err: anyhow::Error) -> anyhow::Result<Spot> {
     match install.remove {
-        true => Ok(Spot { file: entry.place().to_owned(), form: Form::Own, around: Effective::default() }),
+        true => Ok(Spot {
+            file: entry.place().to_owned(),
+            form: Form::Own,
+            replaces: None,
+            around: Effective::default(),
+        }),
         false => Err(err),
     }
 }
@@ -242,7 +259,7 @@ fn found(named: System, root: &Root) -> anyhow::Result<System> {
 
 /// A file that was named is taken as it is; only what a template is named after is known.
 fn named_file(file: &Path, entry: &Entry, install: &Install, root: &Root) -> anyhow::Result<Spot> {
-    let own = |around| Spot { file: String::new(), form: Form::Own, around };
+    let own = |around| Spot { file: String::new(), form: Form::Own, replaces: None, around };
     let absolute = match install.root == Path::new("/") {
         true => std::path::absolute(file)?,
         false => Path::new("/").join(file),
@@ -291,7 +308,7 @@ fn add(
     chain: Option<&Chain>,
     output: &mut Output,
 ) -> anyhow::Result<bool> {
-    let Target { system, entry, place } = target;
+    let Target { system, entry, place, .. } = target;
     let file = place.file.display();
     let current = place.current.as_deref();
     let new = entry.added(current).with_context(|| file.to_string())?;
