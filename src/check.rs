@@ -1,8 +1,10 @@
 //! From specs to judgements: reads the facts that the specs name, judges, and reads once more only to explain a no.
 
+mod unlearnt;
+
 use std::collections::BTreeSet;
 
-use crate::eval::{self, Access};
+use crate::eval::{self, Access, Judgement};
 use crate::host::{self, Bundle, Demand, Facts, Root, Wanted};
 use crate::report::{Checked, Origin};
 use crate::spec::{Malformed, Spec};
@@ -48,18 +50,31 @@ fn demand(requirements: &[Requirement], tags: &[String]) -> Demand {
     demand
 }
 
-/// Reads what explains a no, and what would mend it. Where nothing is missing, that is nothing.
+fn judgements<'c, 'a>(checked: &'c [Checked<'a>]) -> Vec<&'c Judgement<'a>> {
+    checked.iter().filter_map(|it| it.result.as_ref().ok()).collect()
+}
+
+/// What an operator should know of what was judged: system calls that the container's filter allows, and that the libseccomp
+/// of a runtime may not know.
+pub fn notes(checked: &[Checked<'_>], facts: &Facts) -> Vec<String> {
+    unlearnt::notes(&judgements(checked), facts)
+}
+
+/// Reads what explains a no, what would mend it, and what [`notes`] are made of. Where nothing is missing, and no rule asks
+/// for a system call that older runtimes do not know, that is nothing.
 fn explain(facts: &mut Facts, requirements: &[Requirement], tags: &[String], root: &Root) {
     let (mut modules, mut more) = (BTreeSet::new(), Demand::new());
     // What explains a no is read for all that they ask; what may be told is decided when they are judged.
-    for judgement in judge_until(requirements, tags, facts, false, &|| root.is_late())
-        .iter()
-        .filter_map(|it| it.result.as_ref().ok())
-    {
+    let checked = judge_until(requirements, tags, facts, false, &|| root.is_late());
+    let judgements = judgements(&checked);
+    for judgement in &judgements {
         modules.extend(eval::clues(judgement));
         for (feature, wanted) in eval::explaining(judgement) {
             add(&mut more, feature, wanted);
         }
+    }
+    for (feature, wanted) in unlearnt::demand(&judgements, facts) {
+        add(&mut more, feature, wanted);
     }
     if !modules.is_empty() {
         facts.set_loadable_modules(host::loadable_modules(root, &modules));

@@ -255,7 +255,15 @@ fn judge(collected: &mut Collected, setting: &Setting<'_>) -> (Report, Vec<Situa
     }
     let (others, brought) = collected.requirements.split_at(count);
     let mut checked = setting.judge(others, &facts);
-    checked.extend(setting.judge(brought, &own_facts));
+    let mut notes = check::notes(&checked, &facts);
+    let own = setting.judge(brought, &own_facts);
+    for note in check::notes(&own, &own_facts) {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    checked.extend(own);
+    collected.notes.extend(notes);
     sum_up(checked, collected, setting)
 }
 

@@ -562,6 +562,27 @@ fn a_waiver_that_is_over_lets_nothing_start_and_that_is_told() {
 }
 
 #[test]
+fn a_call_that_the_runtime_may_not_know_is_noted_and_decides_nothing() {
+    let text = spec(
+        "feature: kernel.version, matchExpressions: {full: {op: Ge, value: [\"6.8\"], type: version}}}, {feature: \
+         bundle.seccomp, matchExpressions: {close_range: {op: Exists}}",
+    );
+    let place = Place::new(None);
+    let calls = serde_json::json!([{"names": ["close_range"], "action": "SCMP_ACT_ALLOW"}]);
+    let seccomp = serde_json::json!({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": calls});
+    let config =
+        serde_json::json!({"annotations": {"org.oci-compat.spec": text}, "linux": {"seccomp": seccomp}});
+    place.write("bundle/config.json", &config.to_string());
+    let record = r#"{"annotations": {"io.github.seccomp.libseccomp.version": "2.5.1"}}"#;
+    place.write("host/etc/oci-compat/runtimes.d/runc.json", record);
+    let said = format!("oci-compat: refused: {TOO_OLD}");
+    assert_eq!(place.decide(&policy("")), (INCOMPATIBLE, said));
+    let note = "the profile allows close_range, but libseccomp 2.5.1 of runc may not know it (since 2.5.2): it would then be \
+                denied like calls that are not listed; update libseccomp";
+    assert_eq!(place.report().map(|it| it.notes), Some(vec![note.to_owned()]));
+}
+
+#[test]
 fn a_container_may_wish_to_be_checked_more_strictly() {
     let place = Place::new(None);
     let annotations =

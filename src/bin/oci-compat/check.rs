@@ -56,6 +56,7 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
     };
     faults.extend(bundle.filter(|_| host::asks_bundle(&facts)).and_then(Bundle::fault));
     let mut checked = check::judge(&requirements, &args.tags, &facts);
+    notes.extend(check::notes(&checked, &facts));
     let waivers = policy.map(|it| it.waivers).unwrap_or_default();
     let waived = waive::waive(&mut checked, &waivers, &image, &records::now);
     notes.extend(waived.notes);

@@ -5,6 +5,7 @@ pub(super) mod capability;
 mod config;
 pub(super) mod device;
 mod inherit;
+mod libseccomp;
 pub(super) mod mount;
 pub(super) mod namespace;
 pub(super) mod resource;
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 use super::{Demand, Fact, Facts, Probing, Root, Unknown, Wanted};
 use config::Part;
+pub use libseccomp::{is_libseccomp_older, libseccomp_since};
 
 /// How many the kernel and NFD's integers can count: stands for "no limit".
 const UNLIMITED: &str = "9223372036854775807";

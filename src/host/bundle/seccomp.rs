@@ -13,7 +13,8 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
               `default_action`: what it does with those that it does not list; and of each call `<call>.answer`: allow, the \
               error that it gets (EPERM, ENOSYS as from a kernel without it, others by number), kill, or trap",
     read: "`linux.seccomp` of the bundle's config.json; a call that is allowed with certain arguments only, or that a tracer \
-           or an agent decides on, is unknown",
+           or an agent decides on, is unknown; where /etc/oci-compat/runtimes.d tells a runtime's libseccomp, a note says \
+           that it is too old to know a call that the filter allows",
     nfd: false,
     elements: None,
     absent: "refused by the filter; of `default_action`: there is no filter, and every call is allowed",
