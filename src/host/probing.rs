@@ -28,6 +28,7 @@ pub(super) struct Probing<'a> {
     pub(super) root: &'a Root,
     release: OnceCell<Result<String, Unknown>>,
     modules: OnceCell<Result<Option<String>, Unknown>>,
+    configuration: OnceCell<Result<Vec<u8>, Miss>>,
     sysfs: OnceCell<Result<bool, Unknown>>,
     procfs: OnceCell<Result<bool, Unknown>>,
     now: OnceCell<Moment>,
@@ -40,6 +41,7 @@ impl<'a> Probing<'a> {
             root,
             release: OnceCell::new(),
             modules: OnceCell::new(),
+            configuration: OnceCell::new(),
             sysfs: OnceCell::new(),
             procfs: OnceCell::new(),
             now: OnceCell::new(),
@@ -55,6 +57,14 @@ impl<'a> Probing<'a> {
     /// The text of `/proc/modules`; none if this kernel was built without modules.
     pub(super) fn modules(&self) -> Result<Option<&str>, &Unknown> {
         self.modules.get_or_init(|| self.text(MODULES)).as_ref().map(Option::as_deref)
+    }
+
+    /// The text of the kernel's configuration, which `unpack` gives: four features look into it, and it is inflated once.
+    pub(super) fn configuration(
+        &self,
+        unpack: impl FnOnce() -> Result<Vec<u8>, Miss>,
+    ) -> Result<&[u8], &Miss> {
+        self.configuration.get_or_init(unpack).as_deref()
     }
 
     /// As if `/proc` did not show the host's namespaces of these kinds.
