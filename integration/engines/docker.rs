@@ -136,7 +136,7 @@ fn docker_builds_whatever_the_image_would_demand() {
 fn docker_s_buildkit_never_calls_the_wrapper() {
     let Some((machine, digests)) = started() else { return };
     if !machine.run("docker", &["buildx", "version"]).status.success() {
-        return skip("docker", "the plugin buildx of docker, which drives BuildKit, is not installed");
+        return skip("buildx", "the plugin of docker, which drives BuildKit, is not installed");
     }
     demand_too_much(&machine, &digests.index);
     machine.write("/etc/oci-compat/config.toml", "builds = \"check\"\n");
@@ -155,7 +155,7 @@ fn docker_says_that_it_still_needs_the_wrapper_after_uninstall() {
     assert_eq!(
         (outcome.stdout.as_str(), outcome.stderr.as_str()),
         (
-            "/etc/docker/daemon.json: removed\ndocker forgets it after: systemctl restart docker\n",
+            "/etc/docker/daemon.json: removed\n/etc/oci-compat/runtimes.d/runc.json: removed\ndocker forgets it after: systemctl restart docker\n",
             "warning: the docker that runs has not forgotten it: until it has, the programs have to stay\n"
         )
     );

@@ -85,7 +85,7 @@ fn hook_and_wrapper_are_small_static_programs() {
     }
     for name in ["oci-compat-hook", "oci-compat-runtime"] {
         let program = fs::read(ours(name)).expect("reading a program");
-        assert!(program.len() <= 2_500_000, "{name} has {} bytes", program.len());
+        assert!(program.len() <= 2_700_000, "{name} has {} bytes", program.len());
         // ELF-64 (elf(5)): e_phoff at 32, e_phentsize and e_phnum at 54; a program header starts with its type.
         let number = |at: usize, size: usize| {
             program[at..at + size].iter().rev().fold(0_usize, |number, byte| number << 8 | usize::from(*byte))
