@@ -7,6 +7,8 @@ use crate::host::Wanted;
 /// No configuration is longer: one with every option and all comments has 300 KiB.
 pub(super) const MAX_TEXT: usize = 8 << 20;
 const PREFIX: &[u8] = b"CONFIG_";
+/// More searches than these take longer than looking at every line once.
+const FEW: usize = 10;
 
 /// The options that are set and wanted, without `CONFIG_`; as in NFD, the last of several lines wins.
 ///
@@ -21,10 +23,11 @@ pub(super) fn scan(text: &[u8], wanted: &Wanted) -> Result<BTreeMap<String, Stri
     if occurrences(text, PREFIX).next().is_none() {
         return Err("holds no line that starts with CONFIG_".to_owned());
     }
+    let lines = || occurrences(text, PREFIX).filter_map(|it| rest_of_line(text, it + PREFIX.len()));
     Ok(match wanted {
-        Wanted::All => {
-            let lines = occurrences(text, PREFIX).filter_map(|it| rest_of_line(text, it + PREFIX.len()));
-            lines.filter_map(option).collect()
+        Wanted::All => lines().filter_map(option).collect(),
+        Wanted::Names(names) if names.len() > FEW => {
+            lines().filter_map(option).filter(|(name, _)| names.contains(name)).collect()
         }
         Wanted::Names(names) => names.iter().filter_map(|it| Some((it.clone(), find(text, it)?))).collect(),
     })
@@ -102,6 +105,13 @@ mod tests {
     fn wanted_names_are_found_whatever_their_length() {
         let text = "CONFIG_A=1\nCONFIG_AB=2\nCONFIG_ABC=3\nCONFIG_ABCDEF=4\nCONFIG_ABCDEG=5\n";
         check(text, &wanted(&["A", "ABC", "ABCDEF"]), &[("A", "1"), ("ABC", "3"), ("ABCDEF", "4")]);
+    }
+
+    #[test]
+    fn many_names_are_found_as_few_are() {
+        let text = "CONFIG_A=1\n# CONFIG_B is not set\nCONFIG_AB=2\nCONFIG_A=3\n CONFIG_C=y\nCONFIG_D=x=y\n";
+        let names = ["A", "AB", "B", "C", "D", "D=x", "", "E", "F", "G", "H", "I"];
+        check(text, &wanted(&names), &[("A", "3"), ("AB", "2"), ("D", "x=y")]);
     }
 
     #[test]
