@@ -102,6 +102,11 @@ impl Kept {
         Ok(Self { mask, ignored, alarm, timer, since: Instant::now(), limits: Raised::now() })
     }
 
+    /// The soft limits that were raised, by their names, as they were and will be again.
+    pub fn soft_limits(&self) -> Vec<(&'static str, u64)> {
+        self.limits.soft().collect()
+    }
+
     /// Puts everything back, the timer first: what it has sent by then is still for us.
     ///
     /// # Errors

@@ -111,6 +111,30 @@ fn the_wrapper_becomes_the_runtime_under_every_strain_and_hands_all_of_it_on() {
     }
 }
 
+/// What the wrapper raises for its own sake it puts back before the runtime follows: that is what the container inherits.
+#[test]
+fn a_limit_that_the_wrapper_raises_is_judged_as_it_was() {
+    let demand = |least: u32| {
+        format!(
+            "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: stack\n    matchFeatures:\n    - feature: bundle.rlimit\n      \
+             matchExpressions:\n        RLIMIT_STACK.soft: {{op: Ge, value: [\"{least}\"]}}\n"
+        )
+    };
+    for (least, is_fit) in [(1 << 20, true), (2 << 20, false)] {
+        let wrapper = Wrapper::beside(Hook::on(Host::plain()));
+        let bundle = Bundle::hollow().annotate(SPEC, &demand(least)).written();
+        let mut program = wrapper.before_script("#!/bin/sh\nexit 42\n");
+        program.args(["create", "--bundle"]).arg(bundle.path()).arg("c1");
+        let outcome = run(strained("ulimit -S -s 1024", &program).stdin(Stdio::null()));
+        let refused = format!(
+            "oci-compat: refused: the container's RLIMIT_STACK.soft is 1048576, needs at least {least} [container-config; oci-compat why \
+             c1]\n"
+        );
+        let expected = if is_fit { (Some(42), String::new()) } else { (Some(1), refused) };
+        assert_eq!((outcome.status.code(), outcome.stderr.clone()), expected, "{outcome:?}");
+    }
+}
+
 /// Signals that a limit sends, at any moment of a check: the hook waits for the state meanwhile.
 #[test]
 fn no_signal_of_a_limit_ends_a_check() {

@@ -42,7 +42,7 @@ const REPEATS: &str = ".repeats";
 #[derive(Debug)]
 pub struct Setting<'a> {
     /// Who asks.
-    pub caller: Caller,
+    pub caller: Caller<'a>,
     /// Where to look, and where to write.
     pub options: &'a Options,
     /// What is wanted.
@@ -67,11 +67,14 @@ impl fmt::Debug for Guard<'_> {
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Caller {
+pub enum Caller<'a> {
     /// A runtime, of its hook.
     Hook,
     /// An engine, of what it takes for its runtime.
-    Wrapper,
+    Wrapper {
+        /// The soft limits that this process has raised for itself, by their names, as the runtime will find them.
+        limits: &'a [(&'static str, u64)],
+    },
 }
 
 /// What is done with a container, and what is said about it.
@@ -86,12 +89,12 @@ pub struct Decision {
     pub report: Option<Report>,
 }
 
-impl Caller {
+impl Caller<'_> {
     /// As records call it.
     fn name(self) -> &'static str {
         match self {
             Self::Hook => "hook",
-            Self::Wrapper => "runtime",
+            Self::Wrapper { .. } => "runtime",
         }
     }
 }
@@ -191,7 +194,7 @@ fn examine(container: &State, setting: &Setting<'_>) -> Decision {
     collected.subject.container = some(&container.id);
     let inherited = match setting.caller {
         Caller::Hook => container.process.map(Inherited::OfProcess),
-        Caller::Wrapper => Some(Inherited::OfRuntime),
+        Caller::Wrapper { limits } => Some(Inherited::OfRuntime(limits.to_vec())),
     };
     collected.bundle = collected.bundle.map(|it| it.inheriting(inherited));
     let heeded = collected.policy.take();

@@ -3,31 +3,36 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What a check needs of each, with much to spare: bytes, or open files.
-const ROOM: [(Resource, u64); 5] = [
-    (Resource::As, 512 << 20),
-    (Resource::Data, 512 << 20),
-    (Resource::Stack, 8 << 20),
-    (Resource::Fsize, 64 << 20),
-    (Resource::Nofile, 256),
+const ROOM: [(Resource, &str, u64); 5] = [
+    (Resource::As, "RLIMIT_AS", 512 << 20),
+    (Resource::Data, "RLIMIT_DATA", 512 << 20),
+    (Resource::Stack, "RLIMIT_STACK", 8 << 20),
+    (Resource::Fsize, "RLIMIT_FSIZE", 64 << 20),
+    (Resource::Nofile, "RLIMIT_NOFILE", 256),
 ];
 
 /// The limits that were raised, as they were.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Raised([Option<(Resource, Rlimit)>; ROOM.len()]);
+pub(super) struct Raised([Option<(Resource, &'static str, Rlimit)>; ROOM.len()]);
 
 impl Raised {
     /// Raises soft limits that leave no room, as far as the hard ones allow: those are the host's own choice.
     pub(super) fn now() -> Self {
-        Self(ROOM.map(|(resource, room)| {
+        Self(ROOM.map(|(resource, name, room)| {
             let before = getrlimit(resource);
             let raised = raised(before, room)?;
-            setrlimit(resource, raised).is_ok().then_some((resource, before))
+            setrlimit(resource, raised).is_ok().then_some((resource, name, before))
         }))
+    }
+
+    /// The soft limits as they were, by their names.
+    pub(super) fn soft(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.0.iter().flatten().filter_map(|(_, name, before)| Some((*name, before.current?)))
     }
 
     /// Puts them back.
     pub(super) fn restore(self) {
-        for (resource, before) in self.0.into_iter().flatten() {
+        for (resource, _, before) in self.0.into_iter().flatten() {
             // What was raised may be lowered.
             let _never_fails = setrlimit(resource, before);
         }

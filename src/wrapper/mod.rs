@@ -1,6 +1,6 @@
 //! The runtime wrapper: checks a container that is to be made, and becomes the low-level runtime, which makes it. For
-//! every other command it becomes the runtime at once. Never starts a program beside it, and nothing of ours stops a container but
-//! a refusal.
+//! every other command it becomes the runtime at once. Never starts a program beside it, and nothing of ours stops a
+//! container but a refusal.
 
 mod words;
 mod call;
@@ -120,8 +120,9 @@ fn decide(creation: &Creation, call: &Call, choice: &Choice, kept: &Kept) -> Dec
         None => choice.settle(&policy.runtimes).err().map(|err| format!("{err:#}")),
     };
     let complaint = call.complaint.clone().or(unsettled);
+    let limits = kept.soft_limits();
     let setting = Setting {
-        caller: Caller::Wrapper,
+        caller: Caller::Wrapper { limits: &limits },
         options: &call.options,
         policy: &policy,
         broken: broken.as_deref(),

@@ -25,14 +25,14 @@ const LINES: [(&str, &str); 16] = [
 const OPEN_FILES: &str = "RLIMIT_NOFILE";
 
 /// Takes each limit that is in doubt, because the bundle does not set it, from the process that hands it on.
-pub(super) fn add(limits: &mut Feature, place: &mut String, inherited: Inherited, live: &Root) {
+pub(super) fn add(limits: &mut Feature, place: &mut String, inherited: &Inherited, live: &Root) {
     if limits.doubtful.is_empty() {
         return;
     }
     // Of a message no two may differ by the number of a process.
     let (path, told) = match inherited {
         Inherited::OfProcess(id) => (format!("/proc/{id}/limits"), "/proc/<pid>/limits"),
-        Inherited::OfRuntime => ("/proc/self/limits".to_owned(), "/proc/self/limits"),
+        Inherited::OfRuntime(_) => ("/proc/self/limits".to_owned(), "/proc/self/limits"),
     };
     let text = live.read_text(&path).map_err(|miss| Unknown::new(told, miss.unknown(&path).reason));
     let before = limits.doubtful.len();
@@ -54,17 +54,22 @@ pub(super) fn add(limits: &mut Feature, place: &mut String, inherited: Inherited
     }
 }
 
-fn limit(text: &str, name: &str, told: &str, inherited: Inherited) -> Result<String, Unknown> {
+fn limit(text: &str, name: &str, told: &str, inherited: &Inherited) -> Result<String, Unknown> {
     let (limit, end) = name.split_once('.').unwrap_or((name, ""));
     let label = LINES.iter().find(|(_, it)| *it == limit).map_or("", |(label, _)| label);
-    let [soft, hard] = text
+    let [mut soft, hard] = text
         .lines()
         .find_map(|it| values(it, label))
         .ok_or_else(|| Unknown::new(told, format!("tells no {limit}")))?;
+    if let Inherited::OfRuntime(before) = inherited
+        && let Some((_, value)) = before.iter().find(|(name, _)| *name == limit)
+    {
+        soft = counted(*value);
+    }
     let is_settled = match inherited {
         // Go raises the soft limit when a program starts (`os/rlimit.go`), and since 1.21 restores it for the next one.
         Inherited::OfProcess(_) => soft != hard,
-        Inherited::OfRuntime => soft == hard,
+        Inherited::OfRuntime(_) => soft == hard,
     };
     match end {
         "soft" if limit == OPEN_FILES && !is_settled => {
@@ -82,13 +87,14 @@ fn values(line: &str, label: &str) -> Option<[String; 2]> {
     let mut words = line.strip_prefix(label)?.strip_prefix(' ')?.split_ascii_whitespace();
     let mut value = || match words.next()? {
         "unlimited" => Some(UNLIMITED.to_owned()),
-        // More than half of 64 bits no process can use up.
-        number => number
-            .parse::<u64>()
-            .ok()
-            .map(|it| i64::try_from(it).map_or(UNLIMITED.to_owned(), |it| it.to_string())),
+        number => number.parse().ok().map(counted),
     };
     Some([value()?, value()?])
+}
+
+/// More than half of 64 bits no process can use up.
+fn counted(number: u64) -> String {
+    i64::try_from(number).map_or(UNLIMITED.to_owned(), |it| it.to_string())
 }
 
 #[cfg(test)]
@@ -108,14 +114,14 @@ mod tests {
                           Max nice priority         0                    0                    \n";
 
     const IN_HOOK: Inherited = Inherited::OfProcess(7);
-    const IN_WRAPPER: Inherited = Inherited::OfRuntime;
+    const IN_WRAPPER: Inherited = Inherited::OfRuntime(Vec::new());
 
     /// What is known where the bundle sets none of these limits.
     fn told(host: &FakeHost, inherited: Inherited, names: &[&str]) -> String {
         let doubt = |it: &&str| ((*it).to_owned(), Unknown::new("config.json", "does not set it"));
         let mut limits = Feature { doubtful: names.iter().map(doubt).collect(), ..Feature::default() };
         let mut place = "config.json".to_owned();
-        add(&mut limits, &mut place, inherited, &host.root());
+        add(&mut limits, &mut place, &inherited, &host.root());
         show(&Fact::Known(limits, place))
     }
 
@@ -159,6 +165,21 @@ mod tests {
         let equal = LIMITS.replace("1024  ", "524288");
         assert_eq!(told(&host(&equal), IN_HOOK, &names), open("/proc/<pid>/limits"));
         assert_eq!(told(&host(&equal), IN_WRAPPER, &names), known("/proc/self/limits", "524288"));
+    }
+
+    #[test]
+    fn what_the_wrapper_raises_for_itself_is_inherited_as_it_was() {
+        let raised = Inherited::OfRuntime(vec![("RLIMIT_MEMLOCK", 4096), ("RLIMIT_NOFILE", 3)]);
+        let names = ["RLIMIT_MEMLOCK.hard", "RLIMIT_MEMLOCK.soft"];
+        assert_eq!(
+            told(&host(LIMITS), raised.clone(), &names),
+            "known (config.json, else /proc/self/limits): RLIMIT_MEMLOCK.hard=\"9223372036854775807\" \
+             RLIMIT_MEMLOCK.soft=\"4096\""
+        );
+        // Raised to the hard limit it would look settled.
+        let equal = LIMITS.replace("1024  ", "524288");
+        let open = told(&host(&equal), raised, &["RLIMIT_NOFILE.soft"]);
+        assert!(open.contains("perhaps RLIMIT_NOFILE.soft: /proc/self/limits: is not what counts"), "{open}");
     }
 
     #[test]

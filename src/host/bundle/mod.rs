@@ -34,12 +34,13 @@ pub struct Bundle {
 }
 
 /// Whose limits the container inherits where its bundle sets none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inherited {
     /// Those of the process with this id, which the runtime has made and which becomes the container's.
     OfProcess(u32),
-    /// Those of this very process, which becomes the runtime.
-    OfRuntime,
+    /// Those of this very process, which becomes the runtime. These soft limits it has raised for itself, and puts back to
+    /// what they are here.
+    OfRuntime(Vec<(&'static str, u64)>),
 }
 
 impl Bundle {
@@ -158,7 +159,7 @@ pub fn add_bundle(facts: &mut Facts, bundle: &Bundle, demand: &Demand) {
             Err(_) => Fact::Unknown(Unknown::new(config::FILE, "cannot be read")),
         };
         if let (rlimit::NAME, Fact::Known(limits, place), Some(inherited)) =
-            (*name, &mut fact, bundle.inherited)
+            (*name, &mut fact, &bundle.inherited)
         {
             inherit::add(limits, place, inherited, &Root::live());
         }
