@@ -43,7 +43,7 @@ const LAYERS: Layers = &[
     ("convert", &["spec"]),
     ("inspect", &["glob", "image", "file", "moment", "spec", "eval", "policy", "report", "requirements"]),
     ("engines", &["host"]),
-    ("install", &["engines"]),
+    ("install", &["file", "engines"]),
     ("placement", &["host", "engines", "install"]),
     (
         "status",

@@ -1,6 +1,7 @@
 //! Files that a person, a runtime or the administrator named: the door beside the host root. Bounded, regular files only.
 
 mod apart;
+mod mounts;
 mod user;
 
 use std::fs::File;
@@ -17,7 +18,11 @@ use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
 pub use apart::{Silence, apart, ask_apart, is_near, near};
+pub use mounts::{is_local, unescaped};
 pub use user::User;
+
+/// Where every distribution has its programs, as `PATH` has it.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Reads a whole file of at most `limit` bytes; `None` if it is not there.
 ///
@@ -139,7 +144,8 @@ pub fn approach(path: &Path) -> anyhow::Result<Approach> {
     }
 }
 
-const FOLDER: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+/// How a folder is opened to be trusted, and to be looked into from there.
+pub const FOLDER: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
 fn trust_folder(path: &Path, fd: &OwnedFd) -> anyhow::Result<()> {
     let found = stat::fstat(fd).map_err(|errno| anyhow!("{} {}", path.display(), explain(errno)))?;

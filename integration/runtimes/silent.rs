@@ -201,7 +201,7 @@ fn a_process_apart_that_is_killed_is_no_answer() {
         let mut text = String::new();
         (&said).rewind().and_then(|()| (&said).read_to_string(&mut text)).expect("reading output");
         let expected = format!(
-            "oci-compat: {STARTED}: {STORE}{store} was not read: the process that was to read it was killed [trouble; \
+            "oci-compat: {STARTED}: {STORE}{store} was not read: the process that was to read it ended [trouble; \
              oci-compat why {}]\n",
             bundle.id()
         );

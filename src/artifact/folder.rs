@@ -14,10 +14,7 @@ use nix::sys::stat::{self, FileStat, Mode, SFlag};
 
 use super::Trouble;
 use super::trouble::{io_reason, reason};
-use crate::file::Exposure;
-
-/// How a store's folder is opened.
-pub(super) const FOLDER: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+use crate::file::{Exposure, FOLDER};
 
 /// The folder of a store, opened once; everything in it is reached from there.
 #[derive(Debug)]

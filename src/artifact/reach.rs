@@ -1,17 +1,16 @@
 //! The store's folder for those who look something up: opened, or, on a file system that may never answer, out of this
 //! process's reach.
 
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
-use std::ffi::CString;
-
 use super::Trouble;
-use super::folder::{FOLDER, Folder, unreadable};
-use crate::file::{self, Silence};
+use super::folder::{Folder, unreadable};
+use crate::file::{self, FOLDER, Silence};
 
 /// How the store's folder is reached.
 #[derive(Debug)]

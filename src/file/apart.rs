@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -18,16 +19,12 @@ use nix::unistd::{ForkResult, Pid, chdir, fork, pipe2, read, setsid};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::mounts::{is_local, unescaped};
+
 /// A node with thousands of containers has some MiB of mounts.
 const MAX_TABLE: usize = 16 << 20;
 /// No answer is larger, in bytes: a few times the largest file that is read.
 const MAX_ANSWER: usize = 64 << 20;
-/// File systems that wait for nothing but this machine. One that is missing here costs a process, and nothing else.
-const LOCAL: [&str; 28] = [
-    "bcachefs", "bpf", "btrfs", "cgroup", "cgroup2", "devtmpfs", "erofs", "exfat", "ext2", "ext3", "ext4",
-    "f2fs", "iso9660", "jfs", "mqueue", "nsfs", "ntfs3", "overlay", "proc", "ramfs", "rootfs", "squashfs",
-    "sysfs", "tmpfs", "udf", "vfat", "xfs", "zfs",
-];
 /// What is mounted below these is the kernel's own, and nobody keeps files there.
 const KERNEL_S: [&str; 3] = ["/proc", "/sys", "/dev"];
 
@@ -36,7 +33,7 @@ const KERNEL_S: [&str; 3] = ["/proc", "/sys", "/dev"];
 pub enum Silence {
     /// It did not come in time.
     Late,
-    /// Whoever was to give it ended before that.
+    /// Whoever was to give it ended before that, or gave none that can be read.
     Ended,
     /// Nobody could be asked.
     Unasked(Errno),
@@ -46,7 +43,9 @@ impl fmt::Display for Silence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Late => f.write_str("did not answer before the deadline: mend its file system"),
-            Self::Ended => f.write_str("was not read: the process that was to read it was killed"),
+            Self::Ended => {
+                f.write_str("was not read: the process that was to read it ended")
+            }
             Self::Unasked(errno) => write!(
                 f,
                 "was not read: its file system may never answer, and no process could be started to read it ({errno:?})"
@@ -70,11 +69,11 @@ pub fn near(path: &Path, flags: OFlag) -> nix::Result<Option<OwnedFd>> {
         Err(Errno::EXDEV | Errno::ENOSYS | Errno::EPERM) => {}
         opened => return opened.map(Some),
     }
-    let Some(silent) = table().map(|it| silent(&it)) else { return Ok(None) };
+    let Some(silent) = silent_mounts() else { return Ok(None) };
     if silent.is_empty() {
         return fcntl::open(path, flags, Mode::empty()).map(Some);
     }
-    if leads_to(path, &silent) {
+    if leads_to(path, silent) {
         return Ok(None);
     }
     match open(ResolveFlag::RESOLVE_NO_SYMLINKS) {
@@ -94,9 +93,16 @@ pub fn is_near(path: &Path) -> bool {
     }) != Some(false)
 }
 
-fn table() -> Option<Vec<u8>> {
-    // Whatever hinders: then nobody knows which file systems there are.
-    super::read(Path::new("/proc/self/mountinfo"), MAX_TABLE).ok().flatten()
+/// The mounts of this process that may never answer, read once: a check asks about three or four paths, and a node has
+/// thousands of mounts. `None` if nobody knows.
+fn silent_mounts() -> Option<&'static [PathBuf]> {
+    static FOUND: OnceLock<Option<Vec<PathBuf>>> = OnceLock::new();
+    let look = || {
+        // Whatever hinders: then nobody knows which file systems there are.
+        let table = super::read(Path::new("/proc/self/mountinfo"), MAX_TABLE).ok().flatten()?;
+        Some(silent(&table))
+    };
+    FOUND.get_or_init(look).as_deref()
 }
 
 /// Where file systems are mounted that may never answer (proc_pid_mountinfo(5)).
@@ -105,18 +111,11 @@ fn silent(table: &[u8]) -> Vec<PathBuf> {
     let line = |it: &str| {
         let (mount, kind) = it.split_once(" - ")?;
         let kind = kind.split(' ').next()?;
-        let point = PathBuf::from(unescaped(mount.split(' ').nth(4)?));
-        let is_local = LOCAL.contains(&kind) || KERNEL_S.iter().any(|it| point.starts_with(it));
+        let point = PathBuf::from(unescaped(mount.split(' ').nth(4)?).into_owned());
+        let is_local = is_local(kind) || KERNEL_S.iter().any(|it| point.starts_with(it));
         (!is_local).then_some(point)
     };
     text.lines().filter_map(line).collect()
-}
-
-/// The kernel writes a blank, a tab, a line feed and a backslash as three octal digits.
-fn unescaped(text: &str) -> String {
-    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
-        .iter()
-        .fold(text.to_owned(), |text, (escaped, plain)| text.replace(escaped, plain))
 }
 
 /// Whether a path may lead to one of these places, links aside.

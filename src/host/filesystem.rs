@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::root::Filesystem;
 use super::system::mount::{Mount, table};
 use super::{Fact, Feature, FeatureInfo, Instance, Kind, Miss, Probing, Unknown, Wanted};
+use crate::file::is_local;
 
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "storage.filesystem",
@@ -27,11 +28,6 @@ pub(super) const FEATURE: FeatureInfo = FeatureInfo {
 };
 
 const KEY: &str = "target";
-/// File systems that answer as soon as the machine's own disks and memory do.
-const LOCAL: [&str; 17] = [
-    "bcachefs", "btrfs", "devtmpfs", "erofs", "exfat", "ext2", "ext3", "ext4", "f2fs", "iso9660", "ntfs3",
-    "overlay", "squashfs", "tmpfs", "vfat", "xfs", "zfs",
-];
 /// Those of the kernel's own making, which hold no data.
 const WITHOUT_DATA: [&str; 21] = [
     "binfmt_misc",
@@ -93,8 +89,7 @@ fn is_asked_for(mount: &Mount, wanted: &Wanted) -> bool {
 fn ask(probing: &Probing<'_>, mount: &Mount, mounts: &[Mount]) -> Result<Option<Filesystem>, Unknown> {
     let Mount { device, target, fstype } = mount;
     let unknown = |reason: String| Unknown::new(&**target, reason);
-    let may_hang =
-        |it: &&Mount| !LOCAL.contains(&it.fstype.as_str()) && !WITHOUT_DATA.contains(&it.fstype.as_str());
+    let may_hang = |it: &&Mount| !is_local(&it.fstype) && !WITHOUT_DATA.contains(&it.fstype.as_str());
     if let Some(above) = mounts.iter().filter(|it| is_on_the_way(&it.target, target)).find(may_hang) {
         let reason = format!("is on a file system that may not answer ({}), and was not asked", above.fstype);
         return Err(unknown(reason));

@@ -6,12 +6,11 @@ use serde_json::Value;
 
 use super::Root;
 use super::runtime::FOLDER;
+use crate::file::PATH;
 
 /// The annotation that names the program which a record is about. `oci-compat install` writes it; a record without it was
 /// written by hand.
 pub const PROGRAM: &str = "org.oci-compat.program";
-/// Where programs are.
-const FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// A record of what a runtime can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +56,7 @@ pub fn program(root: &Root, name: &str) -> Option<String> {
     if name.starts_with('/') {
         return Some(name.to_owned()).filter(is_there);
     }
-    FOLDERS.iter().map(|it| format!("{it}/{name}")).find(is_there)
+    PATH.split(':').map(|it| format!("{it}/{name}")).find(is_there)
 }
 
 /// Seconds and nanoseconds.

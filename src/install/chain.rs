@@ -4,11 +4,10 @@ use anyhow::bail;
 
 use super::{Engine, Entry, WRAPPER, Way, is_program};
 use crate::engines::Runtime;
+use crate::file::PATH;
 
 /// The names under which runc is an engine's own choice; the wrapper finds it by itself.
 const RUNC: [&str; 2] = ["runc", "io.containerd.runc.v2"];
-/// Where it finds it, too.
-const FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// Links by which the wrapper becomes another program than runc (`docs/wrapper.md`, Which low-level runtime).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +75,7 @@ impl Entry {
         };
         let (folder, file) = program.rsplit_once('/').unwrap_or(("", program));
         if is_program(program, WRAPPER)
-            || (RUNC.contains(&file) && (folder.is_empty() || FOLDERS.contains(&folder)))
+            || (RUNC.contains(&file) && (folder.is_empty() || PATH.split(':').any(|it| it == folder)))
         {
             return Ok(None);
         }

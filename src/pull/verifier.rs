@@ -19,8 +19,6 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// So much of what it complains of is read, in bytes.
 const MAX_WORDS: u64 = 4 << 10;
 
-/// Where the verifier finds other programs, whatever the caller's own `PATH` is.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What it gets of the caller's environment: where the user's own files are, and the way to registries.
 const HANDED_ON: [&str; 14] = [
     "HOME",
@@ -93,8 +91,8 @@ impl<'a> Verifier<'a> {
             return Err("cannot be verified: the verifier has no program".to_owned());
         };
         let mut command = Command::new(program);
-        // What a user has set besides must not decide whose word counts.
-        command.env_clear().env("PATH", PATH).envs(HANDED_ON.iter().filter_map(|it| handed_on(it)));
+        // What a user has set besides, `PATH` too, must not decide whose word counts.
+        command.env_clear().env("PATH", file::PATH).envs(HANDED_ON.iter().filter_map(|it| handed_on(it)));
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|err| {
             format!("cannot be verified: the verifier {program:?} {}", file::explain_io(&err))
@@ -224,7 +222,7 @@ mod tests {
         assert!(handed_on("CARGO_MANIFEST_DIR").is_some());
         let look = "test -z \"$CARGO_MANIFEST_DIR$LD_LIBRARY_PATH\" || { env >&2; exit 1; }";
         assert_eq!(run(look), Ok(()));
-        assert_eq!(run(&format!("test \"$PATH\" = {PATH}")), Ok(()));
+        assert_eq!(run(&format!("test \"$PATH\" = {}", file::PATH)), Ok(()));
         if let Some((_, home)) = handed_on("HOME") {
             assert_eq!(run(&format!("test \"$HOME\" = '{}'", home.display())), Ok(()));
         }

@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt;
 
 use crate::engines::Effective;
 use crate::engines::podman::Rules;
+use crate::file::PATH;
 use crate::host::Root;
 use crate::install::{Way, is_ours};
 use crate::moment;
@@ -14,9 +15,6 @@ use crate::report::printable;
 
 use super::podman::{self, Versions};
 use super::{Coverage, EngineStatus, Places, WayStatus, program};
-
-/// Where programs are.
-const FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// The engines that are here, and what of their configuration could not be read.
 pub(super) fn engines(places: &Places<'_>, policy: &Policy) -> (Vec<EngineStatus>, Vec<String>) {
@@ -51,7 +49,7 @@ pub(super) fn engines(places: &Places<'_>, policy: &Policy) -> (Vec<EngineStatus
 }
 
 fn has(root: &Root, program: &str) -> bool {
-    FOLDERS.iter().any(|it| root.exists(&format!("{it}/{program}")).unwrap_or(false))
+    PATH.split(':').any(|it| root.exists(&format!("{it}/{program}")).unwrap_or(false))
 }
 
 /// All that is seen of one engine.

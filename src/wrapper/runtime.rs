@@ -28,8 +28,6 @@ pub const LINK: &str = "/var/lib/oci-compat/runtime";
 pub const NAME: &str = "oci-compat-runtime";
 /// What follows the wrapper's own name where it is strict: engines such as containerd hand on no options.
 const STRICT: &str = "-strict";
-/// Looked at behind `PATH`: users' shells and some services leave out those of the administrator.
-const FOLDERS: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What is not there, or may not be executed, is not the runtime.
 const NO_PROGRAM: [Errno; 5] = [Errno::ENOENT, Errno::ENOTDIR, Errno::EACCES, Errno::ENOEXEC, Errno::ELOOP];
@@ -58,8 +56,9 @@ impl Choice {
         let own = identity(Path::new("/proc/self/exe")).or_else(|| identity(Path::new(called)));
         let (name, is_strict) = strictness(Path::new(called).file_name().unwrap_or(called));
         let listed = path.map(std::env::split_paths).into_iter().flatten();
-        // A folder that depends on the working directory may be the container's own.
-        let folders = listed.chain(std::env::split_paths(FOLDERS)).filter(|it| it.is_absolute()).collect();
+        // `PATH` of users' shells and of some services leaves out the administrator's folders. One that depends on the working
+        // directory may be the container's own.
+        let folders = listed.chain(std::env::split_paths(file::PATH)).filter(|it| it.is_absolute()).collect();
         Self { name, is_strict, folders, link: link.unwrap_or(Path::new(LINK)).to_owned(), own }
     }
 

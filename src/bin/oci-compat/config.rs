@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use oci_compat::file;
 use oci_compat::identity::held::{self, Held};
 use oci_compat::image::Image;
 use oci_compat::inspect::{self, HeldImages, Machine};
@@ -11,9 +12,6 @@ use oci_compat::records;
 use crate::args::{ConfigCheck, ConfigFormat, Engine};
 use crate::engines::{self, Answers};
 use crate::output::Output;
-
-/// Where engines find runtimes that they are told by name, if nobody says otherwise.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Where decisions may be: the file that is named, or a user's own, and that of the configuration.
 pub(crate) fn decisions(named: Option<&Path>, config: &Path) -> Vec<PathBuf> {
@@ -26,7 +24,7 @@ pub(crate) fn decisions(named: Option<&Path>, config: &Path) -> Vec<PathBuf> {
 }
 
 pub(crate) fn check(args: &ConfigCheck, config: &Path, output: &mut Output) -> anyhow::Result<u8> {
-    let path: Vec<_> = PATH.split(':').map(PathBuf::from).collect();
+    let path: Vec<_> = file::PATH.split(':').map(PathBuf::from).collect();
     let held = (!args.no_images).then(|| held(args));
     let machine = Machine { path: &path, now: records::now(), held: held.as_ref() };
     let inspection = inspect::inspect(config, &machine);

@@ -1,6 +1,7 @@
 //! `cpu.rdt`: what of caches and memory bandwidth can be watched and allotted. Watches and allots nothing.
 
 use super::{gathered, instruction};
+use crate::file::unescaped;
 use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
@@ -77,13 +78,7 @@ fn resctrl_mount(line: &str) -> Option<String> {
     if file_system.split(' ').next() != Some("resctrl") {
         return None;
     }
-    mount.split(' ').nth(4).map(unescaped)
-}
-
-/// White space and backslashes stand as octal numbers in a path: `\040` (`mangle` in `fs/proc_namespace.c`).
-fn unescaped(text: &str) -> String {
-    let codes = [(r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", r"\")];
-    codes.iter().fold(text.to_owned(), |text, (code, it)| text.replace(code, it))
+    mount.split(' ').nth(4).map(|it| unescaped(it).into_owned())
 }
 
 /// None for a number of which nothing is left without the default class.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::filesystems::{self, FILESYSTEMS};
+use crate::file::unescaped;
 use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
@@ -88,7 +89,7 @@ fn parse(text: &str) -> Mounts {
         let mounts = if is_usual { &mut usual } else { &mut elsewhere };
         match kind {
             "cgroup" => mounts.one = true,
-            "cgroup2" => drop(mounts.two.get_or_insert_with(|| unescaped(target))),
+            "cgroup2" => drop(mounts.two.get_or_insert_with(|| unescaped(target).into_owned())),
             _ => {}
         }
     }
@@ -98,13 +99,6 @@ fn parse(text: &str) -> Mounts {
 fn mount(line: &str) -> Option<(&str, &str)> {
     let (mount, file_system) = line.split_once(" - ")?;
     Some((mount.split(' ').nth(4)?, file_system.split(' ').next()?))
-}
-
-/// White space and backslashes in a path are written in octal: `\040` (`mangle` in `fs/proc_namespace.c`).
-fn unescaped(path: &str) -> String {
-    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
-        .iter()
-        .fold(path.to_owned(), |path, (escaped, plain)| path.replace(escaped, plain))
 }
 
 fn version(mounts: &Mounts) -> Option<&'static str> {

@@ -1,7 +1,6 @@
 //! `system.mount`: what is mounted where. Mounts nothing.
 
-use std::borrow::Cow;
-
+use crate::file::unescaped;
 use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
@@ -87,39 +86,6 @@ fn mount(line: &str, wanted: &Wanted) -> Option<Instance> {
     let wanted = parts.into_iter().filter(|(name, _)| wanted.has(name));
     let attributes = wanted.map(|(name, text)| (name.to_owned(), unescaped(text).into_owned())).collect();
     Some(Instance { attributes, read: None })
-}
-
-/// Blanks, line feeds, tabs, `#` and backslashes stand as three octal digits (`mangle` in `fs/proc_namespace.c`).
-fn unescaped(text: &str) -> Cow<'_, str> {
-    let mut parts = text.split('\\');
-    let first = parts.next().unwrap_or_default();
-    let mut plain = Cow::Borrowed(first);
-    for part in parts {
-        match octal(part) {
-            Some((character, rest)) => {
-                plain.to_mut().push(character);
-                plain.to_mut().push_str(rest);
-            }
-            None => {
-                plain.to_mut().push('\\');
-                plain.to_mut().push_str(part);
-            }
-        }
-    }
-    plain
-}
-
-/// The character that three digits stand for, and what follows it.
-fn octal(text: &str) -> Option<(char, &str)> {
-    let (digits, rest) = text.split_at_checked(3)?;
-    if !digits.bytes().all(|it| it.is_ascii_digit()) {
-        return None;
-    }
-    match u8::from_str_radix(digits, 8) {
-        Ok(code) if code.is_ascii() => Some((char::from(code), rest)),
-        // The kernel escapes no other bytes.
-        Ok(_) | Err(_) => None,
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, geteuid};
-use oci_compat::file::{explain, explain_io, target};
+use oci_compat::file::{PATH, explain, explain_io, target};
 use oci_compat::host::{self, Root};
 use oci_compat::install::{Chain, Engine, Entry, Way, is_ours};
 use oci_compat::placement;
@@ -32,7 +32,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(5);
 /// runc prints 5 KiB.
 const MAX_OUTPUT: usize = 128 << 10;
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The annotation with what `RUNTIME --version` says.
 const VERSION: &str = "org.oci-compat.version";
 
