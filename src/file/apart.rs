@@ -43,9 +43,7 @@ impl fmt::Display for Silence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Late => f.write_str("did not answer before the deadline: mend its file system"),
-            Self::Ended => {
-                f.write_str("was not read: the process that was to read it ended")
-            }
+            Self::Ended => f.write_str("was not read: the process that was to read it ended"),
             Self::Unasked(errno) => write!(
                 f,
                 "was not read: its file system may never answer, and no process could be started to read it ({errno:?})"
@@ -105,17 +103,23 @@ fn silent_mounts() -> Option<&'static [PathBuf]> {
     FOUND.get_or_init(look).as_deref()
 }
 
-/// Where file systems are mounted that may never answer (proc_pid_mountinfo(5)).
+/// Where file systems are mounted that may never answer (proc_pid_mountinfo(5)). Most are local, and of those nothing but the
+/// type is looked at: a line has no blank in a path, so that its dash stands out.
 fn silent(table: &[u8]) -> Vec<PathBuf> {
-    let text = String::from_utf8_lossy(table);
-    let line = |it: &str| {
-        let (mount, kind) = it.split_once(" - ")?;
-        let kind = kind.split(' ').next()?;
+    const DASH: &[u8] = b" - ";
+    let point = |dash: usize| {
+        let kind = table.get(dash + DASH.len()..)?;
+        let kind = kind.get(..memchr::memchr(b' ', kind)?)?;
+        if str::from_utf8(kind).is_ok_and(is_local) {
+            return None;
+        }
+        let before = table.get(..dash)?;
+        let start = memchr::memrchr(b'\n', before).map_or(0, |it| it + 1);
+        let mount = String::from_utf8_lossy(before.get(start..)?);
         let point = PathBuf::from(unescaped(mount.split(' ').nth(4)?).into_owned());
-        let is_local = is_local(kind) || KERNEL_S.iter().any(|it| point.starts_with(it));
-        (!is_local).then_some(point)
+        (!KERNEL_S.iter().any(|it| point.starts_with(it))).then_some(point)
     };
-    text.lines().filter_map(line).collect()
+    memchr::memmem::find_iter(table, DASH).filter_map(point).collect()
 }
 
 /// Whether a path may lead to one of these places, links aside.
