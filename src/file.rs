@@ -131,7 +131,7 @@ pub enum Approach {
     Far,
 }
 
-/// As [`is_trusted_folder`], for whoever must not wait for ever.
+/// As [`is_trusted_folder`], for callers with a deadline.
 ///
 /// # Errors
 ///

@@ -131,7 +131,7 @@ fn docker_builds_whatever_the_image_would_demand() {
     assert!(outcome.stdout.contains("oci-compat: refused: "), "{outcome:?}");
 }
 
-/// dockerd has BuildKit call runc for the steps, whatever its default runtime is, so that nobody asks about them.
+/// For the steps of a build dockerd has BuildKit call runc, whatever the default runtime is. So no step is checked.
 #[test]
 fn docker_s_buildkit_never_calls_the_wrapper() {
     let Some((machine, digests)) = started() else { return };

@@ -1,4 +1,4 @@
-//! File systems that never answer: hook and wrapper decide within their deadline, and hold up nobody.
+//! File systems that never answer: hook and wrapper decide within their deadline, and leave nothing that a caller waits for.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
@@ -92,7 +92,7 @@ fn take_all(device: File) {
     }
 }
 
-/// In a thread of its own, whose mounts nobody else sees.
+/// In a thread with a mount namespace of its own.
 pub(super) fn apart(case: impl FnOnce() + Send) {
     thread::scope(|scope| scope.spawn(case).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }

@@ -53,7 +53,7 @@ fn a_start_without_requirements_reads_its_input_and_nothing_else() {
     let Some(calls) = trace(&hook, &bundle) else { return };
     let opened: Vec<_> = calls.iter().filter(|it| it.starts_with("open")).map(|it| path_of(it)).collect();
     let config = bundle.path().join("config.json").display().to_string();
-    // The folder of the configuration is looked at because whoever can write there decides.
+    // The owner and the mode of the configuration's folder count, so the folder is looked at.
     let folder = opened.first().copied().unwrap_or_default().to_owned();
     assert!(opened.iter().any(|it| **it == *format!("{folder}/config.toml")), "{opened:?}");
     let expected = [&folder, "config.toml.d", "config.toml", &config, "store", "requirements.d"];

@@ -42,7 +42,7 @@ impl Reach {
         Folder::open(path).map(|it| it.map(Self::Near))
     }
 
-    /// The same for whoever cannot wait longer than that, whatever file system it lies on.
+    /// The same for callers with a deadline. On a file system that may never answer, a process apart looks.
     pub(super) fn open_until(path: &Path, until: impl FnOnce() -> Instant) -> Result<Option<Self>, Trouble> {
         match file::near(path, FOLDER) {
             Ok(Some(fd)) => Folder::opened(fd, path).map(|it| Some(Self::Near(it))),

@@ -46,8 +46,8 @@ impl Store {
         Self::reached(Reach::open(dir)?)
     }
 
-    /// As [`Store::open`], for whoever must not wait for ever. Where its file system may never answer, a process apart looks
-    /// into it, and what it has not found by the moment that `until` names is unreadable.
+    /// As [`Store::open`], for callers with a deadline. Where the file system may never answer, a process apart looks into the
+    /// store. What it has not found by the moment that `until` gives is unreadable.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! Which image a person means who calls it as its engine does: by a name, an ID or the start of one, or a digest. For those
-//! who are asked about an image; no container's start waits for it.
+//! Finds the image that a person means: by the name, the ID, the start of an ID, or the digest that its engine shows. Only the
+//! command line comes here; no container's start waits for it.
 
 use std::fmt;
 use std::path::Path;
@@ -55,7 +55,7 @@ impl Engine {
     }
 }
 
-/// Whether a text may be an ID, or the start of one, and may be nothing else but the name of an image of Docker's.
+/// Whether a text may be an ID, or the start of one. The name of an image may look like that, too.
 pub fn may_be_id(text: &str) -> bool {
     start_of_id(text).is_some()
 }

@@ -24,8 +24,8 @@ pub fn load(path: &Path, defaults: Defaults) -> (Policy, Option<String>) {
     followed(Policy::beside(path, defaults), defaults, texts(path))
 }
 
-/// As [`load`], for whoever must not wait for ever: where the file system of the configuration may never answer, a process
-/// apart reads it. One that was not read within the deadline of the whole check is broken.
+/// As [`load`], for callers with a deadline. Where the file system of the configuration may never answer, a process apart reads
+/// it. A configuration that was not read within the deadline of the whole check is broken.
 pub fn load_in_time(path: &Path, defaults: Defaults, deadline: Option<Duration>) -> (Policy, Option<String>) {
     let mut initial = Policy::beside(path, defaults);
     let texts = match file::approach(folder_of(path)) {

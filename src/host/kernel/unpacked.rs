@@ -1,8 +1,9 @@
 //! The kernel configuration as it was once unpacked, laid out for look-up, so that only the first check after a boot
 //! inflates it. It cannot change while the kernel runs.
 //!
-//! The first page names the boot, and says how many pages there are. The options follow in the order of their names, `NAME=value`, one a line; no line goes
-//! over the end of a page. What does not look so, and what others could have written, is not used.
+//! The first page names the boot, and says how many pages there are. The options follow in the order of their names, one a
+//! line, as `NAME=value`. No line goes over the end of a page. A file in another form is not used, and neither is one that
+//! others could have written.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
