@@ -36,7 +36,7 @@ const LAYERS: Layers = &[
         "requirements",
         &["image", "file", "input", "artifact", "identity", "spec", "host", "policy", "report", "check"],
     ),
-    ("reports", &["file", "report"]),
+    ("reports", &["file", "input", "report"]),
     ("records", &["moment", "file", "report"]),
     ("history", &["glob", "image", "moment", "file", "report", "records"]),
     ("lint", &["spec", "host"]),

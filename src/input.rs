@@ -218,10 +218,15 @@ impl Bundle {
     /// Whether it is a sandbox for sure. Anybody may write annotations, but its id, by which containerd and CRI-O name its
     /// folder too, is not known before the engine has made it up.
     pub fn is_sandbox(&self, folder: &Path) -> bool {
-        let is_made_up = |it: &&String| it.len() == 64 && it.bytes().all(|it| it.is_ascii_hexdigit());
-        let sandbox = self.sandbox.as_ref().filter(is_made_up);
+        let sandbox = self.sandbox.as_ref().filter(|it| is_made_up(it));
         sandbox.is_some_and(|id| folder.iter().any(|it| it == id.as_str()))
     }
+}
+
+/// Whether an engine has made an id up, which no other container of this host will have: 64 hexadecimal digits, as with
+/// Docker, Podman, CRI-O, containerd's CRI plugin and nerdctl.
+pub fn is_made_up(id: &str) -> bool {
+    id.len() == 64 && id.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
 /// What was kept of a text. Where it stands there says nothing of the text.

@@ -595,7 +595,8 @@ fn a_container_may_wish_to_be_checked_more_strictly() {
 #[test]
 fn what_was_refused_is_refused_again_while_its_engine_does_not_answer() {
     let place = Place::new(None);
-    let folder = "run/io.containerd.runtime.v2.task/default/c1";
+    let id = "c1".repeat(32);
+    let folder = format!("run/io.containerd.runtime.v2.task/default/{id}");
     place.write(&format!("{folder}/config.json"), "{}");
     let at = |it: &str| place.0.path().join(it);
     drop(std::os::unix::net::UnixListener::bind(at("run/containerd.sock")).expect("a socket"));
@@ -606,7 +607,7 @@ fn what_was_refused_is_refused_again_while_its_engine_does_not_answer() {
     );
     let options = place.options();
     let again = |policy: &Policy| {
-        let state = State { id: "c1".to_owned(), bundle: at(folder), process: None };
+        let state = State { id: id.clone(), bundle: at(&folder), process: None };
         let policy = Policy { requirements: Some(at("requirements.d")), ..policy.clone() };
         decide(&state, &setting(&options, &policy)).refused
     };
@@ -614,10 +615,10 @@ fn what_was_refused_is_refused_again_while_its_engine_does_not_answer() {
     let subject = Subject {
         image: Some("docker.io/acme/upf:1".to_owned()),
         digest: Some(format!("sha256:{}", "ab".repeat(32))),
-        container: Some("c1".to_owned()),
+        container: Some(id.clone()),
         ..Subject::default()
     };
-    reports::write(&at("reports"), "c1", &Report::trouble(subject, "a test")).expect("a report");
+    reports::write(&at("reports"), &id, &Report::trouble(subject, "a test")).expect("a report");
     for _ in 0..3 {
         assert_eq!(again(&policy("")), INCOMPATIBLE);
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{MAX_REPORT, file_name, path};
-use crate::file;
 use crate::report::{Pod, Subject};
+use crate::{file, input};
 
 /// The end of the file of decisions that is looked at: some hundred decisions.
 const TAIL: u64 = 256 << 10;
@@ -35,7 +35,8 @@ pub struct Recall<'a> {
 
 impl Recall<'_> {
     /// What the last report on this container says of its image, or else the last decision on an image of such a name. A note
-    /// on an image of another name is on another image.
+    /// on an image of another name is on another image. So may be one on a container without a name of its image, if a person
+    /// chose the id: `ctr` and runc give an id to one container after the other.
     pub fn subject(&self) -> Option<Subject> {
         self.report().or_else(|| self.decision())
     }
@@ -47,7 +48,10 @@ impl Recall<'_> {
         // What cannot be read is not known: nobody is worse off for it than without any note.
         let bytes = file::read(&path, MAX_REPORT).ok()??;
         let subject = serde_json::from_slice::<Noted>(&bytes).ok()?.subject;
-        let is_same = self.names.is_empty() || self.is_named(&subject);
+        let is_same = match self.names.is_empty() {
+            true => self.pod.is_some() || input::is_made_up(self.container),
+            false => self.is_named(&subject),
+        };
         (is_same && subject.digest.is_some()).then_some(subject)
     }
 
@@ -99,13 +103,15 @@ mod tests {
                 .expect("a report");
         };
         report("c1", "upf:1", "one");
-        report("c2", "", "two");
+        let made_up = "2".repeat(64);
+        report(&made_up, "", "two");
         report("c3", "upf:1", "");
-        assert_eq!(told("c1", &[]).as_deref(), Some("one"));
+        // A person may give the same id to a container of any image.
+        assert_eq!(told("c1", &[]), None);
         assert_eq!(told("c1", &["upf:1"]).as_deref(), Some("one"));
         // Another image has got the id.
         assert_eq!(told("c1", &["smf:1"]), None);
-        assert_eq!(told("c2", &[]).as_deref(), Some("two"));
+        assert_eq!(told(&made_up, &[]).as_deref(), Some("two"));
         assert_eq!((told("c3", &[]), told("c", &[]), told("../c1", &[])), (None, None, None));
         let line = |image: &str, digest: &str| {
             let subject = serde_json::to_string(&subject(image, digest)).expect("JSON");
