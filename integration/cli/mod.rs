@@ -23,6 +23,7 @@ mod show;
 mod status;
 mod opened;
 mod remote;
+mod login;
 mod terminal;
 
 use std::fs;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::file;
 
-use super::settings::{Environment, Settings};
+use super::settings::{Environment, Given, Settings};
 use super::{Problem, Secret, helper};
 
 /// No file of credentials is larger, in bytes.
@@ -44,6 +44,8 @@ pub(super) enum With {
 /// The files that count, and what programs have answered.
 #[derive(Debug)]
 pub(super) struct Credentials {
+    /// What the command line gives, before all files.
+    given: Option<Given>,
     files: Vec<AuthFile>,
     /// The `PATH` to look for programs in.
     path: Option<OsString>,
@@ -68,11 +70,16 @@ impl Credentials {
                 None => {}
             }
         }
-        Ok(Self { files, path: settings.environment.variable("PATH").cloned(), answers: Mutex::default() })
+        let path = settings.environment.variable("PATH").cloned();
+        Ok(Self { given: settings.login.clone(), files, path, answers: Mutex::default() })
     }
 
-    /// What lets us into a repository; the first file that knows, and in it the most specific entry.
+    /// What lets us into a repository: what was given for its registry, or else the first file that knows, and in it the most
+    /// specific entry.
     pub(super) fn find(&self, registry: &str, path: &str) -> Result<Option<Login>, Problem> {
+        if let Some(given) = self.given.as_ref().filter(|it| it.registry == registry) {
+            return Ok(Some(Login { with: given.with.clone(), from: "the command line".to_owned() }));
+        }
         for file in &self.files {
             let found = match file.helper(registry) {
                 Some(helper) => self.ask(helper, registry)?.or_else(|| file.entry(registry, path)),

@@ -13,7 +13,7 @@ pub use error::{Error, Problem, Said};
 pub use manifests::Pushed;
 pub use referrers::{Found, Referrers};
 pub use secret::Secret;
-pub use settings::{Environment, Limits, Settings};
+pub use settings::{Environment, Given, Limits, Settings};
 
 mod secret;
 mod error;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Secret;
+use super::credentials::With;
 
 /// All that a [`super::Client`] is told.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +15,8 @@ pub struct Settings {
     pub plain_http: bool,
     /// The one file with credentials, instead of all the usual places (`--authfile`).
     pub auth_file: Option<PathBuf>,
+    /// A login that was given for this call, which goes before those in files (`--username`, `--token-stdin`).
+    pub login: Option<Given>,
     /// More certificates of authorities to trust, in PEM, for every registry (`--ca-file`).
     pub ca_files: Vec<PathBuf>,
     /// Hosts that may have the credentials of registries of other domains that name them as their token services
@@ -23,6 +26,27 @@ pub struct Settings {
     pub environment: Environment,
     /// How long we wait and how often we try.
     pub limits: Limits,
+}
+
+/// A login for one registry, as the command line gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The registry as images name it, such as `quay.io`. No mirror and no other registry gets this login.
+    pub registry: String,
+    /// What proves who we are.
+    pub(super) with: With,
+}
+
+impl Given {
+    /// A user's name and password.
+    pub fn password(registry: &str, user: &str, password: Secret) -> Self {
+        Self { registry: registry.to_owned(), with: With::Password { user: user.to_owned(), password } }
+    }
+
+    /// A bearer token that the registry takes as it is.
+    pub fn token(registry: &str, token: Secret) -> Self {
+        Self { registry: registry.to_owned(), with: With::Token(token) }
+    }
 }
 
 /// The variables that say something about registries, and the folders in which files do.

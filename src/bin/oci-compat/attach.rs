@@ -20,6 +20,9 @@ use crate::output::Output;
 const LAYOUTS: [&str; 2] = ["oci:", "oci-archive:"];
 
 pub(crate) fn run(args: &Attach, output: &mut Output) -> anyhow::Result<u8> {
+    if args.spec == Path::new("-") {
+        args.registry.leave_stdin("the spec", "write the spec into a file")?;
+    }
     let (spec, kind) = checked(&args.spec)?;
     let annotations = annotations(args)?;
     let pack = |subject: &Subject| pack_annotated(&spec, kind, subject, &annotations);
@@ -124,7 +127,7 @@ fn to_registry(
     output: &mut Output,
 ) -> anyhow::Result<()> {
     let image: Reference = args.image.parse()?;
-    let client = args.registry.client()?;
+    let client = args.registry.client([image.repository()])?;
     let repository = image.repository();
     let found = client.resolve(&image)?;
     for subject in choose(&found.media_type, &found.bytes, choice)? {

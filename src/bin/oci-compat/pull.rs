@@ -23,9 +23,12 @@ use tally::Tally;
 const INCOMPLETE: u8 = 1;
 
 pub(crate) fn run(args: &Pull, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+    if args.images.iter().any(|it| it == "-") {
+        args.registry.leave_stdin("the list of images", "name the images on the command line")?;
+    }
     let asked = asked(args)?;
     let anchors = anchors(&common.config)?;
-    let client = args.registry.client()?;
+    let client = args.registry.client(asked.images.iter().map(|it| it.image.repository()))?;
     let store = Store::open(&common.store)?;
     let platform = (!args.all_platforms).then(Platform::of_host);
     let wanted = platform.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string);

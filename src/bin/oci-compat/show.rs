@@ -106,7 +106,7 @@ pub(crate) fn run(args: &Show, common: &Common, output: &mut Output) -> anyhow::
 fn in_registry(args: &Show, common: &Common) -> anyhow::Result<(Vec<Image>, Vec<String>)> {
     let image: Reference = args.image.parse()?;
     let puller = Puller {
-        client: &args.registry.client()?,
+        client: &args.registry.client([image.repository()])?,
         store: None,
         images: &Images::default(),
         anchors: &anchors(&common.config)?,

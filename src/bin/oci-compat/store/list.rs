@@ -218,8 +218,8 @@ fn image(store: &Store, subject: &Digest) -> anyhow::Result<Image> {
 
 /// All that is attached to an image and to the images of its index, as the registry lists it: nothing is fetched but lists.
 fn in_registry(image: &str, command: &List) -> anyhow::Result<Vec<Image>> {
-    let client = command.registry.client()?;
     let reference: Reference = image.parse()?;
+    let client = command.registry.client([reference.repository()])?;
     let found = client.resolve(&reference)?;
     let mut subjects = vec![found.digest];
     if found.is_index() {
