@@ -106,6 +106,8 @@ fn value(policy: &Policy, key: &str) -> Option<Value> {
         "runtimes" => json!(policy.runtimes.iter().map(|it| shown(it)).collect::<Vec<_>>()),
         "requirements" => path_or_false(policy.requirements.as_deref()),
         "builds" => json!(policy.builds.name()),
+        "implicit.program" => json!(policy.program.name()),
+        "implicit.nvidia" => json!(policy.nvidia.name()),
         "log.decisions" => path_or_false(policy.log.decisions.as_deref()),
         "log.max_bytes" => json!(policy.log.max_bytes),
         "log.keep" => json!(policy.log.keep),

@@ -52,6 +52,8 @@ const DEFAULTS: &str = "  mode = \"enforce\"
   runtimes = [\"runc\",\"crun\"]
   requirements = \"DIR/requirements.d\"
   builds = \"skip\"
+  implicit.program = \"refuse\"
+  implicit.nvidia = \"sensible\"
   log.decisions = \"/var/log/oci-compat/decisions.jsonl\"
   log.max_bytes = 10485760
   log.keep = 4

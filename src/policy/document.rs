@@ -9,10 +9,10 @@ use crate::spec::{Place, Problem};
 
 use super::syntax::{self, At, Table, Value};
 use super::value::{Entry, Read, unknown};
-use super::{Action, Builds, Mode, Policy, Sensitive, waiver};
+use super::{Action, Builds, Implied, Mode, Nvidia, Policy, Sensitive, waiver};
 
 /// Every key outside of lists; those of waivers and of trust stand in their own modules.
-pub const KEYS: [&str; 23] = [
+pub const KEYS: [&str; 25] = [
     "mode",
     "action.incompatible",
     "action.undecided",
@@ -29,6 +29,8 @@ pub const KEYS: [&str; 23] = [
     "runtimes",
     "requirements",
     "builds",
+    "implicit.program",
+    "implicit.nvidia",
     "log.decisions",
     "log.max_bytes",
     "log.keep",
@@ -39,11 +41,15 @@ pub const KEYS: [&str; 23] = [
 ];
 
 /// Those of [`KEYS`] that are tables.
-const TABLES: [&str; 3] = ["action", "may_waive", "log"];
+const TABLES: [&str; 4] = ["action", "may_waive", "implicit", "log"];
 const MODES: [(&str, Mode); 3] = [("enforce", Mode::Enforce), ("audit", Mode::Audit), ("off", Mode::Off)];
 const ACTIONS: [(&str, Action); 2] = [("refuse", Action::Refuse), ("start", Action::Start)];
 const SENSITIVE: [(&str, Sensitive); 2] = [("any", Sensitive::Any), ("verified", Sensitive::Verified)];
 const BUILDS: [(&str, Builds); 2] = [("check", Builds::Check), ("skip", Builds::Skip)];
+const PROGRAM: [(&str, Implied); 3] =
+    [("refuse", Implied::Refuse), ("warn", Implied::Warn), ("off", Implied::Off)];
+const NVIDIA: [(&str, Nvidia); 3] =
+    [("sensible", Nvidia::Sensible), ("strict", Nvidia::Strict), ("off", Nvidia::Off)];
 /// No engine that gives up waits longer for a runtime (Podman and CRI-O).
 const MAX_DEADLINE_MS: u64 = 240_000;
 /// A record of one decision has a few KiB at most; a smaller file would be rotated at once.
@@ -130,6 +136,8 @@ fn set(policy: &mut Policy, at: Place, entry: Entry<'_>) -> Read<()> {
         "runtimes" => policy.runtimes = runtimes(entry)?,
         "requirements" => policy.requirements = entry.path_or_none()?,
         "builds" => policy.builds = entry.choice(&BUILDS)?,
+        "implicit.program" => policy.program = entry.choice(&PROGRAM)?,
+        "implicit.nvidia" => policy.nvidia = entry.choice(&NVIDIA)?,
         "log.decisions" => policy.log.decisions = entry.path_or_none()?,
         "log.max_bytes" => policy.log.max_bytes = entry.number(LOG_BYTES, "bytes")?,
         "log.keep" => {

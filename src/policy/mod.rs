@@ -6,6 +6,7 @@ mod log;
 mod waiver;
 mod document;
 mod load;
+mod implicit;
 mod wishes;
 mod survey;
 pub mod own;
@@ -20,6 +21,7 @@ use crate::image::ImagePattern;
 use crate::verdict::Verdict;
 
 pub use document::{KEYS, Reading};
+pub use implicit::{Implied, Nvidia};
 pub use load::{load, load_in_time, toml_files};
 pub use log::{DECISIONS, Log};
 pub use survey::{Survey, Surveyed};
@@ -134,6 +136,10 @@ pub struct Policy {
     pub requirements: Option<PathBuf>,
     /// What is done with the steps of builds.
     pub builds: Builds,
+    /// What is done with demands that stand in the image's own program.
+    pub program: Implied,
+    /// How what an image says of NVIDIA's driver is judged.
+    pub nvidia: Nvidia,
     /// The low-level runtimes that the wrapper may become: names, looked for in `PATH`, or absolute paths. The first that
     /// is there counts.
     pub runtimes: Vec<PathBuf>,
@@ -168,6 +174,8 @@ impl Policy {
             heeds_annotations: true,
             requirements: Some(PathBuf::from("/etc/oci-compat").join(REQUIREMENTS)),
             builds: Builds::Skip,
+            program: Implied::Refuse,
+            nvidia: Nvidia::Sensible,
             runtimes: ["runc", "crun"].map(PathBuf::from).to_vec(),
             disclose: false,
             sensitive: Sensitive::Any,

@@ -58,7 +58,7 @@ fn what_audit_would_do_is_known() {
 fn every_key_is_taken_over() {
     let text = "mode = \"off\"\nimage_annotation = true\ntags = [\"gpu\"]\ndeadline_ms = 7\ndisclose = true\n\
                 sensitive = \"verified\"\ncrun_stderr = true\nruntimes = [\"youki\", \"/opt/runc\"]\nrequirements = \"/r\"\nbuilds = \"check\"\n\
-                may_waive.images = [\"acme/*\"]\n[log]\ndecisions = false\nmax_bytes = 65_536\nkeep = 0\njournal = false\n\
+                may_waive.images = [\"acme/*\"]\nimplicit = {program = \"warn\", nvidia = \"strict\"}\n[log]\ndecisions = false\nmax_bytes = 65_536\nkeep = 0\njournal = false\n\
                 syslog = false\n";
     let expected = Policy {
         mode: Mode::Off,
@@ -71,6 +71,8 @@ fn every_key_is_taken_over() {
         runtimes: vec![PathBuf::from("youki"), PathBuf::from("/opt/runc")],
         requirements: Some(PathBuf::from("/r")),
         builds: Builds::Check,
+        program: Implied::Warn,
+        nvidia: Nvidia::Strict,
         may_waive: vec![ImagePattern::parse("acme/*").expect("a pattern")],
         log: Log { decisions: None, max_bytes: 65_536, keep: 0, journal: false, syslog: false },
         ..Policy::default_policy()
@@ -144,7 +146,7 @@ fn a_key_that_nobody_knows_is_told_with_the_one_that_was_meant() {
         &[
             "1:1: there is no key x; there are mode, action.incompatible, action.undecided, action.malformed, action.container_trouble, action.trouble, \
            image_annotation, may_waive.images, tags, deadline_ms, disclose, sensitive, crun_stderr, runtimes, requirements, builds, \
-           log.decisions, log.max_bytes, log.keep, log.journal, log.syslog, waiver, trust",
+           implicit.program, implicit.nvidia, log.decisions, log.max_bytes, log.keep, log.journal, log.syslog, waiver, trust",
         ],
     );
 }
