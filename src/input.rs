@@ -20,7 +20,16 @@ const ESCAPED: usize = 6;
 const CONFIG: Keep = Keep::Fields(&[
     ("annotations", Keep::Keys(&ANNOTATIONS)),
     ("root", Keep::Whole),
-    ("process", Keep::Without(&["args", "commandLine", "env"])),
+    (
+        "process",
+        Keep::But(&[
+            ("args", Keep::First),
+            ("commandLine", Keep::Nothing),
+            ("cwd", Keep::Whole),
+            // All others may hold secrets.
+            ("env", Keep::Starting(&["PATH=", "NVIDIA_", "CUDA_"])),
+        ]),
+    ),
     ("hostname", Keep::Whole),
     ("domainname", Keep::Whole),
     ("mounts", Keep::Whole),
@@ -137,7 +146,57 @@ pub struct Bundle {
     pub pod: Option<[String; 3]>,
     /// What the container wishes of the check.
     pub wishes: Wishes,
+    /// What its process starts with.
+    pub process: Process,
 }
+
+/// What a container's process starts with, as far as a check looks at it; `None` of what cannot be told, because it is not of
+/// the kind that runtimes take, too large, or because they read it differently.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Process {
+    /// `args[0]`: the path or the name of its program.
+    pub program: Option<String>,
+    /// Its working directory.
+    pub cwd: Option<String>,
+    /// Its variables `PATH`, `NVIDIA_*` and `CUDA_*`, as `NAME=VALUE`, in the order in which they stand there.
+    pub env: Option<Vec<String>>,
+    /// What crun's annotation `run.oci.handler`, or that of a WebAssembly module, says: then something else than the kernel may run
+    /// the program.
+    pub handler: Option<String>,
+}
+
+impl Process {
+    fn of(kept: &Kept) -> Self {
+        // What is of another kind cannot be told.
+        let args: Option<Vec<Option<String>>> = kept.one("args").and_then(|it| parse(it).ok());
+        let cwd: Option<Option<String>> = kept.one("cwd").and_then(|it| parse(it).ok());
+        let env: Option<Option<Vec<Option<String>>>> = kept.one("env").and_then(|it| parse(it).ok());
+        Self {
+            program: args.and_then(|it| it.into_iter().next().flatten()),
+            cwd: cwd.flatten(),
+            env: env.and_then(|it| it.unwrap_or_default().into_iter().collect()),
+            handler: None,
+        }
+    }
+
+    /// The value of a variable: `Ok(None)` if it is not set.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be told, or it is set to several values.
+    pub fn variable(&self, name: &str) -> Result<Option<&str>, Untold> {
+        let env = self.env.as_ref().ok_or(Untold)?;
+        let mut values = env.iter().filter_map(|it| it.strip_prefix(name)?.strip_prefix('='));
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value),
+            (_, Some(_)) => Err(Untold),
+        }
+    }
+}
+
+/// Something cannot be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Untold;
 
 /// What a container wishes of its check, as its annotations say: `org.oci-compat.mode`, and so on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -192,7 +251,9 @@ impl Bundle {
         let root: Option<Root> = parse(kept.field("root"))?;
         let sandbox = annotations.sandbox().cloned();
         let pod = annotations.pod();
+        let handler = annotations.crun_handler.or(annotations.wasm_variant);
         Ok(Self {
+            process: Process { handler, ..Process::of(&kept) },
             inline: annotations.inline,
             artifact: annotations.artifact,
             image: annotations.image,
@@ -251,7 +312,7 @@ pub fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> anyhow::Result<T> {
 }
 
 /// The annotations that a check looks at: those of [`Annotations`].
-const ANNOTATIONS: [&str; 23] = [
+const ANNOTATIONS: [&str; 25] = [
     "org.oci-compat.spec",
     "org.oci-compat.artifact",
     "org.oci-compat.image",
@@ -275,6 +336,8 @@ const ANNOTATIONS: [&str; 23] = [
     "org.oci-compat.malformed",
     "org.oci-compat.trouble",
     "org.oci-compat.waive",
+    "run.oci.handler",
+    "module.wasm.image/variant",
 ];
 
 #[derive(Default, Deserialize)]
@@ -325,6 +388,10 @@ struct Annotations {
     trouble: Option<String>,
     #[serde(rename = "org.oci-compat.waive")]
     waive: Option<String>,
+    #[serde(rename = "run.oci.handler")]
+    crun_handler: Option<String>,
+    #[serde(rename = "module.wasm.image/variant")]
+    wasm_variant: Option<String>,
 }
 
 impl Annotations {
@@ -483,7 +550,8 @@ mod tests {
             r#"{"annotations": {"a": 1, "b": null}, "ociVersion": 5, "process": [], "linux": null, "hooks": {"x": {}}}"#,
             r#"{"annotations": {"org.oci-compat.spec": null}}"#,
         ] {
-            let found = bundle(text).map(|it| Bundle { config: Vec::new(), ..it });
+            let found =
+                bundle(text).map(|it| Bundle { config: Vec::new(), process: Process::default(), ..it });
             assert_eq!(found, Ok(Bundle::default()), "{text}");
         }
         let text = r#"{"annotations": {"org.oci-compat.spec": "{}", "x": "y", "org.oci-compat.artifact": "sha256:1",
@@ -505,7 +573,10 @@ mod tests {
             },
             ..Bundle::default()
         };
-        assert_eq!(bundle(text).map(|it| Bundle { config: Vec::new(), ..it }), Ok(expected));
+        assert_eq!(
+            bundle(text).map(|it| Bundle { config: Vec::new(), process: Process::default(), ..it }),
+            Ok(expected)
+        );
     }
 
     #[test]
@@ -525,7 +596,7 @@ mod tests {
         let config = serde_json::json!({
             "annotations": {"x": large, "org.oci-compat.spec": "{}"},
             "hooks": {"createRuntime": [{"path": large}]},
-            "process": {"args": [large], "env": [large], "rlimits": []},
+            "process": {"args": [large], "commandLine": large, "env": [large], "rlimits": []},
             "linux": {"namespaces": []},
         });
         let bundle = bundle(config.to_string()).expect("a bundle");
@@ -533,10 +604,50 @@ mod tests {
         let kept: serde_json::Value = serde_json::from_slice(&bundle.config).expect("JSON");
         let expected = serde_json::json!({
             "annotations": {"org.oci-compat.spec": "{}"},
-            "process": {"rlimits": []},
+            "process": {"args": [null], "env": [], "rlimits": []},
             "linux": {"namespaces": []},
         });
         assert_eq!(kept, expected);
+    }
+
+    #[test]
+    fn of_the_process_its_program_is_read_and_some_of_its_variables() {
+        let some = |it: &str| Some(it.to_owned());
+        let process = |text: &str| bundle(text).map(|it| it.process);
+        let text = r#"{"process": {"args": ["sh", "-c", "x"], "cwd": "/srv", "env": ["PATH=/bin:/usr/bin", "TOKEN=x",
+                       "NVIDIA_REQUIRE_CUDA=cuda>=12", "CUDA_VERSION=12.4"]}, "annotations": {"run.oci.handler": "wasm"}}"#;
+        let env = ["PATH=/bin:/usr/bin", "NVIDIA_REQUIRE_CUDA=cuda>=12", "CUDA_VERSION=12.4"];
+        let expected = Process {
+            program: some("sh"),
+            cwd: some("/srv"),
+            env: Some(env.map(str::to_owned).to_vec()),
+            handler: some("wasm"),
+        };
+        assert_eq!(process(text), Ok(expected));
+        let empty = Process { env: Some(Vec::new()), ..Process::default() };
+        assert_eq!(process(r#"{"process": {}}"#), Ok(empty.clone()));
+        assert_eq!(process(r#"{"process": {"args": [], "env": []}}"#), Ok(empty));
+        for odd in [
+            r#""args": [5], "env": [5], "cwd": 5"#,
+            r#""args": "sh", "env": {"PATH": "/bin"}, "cwd": ["/"]"#,
+            r#""args": ["a"], "args": ["b"], "env": [], "Env": [], "cwd": "/", "CWD": "/""#,
+            r#""args": ["\ud800"], "env": ["PATH=\ud800"], "cwd": "\ud800""#,
+        ] {
+            assert_eq!(process(&format!("{{\"process\": {{{odd}}}}}")), Ok(Process::default()), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_variable_has_one_value_or_is_not_told() {
+        let process = Process {
+            env: Some(["PATH=/bin", "CUDA_A=1", "CUDA_A=2", "NVIDIA_B="].map(str::to_owned).to_vec()),
+            ..Process::default()
+        };
+        assert_eq!(process.variable("PATH"), Ok(Some("/bin")));
+        assert_eq!(process.variable("NVIDIA_B"), Ok(Some("")));
+        assert_eq!(process.variable("CUDA_"), Ok(None));
+        assert_eq!(process.variable("CUDA_A"), Err(Untold));
+        assert_eq!(Process::default().variable("PATH"), Err(Untold));
     }
 
     #[test]

@@ -17,6 +17,8 @@ const MAX_KEPT: usize = 4 << 20;
 const MAX_DEPTH: usize = 10_000;
 /// The longest key that is needed, each character of it written as `\u0061`.
 const MAX_KEY: usize = 512;
+/// The kernel takes 128 KiB of one argument or variable (`MAX_ARG_STRLEN`); those that are kept have some hundred bytes.
+const MAX_ITEMS: usize = 256 << 10;
 const CHUNK: usize = 8 << 10;
 
 /// What is kept of a value.
@@ -26,8 +28,14 @@ pub(super) enum Keep {
     Whole,
     /// Of an object these fields. They are fields of a structure to runtimes: runc takes them in any case.
     Fields(&'static [(&'static str, Keep)]),
-    /// Of an object all fields but these.
-    Without(&'static [&'static str]),
+    /// Of an object all fields, and of these what is said: more of them may be large, and secret.
+    But(&'static [(&'static str, Keep)]),
+    /// Nothing.
+    Nothing,
+    /// Of an array its first value.
+    First,
+    /// Of an array the texts that start so, or that perhaps do: a text may be spelled in many ways.
+    Starting(&'static [&'static str]),
     /// Of an object these keys. They are keys of a map to runtimes: case counts.
     Keys(&'static [&'static str]),
 }
@@ -36,11 +44,19 @@ pub(super) enum Keep {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Kept {
     pub(super) json: Vec<u8>,
-    /// Where the value of each of its fields stands in it.
+    /// Where the values of its fields stand in it, and of those of theirs that [`Keep::But`] names.
     fields: Vec<(&'static str, Range<usize>)>,
 }
 
 impl Kept {
+    /// The value of a field that [`Keep::But`] names, as JSON: `null` if there is none, and `None` if runtimes do not agree on
+    /// what it is.
+    pub(super) fn one(&self, name: &str) -> Option<&[u8]> {
+        let mut fields = self.fields.iter().filter(|it| it.0 == name);
+        let only = fields.next().map_or(Some(&b"null"[..]), |(_, place)| self.json.get(place.clone()));
+        only.filter(|_| fields.next().is_none())
+    }
+
     /// The value of a field, as JSON; `null` if it has none.
     pub(super) fn field(&self, name: &str) -> &[u8] {
         let field = self.fields.iter().find(|it| it.0 == name);
@@ -107,6 +123,10 @@ impl<R: Read> Skimmer<R> {
                 other => return Err(self.odd(other)),
             }
             match keep.of(&key, &mut seen)? {
+                Some((name, Keep::Nothing)) => {
+                    self.fields.push((name, 0..0));
+                    self.value(None)?;
+                }
                 Some((name, inner)) => {
                     if self.kept.last() != Some(&b'{') {
                         self.put(b",")?;
@@ -116,7 +136,7 @@ impl<R: Read> Skimmer<R> {
                     self.put(b":")?;
                     let start = self.kept.len();
                     self.value(Some(inner))?;
-                    if is_outermost {
+                    if is_outermost || !name.is_empty() && matches!(keep, Keep::But(_)) {
                         self.fields.push((name, start..self.kept.len()));
                     }
                 }
@@ -161,9 +181,18 @@ impl<R: Read> Skimmer<R> {
     /// A value, which is copied if it is kept.
     fn value(&mut self, keep: Option<Keep>) -> Result<(), Fault> {
         let first = self.blank()?;
-        if let (Some(b'{'), Some(keep @ (Keep::Fields(_) | Keep::Without(_) | Keep::Keys(_)))) = (first, keep)
-        {
-            return self.fields(keep);
+        match (first, keep) {
+            (Some(b'{'), Some(keep @ (Keep::Fields(_) | Keep::But(_) | Keep::Keys(_)))) => {
+                return self.fields(keep);
+            }
+            (Some(b'['), Some(keep @ (Keep::First | Keep::Starting(_)))) => return self.items(keep),
+            // Something else than runtimes take there.
+            (Some(_), Some(Keep::First | Keep::Starting(_))) => {
+                self.put(b"false")?;
+                self.at -= 1;
+                return self.value(None);
+            }
+            _ => {}
         }
         let is_kept = keep.is_some();
         match first {
@@ -174,6 +203,80 @@ impl<R: Read> Skimmer<R> {
             }
             other => Err(self.odd(other)),
         }
+    }
+
+    /// The values of an array whose bracket was read: texts that are wanted, and `null` for what is none or too large.
+    fn items(&mut self, keep: Keep) -> Result<(), Fault> {
+        self.put(b"[")?;
+        let (mut is_first, mut left) = (true, MAX_ITEMS);
+        loop {
+            match self.blank()? {
+                Some(b']') if is_first => break,
+                Some(_) if is_first => self.at -= 1,
+                Some(b',') => {}
+                other => return Err(self.odd(other)),
+            }
+            if let Keep::Starting(starts) = keep {
+                self.item(starts, &mut left)?;
+            } else if is_first {
+                self.item(&[""], &mut left)?;
+            } else {
+                self.value(None)?;
+            }
+            is_first = false;
+            match self.blank()? {
+                Some(b']') => break,
+                Some(b',') => self.at -= 1,
+                other => return Err(self.odd(other)),
+            }
+        }
+        self.put(b"]")
+    }
+
+    /// A value of an array, of which `left` bytes may still be kept. It is one that may start like one of these.
+    fn item(&mut self, starts: &[&str], left: &mut usize) -> Result<(), Fault> {
+        if self.blank()? != Some(b'"') {
+            self.at -= 1;
+            self.add(b"null")?;
+            return self.value(None);
+        }
+        let mut text = vec![b'"'];
+        let mut inside = Inside { is_text: true, ..Inside::default() };
+        loop {
+            self.fill()?;
+            let there = self.buffer.get(self.at..self.end).unwrap_or_default();
+            let (count, step) = inside.scan(there);
+            // One byte more than may be kept shows that it is too large.
+            let room = count.min((MAX_ITEMS + 1).saturating_sub(text.len()));
+            text.extend_from_slice(there.get(..room).unwrap_or_default());
+            self.at += count;
+            if matches!(step, Step::Done) {
+                break;
+            }
+        }
+        let spelled = text.get(1..).unwrap_or_default();
+        let may_start = |start: &&str| {
+            let begun = spelled.get(..start.len()).unwrap_or(spelled);
+            begun == start.as_bytes() || begun.contains(&b'\\')
+        };
+        if !starts.iter().any(may_start) {
+            return Ok(());
+        }
+        match left.checked_sub(text.len()) {
+            Some(rest) => {
+                *left = rest;
+                self.add(&text)
+            }
+            None => self.add(b"null"),
+        }
+    }
+
+    /// Adds a value to an array.
+    fn add(&mut self, value: &[u8]) -> Result<(), Fault> {
+        if self.kept.last() != Some(&b'[') {
+            self.put(b",")?;
+        }
+        self.put(value)
     }
 
     /// A text, an array or an object to its end, as it stands there.
@@ -348,7 +451,14 @@ impl Keep {
     fn of(self, key: &str, seen: &mut u32) -> Result<Option<(&'static str, Self)>, Fault> {
         let (index, name, keep) = match self {
             Self::Whole => return Ok(Some(("", Self::Whole))),
-            Self::Without(names) => return Ok((!names.contains(&key)).then_some(("", Self::Whole))),
+            Self::But(fields) => {
+                let of = fields.iter().find(|(name, _)| is_read_as(key, name));
+                return Ok(Some(of.map_or(("", Self::Whole), |(name, keep)| match *name == key {
+                    true => (*name, *keep),
+                    false => (*name, Self::Nothing),
+                })));
+            }
+            Self::Nothing | Self::First | Self::Starting(_) => return Ok(None),
             Self::Keys(names) => match (0..).zip(names).find(|(_, name)| **name == key) {
                 Some((index, name)) => (index, *name, Self::Whole),
                 None => return Ok(None),
@@ -398,7 +508,14 @@ mod tests {
 
     const KEEP: Keep = Keep::Fields(&[
         ("a", Keep::Keys(&["x", "y.z"])),
-        ("process", Keep::Without(&["env"])),
+        (
+            "process",
+            Keep::But(&[
+                ("env", Keep::Starting(&["PATH=", "CUDA_"])),
+                ("args", Keep::First),
+                ("cwd", Keep::Whole),
+            ]),
+        ),
         ("mounts", Keep::Whole),
     ]);
 
@@ -421,7 +538,7 @@ mod tests {
         );
         check(
             r#"{"process": {"env": ["{"], "user": {"uid": 0}}, "mounts": []}"#,
-            Ok(r#"{"process":{"user":{"uid": 0}},"mounts":[]}"#),
+            Ok(r#"{"process":{"env":[],"user":{"uid": 0}},"mounts":[]}"#),
         );
         check(r#"{"a": null, "mounts": "x"}"#, Ok(r#"{"a":null,"mounts":"x"}"#));
         check(r#"{"\u0061": {"\u0079.z": "\u0061"}}"#, Ok(r#"{"a":{"y.z":"\u0061"}}"#));
@@ -436,6 +553,54 @@ mod tests {
         assert_eq!(kept.field("mounts"), br#"[{"a": 2}]"#);
         assert_eq!(kept.field("a"), br#"{"x":{"a": 3}}"#);
         assert_eq!(kept.field("process"), b"null");
+    }
+
+    #[test]
+    fn of_lists_what_is_wanted_is_kept() {
+        let check_list = |name: &str, list: &str, expected: &str| {
+            let text = format!("{{\"process\": {{\"{name}\": {list}, \"cwd\": \"/\"}}}}");
+            check(&text, Ok(&format!("{{\"process\":{{\"{name}\":{expected},\"cwd\":\"/\"}}}}")));
+        };
+        check_list("args", r#"["a\"b" , "c", 5]"#, r#"["a\"b"]"#);
+        check_list("args", r#"[ ]"#, "[]");
+        check_list("args", r#"[[1, "x"], "c"]"#, "[null]");
+        check_list("args", r#""sh -c x""#, "false");
+        check_list("args", "null", "false");
+        check_list(
+            "env",
+            r#"["A=1", "PATH=/bin", "CUDA_VERSION=1", "CUDA", "PATHS=1", "HOME=/"]"#,
+            r#"["PATH=/bin","CUDA_VERSION=1"]"#,
+        );
+        // However it is spelled, and however it starts.
+        check_list(
+            "env",
+            r#"["P\u0041TH=/bin", "\u0041=1", {"PATH=": 1}, 7, "PAT"]"#,
+            r#"["P\u0041TH=/bin","\u0041=1",null,null]"#,
+        );
+        let long = "x".repeat(MAX_ITEMS);
+        check_list("env", &format!("[\"PATH={long}\", \"PATH=/bin\"]"), r#"[null,"PATH=/bin"]"#);
+        check_list("args", &format!("[\"{long}\"]"), "[null]");
+        for list in ["[,]", "[\"a\" \"b\"]", "[\"a\",]", "[\"a\"}"] {
+            let told = skim(format!("{{\"process\": {{\"args\": {list}}}}}").as_bytes());
+            assert!(
+                told.as_ref().is_err_and(|it| it.starts_with("it is not JSON: byte ")),
+                "{list}: {told:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_field_that_runtimes_read_differently_is_none() {
+        let one = |text: &str| {
+            let kept = object(text.as_bytes(), KEEP, 1).expect("JSON").expect("an object");
+            kept.one("args").map(|it| String::from_utf8_lossy(it).into_owned())
+        };
+        assert_eq!(one(r#"{"process": {"args": ["a"]}}"#).as_deref(), Some(r#"["a"]"#));
+        assert_eq!(one(r#"{"process": {"cwd": "/"}}"#).as_deref(), Some("null"));
+        assert_eq!(one(r#"{"process": []}"#).as_deref(), Some("null"));
+        assert_eq!(one(r#"{"process": {"args": ["a"], "args": ["b"]}}"#), None);
+        assert_eq!(one(r#"{"process": {"args": ["a"], "Args": ["b"]}}"#), None);
+        assert_eq!(one(r#"{"process": {"ARGS": ["b"]}}"#).as_deref(), Some(""));
     }
 
     #[test]
