@@ -10,9 +10,9 @@ use std::{env, fs};
 
 use anyhow::{Context, anyhow};
 use oci_compat::eval;
+use oci_compat::eval::verdict::Verdict;
 use oci_compat::host::Facts;
 use oci_compat::spec;
-use oci_compat::verdict::Verdict;
 
 #[allow(clippy::print_stdout, reason = "a small program says what it found")]
 fn main() -> anyhow::Result<ExitCode> {

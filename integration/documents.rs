@@ -8,11 +8,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
 
+use oci_compat::outcome::report::problems;
 use oci_compat::policy::own::{self, Source};
 use oci_compat::policy::trust::Trust;
 use oci_compat::policy::{KEYS, Policy};
-use oci_compat::report::problems;
-use oci_compat::{lint, spec};
+use oci_compat::{author::lint, spec};
 
 const FENCE: &str = "```";
 /// Under this name the messages of a malformed example stand in a document, unless it has `file=NAME`.

@@ -14,11 +14,11 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use oci_compat::check::{self, Requirement};
+use oci_compat::author::lint::{Level, lint};
+use oci_compat::decide::check::{self, Requirement};
 use oci_compat::eval::{JudgedTerm, Judgement, Outcome};
 use oci_compat::host::{Bundle, Fact, Facts, Feature, Instance, Root};
-use oci_compat::lint::{Level, lint};
-use oci_compat::report::{Origin, Report};
+use oci_compat::outcome::report::{Origin, Report};
 use oci_compat::spec::{self, Spec};
 use serde::Deserialize;
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use oci_compat::author::lint::{Level, lint};
 use oci_compat::host::{FEATURES, FeatureInfo, Kind};
-use oci_compat::lint::{Level, lint};
 use oci_compat::spec;
 
 #[test]

@@ -8,9 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use oci_compat::check::{self, Requirement};
+use oci_compat::decide::check::{self, Requirement};
 use oci_compat::host::{Demand, FEATURES, Facts, FeatureInfo, Form, Root, Wanted, gather};
-use oci_compat::report::{Origin, Report, Subject};
+use oci_compat::outcome::report::{Origin, Report, Subject};
 use oci_compat::spec;
 use serde::Deserialize;
 use serde_json::{Map, Value};

@@ -1,5 +1,5 @@
-//! Who may name whom: the modules of the library stand in the order in which data flows, and name only what stands
-//! before them. A folder is one module.
+//! Who may name whom: the rooms of the library stand in the order in which data flows, and name only what stands before
+//! them. So do the modules within a room.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,309 +8,397 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree, token_stream};
 
-/// Each module and all that it may name, in the order in which data flows.
-const LAYERS: Layers = &[
-    ("version", &[]),
-    ("moment", &[]),
-    ("glob", &[]),
-    ("digest", &[]),
-    ("image", &["digest", "glob"]),
-    ("file", &[]),
-    ("signals", &[]),
-    ("input", &["file"]),
-    ("artifact", &["file", "moment", "digest"]),
-    ("registry", &["image", "file", "artifact"]),
-    ("trust", &["artifact"]),
-    ("attach", &["image", "file", "artifact", "registry"]),
-    ("identity", &["image", "file", "input", "artifact"]),
-    ("spec", &["version"]),
-    ("host", &["version", "moment", "file"]),
-    ("eval", &["version", "spec", "host"]),
-    ("verdict", &["eval"]),
-    ("policy", &["glob", "image", "file", "input", "moment", "spec", "verdict"]),
-    ("pull", &["image", "moment", "file", "artifact", "registry", "trust", "attach", "spec", "policy"]),
-    ("report", &["spec", "eval", "verdict"]),
-    ("check", &["spec", "host", "eval", "report"]),
-    ("waive", &["glob", "image", "moment", "spec", "eval", "policy", "report"]),
-    (
-        "requirements",
-        &["image", "file", "input", "artifact", "identity", "spec", "host", "policy", "report", "check"],
+/// A folder of `src`.
+struct Room {
+    name: &'static str,
+    /// The rooms that it may name, in the order in which data flows.
+    names: &'static [&'static str],
+    /// Its modules: each may name those before it. The room's own name stands for all that is in none of the others.
+    modules: &'static [&'static str],
+}
+
+/// A room, what it may name, and its modules, in the order in which data flows.
+const ROOMS: &[Room] = &[
+    room("words", &[], &["version", "moment", "glob"]),
+    room("image", &["words"], &["digest", "image"]),
+    room("os", &[], &["file", "signals"]),
+    room("store", &["words", "image", "os"], &["store"]),
+    room("container", &["image", "os", "store"], &["input", "identity"]),
+    room("spec", &["words"], &["spec"]),
+    room("host", &["words", "os"], &["host"]),
+    room("eval", &["words", "spec", "host"], &["eval", "verdict"]),
+    room("policy", &["words", "image", "os", "container", "spec", "eval"], &["policy"]),
+    room(
+        "outcome",
+        &["words", "image", "os", "container", "spec", "eval"],
+        &["report", "saved", "decisions", "history"],
     ),
-    ("reports", &["file", "input", "report"]),
-    ("records", &["moment", "file", "report"]),
-    ("history", &["glob", "image", "moment", "file", "report", "records"]),
-    ("lint", &["spec", "host"]),
-    ("convert", &["spec"]),
-    ("inspect", &["glob", "image", "file", "moment", "spec", "eval", "policy", "report", "requirements"]),
-    ("engines", &["host"]),
-    ("install", &["file", "engines"]),
-    ("placement", &["host", "engines", "install"]),
-    (
-        "status",
+    room(
+        "decide",
+        &["words", "image", "os", "store", "container", "spec", "host", "eval", "policy", "outcome"],
+        &["check", "waive", "requirements", "gate"],
+    ),
+    room(
+        "door",
+        &["words", "os", "container", "eval", "policy", "outcome", "decide"],
+        &["crun", "hook", "wrapper"],
+    ),
+    room("author", &["spec", "host"], &["lint", "convert"]),
+    room(
+        "supply",
+        &["words", "image", "os", "store", "spec", "policy"],
+        &["registry", "trust", "attach", "pull"],
+    ),
+    room(
+        "setup",
         &[
-            "version",
+            "words",
             "image",
-            "file",
-            "moment",
-            "artifact",
-            "identity",
+            "os",
+            "store",
+            "container",
+            "spec",
             "host",
+            "eval",
             "policy",
-            "report",
-            "requirements",
-            "history",
-            "engines",
-            "install",
-            "placement",
+            "outcome",
+            "decide",
         ],
+        &["engines", "install", "placement", "status", "config"],
     ),
-    (
-        "gate",
-        &[
-            "moment",
-            "image",
-            "file",
-            "host",
-            "input",
-            "policy",
-            "records",
-            "report",
-            "reports",
-            "requirements",
-            "signals",
-            "check",
-            "verdict",
-            "waive",
-        ],
-    ),
-    ("wrapper", &["version", "moment", "file", "gate", "input", "policy", "signals"]),
-    ("crun", &["file"]),
-    ("hook", &["version", "file", "crun", "gate", "input", "policy", "report", "signals", "verdict"]),
 ];
+
+const fn room(name: &'static str, names: &'static [&'static str], modules: &'static [&'static str]) -> Room {
+    Room { name, names, modules }
+}
 
 #[test]
 fn every_module_names_only_what_stands_before_it() {
     let source = source();
-    let sources = LAYERS.iter().flat_map(|(module, _)| files(&source, module));
+    let sources = ROOMS.iter().flat_map(|room| files(&source, room.name));
     let wrong: Vec<_> = sources
         .flat_map(|path| {
             let text = fs::read_to_string(&path).expect("a source file");
             let path = path.strip_prefix(&source).expect("a path below").to_owned();
-            foreign(&path, &text, LAYERS)
+            foreign(&path, &text, ROOMS)
         })
         .collect();
     assert_eq!(wrong, Vec::<String>::new());
 }
 
 #[test]
-fn every_module_has_a_layer() {
-    let text = fs::read_to_string(source().join("lib.rs")).expect("src/lib.rs");
-    let modules = text.lines().filter_map(|it| it.strip_prefix("pub mod ")?.strip_suffix(';'));
-    let known: BTreeSet<_> = LAYERS.iter().map(|(module, _)| *module).collect();
-    let unlisted: Vec<_> = modules.filter(|it| !known.contains(it)).collect();
-    assert_eq!(unlisted, Vec::<&str>::new());
+fn every_module_has_a_place() {
+    let rooms: Vec<_> = ROOMS.iter().map(|it| it.name).collect();
+    assert_eq!(declared(&source().join("lib.rs")), rooms);
+    for room in ROOMS.iter().filter(|it| !it.modules.contains(&it.name)) {
+        let modules = declared(&source().join(room.name).join("mod.rs"));
+        assert_eq!(modules, room.modules, "{}", room.name);
+    }
+    for (room, module) in ROOMS.iter().flat_map(|room| room.modules.iter().map(move |it| (room, it))) {
+        let folder = source().join(room.name);
+        let is_there = module == &room.name
+            || folder.join(module).is_dir()
+            || folder.join(format!("{module}.rs")).is_file();
+        assert!(is_there, "{}::{module} is not there", room.name);
+    }
 }
 
 #[test]
-fn a_layer_allows_only_names_that_stand_before_it() {
-    assert_eq!(disorder(LAYERS), Vec::<String>::new());
+fn a_room_may_name_only_rooms_that_stand_before_it() {
+    assert_eq!(disorder(ROOMS), Vec::<String>::new());
     assert_eq!(
-        disorder(&[("low", &["high"]), ("high", &["low"])]),
+        disorder(&[room("low", &["high"], &[]), room("high", &["low"], &[])]),
         ["low is allowed to name high, which does not stand before it"]
     );
     assert_eq!(
-        disorder(&[("low", &["low"])]),
+        disorder(&[room("low", &["low"], &[])]),
         ["low is allowed to name low, which does not stand before it"]
     );
     assert_eq!(
-        disorder(&[("low", &["gone"])]),
+        disorder(&[room("low", &["gone"], &[])]),
         ["low is allowed to name gone, which does not stand before it"]
     );
 }
 
-/// Whatever way a path is written in, a module that is not allowed is found in it.
+/// Three rooms, of which the one in the middle has modules, and one has further files of its own.
+const THREE: &[Room] = &[
+    room("low", &[], &["first", "low", "last"]),
+    room("middle", &["low"], &["early", "late"]),
+    room("high", &["low", "middle"], &["high"]),
+];
+
+/// Whatever way a path is written in, a room that is not allowed is found in it.
 #[test]
-fn every_way_of_naming_a_module_is_seen() {
-    let layers: Layers = &[("low", &[]), ("middle", &["low"]), ("high", &["low", "middle"])];
+fn every_way_of_naming_a_room_is_seen() {
     let check = |path: &str, text: &str, expected: &[&str]| {
-        assert_eq!(foreign(Path::new(path), text, layers), expected, "{path}: {text}");
+        assert_eq!(foreign(Path::new(path), text, THREE), expected, "{path}: {text}");
     };
-    let high = ["middle.rs names high"];
-    let check_middle = |text: &str| check("middle.rs", text, &high);
-    check_middle("use crate::high;");
-    check_middle("use crate::high::Thing as low;");
-    check_middle("use crate::{low, high::{self, Thing}};");
-    check_middle("use crate::{low::{a, b}, high};");
-    check_middle("use crate :: /* a remark */ high :: Thing;");
-    check_middle("use super::high;");
-    check_middle("use super::{low, high};");
-    check_middle("use {std::fs, crate::{high}};");
-    check_middle("fn f() { crate::high::g() }");
-    check_middle("fn f() { assert_eq!(1, crate::high::g()) }");
-    check_middle("pub(in crate::high) struct A;");
-    check_middle("mod tests { use super::super::high; }");
-    check_middle("mod tests { mod more { fn f() { super::super::super::high::g() } } }");
-    check("middle/part.rs", "use super::super::high;", &["middle/part.rs names high"]);
-    check("middle/part/mod.rs", "use super::super::{low, high};", &["middle/part/mod.rs names high"]);
+    let late = ["middle/late.rs names high"];
+    let check_late = |text: &str| check("middle/late.rs", text, &late);
+    check_late("use crate::high;");
+    check_late("use crate::high::Thing as low;");
+    check_late("use crate::{low, high::{self, Thing}};");
+    check_late("use crate::{low::{a, b}, high};");
+    check_late("use crate :: /* a remark */ high :: Thing;");
+    check_late("use super::super::high;");
+    check_late("use super::super::{low, high};");
+    check_late("use super::{super::{low, high}};");
+    check_late("use {std::fs, crate::{high}};");
+    check_late("fn f() { crate::high::g() }");
+    check_late("fn f() { assert_eq!(1, crate::high::g()) }");
+    check_late("pub(in crate::high) struct A;");
+    check_late("mod tests { use super::super::super::high; }");
+    check_late("mod tests { mod more { fn f() { super::super::super::super::high::g() } } }");
+    check("middle/late/mod.rs", "use super::super::{low, high};", &["middle/late/mod.rs names high"]);
+    check("middle/late/part.rs", "use super::super::super::high;", &["middle/late/part.rs names high"]);
     check("middle/mod.rs", "use super::high;", &["middle/mod.rs names high"]);
     // Names that hide others behind them.
-    check("middle.rs", "use crate::*;", &["middle.rs names *"]);
-    check("middle.rs", "use crate as root;", &["middle.rs names crate without a module"]);
-    check("middle.rs", "use super::{self as root};", &["middle.rs names self"]);
+    check("middle/late.rs", "use crate::*;", &["middle/late.rs names *"]);
+    check("middle/late.rs", "use crate as root;", &["middle/late.rs names crate"]);
+    check("middle/late.rs", "use super::super::{self as root};", &["middle/late.rs names crate"]);
+}
+
+/// The same for modules of the same room.
+#[test]
+fn every_way_of_naming_a_later_module_is_seen() {
+    let check = |path: &str, text: &str, expected: &[&str]| {
+        assert_eq!(foreign(Path::new(path), text, THREE), expected, "{path}: {text}");
+    };
+    let early = ["middle/early.rs names middle::late"];
+    let check_early = |text: &str| check("middle/early.rs", text, &early);
+    check_early("use crate::middle::late;");
+    check_early("use crate::middle::late::Thing as early;");
+    check_early("use crate::{low, middle::{late::{self, Thing}}};");
+    check_early("use super::late;");
+    check_early("use super::{late, early};");
+    check_early("use self::super::late::{a, b};");
+    check_early("fn f() { super::late::g() }");
+    check_early("mod tests { use super::super::late; }");
+    check("middle/early/mod.rs", "use super::late;", &["middle/early/mod.rs names middle::late"]);
+    check("middle/early/part.rs", "use super::super::late;", &["middle/early/part.rs names middle::late"]);
+    // Names that hide others behind them.
+    check("middle/late.rs", "use super::*;", &["middle/late.rs names middle::*"]);
+    check("middle/late.rs", "use crate::middle;", &["middle/late.rs names middle"]);
+    check("middle/late.rs", "use super::{self as all};", &["middle/late.rs names middle"]);
+    check("middle/mod.rs", "pub use early::Thing;", &["middle/mod.rs names middle::early"]);
+    // What is in none of the modules of a room has a place of its own.
+    check("low/first.rs", "use super::Thing;", &["low/first.rs names low::Thing"]);
+    check("low/first.rs", "use super::part::Thing;", &["low/first.rs names low::part"]);
+    check("low/mod.rs", "pub use last::Thing;", &["low/mod.rs names low::last"]);
+    check("low/mod.rs", "pub use self::last::Thing;", &["low/mod.rs names low::last"]);
+    check("low/part.rs", "use super::{Thing, last};", &["low/part.rs names low::last"]);
 }
 
 #[test]
 fn what_a_module_may_name_is_no_fault() {
-    let layers: Layers = &[("low", &[]), ("middle", &["low"]), ("high", &["low", "middle"])];
     let check = |path: &str, text: &str| {
-        assert_eq!(foreign(Path::new(path), text, layers), Vec::<String>::new(), "{path}: {text}");
+        assert_eq!(foreign(Path::new(path), text, THREE), Vec::<String>::new(), "{path}: {text}");
     };
-    check("middle.rs", "use crate::low::{self, high}; use crate::middle::part;");
-    check("middle/part.rs", "use super::high; pub(super) fn f() { crate::low::high() }");
-    check("middle.rs", "// crate::high\nfn f() -> &'static str { \"crate::high\" }");
-    check("middle.rs", "mod tests { use super::*; use super::high; }");
-    check("middle.rs", "pub(crate) struct A; use crate::testing::FakeHost;");
-    check("middle.rs", "macro_rules! m { () => { $crate::low::f() } }");
+    check("middle/late.rs", "use crate::low::{self, high}; use crate::middle::late::part;");
+    check("middle/late.rs", "use crate::middle::{early::{self, Thing}}; use super::early;");
+    check("middle/late/part.rs", "use super::high; pub(super) fn f() { crate::low::high() }");
+    check("middle/late.rs", "// crate::high\nfn f() -> &'static str { \"crate::high\" }");
+    check("middle/late.rs", "mod tests { use super::*; use super::high; }");
+    check("middle/late.rs", "pub(crate) struct A; use crate::testing::FakeHost;");
+    check("middle/late.rs", "macro_rules! m { () => { $crate::low::f() } }");
+    check("low/mod.rs", "pub mod first; pub mod last; pub use first::Thing; use part::Other;");
+    check("low/mod.rs", "use first::last::Thing; use crate::low::first::last::Other; use std::last::More;");
+    check("low/last.rs", "use super::{Thing, first, part::Other}; use crate::low;");
+    check("high/part.rs", "use super::Thing; use super::other::Thing; use crate::high;");
 }
-
-type Layers = &'static [(&'static str, &'static [&'static str])];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// What the layers allow against their own order.
-fn disorder(layers: Layers) -> Vec<String> {
+/// The public modules that a file declares.
+fn declared(file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap_or_else(|err| panic!("{}: {err}", file.display()));
+    text.lines().filter_map(|it| it.strip_prefix("pub mod ")?.strip_suffix(';')).map(String::from).collect()
+}
+
+/// What rooms may name against their own order.
+fn disorder(rooms: &[Room]) -> Vec<String> {
     let mut before = BTreeSet::new();
     let mut wrong = Vec::new();
-    for (module, allowed) in layers.iter().copied() {
-        let late = allowed.iter().filter(|it| !before.contains(*it));
+    for room in rooms {
+        let late = room.names.iter().filter(|it| !before.contains(*it));
         wrong.extend(
-            late.map(|it| format!("{module} is allowed to name {it}, which does not stand before it")),
+            late.map(|it| format!("{} is allowed to name {it}, which does not stand before it", room.name)),
         );
-        before.insert(module);
+        before.insert(room.name);
     }
     wrong
 }
 
 /// What the text of a file names that its module may not name. `path` is below `src`.
-fn foreign(path: &Path, text: &str, layers: Layers) -> Vec<String> {
+fn foreign(path: &Path, text: &str, rooms: &[Room]) -> Vec<String> {
     let file = path.display();
     let tokens: TokenStream = text.parse().unwrap_or_else(|err| panic!("{file}: {err}"));
-    let mut scan = Scan { depth: depth(path), named: BTreeSet::new() };
+    let at = modules(path);
+    let room = rooms.iter().find(|it| at.first().is_some_and(|name| name == it.name)).expect("a room");
+    let mut scan = Scan { room, at, named: BTreeSet::new() };
+    let own = room.place(scan.at.get(1).map(String::as_str));
     scan.stream(tokens);
-    let module = path.iter().next().and_then(|it| it.to_str()).expect("a path").trim_end_matches(".rs");
-    let allowed = layers.iter().find(|(it, _)| *it == module).map_or(&[][..], |(_, allowed)| allowed);
-    let named = scan.named.into_iter().filter(|it| it != module && !allowed.contains(&it.as_str()));
-    // There for unit tests only.
-    named.filter(|it| it != "testing").map(|it| format!("{file} names {it}")).collect()
+    let wrong = scan.named.iter().filter(|named| match &named[..] {
+        [] => true,
+        [name, rest @ ..] if name == room.name => {
+            room.place(rest.first().map(String::as_str)).is_none_or(|place| own.is_none_or(|own| place > own))
+        }
+        // There for unit tests only.
+        [name, ..] => name != "testing" && !room.names.contains(&name.as_str()),
+    });
+    let shown = |named: &Vec<String>| match &named[..] {
+        [] => "crate".to_owned(),
+        [name, ..] if name != room.name => name.clone(),
+        inside => inside.join("::"),
+    };
+    let wrong: BTreeSet<_> = wrong.map(shown).collect();
+    wrong.into_iter().map(|it| format!("{file} names {it}")).collect()
 }
 
-/// How many modules deep a file is: 1 for `host.rs` and `host/mod.rs`, 2 for `host/root.rs`.
-fn depth(path: &Path) -> usize {
-    path.iter().count() - usize::from(path.ends_with("mod.rs"))
+impl Room {
+    /// Where a module of this room stands; `None` if there is no place for it.
+    fn place(&self, module: Option<&str>) -> Option<usize> {
+        let find = |name: &str| self.modules.iter().position(|it| *it == name);
+        module.and_then(find).or_else(|| find(self.name))
+    }
 }
 
-/// The top-level modules that a text names.
-struct Scan {
-    /// How many modules deep the text is at this point.
-    depth: usize,
-    named: BTreeSet<String>,
+/// The path of the module that a file is: `host` for `host/mod.rs`, `host::root` for `host/root.rs`.
+fn modules(path: &Path) -> Vec<String> {
+    let parts = path.iter().map(|it| it.to_str().expect("a name").trim_end_matches(".rs"));
+    parts.filter(|it| *it != "mod").map(String::from).collect()
+}
+
+/// The modules that a text names.
+struct Scan<'a> {
+    /// The room that it is in.
+    room: &'a Room,
+    /// The module that the text is in at this point.
+    at: Vec<String>,
+    /// The first two parts of the paths, counted from the root of the crate.
+    named: BTreeSet<Vec<String>>,
 }
 
 type Tokens = Peekable<token_stream::IntoIter>;
 
-impl Scan {
+impl Scan<'_> {
     fn stream(&mut self, tokens: TokenStream) {
         let mut tokens = tokens.into_iter().peekable();
+        let mut is_start = true;
         while let Some(token) = tokens.next() {
-            match token {
-                TokenTree::Group(group) => self.stream(group.stream()),
-                TokenTree::Ident(word) if word == "crate" => self.after_root(&mut tokens),
-                TokenTree::Ident(word) if word == "super" => self.after_super(&mut tokens),
-                TokenTree::Ident(word) if word == "mod" => self.inline(&mut tokens),
-                TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+            is_start = match token {
+                TokenTree::Group(group) => {
+                    self.stream(group.stream());
+                    true
+                }
+                TokenTree::Ident(word) if word == "mod" => {
+                    self.inline(&mut tokens);
+                    true
+                }
+                TokenTree::Ident(word) if is_start => {
+                    self.path(&word.to_string(), &mut tokens);
+                    true
+                }
+                TokenTree::Punct(mark) => mark.as_char() != ':' || tokens.next_if(is_colon).is_none(),
+                TokenTree::Ident(_) | TokenTree::Literal(_) => true,
             }
         }
     }
 
     /// `mod name { ... }` is one module deeper.
     fn inline(&mut self, tokens: &mut Tokens) {
-        tokens.next();
+        let name = tokens.next().map(|it| it.to_string()).unwrap_or_default();
         if let Some(TokenTree::Group(group)) = tokens.next_if(|it| matches!(it, TokenTree::Group(_))) {
-            self.depth += 1;
+            self.at.push(name);
             self.stream(group.stream());
-            self.depth -= 1;
+            self.at.pop();
         }
     }
 
-    fn after_super(&mut self, tokens: &mut Tokens) {
-        let mut above = 1;
-        while separator(tokens) {
-            match tokens.next_if(|it| matches!(it, TokenTree::Ident(word) if word == "super")) {
-                Some(_) => above += 1,
-                None if above == self.depth => return self.first_of_path(tokens),
-                None => return self.group(tokens),
+    /// A path that begins with this word.
+    fn path(&mut self, first: &str, tokens: &mut Tokens) {
+        let is_child = self.at.len() == 1 && self.room.modules.contains(&first) && first != self.room.name;
+        match first {
+            // `pub(crate)` and `pub(super)` name nothing.
+            "crate" | "super" | "self" if tokens.peek().is_none() => {}
+            // A method's receiver.
+            "self" if !is_separator(tokens) => {}
+            "crate" => self.below(Vec::new(), tokens),
+            "super" => self.below(above(&self.at), tokens),
+            "self" => self.below(self.at.clone(), tokens),
+            _ if is_child && is_separator(tokens) => {
+                self.below([&self.at[..], &[first.to_owned()]].concat(), tokens)
             }
+            _ => {}
         }
     }
 
-    /// `pub(crate)` names nothing.
-    fn after_root(&mut self, tokens: &mut Tokens) {
-        if separator(tokens) {
-            self.first_of_path(tokens);
-        } else if tokens.peek().is_some() {
-            self.named.insert("crate without a module".to_owned());
+    /// What stands behind a path.
+    fn below(&mut self, path: Vec<String>, tokens: &mut Tokens) {
+        let goes_up = matches!(tokens.clone().nth(2), Some(TokenTree::Ident(word)) if word == "super");
+        if path.len() >= 2 && !goes_up || !separated(tokens) {
+            self.named.insert(path.into_iter().take(2).collect());
+            return;
         }
-    }
-
-    /// What stands behind the root of the crate.
-    fn first_of_path(&mut self, tokens: &mut Tokens) {
         match tokens.next() {
             Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
-                for first in firsts(group.stream()) {
-                    self.named.insert(first);
-                }
-                self.stream(group.stream());
+                self.branches(&path, group.stream());
             }
-            Some(token) => {
-                self.named.insert(token.to_string());
-            }
+            Some(token) => self.part(path, &token, tokens),
             None => {}
         }
     }
 
-    /// A group behind a module that is not the root may hold further paths in its own braces only.
-    fn group(&mut self, tokens: &mut Tokens) {
-        if let Some(TokenTree::Group(group)) = tokens.next_if(|it| matches!(it, TokenTree::Group(_))) {
-            self.stream(group.stream());
+    fn part(&mut self, path: Vec<String>, token: &TokenTree, tokens: &mut Tokens) {
+        match token.to_string().as_str() {
+            "self" => self.below(path, tokens),
+            "super" => self.below(above(&path), tokens),
+            name => self.below([&path[..], &[name.to_owned()]].concat(), tokens),
         }
     }
+
+    /// Each path in braces.
+    fn branches(&mut self, path: &[String], stream: TokenStream) {
+        let mut tokens = stream.into_iter().peekable();
+        let mut is_first = true;
+        while let Some(token) = tokens.next() {
+            if std::mem::take(&mut is_first) {
+                self.part(path.to_vec(), &token, &mut tokens);
+            } else {
+                is_first = matches!(&token, TokenTree::Punct(mark) if mark.as_char() == ',');
+            }
+        }
+    }
+}
+
+/// The module around one.
+fn above(path: &[String]) -> Vec<String> {
+    path.split_last().map(|(_, above)| above.to_vec()).unwrap_or_default()
 }
 
 /// Takes `::`, if that comes next.
-fn separator(tokens: &mut Tokens) -> bool {
-    let is_colon = |it: &TokenTree| matches!(it, TokenTree::Punct(mark) if mark.as_char() == ':');
-    tokens.next_if(is_colon).is_some() && tokens.next_if(is_colon).is_some()
-}
-
-/// The first word of each path in braces.
-fn firsts(stream: TokenStream) -> Vec<String> {
-    let mut firsts = Vec::new();
-    let mut is_first = true;
-    for token in stream {
-        if std::mem::take(&mut is_first) {
-            firsts.push(token.to_string());
-        }
-        is_first = matches!(&token, TokenTree::Punct(mark) if mark.as_char() == ',');
+fn separated(tokens: &mut Tokens) -> bool {
+    let is_there = is_separator(tokens);
+    if is_there {
+        tokens.next();
+        tokens.next();
     }
-    firsts
+    is_there
 }
 
-fn files(source: &Path, module: &str) -> Vec<PathBuf> {
-    let single = source.join(format!("{module}.rs"));
-    let mut found: Vec<_> = Some(single).into_iter().filter(|it| it.is_file()).collect();
-    let mut folders: Vec<_> = Some(source.join(module)).into_iter().filter(|it| it.is_dir()).collect();
+fn is_separator(tokens: &mut Tokens) -> bool {
+    tokens.peek().is_some_and(is_colon) && tokens.clone().nth(1).is_some_and(|it| is_colon(&it))
+}
+
+fn is_colon(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(mark) if mark.as_char() == ':')
+}
+
+fn files(source: &Path, room: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![source.join(room)];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap_or_else(|err| panic!("{}: {err}", folder.display())) {
             let path = entry.expect("an entry").path();
@@ -320,6 +408,6 @@ fn files(source: &Path, module: &str) -> Vec<PathBuf> {
             }
         }
     }
-    assert_ne!(found, Vec::<PathBuf>::new(), "module {module} has no files");
+    assert_ne!(found, Vec::<PathBuf>::new(), "room {room} has no files");
     found
 }

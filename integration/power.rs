@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use oci_compat::artifact::{Digest, Store};
 use oci_compat::spec::compiled;
+use oci_compat::store::{Digest, Store};
 
 use crate::command::{in_folder, oci_compat, program};
 use crate::runtimes::runtime::skip;

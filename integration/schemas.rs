@@ -6,8 +6,8 @@ use std::path::Path;
 
 use boon::{Compiler, SchemaIndex, Schemas};
 use oci_compat::eval::CODES;
-use oci_compat::records::{Demand, Record};
-use oci_compat::report::Subject;
+use oci_compat::outcome::decisions::{Demand, Record};
+use oci_compat::outcome::report::Subject;
 use serde_json::{Value, json};
 
 /// A schema of `docs`.

@@ -4,10 +4,10 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::Instant;
 
-use oci_compat::check::{self, Requirement};
+use oci_compat::decide::check::{self, Requirement};
 use oci_compat::eval;
 use oci_compat::host::{self, Demand, Root};
-use oci_compat::report::Origin;
+use oci_compat::outcome::report::Origin;
 use oci_compat::spec;
 
 use crate::process::median;

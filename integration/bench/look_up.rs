@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use oci_compat::artifact::Digest;
-use oci_compat::identity::{Identity, Need, Places, resolve};
-use oci_compat::input::Bundle;
+use oci_compat::container::identity::{Identity, Need, Places, resolve};
+use oci_compat::container::input::Bundle;
+use oci_compat::store::Digest;
 use serde_json::{Value, json};
 
 use crate::process::median;

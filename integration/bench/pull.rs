@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::path::Path;
 
-use oci_compat::artifact::{Digest, Subject, pack};
-use oci_compat::registry::{IMAGE_INDEX, IMAGE_MANIFEST};
+use oci_compat::store::{Digest, Subject, pack};
+use oci_compat::supply::registry::{IMAGE_INDEX, IMAGE_MANIFEST};
 use serde_json::json;
 
 use crate::fake::{Fake, Play, manifest};

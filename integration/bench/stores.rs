@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use oci_compat::artifact::{Addition, Compiled, Digest, Subject, Writer, pack};
 use oci_compat::spec::{self, compiled};
+use oci_compat::store::{Addition, Compiled, Digest, Subject, Writer, pack};
 
 use crate::process::{Program, compare};
 

@@ -3,8 +3,8 @@
 
 use std::fs;
 
-use oci_compat::artifact::Digest;
-use oci_compat::registry::{IMAGE_INDEX, IMAGE_MANIFEST, MAX_REFERRERS};
+use oci_compat::store::Digest;
+use oci_compat::supply::registry::{IMAGE_INDEX, IMAGE_MANIFEST, MAX_REFERRERS};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use oci_compat::artifact::Digest;
-use oci_compat::registry::{Client, IMAGE_MANIFEST};
+use oci_compat::store::Digest;
+use oci_compat::supply::registry::{Client, IMAGE_MANIFEST};
 use serde_json::json;
 
 use super::{SPEC, folder, prints, run};
@@ -82,7 +82,7 @@ fn an_artifact_in_the_shape_of_oras_is_pulled() {
     let bytes = document.to_string().into_bytes();
     let artifact = client.push_manifest(&repository, None, IMAGE_MANIFEST, &bytes).expect("pushed").digest;
     // oras before 1.2 leaves the type out of the fallback index.
-    let descriptor = oci_compat::registry::Descriptor {
+    let descriptor = oci_compat::supply::registry::Descriptor {
         media_type: IMAGE_MANIFEST.to_owned(),
         digest: artifact,
         size: bytes.len() as u64,

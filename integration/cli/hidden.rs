@@ -3,9 +3,9 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use oci_compat::check::{self, Requirement};
+use oci_compat::decide::check::{self, Requirement};
 use oci_compat::host::{Facts, Root};
-use oci_compat::report::{self, Origin, Report, Subject};
+use oci_compat::outcome::report::{self, Origin, Report, Subject};
 use oci_compat::spec;
 use serde_json::{Value, json};
 use tempfile::TempDir;

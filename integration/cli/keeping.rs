@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use oci_compat::artifact::Digest;
+use oci_compat::store::Digest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -1,6 +1,6 @@
 //! Logins of the command line: `--username`, `--password-stdin` and `--token-stdin`.
 
-use oci_compat::registry::IMAGE_MANIFEST;
+use oci_compat::supply::registry::IMAGE_MANIFEST;
 use tempfile::TempDir;
 
 use super::folder;

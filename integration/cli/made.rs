@@ -13,7 +13,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use oci_compat::artifact::Digest;
+use oci_compat::store::Digest;
 use serde_json::Value;
 use tempfile::TempDir;
 

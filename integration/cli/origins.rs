@@ -1,8 +1,8 @@
 //! The same image in several repositories: what one of them has never disarms what another one has, in whatever order both
 //! are pulled.
 
-use oci_compat::artifact::Digest;
-use oci_compat::registry::IMAGE_MANIFEST;
+use oci_compat::store::Digest;
+use oci_compat::supply::registry::IMAGE_MANIFEST;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

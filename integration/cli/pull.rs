@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use oci_compat::artifact::{Digest, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE};
-use oci_compat::registry::IMAGE_MANIFEST;
+use oci_compat::store::{Digest, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE};
+use oci_compat::supply::registry::IMAGE_MANIFEST;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -163,15 +163,15 @@ fn of_an_index_what_is_about_it_and_about_this_hosts_image_is_stored() {
     let (fake, _) = stocked();
     let image = |number| fake.put("acme/upf", None, IMAGE_MANIFEST, &manifest("an/image", None, number));
     let [ours, other] = [image(2), image(3)];
-    let host = oci_compat::attach::Platform::of_host().to_string();
+    let host = oci_compat::supply::attach::Platform::of_host().to_string();
     let (os, architecture) = host.split_once('/').expect("a platform");
     let entry = |digest: &Digest, architecture: &str| {
         json!({"mediaType": IMAGE_MANIFEST, "digest": digest, "size": 1,
             "platform": {"os": os, "architecture": architecture}})
     };
-    let index = json!({"schemaVersion": 2, "mediaType": oci_compat::registry::IMAGE_INDEX,
+    let index = json!({"schemaVersion": 2, "mediaType": oci_compat::supply::registry::IMAGE_INDEX,
         "manifests": [entry(&ours, architecture), entry(&other, "mips")]});
-    let media_type = oci_compat::registry::IMAGE_INDEX;
+    let media_type = oci_compat::supply::registry::IMAGE_INDEX;
     let index = fake.put("acme/upf", Some("1"), media_type, index.to_string().as_bytes());
     for subject in [&index, &ours, &other] {
         artifact(&fake, subject, SPEC, OLD);

@@ -1,6 +1,6 @@
 //! `show --remote` and `list --remote`: what a registry has, without storing any of it.
 
-use oci_compat::registry::IMAGE_MANIFEST;
+use oci_compat::supply::registry::IMAGE_MANIFEST;
 
 use super::{folder, prints, run};
 use crate::command::Ran;

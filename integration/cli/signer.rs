@@ -2,9 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use oci_compat::artifact::Digest;
-use oci_compat::registry::IMAGE_MANIFEST;
-use oci_compat::trust::signature_tag;
+use oci_compat::store::Digest;
+use oci_compat::supply::registry::IMAGE_MANIFEST;
+use oci_compat::supply::trust::signature_tag;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use oci_compat::artifact::{Digest, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE};
+use oci_compat::store::{Digest, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -1,7 +1,7 @@
 //! What a hostile registry, or somebody who may push to a good one, tries: each fails, and says how.
 
-use oci_compat::artifact::Digest;
-use oci_compat::registry::{IMAGE_INDEX, IMAGE_MANIFEST, MAX_REFERRERS};
+use oci_compat::store::Digest;
+use oci_compat::supply::registry::{IMAGE_INDEX, IMAGE_MANIFEST, MAX_REFERRERS};
 use serde_json::json;
 
 use super::fake::{Fake, Play, manifest};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use oci_compat::artifact::Digest;
-use oci_compat::registry::{IMAGE_INDEX, IMAGE_MANIFEST};
+use oci_compat::store::Digest;
+use oci_compat::supply::registry::{IMAGE_INDEX, IMAGE_MANIFEST};
 use serde_json::{Value, json};
 
 use super::server::{Reply, Request, Server};

@@ -3,8 +3,8 @@
 use std::fs;
 use std::sync::{Arc, Mutex};
 
-use oci_compat::artifact::Digest;
-use oci_compat::registry::{Client, IMAGE_MANIFEST, Settings};
+use oci_compat::store::Digest;
+use oci_compat::supply::registry::{Client, IMAGE_MANIFEST, Settings};
 use tempfile::TempDir;
 
 use super::fake::{Fake, Play, TOKEN, base64, manifest};

@@ -15,7 +15,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use oci_compat::image::{Reference, Repository};
-use oci_compat::registry::{Client, Environment, Limits, Settings};
+use oci_compat::supply::registry::{Client, Environment, Limits, Settings};
 
 /// Patience for tests: three quick tries.
 pub(crate) fn limits() -> Limits {

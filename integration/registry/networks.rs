@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use oci_compat::artifact::Digest;
-use oci_compat::registry::{Client, IMAGE_MANIFEST, Settings};
+use oci_compat::store::Digest;
+use oci_compat::supply::registry::{Client, IMAGE_MANIFEST, Settings};
 
 use super::fake::{Fake, Play, manifest};
 use super::server::{Reply, Request, Server};

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use oci_compat::artifact::Digest;
-use oci_compat::registry::{Client, Descriptor, Found, IMAGE_MANIFEST, Limits, Settings};
+use oci_compat::store::Digest;
+use oci_compat::supply::registry::{Client, Descriptor, Found, IMAGE_MANIFEST, Limits, Settings};
 use tempfile::TempDir;
 
 use super::fake::{base64, manifest};
@@ -113,7 +113,7 @@ fn an_artifact_lives_at_a_real_registry() {
     lives(&Client::new(patient()).expect("settings"), &real.name);
     let missing = image(&format!("{}/acme/smf:1", real.name));
     let outcome = Client::new(patient()).expect("settings").resolve(&missing);
-    assert!(outcome.as_ref().is_err_and(oci_compat::registry::Error::is_absent));
+    assert!(outcome.as_ref().is_err_and(oci_compat::supply::registry::Error::is_absent));
     fails(
         outcome,
         &real.name,

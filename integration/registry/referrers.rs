@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use oci_compat::artifact::Digest;
-use oci_compat::registry::{Descriptor, Found, IMAGE_INDEX, IMAGE_MANIFEST};
+use oci_compat::store::Digest;
+use oci_compat::supply::registry::{Descriptor, Found, IMAGE_INDEX, IMAGE_MANIFEST};
 use serde_json::{Value, json};
 
 use super::fake::{Fake, Play, manifest};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use oci_compat::registry::{Client, IMAGE_MANIFEST, Settings};
+use oci_compat::supply::registry::{Client, IMAGE_MANIFEST, Settings};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};

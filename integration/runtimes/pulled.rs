@@ -6,8 +6,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use nix::unistd::geteuid;
-use oci_compat::artifact::Digest;
-use oci_compat::registry::IMAGE_MANIFEST;
+use oci_compat::store::Digest;
+use oci_compat::supply::registry::IMAGE_MANIFEST;
 use serde_json::Value;
 
 use super::bundle::{Bundle, IMAGE};

@@ -9,8 +9,8 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::unistd::geteuid;
-use oci_compat::history::{self, Found};
-use oci_compat::records::Record;
+use oci_compat::outcome::decisions::Record;
+use oci_compat::outcome::history::{self, Found};
 use serde_json::Value;
 
 use super::bundle::{Bundle, SPEC};

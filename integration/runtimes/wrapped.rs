@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use oci_compat::moment;
+use oci_compat::words::moment;
 use serde_json::{Value, json};
 
 use super::broken::break_everything;

@@ -9,5 +9,5 @@ use std::ffi::{c_char, c_int};
 #[expect(unsafe_code, reason = "the C library knows this function by its name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn main(_argc: c_int, _argv: *const *const c_char) -> c_int {
-    c_int::from(oci_compat::hook::main())
+    c_int::from(oci_compat::door::hook::main())
 }

@@ -1,7 +1,7 @@
 //! One test against one element. Never asks where the element comes from.
 
 use crate::spec::{Bound, INTEGERS, Test};
-use crate::version::Version;
+use crate::words::version::Version;
 
 use super::Outcome;
 

@@ -10,6 +10,7 @@ mod demand;
 mod clue;
 mod discreet;
 mod reason;
+pub mod verdict;
 #[cfg(test)]
 mod tests;
 

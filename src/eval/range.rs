@@ -2,7 +2,7 @@
 
 use crate::host::Feature;
 use crate::spec::{Bound, Test};
-use crate::version::Version;
+use crate::words::version::Version;
 
 use super::{Evidence, Outcome};
 

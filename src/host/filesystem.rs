@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::root::Filesystem;
 use super::system::mount::{Mount, table};
 use super::{Fact, Feature, FeatureInfo, Instance, Kind, Miss, Probing, Unknown, Wanted};
-use crate::file::is_local;
+use crate::os::file::is_local;
 
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "storage.filesystem",

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::namespace::{self, Namespace};
 use super::{Fact, Feature, Miss, Root, Unknown};
-use crate::moment::Moment;
+use crate::words::moment::Moment;
 
 /// The kernel's release (`uname -r`); every kernel with a `/proc/sys` has it.
 pub(super) const OSRELEASE: &str = "/proc/sys/kernel/osrelease";

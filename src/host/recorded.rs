@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Root;
 use super::runtime::FOLDER;
-use crate::file::PATH;
+use crate::os::file::PATH;
 
 /// The annotation that names the program which a record is about. `oci-compat install` writes it; a record without it was
 /// written by hand.

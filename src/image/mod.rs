@@ -5,6 +5,7 @@ pub use pattern::ImagePattern;
 pub use reference::{BadReference, Reference, Repository};
 pub use spelled::Spelled;
 
+pub mod digest;
 mod spelled;
 mod reference;
 mod pattern;
@@ -12,7 +13,7 @@ mod doubt;
 #[cfg(test)]
 mod tests;
 
-use crate::digest::Digest;
+use crate::image::digest::Digest;
 
 /// What an image is called, as far as that is known; empty for an image that is not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

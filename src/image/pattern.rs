@@ -1,7 +1,7 @@
 //! Patterns of images: which images an exception, a requirement or a rule of trust is for. Never looks an image up.
 
-use crate::digest::Digest;
-use crate::glob::Glob;
+use crate::image::digest::Digest;
+use crate::words::glob::Glob;
 
 use super::spelled::{is_identifier, is_wild};
 use super::{Image, Spelled, doubt};

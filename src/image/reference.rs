@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-use crate::digest::{Digest, cut};
+use crate::image::digest::{Digest, cut};
 
 use super::spelled::{Spelled, is_identifier};
 

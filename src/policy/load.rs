@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
 
-use crate::file::{self, Approach, Untrusted};
+use crate::os::file::{self, Approach, Untrusted};
 
 use super::{DEADLINE, Defaults, Mode, Policy, document};
 

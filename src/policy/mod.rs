@@ -17,8 +17,8 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::eval::verdict::Verdict;
 use crate::image::ImagePattern;
-use crate::verdict::Verdict;
 
 pub use document::{KEYS, Reading};
 pub use implicit::{Implied, Nvidia};

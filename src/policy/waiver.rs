@@ -1,9 +1,9 @@
 //! Exceptions that the administrator granted: for which rules of which images, why, and until when. Never applies one.
 
-use crate::glob::Glob;
 use crate::image::{Image, ImagePattern};
-use crate::moment::{self, Moment};
 use crate::spec::{Place, Problem};
+use crate::words::glob::Glob;
+use crate::words::moment::{self, Moment};
 
 use super::syntax::{At, Table, Value};
 use super::value::{Entry, Read, missing, unknown};

@@ -1,9 +1,9 @@
 //! What a container's annotations may change: they make a check stricter, and less strict only where the policy lets
 //! them. Says so of each that has no effect.
 
-use crate::glob::Glob;
+use crate::container::input::Wishes;
 use crate::image::{Image, ImagePattern};
-use crate::input::Wishes;
+use crate::words::glob::Glob;
 
 use super::{Action, Expiry, Mode, Policy, Waiver};
 

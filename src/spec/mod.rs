@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::version::Version;
+use crate::words::version::Version;
 
 pub use budget::{Text, most_text, text_of};
 pub use pattern::{Pattern, PatternError};

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::version::Version;
+use crate::words::version::Version;
 
 /// What rpm puts behind a build: `uname -r` has it, and packages of one build for several machines are one build.
 const MACHINES: [&str; 8] =

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::registry::RegistryOptions;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
-use oci_compat::{gate, policy, requirements};
+use oci_compat::{decide::gate, decide::requirements, policy};
 
 use crate::install::{Install, Uninstall};
 use crate::status::Status;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use oci_compat::artifact::{CREATED, Digest, Kind, Package, Subject, pack_annotated};
-use oci_compat::attach::{Choice, Platform, attach_to_layout, choose, push, replace};
+use oci_compat::author::lint::{self, Level};
 use oci_compat::image::Reference;
-use oci_compat::lint::{self, Level};
-use oci_compat::moment;
-use oci_compat::registry::Found;
 use oci_compat::spec::{self, Language, Spec};
+use oci_compat::store::{CREATED, Digest, Kind, Package, Subject, pack_annotated};
+use oci_compat::supply::attach::{Choice, Platform, attach_to_layout, choose, push, replace};
+use oci_compat::supply::registry::Found;
+use oci_compat::words::moment;
 
 use crate::args::Attach;
 use crate::check::read;

@@ -5,16 +5,16 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use oci_compat::artifact::{Digest, Store};
-use oci_compat::check::{self, Requirement};
+use oci_compat::container::identity::meant::Meant;
+use oci_compat::decide::check::{self, Requirement};
+use oci_compat::decide::requirements::{self, Collected};
+use oci_compat::eval::verdict::Verdict;
 use oci_compat::host::{self, Bundle, Facts, Root};
-use oci_compat::identity::meant::Meant;
 use oci_compat::image::Image;
+use oci_compat::outcome::report::{self, Origin, Report};
 use oci_compat::policy::{self, Defaults};
-use oci_compat::report::{self, Origin, Report};
-use oci_compat::requirements::{self, Collected};
-use oci_compat::verdict::Verdict;
-use oci_compat::{file, records, spec, waive};
+use oci_compat::store::{Digest, Store};
+use oci_compat::{decide::waive, os::file, outcome::decisions, spec};
 
 use crate::TROUBLE;
 use crate::args::{Check, Common, ReportFormat};
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
     let mut checked = check::judge(&requirements, &args.tags, &facts);
     notes.extend(check::notes(&checked, &facts));
     let waivers = policy.map(|it| it.waivers).unwrap_or_default();
-    let waived = waive::waive(&mut checked, &waivers, &image, &records::now);
+    let waived = waive::waive(&mut checked, &waivers, &image, &decisions::now);
     notes.extend(waived.notes);
     let is_malformed = checked.iter().any(|it| it.result.is_err());
     let verdict = Verdict::of(checked.iter().filter_map(|it| it.result.as_ref().ok()).map(|it| it.outcome));

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use oci_compat::file;
-use oci_compat::identity::held::{self, Held};
+use oci_compat::container::identity::held::{self, Held};
 use oci_compat::image::Image;
-use oci_compat::inspect::{self, HeldImages, Machine};
+use oci_compat::os::file;
+use oci_compat::outcome::decisions;
 use oci_compat::policy::{self, Defaults};
-use oci_compat::records;
+use oci_compat::setup::config::{self, HeldImages, Machine};
 
 use crate::args::{ConfigCheck, ConfigFormat, Engine};
 use crate::engines::{self, Answers};
@@ -20,17 +20,17 @@ pub(crate) fn decisions(named: Option<&Path>, config: &Path) -> Vec<PathBuf> {
     }
     // A configuration that is broken, or that wants no file, leaves older decisions where they are by default.
     let wanted = policy::load(config, Defaults::Standard).0.log.decisions;
-    records::files(wanted.unwrap_or_else(|| PathBuf::from(policy::DECISIONS)))
+    decisions::files(wanted.unwrap_or_else(|| PathBuf::from(policy::DECISIONS)))
 }
 
 pub(crate) fn check(args: &ConfigCheck, config: &Path, output: &mut Output) -> anyhow::Result<u8> {
     let path: Vec<_> = file::PATH.split(':').map(PathBuf::from).collect();
     let held = (!args.no_images).then(|| held(args));
-    let machine = Machine { path: &path, now: records::now(), held: held.as_ref() };
-    let inspection = inspect::inspect(config, &machine);
+    let machine = Machine { path: &path, now: decisions::now(), held: held.as_ref() };
+    let inspection = config::inspect(config, &machine);
     match args.format {
         ConfigFormat::Json => output.json(&inspection)?,
-        ConfigFormat::Text => output.print(&inspect::text(&inspection))?,
+        ConfigFormat::Text => output.print(&config::text(&inspection))?,
     }
     Ok(u8::from(!inspection.errors.is_empty()))
 }

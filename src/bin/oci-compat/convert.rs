@@ -1,7 +1,7 @@
 //! `convert`: a spec in Node Feature Discovery's language, and what that cannot say.
 
-use oci_compat::report::printable;
-use oci_compat::{convert, spec};
+use oci_compat::outcome::report::printable;
+use oci_compat::{author::convert, spec};
 
 use crate::args::{Convert, Version};
 use crate::check::read;

@@ -4,11 +4,11 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use oci_compat::artifact::Digest;
-use oci_compat::identity::Places;
-use oci_compat::identity::held::{self, Absent, Record};
-use oci_compat::identity::meant::{self, Meant};
-use oci_compat::report::printable;
+use oci_compat::container::identity::Places;
+use oci_compat::container::identity::held::{self, Absent, Record};
+use oci_compat::container::identity::meant::{self, Meant};
+use oci_compat::outcome::report::printable;
+use oci_compat::store::Digest;
 
 use crate::args::{CONTAINERD, Engine};
 

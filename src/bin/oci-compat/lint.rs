@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use oci_compat::lint::{self, Level};
-use oci_compat::report::{ProblemReport, printable, problems};
+use oci_compat::author::lint::{self, Level};
+use oci_compat::outcome::report::{ProblemReport, printable, problems};
 use oci_compat::spec;
 use serde::Serialize;
 

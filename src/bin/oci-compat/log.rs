@@ -5,11 +5,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use oci_compat::history::{self, Entry, Filter, Found, Outcome, Summary, when};
-use oci_compat::identity;
+use oci_compat::container::identity;
 use oci_compat::image::{Image, Reference};
-use oci_compat::records;
-use oci_compat::report::printable;
+use oci_compat::outcome::decisions;
+use oci_compat::outcome::history::{self, Entry, Filter, Found, Outcome, Summary, when};
+use oci_compat::outcome::report::printable;
 
 use crate::args::{Log, LogAction, ReportFormat};
 use crate::config::decisions;
@@ -65,7 +65,7 @@ fn complain(found: Found, path: &Path, args: &Log) -> anyhow::Result<()> {
 }
 
 fn filter(args: &Log) -> anyhow::Result<Filter> {
-    let now = records::now();
+    let now = decisions::now();
     let moment = |it: &Option<String>| it.as_deref().map(|it| when(it, now)).transpose();
     Ok(Filter {
         since: moment(&args.since)?,

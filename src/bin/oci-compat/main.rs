@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use clap::{CommandFactory, Parser};
 use nix::errno::Errno;
-use oci_compat::file;
+use oci_compat::os::file;
 
 use args::{Args, Command, Config};
 use output::Output;
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         Ok(status) => ExitCode::from(status),
         Err(err) if output::is_broken_pipe(&err) => ExitCode::SUCCESS,
         Err(err) => {
-            let message = oci_compat::report::printable(&format!("{err:#}"));
+            let message = oci_compat::outcome::report::printable(&format!("{err:#}"));
             // Nobody is there to hear it: the status says it too.
             let _unheard = writeln!(std::io::stderr(), "error: {message}");
             ExitCode::from(TROUBLE)
@@ -65,7 +65,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Remove(remove) => store::list::remove(&remove, &args.common.store, output),
         Command::Why { container, reports, decisions, format } => {
             let decisions = config::decisions(decisions.as_deref(), &args.common.config);
-            let reports = reports.map_or_else(oci_compat::reports::folders, |it| vec![it]);
+            let reports = reports.map_or_else(oci_compat::outcome::saved::folders, |it| vec![it]);
             why::run(container.as_deref(), &reports, &decisions, format, output)
         }
         Command::Log(log) => log::run(&log, &args.common.config, output),

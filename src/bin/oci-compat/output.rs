@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, StdoutLock, Write};
 
-use oci_compat::report::Style;
+use oci_compat::outcome::report::Style;
 
 /// Where reports go, and how they look there.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::SystemTime;
 
 use anyhow::bail;
+use oci_compat::container::input::Bundle;
 use oci_compat::host::{self, Demand, Form, Root, Wanted};
-use oci_compat::input::Bundle;
 
 use crate::args::{FactsFormat, Probe};
 use crate::output::Output;

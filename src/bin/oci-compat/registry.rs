@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use nix::unistd::geteuid;
-use oci_compat::file;
 use oci_compat::image::Repository;
-use oci_compat::registry::{Client, Environment, Given, Secret, Settings};
+use oci_compat::os::file;
+use oci_compat::supply::registry::{Client, Environment, Given, Secret, Settings};
 
 /// No password and no token is larger, in bytes.
 const MAX_SECRET: usize = 64 << 10;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use oci_compat::artifact::{Addition, Digest, Images, Kept, MAX_MANIFEST, MAX_SPEC, Store, layout};
 use oci_compat::eval::{demands, group_demands};
 use oci_compat::image::Reference;
-use oci_compat::pull::{Patience, Pulled, Puller};
-use oci_compat::report::printable;
+use oci_compat::outcome::report::printable;
 use oci_compat::spec::{self, Set, Severity, Spec, Term};
+use oci_compat::store::{Addition, Digest, Images, Kept, MAX_MANIFEST, MAX_SPEC, Store, layout};
+use oci_compat::supply::pull::{Patience, Pulled, Puller};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{Common, ReportFormat, Seconds, Show};
@@ -173,7 +173,7 @@ fn in_layout(layout: &str) -> anyhow::Result<Vec<Image>> {
 }
 
 fn described(
-    artifact: &oci_compat::artifact::Artifact,
+    artifact: &oci_compat::store::Artifact,
     manifest: &[u8],
     bytes: &[u8],
 ) -> anyhow::Result<Artifact> {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use oci_compat::host::Root;
-use oci_compat::status::{self, Places, State};
-use oci_compat::{policy, records};
+use oci_compat::setup::status::{self, Places, State};
+use oci_compat::{outcome::decisions, policy};
 
 use crate::args::{Common, StatusFormat};
 use crate::config::decisions;
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Status, common: &Common, output: &mut Output) -> anyhow
         store: &below(&common.store),
         decisions: &decisions,
         socket: &below(&args.socket),
-        now: records::now(),
+        now: decisions::now(),
     };
     let status = status::status(&places);
     match args.format {

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
-use oci_compat::history::{self, Whose};
 use oci_compat::image::{Image, Reference};
-use oci_compat::report::{Pod, Report, Subject};
-use oci_compat::reports;
+use oci_compat::outcome::history::{self, Whose};
+use oci_compat::outcome::report::{Pod, Report, Subject};
+use oci_compat::outcome::saved;
 
 use crate::args::ReportFormat;
 use crate::output::Output;
@@ -48,7 +48,7 @@ pub(crate) fn run(
 
 impl Places<'_> {
     fn find(&self, text: &str) -> anyhow::Result<Option<Report>> {
-        let may_be_container = Pod::may_be_meant(text) || reports::is_id(text);
+        let may_be_container = Pod::may_be_meant(text) || saved::is_id(text);
         if may_be_container && let Some(report) = self.search(Whose::Container(text))? {
             return Ok(Some(report));
         }
@@ -65,9 +65,9 @@ impl Places<'_> {
         // Of several places, the last one is the system's, which a user may not be allowed to see.
         let is_last = |at: usize, of: usize| of > 1 && at + 1 == of;
         let report = |folder: &PathBuf| match whose {
-            Whose::All => reports::latest(folder),
-            Whose::Container(prefix) => reports::read(folder, prefix),
-            Whose::Fitting(fits) => reports::last(folder, fits),
+            Whose::All => saved::latest(folder),
+            Whose::Container(prefix) => saved::read(folder, prefix),
+            Whose::Fitting(fits) => saved::last(folder, fits),
         };
         let Self { folders, decisions } = self;
         let reports = folders.iter().enumerate().map(|(at, it)| (is_last(at, folders.len()), report(it)));

@@ -1,7 +1,7 @@
 //! Which release of libseccomp was the first to know a system call. Runtimes skip the names in a filter that their libseccomp
 //! does not know.
 
-use crate::version::Version;
+use crate::words::version::Version;
 
 /// The first release to know each of these calls, the oldest release first. Every release since knows the calls of those
 /// before it. From the tagged sources of <https://github.com/seccomp/libseccomp>: `src/syscalls.csv`, and before 2.5.0

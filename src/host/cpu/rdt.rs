@@ -1,8 +1,8 @@
 //! `cpu.rdt`: what of caches and memory bandwidth can be watched and allotted. Watches and allots nothing.
 
 use super::{gathered, instruction};
-use crate::file::unescaped;
 use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::os::file::unescaped;
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.rdt",

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::filesystems::{self, FILESYSTEMS};
-use crate::file::unescaped;
 use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::os::file::unescaped;
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.cgroup",

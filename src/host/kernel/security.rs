@@ -2,7 +2,7 @@
 
 use super::{lsm, one_by_one, selinux, sysctl};
 use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
-use crate::version::Version;
+use crate::words::version::Version;
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.security",

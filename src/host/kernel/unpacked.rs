@@ -14,8 +14,8 @@ use std::path::Path;
 
 use nix::sys::stat::fstat;
 
-use crate::file::{self, Exposure};
 use crate::host::{Root, Wanted};
+use crate::os::file::{self, Exposure};
 
 const NAME: &str = "kernel-config";
 const PAGE: usize = 4096;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::moment::{Moment, moment};
+use crate::words::moment::{Moment, moment};
 
 /// Which of the two features a file is read for: a line may be kept from either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::env::consts::ARCH as OURS;
 use crate::host::cpu::flag;
 use crate::host::probing::ARCH;
 use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
-use crate::version::Version;
+use crate::words::version::Version;
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.arch",

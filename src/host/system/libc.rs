@@ -5,7 +5,7 @@ use nix::unistd;
 
 use crate::host::root::reason;
 use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
-use crate::version::Version;
+use crate::words::version::Version;
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.libc",

@@ -1,7 +1,7 @@
 //! `system.mount`: what is mounted where. Mounts nothing.
 
-use crate::file::unescaped;
 use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, Wanted};
+use crate::os::file::unescaped;
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.mount",

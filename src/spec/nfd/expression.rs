@@ -5,7 +5,7 @@ use super::super::problem::{Place, shown};
 use super::super::reader::{NEEDS_OURS, Reader, did_you_mean};
 use super::super::yaml::Node;
 use super::super::{Bound, INTEGERS, Language, Pattern, Quantity, Release, Test};
-use crate::version::Version;
+use crate::words::version::Version;
 
 const OPERATORS: [&str; 13] = [
     "In",

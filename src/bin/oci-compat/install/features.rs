@@ -14,13 +14,13 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, geteuid};
-use oci_compat::file::{PATH, explain, explain_io, target};
+use oci_compat::door::wrapper;
 use oci_compat::host::{self, Root};
-use oci_compat::install::{Chain, Engine, Entry, Way, is_ours};
-use oci_compat::placement;
+use oci_compat::os::file::{PATH, explain, explain_io, target};
+use oci_compat::outcome::report::printable;
 use oci_compat::policy::{self, Defaults};
-use oci_compat::report::printable;
-use oci_compat::wrapper;
+use oci_compat::setup::install::{Chain, Engine, Entry, Way, is_ours};
+use oci_compat::setup::placement;
 use serde_json::{Map, Value, json};
 
 use super::{Install, below, difference, place::Place};

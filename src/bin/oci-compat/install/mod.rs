@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use oci_compat::engines::{Effective, containerd};
 use oci_compat::host::Root;
-use oci_compat::install::{Chain, Engine, Entry, Form, Way};
-use oci_compat::placement::{self, Spot, System};
+use oci_compat::setup::engines::{Effective, containerd};
+use oci_compat::setup::install::{Chain, Engine, Entry, Form, Way};
+use oci_compat::setup::placement::{self, Spot, System};
 use similar::TextDiff;
 
 use crate::output::Output;
@@ -51,7 +51,7 @@ pub(crate) struct Install {
     #[arg(long, conflicts_with_all = ["file", "bundle", "wrapper", "runtime_class"])]
     user: bool,
     /// The wrapper's name among the engine's runtimes
-    #[arg(long, value_name = "NAME", default_value = oci_compat::install::NAME)]
+    #[arg(long, value_name = "NAME", default_value = oci_compat::setup::install::NAME)]
     runtime_name: String,
     /// The engine's configuration, if it is not where engines look
     #[arg(long, value_name = "FILE")]
@@ -277,7 +277,7 @@ fn named_file(file: &Path, entry: &Entry, install: &Install, root: &Root) -> any
         // What cannot be parsed, the entry itself says better.
         Engine::Containerd => own(containerd::read(root, path).ok().flatten().unwrap_or_default()),
         Engine::Docker => {
-            own(oci_compat::engines::docker::read(root, path).ok().flatten().unwrap_or_default())
+            own(oci_compat::setup::engines::docker::read(root, path).ok().flatten().unwrap_or_default())
         }
         Engine::Podman | Engine::CriO | Engine::Runc => own(Effective::default()),
     })
@@ -316,7 +316,7 @@ fn add(
     if entry.strict && entry.way == Way::Wrapper {
         let link = below(&install.root, Path::new(&entry.program));
         links.retain(|(other, _)| *other != link);
-        links.insert(0, (link, oci_compat::wrapper::NAME.to_owned()));
+        links.insert(0, (link, oci_compat::door::wrapper::NAME.to_owned()));
     }
     if install.print {
         for (link, to) in &links {
@@ -357,7 +357,7 @@ fn links(chain: &Chain, root: &Path) -> Vec<(PathBuf, String)> {
     let plain = name.strip_suffix(&format!("-{}", chain.name)).unwrap_or(name);
     let mut links = vec![(below(root, Path::new(&chain.wrapper)), plain.to_owned())];
     if let Some(path) = &chain.path {
-        let link = format!("{}-{}", oci_compat::wrapper::LINK, chain.name);
+        let link = format!("{}-{}", oci_compat::door::wrapper::LINK, chain.name);
         links.push((below(root, Path::new(&link)), path.clone()));
     }
     links

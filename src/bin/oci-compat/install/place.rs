@@ -7,8 +7,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail, ensure};
-use oci_compat::file::{self, explain_io};
-use oci_compat::install::Way;
+use oci_compat::os::file::{self, explain_io};
+use oci_compat::setup::install::Way;
 
 /// Configurations are written by people; a bundle's `config.json` is the largest.
 const MAX_FILE: usize = 4 << 20;

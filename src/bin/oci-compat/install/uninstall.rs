@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use oci_compat::host::Root;
-use oci_compat::install::{Way, is_ours};
-use oci_compat::placement::{self, Standing, System, live};
-use oci_compat::report::printable;
+use oci_compat::outcome::report::printable;
+use oci_compat::setup::install::{Way, is_ours};
+use oci_compat::setup::placement::{self, Standing, System, live};
 
 use crate::output::Output;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use oci_compat::install::{Engine, Entry, UserHooks, Way};
+use oci_compat::setup::install::{Engine, Entry, UserHooks, Way};
 
 use super::{Install, below, difference, place::Place};
 use crate::output::Output;
@@ -71,7 +71,7 @@ fn drop_ins(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(err) => bail!("{} {}", folder.display(), oci_compat::file::explain_io(&err)),
+        Err(err) => bail!("{} {}", folder.display(), oci_compat::os::file::explain_io(&err)),
     };
     let mut files: Vec<_> = entries.filter_map(|it| Some(it.ok()?.path())).collect();
     files.retain(|it| it.extension().is_some_and(|it| it == "conf"));

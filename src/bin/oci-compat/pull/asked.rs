@@ -6,10 +6,10 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use oci_compat::identity::held::{self, Held};
+use oci_compat::container::identity::held::{self, Held};
 use oci_compat::image::Reference;
-use oci_compat::pull::{Wanted, name};
-use oci_compat::report::printable;
+use oci_compat::outcome::report::printable;
+use oci_compat::supply::pull::{Wanted, name};
 
 use crate::args::Pull;
 use crate::engines::{self, Answers};

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use oci_compat::artifact::{Addition, Digest, Writer};
-use oci_compat::pull::{Obsolete, Pulled};
+use oci_compat::store::{Addition, Digest, Writer};
+use oci_compat::supply::pull::{Obsolete, Pulled};
 
 /// So many artifacts are synced together.
 const MAX_ADDITIONS: usize = 100;

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use oci_compat::pull::{Pulled, Wanted};
-use oci_compat::report::printable;
+use oci_compat::outcome::report::printable;
+use oci_compat::supply::pull::{Pulled, Wanted};
 
 use crate::output::Output;
 use crate::store::counted;

@@ -5,9 +5,9 @@ use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
-use oci_compat::artifact::{Addition, Archive, Digest, Incoming, Store, Writer};
-use oci_compat::file;
-use oci_compat::pull::Anchors;
+use oci_compat::os::file;
+use oci_compat::store::{Addition, Archive, Digest, Incoming, Store, Writer};
+use oci_compat::supply::pull::Anchors;
 
 use super::{addition, counted};
 use crate::args::Common;

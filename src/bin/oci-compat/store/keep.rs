@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use oci_compat::artifact::{Store, Verified, Writer};
-use oci_compat::report::printable;
+use oci_compat::outcome::report::printable;
 use oci_compat::spec::compiled;
+use oci_compat::store::{Store, Verified, Writer};
 
 use super::counted;
 use crate::output::Output;

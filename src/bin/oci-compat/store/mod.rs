@@ -8,10 +8,10 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use oci_compat::artifact::{
+use oci_compat::spec::{self, compiled};
+use oci_compat::store::{
     Added, Addition, CREATED, Compiled, Digest, Package, Subject, Writer, layout, pack_annotated,
 };
-use oci_compat::spec::{self, compiled};
 
 use crate::args::{Common, Store};
 use crate::attach::{kind_of, layout_of};

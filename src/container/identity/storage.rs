@@ -1,0 +1,320 @@
+//! The images of containers that Podman and CRI-O run, from the files of containers-storage: `containers.json` leads to
+//! an image, and `images.json` to its names and digests. Takes no lock: both files are replaced as a whole.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use super::held::{Absent, Engine, Record};
+use super::{Asked, Identity, Places, Said, Unknown};
+use crate::container::input::Bundle;
+use crate::os::file;
+use crate::store::Digest;
+
+/// About 1 KiB for each container.
+const MAX_CONTAINERS: usize = 32 << 20;
+/// Some KiB for each image.
+const MAX_IMAGES: usize = 64 << 20;
+/// Written by hand.
+const MAX_CONFIG: usize = 1 << 20;
+/// Some numbers of the one who wrote last.
+const MAX_LOCK: usize = 4096;
+/// As large as registries take.
+const MAX_MANIFEST: usize = 4 << 20;
+/// Where containers-storage is configured, first wins (containers-storage.conf(5)).
+const CONFIGS: [&str; 2] = ["etc/containers/storage.conf", "usr/share/containers/storage.conf"];
+
+/// Where a bundle lies: `<root>/<driver>-containers/<id>/userdata`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) root: PathBuf,
+    pub(super) driver: String,
+    pub(super) id: String,
+}
+
+/// An entry of `containers.json` (containers/storage, `containers.go`).
+#[derive(Deserialize)]
+struct Container {
+    id: String,
+    #[serde(default)]
+    image: String,
+    /// JSON in a text, of the engine that made the container.
+    #[serde(default)]
+    metadata: String,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(default, rename = "image-name")]
+    image_name: String,
+}
+
+/// An entry of `images.json` (containers/storage, `images.go`).
+#[derive(Deserialize)]
+struct Image {
+    id: String,
+    /// Of the index by which it was pulled, or else of the manifest.
+    #[serde(default)]
+    digest: String,
+    #[serde(default)]
+    names: Option<Vec<String>>,
+    /// Names that it had once.
+    #[serde(default, rename = "names-history")]
+    earlier: Option<Vec<String>>,
+    /// `manifest` is the manifest, `manifest-<digest>` each one on the way to it.
+    #[serde(default, rename = "big-data-digests")]
+    data: Option<BTreeMap<String, String>>,
+}
+
+/// Finds out which image a container runs.
+pub(super) fn resolve(place: &Place, asked: &Asked<'_>, identity: &mut Identity) -> Result<(), Unknown> {
+    identity.said = said(asked.bundle);
+    let unread = |err: anyhow::Error| Unknown::Unanswered(format!("{err:#}"));
+    let roots = roots(place, asked);
+    let container = find(&roots, place).map_err(unread)?;
+    let Some(container) = container else {
+        let why =
+            format!("container {:?} is not in containers-storage below {}", place.id, place.root.display());
+        return Err(Unknown::Unanswered(why));
+    };
+    if container.image.is_empty() {
+        return Err(Unknown::Untold("the container was made from a folder, not from an image".to_owned()));
+    }
+    // Metadata of another engine has another form; the image's own names follow.
+    if let Ok(metadata) = serde_json::from_str::<Metadata>(&container.metadata) {
+        identity.add_name(Some(&metadata.image_name));
+    }
+    let Some(image) = image(&container.image, &roots, &place.driver, asked).map_err(unread)? else {
+        return Err(Unknown::Untold(format!(
+            "image {:?} is not in containers-storage any more",
+            container.image
+        )));
+    };
+    image.tell(identity)
+}
+
+/// CRI-O's annotations. Podman hands on whatever a user wrote there, and so does a CRI-O that does not know one of them.
+fn said(bundle: &Bundle) -> Said {
+    let names = [&bundle.crio_image, &bundle.crio_image_name].into_iter().flatten().cloned();
+    let digests = bundle.crio_digests.as_deref().unwrap_or_default().split(',');
+    let digests = digests.filter_map(|it| it.trim().split_once('@')?.1.parse().ok());
+    Said { names: names.filter(|it| !it.is_empty()).collect(), digests: digests.collect() }
+}
+
+/// Where containers and images may be: where the bundle is, above the container's root file system, and by default. The
+/// bundles of CRI-O, and of Podman with `--transient-store`, lie below the folder for what a reboot may lose.
+fn roots(place: &Place, asked: &Asked<'_>) -> Vec<PathBuf> {
+    let mut roots = vec![place.root.clone()];
+    let root = asked.bundle.root.as_deref().map(Path::new).filter(|it| it.is_absolute());
+    // `<root>/overlay/<id>/merged`, `<root>/vfs/dir/<id>`.
+    let above = root.and_then(|it| it.ancestors().nth(3)).map(Path::to_owned);
+    for root in above.into_iter().chain([asked.places.at("var/lib/containers/storage")]) {
+        if !roots.contains(&root) {
+            roots.push(root);
+        }
+    }
+    roots
+}
+
+/// A container that is removed when it ends stands in the second file (containers/storage, `containers.go`).
+fn find(roots: &[PathBuf], place: &Place) -> anyhow::Result<Option<Container>> {
+    for root in roots {
+        let folder = root.join(format!("{}-containers", place.driver));
+        for name in ["containers.json", "volatile-containers.json"] {
+            let containers: Vec<Container> = list(&folder.join(name), MAX_CONTAINERS)?;
+            let found = containers.into_iter().find(|it| it.id == place.id);
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn image(id: &str, roots: &[PathBuf], driver: &str, asked: &Asked<'_>) -> anyhow::Result<Option<Image>> {
+    let among = |root: &PathBuf| -> anyhow::Result<Option<Image>> {
+        let path = root.join(format!("{driver}-images/images.json"));
+        Ok(list::<Image>(&path, MAX_IMAGES)?.into_iter().find(|it| it.id == id))
+    };
+    for root in roots {
+        if let Some(image) = among(root)? {
+            return Ok(Some(image));
+        }
+    }
+    for root in further_stores(asked.places)? {
+        if let Some(image) = among(&root)? {
+            return Ok(Some(image));
+        }
+    }
+    Ok(None)
+}
+
+/// Stores that the administrator shares among users or machines.
+fn further_stores(places: &Places) -> anyhow::Result<Vec<PathBuf>> {
+    #[derive(Default, Deserialize)]
+    struct Config {
+        #[serde(default)]
+        storage: Storage,
+    }
+    #[derive(Default, Deserialize)]
+    struct Storage {
+        #[serde(default)]
+        graphroot: Option<PathBuf>,
+        #[serde(default)]
+        imagestore: Option<PathBuf>,
+        #[serde(default)]
+        options: Options,
+    }
+    #[derive(Default, Deserialize)]
+    struct Options {
+        #[serde(default)]
+        additionalimagestores: Vec<PathBuf>,
+    }
+    for path in CONFIGS.map(|it| places.at(it)) {
+        let Some(bytes) = file::read(&path, MAX_CONFIG)? else { continue };
+        let text = str::from_utf8(&bytes).with_context(|| format!("reading {}", path.display()))?;
+        let config: Config = toml::from_str(text).with_context(|| format!("reading {}", path.display()))?;
+        let Storage { graphroot, imagestore, options } = config.storage;
+        return Ok(imagestore.into_iter().chain(graphroot).chain(options.additionalimagestores).collect());
+    }
+    Ok(Vec::new())
+}
+
+/// Where containers-storage keeps images (containers-storage.conf(5), "driver").
+const DRIVERS: [&str; 5] = ["overlay", "vfs", "btrfs", "zfs", "aufs"];
+
+/// Every image with its names and digests, from all drivers and stores.
+pub(super) fn images(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Record>> {
+    let roots = match root {
+        Some(root) => vec![root.to_owned()],
+        None => {
+            let mut roots = further_stores(places)?;
+            roots.push(places.at("var/lib/containers/storage"));
+            roots
+        }
+    };
+    let (mut found, mut has_any) = (Vec::new(), false);
+    for folder in roots.iter().flat_map(|it| DRIVERS.map(|driver| it.join(format!("{driver}-images")))) {
+        let images: Vec<Image> = list(&folder.join("images.json"), MAX_IMAGES)?;
+        // Before the first image there is a lock, and no list.
+        has_any |= !images.is_empty() || file::read(&folder.join("images.lock"), MAX_LOCK)?.is_some();
+        for image in images {
+            found.push(image.record(&folder)?);
+        }
+    }
+    if !has_any {
+        let roots: Vec<_> = roots.iter().map(|it| it.display().to_string()).collect();
+        let told = format!(
+            "no images of containers-storage in {}: name its folder with --engine-root",
+            roots.join(", ")
+        );
+        return Err(Absent(told).into());
+    }
+    Ok(found)
+}
+
+/// A name without the tag that is another image's by now.
+fn untagged(name: &str) -> String {
+    match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') && !name.contains('@') => repository.to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+/// A name that no registry knows: `localhost/...` for what is built here, `docker.io/library/<64 hex digits>-tmp:latest` for
+/// each step of a build on its way (buildah, `commit.go`).
+fn is_passing(name: &str) -> bool {
+    let last = name.rsplit('/').next().unwrap_or_default();
+    let step = last.split(':').next().unwrap_or_default().strip_suffix("-tmp").unwrap_or_default();
+    name.starts_with("localhost/") || step.len() == 64 && step.bytes().all(|it| it.is_ascii_hexdigit())
+}
+
+/// Whether an image was made on this machine: what builds write into the store is not compressed, what registries hand out is.
+/// One without layers, or without a manifest, may be from anywhere.
+fn is_made_here(folder: &Path, id: &str) -> anyhow::Result<bool> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        #[serde(default)]
+        layers: Vec<Layer>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Layer {
+        media_type: String,
+    }
+    // No path is made of what is no ID.
+    if id.is_empty() || !id.bytes().all(|it| it.is_ascii_hexdigit()) {
+        return Ok(false);
+    }
+    let path = folder.join(id).join("manifest");
+    let Some(bytes) = file::read(&path, MAX_MANIFEST)? else { return Ok(false) };
+    // What is no manifest of ours is asked about.
+    let layers = serde_json::from_slice::<Manifest>(&bytes).map_or_else(|_| Vec::new(), |it| it.layers);
+    Ok(!layers.is_empty() && layers.iter().all(|it| it.media_type.ends_with(".tar")))
+}
+
+/// A list in a file; one that is not there is empty.
+fn list<T: for<'a> Deserialize<'a>>(path: &Path, limit: usize) -> anyhow::Result<Vec<T>> {
+    let read = file::read_settled(path, limit, |bytes| Ok(serde_json::from_slice(bytes)?))?;
+    Ok(read.unwrap_or_default())
+}
+
+impl Image {
+    /// The index or manifest by which it was pulled last comes first, then those by which it was before. `folder` has the
+    /// files of each image.
+    fn record(self, folder: &Path) -> anyhow::Result<Record> {
+        let record = |ids, names, digests| Record {
+            engine: Engine::Podman,
+            ids,
+            names,
+            digests,
+            is_of_registry: true,
+        };
+        let is_way = |name: &str| name == "manifest" || name.starts_with("manifest-");
+        let ways = self.data.unwrap_or_default().into_iter().filter(|(name, _)| is_way(name));
+        let digests = [self.digest].into_iter().chain(ways.map(|(_, digest)| digest));
+        // Another algorithm's digest is none that an artifact's subject could have in our store.
+        let digests = digests.filter_map(|it| it.parse().ok()).collect();
+        let ids = Digest::from_hex(&self.id).into_iter().collect();
+        let mut names = self.names.unwrap_or_default();
+        if names.is_empty() {
+            // Its name stands for another image by now; or it was made here, and a registry may never have had it.
+            let earlier = self.earlier.unwrap_or_default();
+            if earlier.is_empty() {
+                return Ok(record(ids, names, digests));
+            }
+            let is_made = earlier.iter().all(|it| is_passing(it)) || is_made_here(folder, &self.id)?;
+            if is_made {
+                return Ok(record(ids, vec![self.id], Vec::new()));
+            }
+            names = earlier.iter().filter(|it| !is_passing(it)).map(|it| untagged(it)).collect();
+        }
+        Ok(record(ids, names, digests))
+    }
+
+    fn tell(self, identity: &mut Identity) -> Result<(), Unknown> {
+        identity.id = Digest::from_hex(&self.id);
+        for name in self.names.iter().flatten() {
+            identity.add_name(Some(name));
+        }
+        let data = self.data.unwrap_or_default();
+        let ways = data.iter().filter(|(name, _)| name.starts_with("manifest-")).map(|(_, digest)| digest);
+        let manifest = data.get("manifest").and_then(|it| it.parse::<Digest>().ok());
+        // Another algorithm's digest is none that an artifact's subject could have in our store.
+        for digest in ways.chain([&self.digest]).filter_map(|it| it.parse().ok()) {
+            identity.add_digest(digest);
+        }
+        if let Some(manifest) = manifest {
+            identity.digests.retain(|it| *it != manifest);
+            identity.digests.push(manifest);
+        }
+        match identity.digests.is_empty() {
+            true => {
+                Err(Unknown::Untold(format!("image {:?} has no manifest with a SHA-256 digest", self.id)))
+            }
+            false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,724 @@
+//! What a runtime or a person hands us: the OCI state and the bundle. Only what is needed is read, so that a newer
+//! runtime-spec never breaks it.
+
+mod skim;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail};
+use serde::Deserialize;
+
+use crate::os::file;
+use skim::{Keep, Kept};
+
+/// Of the OCI state on stdin (runtime-spec, `runtime.md`, State).
+const STATE: Keep = Keep::Keys(&["id", "bundle", "pid"]);
+/// Runtimes copy the annotations into the state, and runc writes `<` in six bytes.
+const ESCAPED: usize = 6;
+/// Of a bundle's `config.json`: what a check looks at, and what rules may ask of it.
+const CONFIG: Keep = Keep::Fields(&[
+    ("annotations", Keep::Keys(&ANNOTATIONS)),
+    ("root", Keep::Whole),
+    (
+        "process",
+        Keep::But(&[
+            ("args", Keep::First),
+            ("commandLine", Keep::Nothing),
+            ("cwd", Keep::Whole),
+            // All others may hold secrets.
+            ("env", Keep::Starting(&["PATH=", "NVIDIA_", "CUDA_"])),
+        ]),
+    ),
+    ("hostname", Keep::Whole),
+    ("domainname", Keep::Whole),
+    ("mounts", Keep::Whole),
+    ("linux", Keep::Whole),
+]);
+
+/// Why something that a container comes with could not be read, and whose fault that is.
+#[derive(Debug)]
+pub enum Fault {
+    /// The container's own, which brings what cannot be read: it concerns that container alone.
+    Container(anyhow::Error),
+    /// The host's: it may concern all containers.
+    Host(anyhow::Error),
+}
+
+impl Fault {
+    /// Says what was being done.
+    #[must_use]
+    fn context(self, doing: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Container(err) => Self::Container(err.context(doing())),
+            Self::Host(err) => Self::Host(err.context(doing())),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Container(err) | Self::Host(err)) = self;
+        write!(f, "{err:#}")
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// A container that is about to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The container's id.
+    pub id: String,
+    /// The folder of its bundle.
+    pub bundle: PathBuf,
+    /// The process that becomes the container's, where the runtime has made one and says so.
+    pub process: Option<u32>,
+}
+
+impl State {
+    /// Reads the state that a runtime writes to a hook's stdin.
+    ///
+    /// # Errors
+    ///
+    /// If it is no OCI state. What no runtime writes, whatever the container, is the host's fault.
+    pub fn read(mut stdin: impl std::io::Read) -> Result<Self, Fault> {
+        let reading = || "reading the OCI state from stdin".to_owned();
+        let kept = skim::object(&mut stdin, STATE, ESCAPED).map_err(|it| it.context(reading));
+        // To the end, whatever there is: crun takes a pipe that is closed on it for a failure of its own, and leaves the
+        // container's state and cgroups behind.
+        let drained = file::drain(stdin).map_err(|err| Fault::Host(err).context(reading));
+        let kept = match kept {
+            Err(fault) => return Err(fault),
+            Ok(kept) => drained.map(|()| kept)?,
+        };
+        let none =
+            || anyhow!("stdin holds no JSON object; an OCI runtime writes the container's state there");
+        kept.ok_or_else(none).and_then(|it| Self::parse(&it.json)).map_err(Fault::Host)
+    }
+
+    fn parse(kept: &[u8]) -> anyhow::Result<Self> {
+        #[derive(Deserialize)]
+        struct Document {
+            #[serde(default)]
+            id: String,
+            #[serde(default)]
+            bundle: String,
+            // Whatever stands there: a check does without.
+            #[serde(default)]
+            pid: serde_json::Value,
+        }
+        let Document { id, bundle, pid } = parse(kept).context("reading the OCI state from stdin")?;
+        if !bundle.starts_with('/') {
+            bail!("the OCI state on stdin has bundle {bundle:?}, which is not an absolute path");
+        }
+        let process = pid.as_u64().and_then(|it| u32::try_from(it).ok()).filter(|it| *it != 0);
+        Ok(Self { id, bundle: PathBuf::from(bundle), process })
+    }
+}
+
+/// What we need of a bundle's `config.json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bundle {
+    /// `org.oci-compat.spec`: a spec, YAML or JSON.
+    pub inline: Option<String>,
+    /// `org.oci-compat.artifact`: the digest of an artifact's manifest in the store.
+    pub artifact: Option<String>,
+    /// `org.oci-compat.image`: the digest of the image's manifest or index, as the caller of the engine says.
+    pub image: Option<String>,
+    /// What rules may ask of the `config.json`, as JSON.
+    pub config: Vec<u8>,
+    /// The sandbox that the container says it is: the pause container of a pod, which holds nothing but namespaces.
+    pub sandbox: Option<String>,
+    /// `root.path`: where the container's root file system is; relative to the bundle, or absolute.
+    pub root: Option<String>,
+    /// `io.kubernetes.cri.image-name`: the image's name, from containerd's CRI plugin.
+    pub cri_image: Option<String>,
+    /// `io.kubernetes.cri-o.Image`: the image's name as the pod says it, from CRI-O.
+    pub crio_image: Option<String>,
+    /// `io.kubernetes.cri-o.ImageName`: the image's name as CRI-O knows it.
+    pub crio_image_name: Option<String>,
+    /// `io.kubernetes.cri-o.ImageRepoDigests`: names with digests, with commas between them. A CRI-O that does not know
+    /// this annotation hands on a pod's own.
+    pub crio_digests: Option<String>,
+    /// What Kubernetes calls the container: namespace, pod and container, from annotations of the engine. Whoever writes a
+    /// bundle by hand may call it whatever they like.
+    pub pod: Option<[String; 3]>,
+    /// What the container wishes of the check.
+    pub wishes: Wishes,
+    /// What its process starts with.
+    pub process: Process,
+}
+
+/// What a container's process starts with, as far as a check looks at it; `None` of what cannot be told, because it is not of
+/// the kind that runtimes take, too large, or because they read it differently.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Process {
+    /// `args[0]`: the path or the name of its program.
+    pub program: Option<String>,
+    /// Its working directory.
+    pub cwd: Option<String>,
+    /// Its variables `PATH`, `NVIDIA_*` and `CUDA_*`, as `NAME=VALUE`, in the order in which they stand there.
+    pub env: Option<Vec<String>>,
+    /// What crun's annotation `run.oci.handler`, or that of a WebAssembly module, says: then something else than the kernel may run
+    /// the program.
+    pub handler: Option<String>,
+}
+
+impl Process {
+    fn of(kept: &Kept) -> Self {
+        // What is of another kind cannot be told.
+        let args: Option<Vec<Option<String>>> = kept.one("args").and_then(|it| parse(it).ok());
+        let cwd: Option<Option<String>> = kept.one("cwd").and_then(|it| parse(it).ok());
+        let env: Option<Option<Vec<Option<String>>>> = kept.one("env").and_then(|it| parse(it).ok());
+        Self {
+            program: args.and_then(|it| it.into_iter().next().flatten()),
+            cwd: cwd.flatten(),
+            env: env.and_then(|it| it.unwrap_or_default().into_iter().collect()),
+            handler: None,
+        }
+    }
+
+    /// The value of a variable: `Ok(None)` if it is not set.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be told, or it is set to several values.
+    pub fn variable(&self, name: &str) -> Result<Option<&str>, Untold> {
+        let env = self.env.as_ref().ok_or(Untold)?;
+        let mut values = env.iter().filter_map(|it| it.strip_prefix(name)?.strip_prefix('='));
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value),
+            (_, Some(_)) => Err(Untold),
+        }
+    }
+}
+
+/// Something cannot be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Untold;
+
+/// What a container wishes of its check, as its annotations say: `org.oci-compat.mode`, and so on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// `enforce` or `audit`.
+    pub mode: Option<String>,
+    /// `refuse` or `start`, for hosts that lack something.
+    pub incompatible: Option<String>,
+    /// For hosts that could not be asked.
+    pub undecided: Option<String>,
+    /// For specs that cannot be read.
+    pub malformed: Option<String>,
+    /// For failures of ours.
+    pub trouble: Option<String>,
+    /// Names of rules that are not to count, with commas between them.
+    pub waive: Option<String>,
+}
+
+impl Bundle {
+    /// Reads the bundle in this folder.
+    ///
+    /// # Errors
+    ///
+    /// If there is no `config.json`, it cannot be read, or runtimes do not agree on what it says.
+    pub fn read(folder: &Path) -> Result<Self, Fault> {
+        let path = folder.join("config.json");
+        let file = match file::stream(&path) {
+            Ok(Some(file)) => file,
+            Ok(None) => {
+                let path = path.display();
+                return Err(Fault::Container(anyhow!(
+                    "{path} is not there; a bundle is a folder with a config.json"
+                )));
+            }
+            Err(err) if err.is::<file::Irregular>() => return Err(Fault::Container(err)),
+            Err(err) => return Err(Fault::Host(err)),
+        };
+        let none = || Fault::Container(anyhow!("it is not a JSON object"));
+        let kept = skim::object(file, CONFIG, 1).and_then(|it| it.ok_or_else(none));
+        let bundle = kept.and_then(|it| Self::parse(it).map_err(Fault::Container));
+        bundle.map_err(|it| it.context(|| format!("reading {}", path.display())))
+    }
+
+    fn parse(kept: Kept) -> anyhow::Result<Self> {
+        #[derive(Deserialize)]
+        struct Root {
+            #[serde(default)]
+            path: Option<String>,
+        }
+        let annotations: Option<Annotations> = parse(kept.field("annotations"))?;
+        let annotations = annotations.unwrap_or_default();
+        let root: Option<Root> = parse(kept.field("root"))?;
+        let sandbox = annotations.sandbox().cloned();
+        let pod = annotations.pod();
+        let handler = annotations.crun_handler.or(annotations.wasm_variant);
+        Ok(Self {
+            process: Process { handler, ..Process::of(&kept) },
+            inline: annotations.inline,
+            artifact: annotations.artifact,
+            image: annotations.image,
+            root: root.and_then(|it| it.path),
+            cri_image: annotations.cri_image,
+            crio_image: annotations.crio_image,
+            crio_image_name: annotations.crio_image_name,
+            crio_digests: annotations.crio_digests,
+            sandbox,
+            pod,
+            config: kept.json,
+            wishes: Wishes {
+                mode: annotations.mode,
+                incompatible: annotations.incompatible,
+                undecided: annotations.undecided,
+                malformed: annotations.malformed,
+                trouble: annotations.trouble,
+                waive: annotations.waive,
+            },
+        })
+    }
+
+    /// Whether it is a sandbox for sure. Anybody may write annotations, but its id, by which containerd and CRI-O name its
+    /// folder too, is not known before the engine has made it up.
+    pub fn is_sandbox(&self, folder: &Path) -> bool {
+        let sandbox = self.sandbox.as_ref().filter(|it| is_made_up(it));
+        sandbox.is_some_and(|id| folder.iter().any(|it| it == id.as_str()))
+    }
+}
+
+/// Whether an engine has made an id up, which no other container of this host will have: 64 hexadecimal digits, as with
+/// Docker, Podman, CRI-O, containerd's CRI plugin and nerdctl.
+pub fn is_made_up(id: &str) -> bool {
+    id.len() == 64 && id.bytes().all(|it| it.is_ascii_hexdigit())
+}
+
+/// What was kept of a text. Where it stands there says nothing of the text.
+fn parse<'a, T: Deserialize<'a>>(kept: &'a [u8]) -> anyhow::Result<T> {
+    serde_json::from_slice(kept).map_err(|err| {
+        let told = err.to_string();
+        let what = told.rsplit_once(" at line ").map_or(told.as_str(), |(what, _)| what);
+        anyhow!("it does not say what it has to: {what}")
+    })
+}
+
+/// A JSON object: serde would also take an array for a structure, and an empty one for an object without fields.
+///
+/// # Errors
+///
+/// If the text is something else.
+pub fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> anyhow::Result<T> {
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        bail!("it is not a JSON object");
+    }
+    Ok(serde_json::from_slice(bytes)?)
+}
+
+/// The annotations that a check looks at: those of [`Annotations`].
+const ANNOTATIONS: [&str; 25] = [
+    "org.oci-compat.spec",
+    "org.oci-compat.artifact",
+    "org.oci-compat.image",
+    "io.kubernetes.cri.container-type",
+    "io.kubernetes.cri.sandbox-id",
+    "io.kubernetes.cri-o.ContainerType",
+    "io.kubernetes.cri-o.SandboxID",
+    "io.kubernetes.cri.image-name",
+    "io.kubernetes.cri-o.Image",
+    "io.kubernetes.cri-o.ImageName",
+    "io.kubernetes.cri-o.ImageRepoDigests",
+    "io.kubernetes.cri.sandbox-namespace",
+    "io.kubernetes.cri.sandbox-name",
+    "io.kubernetes.cri.container-name",
+    "io.kubernetes.pod.namespace",
+    "io.kubernetes.pod.name",
+    "io.kubernetes.container.name",
+    "org.oci-compat.mode",
+    "org.oci-compat.incompatible",
+    "org.oci-compat.undecided",
+    "org.oci-compat.malformed",
+    "org.oci-compat.trouble",
+    "org.oci-compat.waive",
+    "run.oci.handler",
+    "module.wasm.image/variant",
+];
+
+#[derive(Default, Deserialize)]
+struct Annotations {
+    #[serde(rename = "org.oci-compat.spec")]
+    inline: Option<String>,
+    #[serde(rename = "org.oci-compat.artifact")]
+    artifact: Option<String>,
+    #[serde(rename = "org.oci-compat.image")]
+    image: Option<String>,
+    #[serde(rename = "io.kubernetes.cri.container-type")]
+    cri_type: Option<String>,
+    #[serde(rename = "io.kubernetes.cri.sandbox-id")]
+    cri_sandbox: Option<String>,
+    #[serde(rename = "io.kubernetes.cri-o.ContainerType")]
+    crio_type: Option<String>,
+    #[serde(rename = "io.kubernetes.cri-o.SandboxID")]
+    crio_sandbox: Option<String>,
+    #[serde(rename = "io.kubernetes.cri.image-name")]
+    cri_image: Option<String>,
+    #[serde(rename = "io.kubernetes.cri-o.Image")]
+    crio_image: Option<String>,
+    #[serde(rename = "io.kubernetes.cri-o.ImageName")]
+    crio_image_name: Option<String>,
+    #[serde(rename = "io.kubernetes.cri-o.ImageRepoDigests")]
+    crio_digests: Option<String>,
+    #[serde(rename = "io.kubernetes.cri.sandbox-namespace")]
+    cri_namespace: Option<String>,
+    #[serde(rename = "io.kubernetes.cri.sandbox-name")]
+    cri_pod: Option<String>,
+    #[serde(rename = "io.kubernetes.cri.container-name")]
+    cri_name: Option<String>,
+    #[serde(rename = "io.kubernetes.pod.namespace")]
+    kube_namespace: Option<String>,
+    #[serde(rename = "io.kubernetes.pod.name")]
+    kube_pod: Option<String>,
+    #[serde(rename = "io.kubernetes.container.name")]
+    kube_name: Option<String>,
+    #[serde(rename = "org.oci-compat.mode")]
+    mode: Option<String>,
+    #[serde(rename = "org.oci-compat.incompatible")]
+    incompatible: Option<String>,
+    #[serde(rename = "org.oci-compat.undecided")]
+    undecided: Option<String>,
+    #[serde(rename = "org.oci-compat.malformed")]
+    malformed: Option<String>,
+    #[serde(rename = "org.oci-compat.trouble")]
+    trouble: Option<String>,
+    #[serde(rename = "org.oci-compat.waive")]
+    waive: Option<String>,
+    #[serde(rename = "run.oci.handler")]
+    crun_handler: Option<String>,
+    #[serde(rename = "module.wasm.image/variant")]
+    wasm_variant: Option<String>,
+}
+
+impl Annotations {
+    /// containerd `pkg/cri/annotations`, CRI-O `pkg/annotations`; CRI-O's containers have containerd's annotations as well.
+    fn sandbox(&self) -> Option<&String> {
+        let is = |it: &Option<String>| it.as_deref() == Some("sandbox");
+        let crio = self.crio_sandbox.as_ref().filter(|_| is(&self.crio_type));
+        crio.or(self.cri_sandbox.as_ref().filter(|_| is(&self.cri_type)))
+    }
+
+    /// containerd `pkg/cri/annotations`; CRI-O makes annotations of the kubelet's labels (`k8s.io/kubelet/pkg/types`).
+    fn pod(&self) -> Option<[String; 3]> {
+        let all = |names: [&Option<String>; 3]| {
+            let [Some(namespace), Some(pod), Some(name)] = names else { return None };
+            Some([namespace.clone(), pod.clone(), name.clone()])
+        };
+        all([&self.cri_namespace, &self.cri_pod, &self.cri_name])
+            .or_else(|| all([&self.kube_namespace, &self.kube_pod, &self.kube_name]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn state(text: &[u8]) -> Result<(String, String), String> {
+        let state = State::read(text).map_err(|err| err.to_string())?;
+        Ok((state.id, state.bundle.display().to_string()))
+    }
+
+    fn check_state(text: &str, expected: Result<(&str, &str), &str>) {
+        let expected = expected.map(|(id, bundle)| (id.to_owned(), bundle.to_owned())).map_err(str::to_owned);
+        assert_eq!(state(text.as_bytes()), expected, "{text:?}");
+    }
+
+    #[test]
+    fn the_states_of_runtimes_are_read() {
+        // After the order and the spelling of runc, crun and youki; written by hand.
+        check_state(
+            r#"{"ociVersion":"1.0.2-dev","id":"c1","status":"creating","pid":4711,"bundle":"/run/b","annotations":{"a":"b"}}"#,
+            Ok(("c1", "/run/b")),
+        );
+        check_state(
+            "{ \"ociVersion\": \"1.0\", \"id\": \"c1\", \"pid\": 9, \"root\": \"/run/b/rootfs\", \"bundle\": \"/run/b\", \
+             \"status\": \"created\" }\n",
+            Ok(("c1", "/run/b")),
+        );
+        check_state(
+            r#"{"ociVersion":"v1.0.2","id":"c1","status":"creating","pid":9,"bundle":"/run/b","annotations":null,"new":[1]}"#,
+            Ok(("c1", "/run/b")),
+        );
+    }
+
+    #[test]
+    fn the_process_of_a_container_is_read_where_it_is_one() {
+        let check = |pid: &str, expected: Option<u32>| {
+            let state = State::read(format!(r#"{{"bundle": "/b"{pid}}}"#).as_bytes()).map(|it| it.process);
+            assert_eq!(state.map_err(|it| it.to_string()), Ok(expected), "{pid}");
+        };
+        check(r#", "pid": 4711"#, Some(4711));
+        for pid in [
+            "",
+            r#", "pid": 0"#,
+            r#", "pid": -1"#,
+            r#", "pid": 4294967296"#,
+            r#", "pid": "1""#,
+            r#", "pid": null"#,
+        ] {
+            check(pid, None);
+        }
+    }
+
+    #[test]
+    fn a_state_without_an_id_is_good_and_without_a_bundle_is_not() {
+        check_state(r#"{"bundle": "/b"}"#, Ok(("", "/b")));
+        let refused =
+            |it| Err(format!("the OCI state on stdin has bundle {it:?}, which is not an absolute path"));
+        assert_eq!(state(b"{}"), refused(""));
+        assert_eq!(state(br#"{"bundle": "run/b"}"#), refused("run/b"));
+        check_state(
+            r#"{"bundle": 1}"#,
+            Err(
+                "reading the OCI state from stdin: it does not say what it has to: invalid type: integer `1`, expected a string",
+            ),
+        );
+    }
+
+    #[test]
+    fn what_is_no_state_is_said() {
+        let reading = "reading the OCI state from stdin: ";
+        let none = "stdin holds no JSON object; an OCI runtime writes the container's state there";
+        for text in ["", "\n", "[]", "\"x\"", "null"] {
+            check_state(text, Err(none));
+        }
+        check_state("{", Err(&format!("{reading}it is not JSON: it ends too early")));
+        check_state(r#"{"id": "", "id": ""}"#, Err(&format!("{reading}it has id twice")));
+        let large = std::io::Read::take(std::io::repeat(b' '), 400 << 20);
+        let fault = State::read(std::io::Read::chain(&b"{"[..], large)).expect_err("no state");
+        assert_eq!(fault.to_string(), format!("{reading}it is larger than 402653184 bytes"));
+    }
+
+    /// What annotations may do to a state is the container's fault, all else the runtime's.
+    #[test]
+    fn whose_fault_it_is_can_be_told() {
+        let check = |text: &str, expected: &str| {
+            let whose = match State::read(text.as_bytes()) {
+                Ok(_) => "nobody's",
+                Err(Fault::Container(_)) => "the container's",
+                Err(Fault::Host(_)) => "the host's",
+            };
+            assert_eq!(whose, expected, "{text}");
+        };
+        for text in
+            ["", "null", "{}", r#"{"bundle": "b"}"#, r#"{"bundle": 1}"#, r#"{"id": null, "bundle": "/b"}"#]
+        {
+            check(text, "the host's");
+        }
+        check("{", "the container's");
+        check(r#"{"annotations": {"a": "b"}, "bundle": "/b"} {}"#, "the container's");
+        let large =
+            format!("{{\"annotations\": {{\"a\": \"{}\"}}, \"bundle\": \"/b\"}}", "\\u003c".repeat(1 << 20));
+        check(&large, "nobody's");
+    }
+
+    #[test]
+    fn stdin_is_read_to_its_end_even_if_it_is_too_large() {
+        for text in [b"{]".to_vec(), b"[".to_vec()] {
+            let large = [text, vec![b' '; 1 << 20]].concat();
+            let mut stdin = &large[..];
+            assert!(State::read(&mut stdin).is_err());
+            assert_eq!(stdin.len(), 0);
+        }
+    }
+
+    fn folder(file: &str, text: impl AsRef<[u8]>) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join(file), text).expect("writing a fixture");
+        folder
+    }
+
+    fn bundle(text: impl AsRef<[u8]>) -> Result<Bundle, String> {
+        let folder = folder("config.json", text);
+        let said = |err: Fault| err.to_string().replace(&folder.path().display().to_string(), "BUNDLE");
+        let bundle = Bundle::read(folder.path()).map_err(said)?;
+        Ok(bundle)
+    }
+
+    #[test]
+    fn annotations_of_ours_are_read_and_all_else_is_passed_over() {
+        for text in [
+            "{}",
+            r#"{"annotations": null}"#,
+            r#"{"annotations": {}}"#,
+            r#"{"annotations": {"a": 1, "b": null}, "ociVersion": 5, "process": [], "linux": null, "hooks": {"x": {}}}"#,
+            r#"{"annotations": {"org.oci-compat.spec": null}}"#,
+        ] {
+            let found =
+                bundle(text).map(|it| Bundle { config: Vec::new(), process: Process::default(), ..it });
+            assert_eq!(found, Ok(Bundle::default()), "{text}");
+        }
+        let text = r#"{"annotations": {"org.oci-compat.spec": "{}", "x": "y", "org.oci-compat.artifact": "sha256:1",
+                       "org.oci-compat.image": "", "org.oci-compat.mode": "a", "org.oci-compat.incompatible": "b",
+                       "org.oci-compat.undecided": "c", "org.oci-compat.malformed": "d", "org.oci-compat.trouble": "e",
+                       "org.oci-compat.waive": "f"}}"#;
+        let some = |it: &str| Some(it.to_owned());
+        let expected = Bundle {
+            inline: Some("{}".to_owned()),
+            artifact: Some("sha256:1".to_owned()),
+            image: Some(String::new()),
+            wishes: Wishes {
+                mode: some("a"),
+                incompatible: some("b"),
+                undecided: some("c"),
+                malformed: some("d"),
+                trouble: some("e"),
+                waive: some("f"),
+            },
+            ..Bundle::default()
+        };
+        assert_eq!(
+            bundle(text).map(|it| Bundle { config: Vec::new(), process: Process::default(), ..it }),
+            Ok(expected)
+        );
+    }
+
+    #[test]
+    fn every_annotation_that_is_looked_at_gets_through() {
+        for name in ANNOTATIONS {
+            let told = bundle(serde_json::json!({"annotations": {name: 5}}).to_string());
+            assert!(
+                told.is_err_and(|it| it.ends_with("invalid type: integer `5`, expected a string")),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_large_bundle_is_read_and_what_rules_may_ask_of_it_is_kept() {
+        let large = "x".repeat(5 << 20);
+        let config = serde_json::json!({
+            "annotations": {"x": large, "org.oci-compat.spec": "{}"},
+            "hooks": {"createRuntime": [{"path": large}]},
+            "process": {"args": [large], "commandLine": large, "env": [large], "rlimits": []},
+            "linux": {"namespaces": []},
+        });
+        let bundle = bundle(config.to_string()).expect("a bundle");
+        assert_eq!(bundle.inline.as_deref(), Some("{}"));
+        let kept: serde_json::Value = serde_json::from_slice(&bundle.config).expect("JSON");
+        let expected = serde_json::json!({
+            "annotations": {"org.oci-compat.spec": "{}"},
+            "process": {"args": [null], "env": [], "rlimits": []},
+            "linux": {"namespaces": []},
+        });
+        assert_eq!(kept, expected);
+    }
+
+    #[test]
+    fn of_the_process_its_program_is_read_and_some_of_its_variables() {
+        let some = |it: &str| Some(it.to_owned());
+        let process = |text: &str| bundle(text).map(|it| it.process);
+        let text = r#"{"process": {"args": ["sh", "-c", "x"], "cwd": "/srv", "env": ["PATH=/bin:/usr/bin", "TOKEN=x",
+                       "NVIDIA_REQUIRE_CUDA=cuda>=12", "CUDA_VERSION=12.4"]}, "annotations": {"run.oci.handler": "wasm"}}"#;
+        let env = ["PATH=/bin:/usr/bin", "NVIDIA_REQUIRE_CUDA=cuda>=12", "CUDA_VERSION=12.4"];
+        let expected = Process {
+            program: some("sh"),
+            cwd: some("/srv"),
+            env: Some(env.map(str::to_owned).to_vec()),
+            handler: some("wasm"),
+        };
+        assert_eq!(process(text), Ok(expected));
+        let empty = Process { env: Some(Vec::new()), ..Process::default() };
+        assert_eq!(process(r#"{"process": {}}"#), Ok(empty.clone()));
+        assert_eq!(process(r#"{"process": {"args": [], "env": []}}"#), Ok(empty));
+        for odd in [
+            r#""args": [5], "env": [5], "cwd": 5"#,
+            r#""args": "sh", "env": {"PATH": "/bin"}, "cwd": ["/"]"#,
+            r#""args": ["a"], "args": ["b"], "env": [], "Env": [], "cwd": "/", "CWD": "/""#,
+            r#""args": ["\ud800"], "env": ["PATH=\ud800"], "cwd": "\ud800""#,
+        ] {
+            assert_eq!(process(&format!("{{\"process\": {{{odd}}}}}")), Ok(Process::default()), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_variable_has_one_value_or_is_not_told() {
+        let process = Process {
+            env: Some(["PATH=/bin", "CUDA_A=1", "CUDA_A=2", "NVIDIA_B="].map(str::to_owned).to_vec()),
+            ..Process::default()
+        };
+        assert_eq!(process.variable("PATH"), Ok(Some("/bin")));
+        assert_eq!(process.variable("NVIDIA_B"), Ok(Some("")));
+        assert_eq!(process.variable("CUDA_"), Ok(None));
+        assert_eq!(process.variable("CUDA_A"), Err(Untold));
+        assert_eq!(Process::default().variable("PATH"), Err(Untold));
+    }
+
+    #[test]
+    fn a_container_of_a_pod_is_known_by_its_names() {
+        let check = |annotations: serde_json::Value, expected: Option<[&str; 3]>| {
+            let bundle =
+                bundle(serde_json::json!({"annotations": annotations}).to_string()).expect("a bundle");
+            assert_eq!(bundle.pod, expected.map(|it| it.map(str::to_owned)), "{annotations}");
+        };
+        let cri = serde_json::json!({"io.kubernetes.cri.sandbox-namespace": "default",
+            "io.kubernetes.cri.sandbox-name": "upf-0", "io.kubernetes.cri.container-name": "upf"});
+        check(cri, Some(["default", "upf-0", "upf"]));
+        let crio = serde_json::json!({"io.kubernetes.pod.namespace": "default", "io.kubernetes.pod.name": "upf-0",
+            "io.kubernetes.container.name": "upf"});
+        check(crio, Some(["default", "upf-0", "upf"]));
+        check(serde_json::json!({"io.kubernetes.pod.name": "upf-0"}), None);
+        check(serde_json::json!({}), None);
+    }
+
+    #[test]
+    fn a_sandbox_is_one_if_its_engine_made_up_its_id() {
+        let id = "5e".repeat(32);
+        let check = |annotations: serde_json::Value, folder: &str, expected: bool| {
+            let bundle =
+                bundle(serde_json::json!({"annotations": annotations}).to_string()).expect("a bundle");
+            assert_eq!(
+                bundle.is_sandbox(Path::new(&folder.replace("ID", &id))),
+                expected,
+                "{annotations} {folder}"
+            );
+        };
+        let cri = serde_json::json!({"io.kubernetes.cri.container-type": "sandbox", "io.kubernetes.cri.sandbox-id": id});
+        let crio = serde_json::json!(
+            {"io.kubernetes.cri-o.ContainerType": "sandbox", "io.kubernetes.cri-o.SandboxID": id});
+        let container = serde_json::json!({"io.kubernetes.cri.container-type": "container", "io.kubernetes.cri.sandbox-id": id});
+        let claims = serde_json::json!({"io.kubernetes.cri.container-type": "sandbox"});
+        let short = serde_json::json!({"io.kubernetes.cri.container-type": "sandbox", "io.kubernetes.cri.sandbox-id": "run"});
+        check(cri.clone(), "/run/containerd/io.containerd.runtime.v2.task/k8s.io/ID", true);
+        check(crio.clone(), "/run/containers/storage/overlay-containers/ID/userdata", true);
+        check(cri, "/run/containerd/io.containerd.runtime.v2.task/k8s.io/other", false);
+        check(crio, "/run/containers/storage/overlay-containers/other/userdata", false);
+        check(container, "/run/containerd/io.containerd.runtime.v2.task/k8s.io/ID", false);
+        check(claims, "/run/containerd/io.containerd.runtime.v2.task/k8s.io/ID", false);
+        check(short, "/run/containerd/io.containerd.runtime.v2.task/moby/ID", false);
+    }
+
+    #[test]
+    fn what_is_no_bundle_is_said_with_its_path() {
+        let check = |text: &[u8], expected: &str| {
+            assert_eq!(bundle(text), Err(format!("reading BUNDLE/config.json: {expected}")));
+        };
+        check(b"", "it is not a JSON object");
+        check(b"[null]", "it is not a JSON object");
+        check(b"{]", "it is not JSON: byte 2 is ']'");
+        check(b"{} {}", "something follows its JSON object");
+        check(b"\xef\xbb\xbf{}", "it is not a JSON object");
+        check(br#"{"annotations": {}, "annotations": {}}"#, "it has annotations twice");
+        check(
+            br#"{"Annotations": {}}"#,
+            "its key \"Annotations\" is annotations to some runtimes and nothing to others",
+        );
+        let not = "it does not say what it has to: invalid type:";
+        check(br#"{"annotations": "x"}"#, &format!("{not} string \"x\", expected struct Annotations"));
+        let spec = br#"{"annotations": {"org.oci-compat.spec": {}}}"#;
+        check(spec, &format!("{not} map, expected a string"));
+        let empty = tempfile::tempdir().expect("a temporary folder");
+        let err = Bundle::read(empty.path()).expect_err("no bundle");
+        let path = empty.path().join("config.json");
+        assert_eq!(
+            err.to_string(),
+            format!("{} is not there; a bundle is a folder with a config.json", path.display())
+        );
+    }
+}

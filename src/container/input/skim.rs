@@ -1,0 +1,695 @@
+//! Reads JSON of any size as a stream, in bounded memory, and keeps the few fields that are needed, which a library parses
+//! then. It checks no grammar in what it passes over. What runtimes read differently is an error where it is kept.
+
+use std::io::Read;
+use std::ops::Range;
+
+use anyhow::{anyhow, bail};
+
+use super::Fault;
+use crate::os::file;
+
+/// More than any runtime's memory limit in use lets it read of a `config.json`; they have no limit of their own.
+const MAX_READ: usize = 64 << 20;
+/// A long seccomp profile has 60 KiB, a spec at most 1 MiB.
+const MAX_KEPT: usize = 4 << 20;
+/// Go's `encoding/json`, and so runc, follows no more.
+const MAX_DEPTH: usize = 10_000;
+/// The longest key that is needed, each character of it written as `\u0061`.
+const MAX_KEY: usize = 512;
+/// The kernel takes 128 KiB of one argument or variable (`MAX_ARG_STRLEN`); those that are kept have some hundred bytes.
+const MAX_ITEMS: usize = 256 << 10;
+const CHUNK: usize = 8 << 10;
+
+/// What is kept of a value.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Keep {
+    /// All of it.
+    Whole,
+    /// Of an object these fields. They are fields of a structure to runtimes: runc takes them in any case.
+    Fields(&'static [(&'static str, Keep)]),
+    /// Of an object all fields, and of these what is said: more of them may be large, and secret.
+    But(&'static [(&'static str, Keep)]),
+    /// Nothing.
+    Nothing,
+    /// Of an array its first value.
+    First,
+    /// Of an array the texts that start so, or that perhaps do: a text may be spelled in many ways.
+    Starting(&'static [&'static str]),
+    /// Of an object these keys. They are keys of a map to runtimes: case counts.
+    Keys(&'static [&'static str]),
+}
+
+/// An object with what is kept of another one.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) json: Vec<u8>,
+    /// Where the values of its fields stand in it, and of those of theirs that [`Keep::But`] names.
+    fields: Vec<(&'static str, Range<usize>)>,
+}
+
+impl Kept {
+    /// The value of a field that [`Keep::But`] names, as JSON: `null` if there is none, and `None` if runtimes do not agree on
+    /// what it is.
+    pub(super) fn one(&self, name: &str) -> Option<&[u8]> {
+        let mut fields = self.fields.iter().filter(|it| it.0 == name);
+        let only = fields.next().map_or(Some(&b"null"[..]), |(_, place)| self.json.get(place.clone()));
+        only.filter(|_| fields.next().is_none())
+    }
+
+    /// The value of a field, as JSON; `null` if it has none.
+    pub(super) fn field(&self, name: &str) -> &[u8] {
+        let field = self.fields.iter().find(|it| it.0 == name);
+        field.and_then(|(_, place)| self.json.get(place.clone())).unwrap_or(b"null")
+    }
+}
+
+/// Reads an object to its end, and returns what is kept of it; `None` if the stream holds something else. `larger` times
+/// the usual number of bytes may be read.
+pub(super) fn object(stream: impl Read, keep: Keep, larger: usize) -> Result<Option<Kept>, Fault> {
+    let mut skimmer = Skimmer {
+        stream,
+        buffer: vec![0; CHUNK],
+        at: 0,
+        end: 0,
+        left: MAX_READ * larger,
+        most: MAX_READ * larger,
+        kept: Vec::new(),
+        fields: Vec::new(),
+    };
+    match skimmer.blank()? {
+        Some(b'{') => skimmer.fields(keep)?,
+        Some(_) | None => return Ok(None),
+    }
+    match skimmer.blank()? {
+        None => Ok(Some(Kept { json: skimmer.kept, fields: skimmer.fields })),
+        Some(_) => Err(Fault::Container(anyhow!("something follows its JSON object"))),
+    }
+}
+
+struct Skimmer<R> {
+    stream: R,
+    buffer: Vec<u8>,
+    at: usize,
+    end: usize,
+    /// How many bytes may still be read.
+    left: usize,
+    most: usize,
+    kept: Vec<u8>,
+    fields: Vec<(&'static str, Range<usize>)>,
+}
+
+impl<R: Read> Skimmer<R> {
+    /// The fields of an object whose brace was read.
+    fn fields(&mut self, keep: Keep) -> Result<(), Fault> {
+        let mut seen = 0_u32;
+        let is_outermost = self.kept.is_empty();
+        self.put(b"{")?;
+        let mut is_first = true;
+        loop {
+            match self.blank()? {
+                Some(b'}') => break,
+                Some(b'"') => {}
+                Some(b',') if !is_first => match self.blank()? {
+                    Some(b'"') => {}
+                    other => return Err(self.odd(other)),
+                },
+                other => return Err(self.odd(other)),
+            }
+            is_first = false;
+            let key = self.key()?;
+            match self.blank()? {
+                Some(b':') => {}
+                other => return Err(self.odd(other)),
+            }
+            match keep.of(&key, &mut seen)? {
+                Some((name, Keep::Nothing)) => {
+                    self.fields.push((name, 0..0));
+                    self.value(None)?;
+                }
+                Some((name, inner)) => {
+                    if self.kept.last() != Some(&b'{') {
+                        self.put(b",")?;
+                    }
+                    let key = serde_json::to_vec(&key).unwrap_or_default();
+                    self.put(&key)?;
+                    self.put(b":")?;
+                    let start = self.kept.len();
+                    self.value(Some(inner))?;
+                    if is_outermost || !name.is_empty() && matches!(keep, Keep::But(_)) {
+                        self.fields.push((name, start..self.kept.len()));
+                    }
+                }
+                None => self.value(None)?,
+            }
+        }
+        self.put(b"}")
+    }
+
+    /// A key whose quote was read. One that is too long for any that is needed is cut off.
+    fn key(&mut self) -> Result<String, Fault> {
+        let mut raw = vec![b'"'];
+        let mut is_cut = false;
+        loop {
+            let byte = self.next()?;
+            if raw.len() < MAX_KEY {
+                raw.push(byte)
+            } else {
+                is_cut = true
+            }
+            match byte {
+                b'"' => break,
+                b'\\' => {
+                    let escaped = self.next()?;
+                    if raw.len() < MAX_KEY { raw.push(escaped) } else { is_cut = true }
+                }
+                _ => {}
+            }
+        }
+        if is_cut {
+            return Ok(String::new());
+        }
+        if raw.contains(&b'\\') {
+            return serde_json::from_slice(&raw)
+                .map_err(|_| Fault::Container(anyhow!("a key of it is no text")));
+        }
+        let text = raw.get(1..raw.len() - 1).unwrap_or_default();
+        // Bytes that are not UTF-8 are in no key that is needed.
+        Ok(String::from_utf8_lossy(text).into_owned())
+    }
+
+    /// A value, which is copied if it is kept.
+    fn value(&mut self, keep: Option<Keep>) -> Result<(), Fault> {
+        let first = self.blank()?;
+        match (first, keep) {
+            (Some(b'{'), Some(keep @ (Keep::Fields(_) | Keep::But(_) | Keep::Keys(_)))) => {
+                return self.fields(keep);
+            }
+            (Some(b'['), Some(keep @ (Keep::First | Keep::Starting(_)))) => return self.items(keep),
+            // Something else than runtimes take there.
+            (Some(_), Some(Keep::First | Keep::Starting(_))) => {
+                self.put(b"false")?;
+                self.at -= 1;
+                return self.value(None);
+            }
+            _ => {}
+        }
+        let is_kept = keep.is_some();
+        match first {
+            Some(byte) if is_plain(byte) => self.plain(byte, is_kept),
+            Some(b'"' | b'{' | b'[') => {
+                self.at -= 1;
+                self.whole(is_kept)
+            }
+            other => Err(self.odd(other)),
+        }
+    }
+
+    /// The values of an array whose bracket was read: texts that are wanted, and `null` for what is none or too large.
+    fn items(&mut self, keep: Keep) -> Result<(), Fault> {
+        self.put(b"[")?;
+        let (mut is_first, mut left) = (true, MAX_ITEMS);
+        loop {
+            match self.blank()? {
+                Some(b']') if is_first => break,
+                Some(_) if is_first => self.at -= 1,
+                Some(b',') => {}
+                other => return Err(self.odd(other)),
+            }
+            if let Keep::Starting(starts) = keep {
+                self.item(starts, &mut left)?;
+            } else if is_first {
+                self.item(&[""], &mut left)?;
+            } else {
+                self.value(None)?;
+            }
+            is_first = false;
+            match self.blank()? {
+                Some(b']') => break,
+                Some(b',') => self.at -= 1,
+                other => return Err(self.odd(other)),
+            }
+        }
+        self.put(b"]")
+    }
+
+    /// A value of an array, of which `left` bytes may still be kept. It is one that may start like one of these.
+    fn item(&mut self, starts: &[&str], left: &mut usize) -> Result<(), Fault> {
+        if self.blank()? != Some(b'"') {
+            self.at -= 1;
+            self.add(b"null")?;
+            return self.value(None);
+        }
+        let mut text = vec![b'"'];
+        let mut inside = Inside { is_text: true, ..Inside::default() };
+        loop {
+            self.fill()?;
+            let there = self.buffer.get(self.at..self.end).unwrap_or_default();
+            let (count, step) = inside.scan(there);
+            // One byte more than may be kept shows that it is too large.
+            let room = count.min((MAX_ITEMS + 1).saturating_sub(text.len()));
+            text.extend_from_slice(there.get(..room).unwrap_or_default());
+            self.at += count;
+            if matches!(step, Step::Done) {
+                break;
+            }
+        }
+        let spelled = text.get(1..).unwrap_or_default();
+        let may_start = |start: &&str| {
+            let begun = spelled.get(..start.len()).unwrap_or(spelled);
+            begun == start.as_bytes() || begun.contains(&b'\\')
+        };
+        if !starts.iter().any(may_start) {
+            return Ok(());
+        }
+        match left.checked_sub(text.len()) {
+            Some(rest) => {
+                *left = rest;
+                self.add(&text)
+            }
+            None => self.add(b"null"),
+        }
+    }
+
+    /// Adds a value to an array.
+    fn add(&mut self, value: &[u8]) -> Result<(), Fault> {
+        if self.kept.last() != Some(&b'[') {
+            self.put(b",")?;
+        }
+        self.put(value)
+    }
+
+    /// A text, an array or an object to its end, as it stands there.
+    fn whole(&mut self, is_kept: bool) -> Result<(), Fault> {
+        let mut inside = Inside::default();
+        loop {
+            self.fill()?;
+            let there = self.buffer.get(self.at..self.end).unwrap_or_default();
+            let (count, step) = inside.scan(there);
+            self.take(count, is_kept)?;
+            match step {
+                Step::More => {}
+                Step::Done => return Ok(()),
+                Step::Odd(byte) => return Err(self.odd(Some(byte))),
+                Step::Deep => {
+                    return Err(Fault::Container(anyhow!("it is nested more than {MAX_DEPTH} deep")));
+                }
+            }
+        }
+    }
+
+    /// A number, or `true`, `false` or `null`, whose first byte was read.
+    fn plain(&mut self, first: u8, is_kept: bool) -> Result<(), Fault> {
+        self.put_if(is_kept, &[first])?;
+        while self.peek()?.is_some_and(is_plain) {
+            let byte = self.next()?;
+            self.put_if(is_kept, &[byte])?;
+        }
+        Ok(())
+    }
+
+    /// The next byte that is no blank; `None` at the end.
+    fn blank(&mut self) -> Result<Option<u8>, Fault> {
+        while let Some(byte) = self.peek()? {
+            self.at += 1;
+            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+                return Ok(Some(byte));
+            }
+        }
+        Ok(None)
+    }
+
+    fn next(&mut self) -> Result<u8, Fault> {
+        self.fill()?;
+        let byte = self.buffer.get(self.at).copied().unwrap_or_default();
+        self.at += 1;
+        Ok(byte)
+    }
+
+    fn peek(&mut self) -> Result<Option<u8>, Fault> {
+        if self.at == self.end {
+            self.read()?;
+        }
+        Ok(self.buffer.get(..self.end).and_then(|it| it.get(self.at)).copied())
+    }
+
+    /// Sees to it that there is a next byte.
+    fn fill(&mut self) -> Result<(), Fault> {
+        match self.peek()? {
+            Some(_) => Ok(()),
+            None => Err(self.odd(None)),
+        }
+    }
+
+    fn read(&mut self) -> Result<(), Fault> {
+        let host = |err: &std::io::Error| Fault::Host(anyhow!("it {}", file::explain_io(err)));
+        (self.at, self.end) = (0, self.stream.read(&mut self.buffer).map_err(|err| host(&err))?);
+        match self.left.checked_sub(self.end) {
+            Some(left) => self.left = left,
+            None => return Err(Fault::Container(anyhow!("it is larger than {} bytes", self.most))),
+        }
+        Ok(())
+    }
+
+    /// Takes so many of the bytes that are there.
+    fn take(&mut self, count: usize, is_kept: bool) -> Result<(), Fault> {
+        let from = self.at;
+        self.at += count;
+        if is_kept {
+            let taken = self.buffer.get(from..self.at).unwrap_or_default();
+            self.kept.extend_from_slice(taken);
+            return self.put(b"");
+        }
+        Ok(())
+    }
+
+    fn put_if(&mut self, is_kept: bool, bytes: &[u8]) -> Result<(), Fault> {
+        if is_kept { self.put(bytes) } else { Ok(()) }
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.kept.extend_from_slice(bytes);
+        if self.kept.len() > MAX_KEPT {
+            return Err(Fault::Container(anyhow!(
+                "it has more than {MAX_KEPT} bytes besides its other annotations, hooks, arguments and environment"
+            )));
+        }
+        Ok(())
+    }
+
+    /// What is said of a byte that does not belong there.
+    fn odd(&self, found: Option<u8>) -> Fault {
+        let place = self.most - self.left - (self.end - self.at);
+        Fault::Container(match found {
+            None => anyhow!("it is not JSON: it ends too early"),
+            Some(byte) => anyhow!("it is not JSON: byte {place} is {:?}", char::from(byte)),
+        })
+    }
+}
+
+/// Where a scan is inside a value: what is open there.
+#[derive(Default)]
+struct Inside {
+    /// The brackets that close what is open, innermost last.
+    open: Vec<u8>,
+    is_text: bool,
+    /// Whether the byte before was a backslash inside a text.
+    is_escaped: bool,
+}
+
+enum Step {
+    More,
+    Done,
+    /// This byte, the last one counted, does not belong there.
+    Odd(u8),
+    Deep,
+}
+
+impl Inside {
+    /// How many of these bytes belong to the value, and what comes then.
+    fn scan(&mut self, bytes: &[u8]) -> (usize, Step) {
+        let mut rest = bytes.iter();
+        let step = loop {
+            // Short searches: a loop that looks at the state for each byte takes twice the time.
+            let next = match (self.is_text, self.is_escaped) {
+                (true, true) => rest.next(),
+                (true, false) => rest.find(|it| matches!(it, b'"' | b'\\')),
+                (false, _) => rest.find(|it| !matches!(it, b',' | b':' | b' ' | b'\t' | b'\n' | b'\r')),
+            };
+            let Some(&byte) = next else { break Step::More };
+            if let Some(step) = self.enter(byte) {
+                break step;
+            }
+        };
+        (bytes.len() - rest.len(), step)
+    }
+
+    /// What this byte ends, if it ends the scan.
+    fn enter(&mut self, byte: u8) -> Option<Step> {
+        match byte {
+            _ if self.is_escaped => self.is_escaped = false,
+            b'\\' if self.is_text => self.is_escaped = true,
+            b'"' => {
+                self.is_text = !self.is_text;
+                return (!self.is_text && self.open.is_empty()).then_some(Step::Done);
+            }
+            b'{' | b'[' if self.open.len() == MAX_DEPTH => return Some(Step::Deep),
+            b'{' => self.open.push(b'}'),
+            b'[' => self.open.push(b']'),
+            b'}' | b']' if self.open.pop() == Some(byte) => {
+                return self.open.is_empty().then_some(Step::Done);
+            }
+            _ if is_plain(byte) => {}
+            _ => return Some(Step::Odd(byte)),
+        }
+        None
+    }
+}
+
+impl Keep {
+    /// What is kept of the field with this key, and its name if that is known.
+    fn of(self, key: &str, seen: &mut u32) -> Result<Option<(&'static str, Self)>, Fault> {
+        let (index, name, keep) = match self {
+            Self::Whole => return Ok(Some(("", Self::Whole))),
+            Self::But(fields) => {
+                let of = fields.iter().find(|(name, _)| is_read_as(key, name));
+                return Ok(Some(of.map_or(("", Self::Whole), |(name, keep)| match *name == key {
+                    true => (*name, *keep),
+                    false => (*name, Self::Nothing),
+                })));
+            }
+            Self::Nothing | Self::First | Self::Starting(_) => return Ok(None),
+            Self::Keys(names) => match (0..).zip(names).find(|(_, name)| **name == key) {
+                Some((index, name)) => (index, *name, Self::Whole),
+                None => return Ok(None),
+            },
+            Self::Fields(fields) => match (0..).zip(fields).find(|(_, (name, _))| is_read_as(key, name)) {
+                Some((index, (name, keep))) => (index, *name, *keep),
+                None => return Ok(None),
+            },
+        };
+        if name != key {
+            return Err(Fault::Container(anyhow!(
+                "its key {key:?} is {name} to some runtimes and nothing to others"
+            )));
+        }
+        once(key, index, seen).map_err(Fault::Container)?;
+        Ok(Some((name, keep)))
+    }
+}
+
+/// runc puts two values of one key together, crun takes the first, and youki none.
+fn once(key: &str, index: u32, seen: &mut u32) -> anyhow::Result<()> {
+    let bit = 1 << index;
+    if *seen & bit != 0 {
+        bail!("it has {key} twice");
+    }
+    *seen |= bit;
+    Ok(())
+}
+
+/// As Go's `encoding/json` compares a key with the name of a field (`foldName`), for names of ASCII letters.
+fn is_read_as(key: &str, name: &str) -> bool {
+    let folded = key.chars().map(|it| match it {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        it => it.to_ascii_lowercase(),
+    });
+    folded.eq(name.chars().map(|it| it.to_ascii_lowercase()))
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEEP: Keep = Keep::Fields(&[
+        ("a", Keep::Keys(&["x", "y.z"])),
+        (
+            "process",
+            Keep::But(&[
+                ("env", Keep::Starting(&["PATH=", "CUDA_"])),
+                ("args", Keep::First),
+                ("cwd", Keep::Whole),
+            ]),
+        ),
+        ("mounts", Keep::Whole),
+    ]);
+
+    fn skim(text: &[u8]) -> Result<String, String> {
+        let kept = object(text, KEEP, 1).map_err(|it| it.to_string())?;
+        Ok(kept.map_or("none".to_owned(), |it| String::from_utf8(it.json).expect("text")))
+    }
+
+    fn check(text: &str, expected: Result<&str, &str>) {
+        assert_eq!(skim(text.as_bytes()), expected.map(str::to_owned).map_err(str::to_owned), "{text}");
+    }
+
+    #[test]
+    fn what_is_needed_is_kept_and_nothing_else() {
+        check("{}", Ok("{}"));
+        check(" {\n}\t\r\n", Ok("{}"));
+        check(
+            r#"{"b": [{"a": {"x": 1}}, "\"}"], "a": {"w": "\\", "x": "1\"", "y.z": [1, {"q": null}]}, "n": -1.5e+3}"#,
+            Ok(r#"{"a":{"x":"1\"","y.z":[1, {"q": null}]}}"#),
+        );
+        check(
+            r#"{"process": {"env": ["{"], "user": {"uid": 0}}, "mounts": []}"#,
+            Ok(r#"{"process":{"env":[],"user":{"uid": 0}},"mounts":[]}"#),
+        );
+        check(r#"{"a": null, "mounts": "x"}"#, Ok(r#"{"a":null,"mounts":"x"}"#));
+        check(r#"{"\u0061": {"\u0079.z": "\u0061"}}"#, Ok(r#"{"a":{"y.z":"\u0061"}}"#));
+        check(r#"{"a": {"X": 1, "Y.z": 2}}"#, Ok(r#"{"a":{}}"#));
+    }
+
+    #[test]
+    fn a_field_is_found_without_reading_the_others_again() {
+        let kept =
+            object(&br#"{"b": 1, "mounts": [{"a": 2}], "a": {"x": {"a": 3}}}"#[..], KEEP, 1).expect("JSON");
+        let kept = kept.expect("an object");
+        assert_eq!(kept.field("mounts"), br#"[{"a": 2}]"#);
+        assert_eq!(kept.field("a"), br#"{"x":{"a": 3}}"#);
+        assert_eq!(kept.field("process"), b"null");
+    }
+
+    #[test]
+    fn of_lists_what_is_wanted_is_kept() {
+        let check_list = |name: &str, list: &str, expected: &str| {
+            let text = format!("{{\"process\": {{\"{name}\": {list}, \"cwd\": \"/\"}}}}");
+            check(&text, Ok(&format!("{{\"process\":{{\"{name}\":{expected},\"cwd\":\"/\"}}}}")));
+        };
+        check_list("args", r#"["a\"b" , "c", 5]"#, r#"["a\"b"]"#);
+        check_list("args", r#"[ ]"#, "[]");
+        check_list("args", r#"[[1, "x"], "c"]"#, "[null]");
+        check_list("args", r#""sh -c x""#, "false");
+        check_list("args", "null", "false");
+        check_list(
+            "env",
+            r#"["A=1", "PATH=/bin", "CUDA_VERSION=1", "CUDA", "PATHS=1", "HOME=/"]"#,
+            r#"["PATH=/bin","CUDA_VERSION=1"]"#,
+        );
+        // However it is spelled, and however it starts.
+        check_list(
+            "env",
+            r#"["P\u0041TH=/bin", "\u0041=1", {"PATH=": 1}, 7, "PAT"]"#,
+            r#"["P\u0041TH=/bin","\u0041=1",null,null]"#,
+        );
+        let long = "x".repeat(MAX_ITEMS);
+        check_list("env", &format!("[\"PATH={long}\", \"PATH=/bin\"]"), r#"[null,"PATH=/bin"]"#);
+        check_list("args", &format!("[\"{long}\"]"), "[null]");
+        for list in ["[,]", "[\"a\" \"b\"]", "[\"a\",]", "[\"a\"}"] {
+            let told = skim(format!("{{\"process\": {{\"args\": {list}}}}}").as_bytes());
+            assert!(
+                told.as_ref().is_err_and(|it| it.starts_with("it is not JSON: byte ")),
+                "{list}: {told:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_field_that_runtimes_read_differently_is_none() {
+        let one = |text: &str| {
+            let kept = object(text.as_bytes(), KEEP, 1).expect("JSON").expect("an object");
+            kept.one("args").map(|it| String::from_utf8_lossy(it).into_owned())
+        };
+        assert_eq!(one(r#"{"process": {"args": ["a"]}}"#).as_deref(), Some(r#"["a"]"#));
+        assert_eq!(one(r#"{"process": {"cwd": "/"}}"#).as_deref(), Some("null"));
+        assert_eq!(one(r#"{"process": []}"#).as_deref(), Some("null"));
+        assert_eq!(one(r#"{"process": {"args": ["a"], "args": ["b"]}}"#), None);
+        assert_eq!(one(r#"{"process": {"args": ["a"], "Args": ["b"]}}"#), None);
+        assert_eq!(one(r#"{"process": {"ARGS": ["b"]}}"#).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn what_runtimes_read_differently_is_an_error() {
+        check(r#"{"a": {}, "a": {}}"#, Err("it has a twice"));
+        check(r#"{"a": {"x": 1, "\u0078": 1}}"#, Err("it has x twice"));
+        check(r#"{"A": {}}"#, Err("its key \"A\" is a to some runtimes and nothing to others"));
+        check(
+            "{\"proce\u{17f}\\u017f\": {}}",
+            Err("its key \"proceſſ\" is process to some runtimes and nothing to others"),
+        );
+        check("{} {}", Err("something follows its JSON object"));
+        check("{}x", Err("something follows its JSON object"));
+        check(r#"{"b": 1, "b": 2}"#, Ok("{}"));
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_with_its_place() {
+        check("", Ok("none"));
+        check("[]", Ok("none"));
+        check("\u{feff}{}", Ok("none"));
+        check("{]", Err("it is not JSON: byte 2 is ']'"));
+        check("{,}", Err("it is not JSON: byte 2 is ','"));
+        check("{\"b\" 1}", Err("it is not JSON: byte 6 is '1'"));
+        check("{\"b\": [1}}", Err("it is not JSON: byte 9 is '}'"));
+        check("{\"b\": /* \" */ 1}", Err("it is not JSON: byte 7 is '/'"));
+        check("{\"\\x\": 1}", Err("a key of it is no text"));
+        for cut in [
+            "{",
+            "{\"",
+            "{\"b",
+            "{\"b\\",
+            "{\"b\"",
+            "{\"b\":",
+            "{\"b\": \"x",
+            "{\"b\": [",
+            "{\"a\": {\"x\": 1",
+        ] {
+            check(cut, Err("it is not JSON: it ends too early"));
+        }
+        let deep = |depth: usize| format!("{{\"b\": {}{}}}", "[".repeat(depth), "]".repeat(depth));
+        check(&deep(10_000), Ok("{}"));
+        check(&deep(10_001), Err("it is nested more than 10000 deep"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_hinder_only_where_they_are_needed() {
+        assert_eq!(skim(b"{\"\xff\": \"\xff\", \"mounts\": 1}"), Ok("{\"mounts\":1}".to_owned()));
+        let kept = object(&b"{\"mounts\": \"\xff\"}"[..], KEEP, 1).expect("JSON");
+        assert_eq!(kept.map(|it| it.json), Some(b"{\"mounts\":\"\xff\"}".to_vec()));
+    }
+
+    #[test]
+    fn size_counts_only_in_what_is_kept_and_in_all() {
+        let long = "x".repeat(5 << 20);
+        check(&format!("{{\"b\": \"{long}\", \"{long}\": 1, \"a\": {{\"{long}\": 1}}}}"), Ok("{\"a\":{}}"));
+        let kept =
+            "it has more than 4194304 bytes besides its other annotations, hooks, arguments and environment";
+        check(&format!("{{\"mounts\": \"{long}\"}}"), Err(kept));
+        let endless = std::io::repeat(b' ');
+        let told = object(endless, KEEP, 1).map_err(|it| it.to_string());
+        assert_eq!(told, Err("it is larger than 67108864 bytes".to_owned()));
+    }
+
+    /// However the stream comes, and wherever a chunk ends.
+    #[test]
+    fn what_is_kept_is_what_a_library_reads() {
+        struct Drops<'a>(&'a [u8]);
+        impl Read for Drops<'_> {
+            fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+                let Some((first, rest)) = self.0.split_first() else { return Ok(0) };
+                self.0 = rest;
+                room[0] = *first;
+                Ok(1)
+            }
+        }
+        let pad = "y".repeat(CHUNK - 20);
+        for shift in 0..40 {
+            let text = format!(
+                "{{\"p\": \"{pad}{}\", \"a\": {{\"x\": \"\\\\\\\"\\u00e4\", \"w\": [true]}}, \"mounts\": [1, 2.5, \"\\n\"]}}",
+                "z".repeat(shift)
+            );
+            let whole: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            let read = |it: Option<Kept>| {
+                serde_json::from_slice::<serde_json::Value>(&it.expect("an object").json).expect("JSON")
+            };
+            let expected = serde_json::json!({"a": {"x": whole["a"]["x"]}, "mounts": whole["mounts"]});
+            assert_eq!(read(object(text.as_bytes(), KEEP, 1).expect("kept")), expected);
+            assert_eq!(read(object(Drops(text.as_bytes()), KEEP, 1).expect("kept")), expected);
+        }
+    }
+}

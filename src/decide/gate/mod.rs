@@ -1,0 +1,443 @@
+//! From a container that is about to be created to a decision, for all that runtimes and engines call. Writes nothing
+//! but the report and the record, and never ends the process.
+
+mod options;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::panic::PanicHookInfo;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::container::input::{Fault, State};
+use crate::decide::check::{self, Requirement};
+use crate::decide::requirements::{self, Collected};
+use crate::decide::waive;
+use crate::eval::verdict::Verdict;
+use crate::host::{self, Facts, Inherited, Root};
+use crate::image::Image;
+use crate::os::file;
+use crate::os::signals;
+use crate::outcome::decisions::{self, Decided, Record, Targets};
+use crate::outcome::report::{self, Checked, Pod, Report, Subject};
+use crate::outcome::saved::{self, Recall};
+use crate::policy::{Action, Mode, Policy, Sensitive, Situation};
+use crate::words::moment;
+
+pub use options::Options;
+
+/// The version of the programs, and the commit from which they are built.
+pub const VERSION: &str = env!("OCI_COMPAT_VERSION");
+
+/// Facts may be read for this long even if nothing was left of the deadline by then: what a container demands by itself is
+/// known without anybody who did not answer. Twelve rules take less than a millisecond.
+const READING: Duration = Duration::from_millis(500);
+/// Judging may take this long even if reading took all the time there was. Twelve rules take some ten microseconds.
+const JUDGING: Duration = Duration::from_millis(200);
+/// Beside the reports: where decisions that are made again are counted.
+const REPEATS: &str = ".repeats";
+
+/// What a container is decided under.
+#[derive(Debug)]
+pub struct Setting<'a> {
+    /// Who asks.
+    pub caller: Caller<'a>,
+    /// Where to look, and where to write.
+    pub options: &'a Options,
+    /// What is wanted.
+    pub policy: &'a Policy,
+    /// Why the configuration cannot be used: trouble of every container.
+    pub broken: Option<&'a str>,
+    /// What else an administrator has to hear of: it is said with every decision.
+    pub complaint: Option<&'a str>,
+    /// Where the caller hears what is to be done if a defect of ours ends the check.
+    pub guard: Guard<'a>,
+}
+
+/// Takes what is to be done from now on if a defect of ours ends the check: what is proven by then has to stand.
+#[derive(Clone, Copy)]
+pub struct Guard<'a>(pub &'a dyn Fn(Action));
+
+impl fmt::Debug for Guard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guard")
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller<'a> {
+    /// A runtime, of its hook.
+    Hook,
+    /// An engine, of what it takes for its runtime.
+    Wrapper {
+        /// The soft limits that this process has raised for itself, by their names, as the runtime will find them.
+        limits: &'a [(&'static str, u64)],
+    },
+}
+
+/// What is done with a container, and what is said about it.
+#[derive(Debug)]
+pub struct Decision {
+    /// Why its creation is aborted; `None` if it goes on.
+    pub refused: Option<Situation>,
+    /// For whoever wanted the container: at most 1 KiB, the first line complete in itself. Empty if there is nothing to
+    /// say.
+    pub message: String,
+    /// On everything that is not plainly compatible.
+    pub report: Option<Report>,
+}
+
+impl Caller<'_> {
+    /// As records call it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Hook => "hook",
+            Self::Wrapper { .. } => "runtime",
+        }
+    }
+}
+
+impl Setting<'_> {
+    /// How long a whole check may take from now on.
+    pub fn deadline(&self) -> Duration {
+        self.options.deadline.unwrap_or(self.policy.deadline).saturating_sub(self.policy.spent)
+    }
+
+    /// What is read by then counts. However long it took to find out what is demanded, there is some time to look.
+    fn reading_until(&self) -> Instant {
+        self.until().max(Instant::now() + READING)
+    }
+
+    /// Before anything is looked at that the container has written: should it lead to a defect of ours, the container is
+    /// refused if it is known by now that it does not fit, and else as one that brings what cannot be read.
+    fn guard_what_is_proven(&self, requirements: &[Requirement], facts: &Facts, image: &Image) {
+        let mut checked = self.judge(requirements, facts);
+        waive::waive(&mut checked, &self.policy.waivers, image, &decisions::now);
+        let verdict = Situation::Judged(verdict_of(&checked));
+        let actions = [self.policy.action(verdict), self.policy.action(Situation::Container)];
+        (self.guard.0)(if actions.contains(&Action::Refuse) { Action::Refuse } else { Action::Start });
+    }
+
+    /// What was read in time counts, however late it is by now.
+    fn judge<'a>(&self, requirements: &'a [Requirement], facts: &Facts) -> Vec<Checked<'a>> {
+        let end = self.until().max(Instant::now() + JUDGING);
+        let withholds = self.policy.sensitive == Sensitive::Verified;
+        check::judge_until(requirements, &self.policy.tags, facts, withholds, &|| end <= Instant::now())
+    }
+
+    /// The end of the check. The process's timer knows it, so that a start without requirements, which never asks, need
+    /// not look at the clock when it begins: that costs two pages.
+    fn until(&self) -> Instant {
+        Instant::now() + signals::left().unwrap_or_else(|| self.deadline())
+    }
+}
+
+/// Decides on a container by what its bundle demands of this host.
+pub fn decide(container: &State, setting: &Setting<'_>) -> Decision {
+    let decision = match setting.policy.mode {
+        Mode::Off => Decision::go_on(),
+        Mode::Enforce | Mode::Audit => examine(container, setting),
+    };
+    decision.complaining(setting)
+}
+
+/// Decides on a container of which nothing can be known but perhaps its id: why not, is the fault.
+pub fn decide_blindly(id: &str, fault: &Fault, setting: &Setting<'_>) -> Decision {
+    let decision = match setting.policy.mode {
+        Mode::Off => Decision::go_on(),
+        Mode::Enforce | Mode::Audit => {
+            let subject = Subject { container: some(id), ..Subject::default() };
+            let message = fault.to_string();
+            let broken: Vec<_> = setting.broken.into_iter().map(str::to_owned).collect();
+            match fault {
+                Fault::Container(_) => conclude(
+                    Report::fault(subject, &message).with(&[], &broken, &[]),
+                    &[Situation::Container],
+                    setting,
+                ),
+                Fault::Host(_) => conclude(
+                    Report::trouble(subject, &message).with(&[], &broken, &[]),
+                    &[Situation::Trouble],
+                    setting,
+                ),
+            }
+        }
+    };
+    decision.complaining(setting)
+}
+
+/// What is said of a defect of ours, and of what is done with the container.
+pub fn defect(panic: &PanicHookInfo<'_>, action: Action) -> String {
+    let place = panic.location().map_or_else(String::new, |it| format!(" at {}:{}", it.file(), it.line()));
+    let opening = match action {
+        Action::Refuse => "refused",
+        Action::Start => "warning",
+    };
+    format!("oci-compat: {opening}: a defect{place}; please report it [trouble]\n")
+}
+
+/// Under what the policy has become for this container.
+fn examine(container: &State, setting: &Setting<'_>) -> Decision {
+    let mut collected = {
+        let until = || setting.until();
+        let memory = |names: &[String], pod: Option<&Pod>| recall(&container.id, pod, names, setting);
+        requirements::of_bundle(&container.bundle, &setting.options.store, setting.policy, &until, &memory)
+    };
+    if !collected.is_sandbox {
+        collected.troubles.extend(setting.broken.map(str::to_owned));
+    }
+    if collected.is_empty() {
+        return Decision::go_on();
+    }
+    collected.subject.container = some(&container.id);
+    let inherited = match setting.caller {
+        Caller::Hook => container.process.map(Inherited::OfProcess),
+        Caller::Wrapper { limits } => Some(Inherited::OfRuntime(limits.to_vec())),
+    };
+    collected.bundle = collected.bundle.map(|it| it.inheriting(inherited));
+    let heeded = collected.policy.take();
+    let setting = Setting { policy: heeded.as_ref().unwrap_or(setting.policy), ..*setting };
+    let (report, situations) = judge(&mut collected, &setting);
+    conclude(report, &situations, &setting)
+}
+
+/// What was noted of the container's image before.
+fn recall(id: &str, pod: Option<&Pod>, names: &[String], setting: &Setting<'_>) -> Option<Subject> {
+    let (reports, decisions) = (folder(setting), targets(setting).decisions);
+    let (reports, decisions) = (reports.as_deref(), decisions.as_deref());
+    Recall { reports, decisions, container: id, pod, names }.subject()
+}
+
+/// Where reports are.
+fn folder(setting: &Setting<'_>) -> Option<PathBuf> {
+    setting.options.reports.clone().or_else(|| saved::folders().into_iter().next())
+}
+
+fn some(id: &str) -> Option<String> {
+    Some(id).filter(|it| !it.is_empty()).map(str::to_owned)
+}
+
+/// The report, and every situation that the container is in, the gravest first.
+///
+/// What others demand for the container's image is judged before anything that the container itself has written is looked
+/// at: that can only add to it, whatever it costs.
+fn judge(collected: &mut Collected, setting: &Setting<'_>) -> (Report, Vec<Situation>) {
+    let root = match Root::at(&setting.options.root) {
+        Ok(mut root) => {
+            root.set_deadline(setting.reading_until());
+            if let Some(folder) = setting.options.memory().filter(|_| root.is_live()) {
+                root.remember_in(folder);
+            }
+            Some(root)
+        }
+        // Another root's facts would be another host's.
+        Err(err) => {
+            collected.troubles.push(format!("{err:#}"));
+            None
+        }
+    };
+    let gather = |requirements: &[Requirement], bundle: &Option<host::Bundle>| match &root {
+        Some(root) => check::gather(requirements, &setting.policy.tags, root, bundle.as_ref()),
+        None => Facts::default(),
+    };
+    let facts = gather(&collected.requirements, &collected.bundle);
+    let count = collected.requirements.len();
+    let mut own_facts = Facts::default();
+    if collected.brings() {
+        setting.guard_what_is_proven(&collected.requirements, &facts, &collected.image);
+        collected.add_brought(&|| setting.until());
+        let (_, brought) = collected.requirements.split_at(count);
+        own_facts = gather(brought, &collected.bundle);
+    }
+    if [&facts, &own_facts].into_iter().any(host::asks_bundle)
+        && let Some(fault) = collected.bundle.as_ref().and_then(host::Bundle::fault)
+    {
+        collected.faults.push(fault);
+    }
+    let (others, brought) = collected.requirements.split_at(count);
+    let mut checked = setting.judge(others, &facts);
+    let mut notes = check::notes(&checked, &facts);
+    let own = setting.judge(brought, &own_facts);
+    for note in check::notes(&own, &own_facts) {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    checked.extend(own);
+    collected.notes.extend(notes);
+    sum_up(checked, collected, setting)
+}
+
+fn sum_up(
+    mut checked: Vec<Checked<'_>>,
+    collected: &Collected,
+    setting: &Setting<'_>,
+) -> (Report, Vec<Situation>) {
+    let Collected { subject, image, faults, troubles, missing, .. } = collected;
+    let mut notes = collected.notes.clone();
+    let waived = waive::waive(&mut checked, &setting.policy.waivers, image, &decisions::now);
+    notes.extend(waived.notes);
+    let verdict = verdict_of(&checked);
+    let is_malformed = checked.iter().any(|it| it.result.is_err());
+    let situations = [
+        (verdict == Verdict::Incompatible).then_some(Situation::Judged(verdict)),
+        is_malformed.then_some(Situation::Malformed),
+        (!faults.is_empty()).then_some(Situation::Container),
+        missing.is_some().then_some(Situation::SpecMissing),
+        (!troubles.is_empty()).then_some(Situation::Trouble),
+        (verdict != Verdict::Incompatible).then_some(Situation::Judged(verdict)),
+    ];
+    let misses_nothing = checked
+        .iter()
+        .filter_map(|it| it.result.as_ref().ok()?.best())
+        .all(|it| it.missed().next().is_none());
+    let is_fine = verdict == Verdict::Compatible
+        && !is_malformed
+        && faults.is_empty()
+        && missing.is_none()
+        && troubles.is_empty()
+        && waived.uses.is_empty()
+        && misses_nothing;
+    let report = Report::new(subject.clone(), if is_fine { &[] } else { &checked });
+    let report = report.missing_spec(missing.as_deref()).with(faults, troubles, &notes).waiving(waived.uses);
+    let report = if setting.policy.disclose { report.disclosed() } else { report };
+    (report, situations.into_iter().flatten().collect())
+}
+
+fn verdict_of(checked: &[Checked<'_>]) -> Verdict {
+    Verdict::of(checked.iter().filter_map(|it| it.result.as_ref().ok()).map(|it| it.outcome))
+}
+
+/// Applies the policy, and leaves a report on everything that is not plainly compatible: the one place where a decision
+/// is made.
+fn conclude(mut report: Report, situations: &[Situation], setting: &Setting<'_>) -> Decision {
+    let policy = setting.policy;
+    let gravest = situations.first().copied().unwrap_or(Situation::NoRequirements);
+    let is_fine = matches!(gravest, Situation::NoRequirements | Situation::Judged(Verdict::Compatible));
+    if is_fine && report.waivers.is_empty() && report.recommendations.is_empty() {
+        return Decision::go_on();
+    }
+    let refused = situations.iter().copied().find(|it| policy.action(*it) == Action::Refuse);
+    let at = decisions::now();
+    report.action = Some(if refused.is_some() { "refuse" } else { "start" }.to_owned());
+    report.time = Some(moment::text(at));
+    let opening = opening(situations, gravest, policy, &report);
+    let recorded = report::message(&report, opening);
+    let message = match setting.broken.filter(|_| refused.is_none()) {
+        Some(broken) => after_warning(broken, &report, opening),
+        None => recorded.clone(),
+    };
+    let decided = Decided {
+        at,
+        program: setting.caller.name(),
+        mode: if policy.mode == Mode::Enforce { "enforce" } else { "audit" },
+        situation: name(gravest),
+        intention: if is_refusal(situations, policy) { "refuse" } else { "start" },
+        message: &recorded,
+    };
+    let warnings = keep(&report, &decided, setting);
+    let warnings = warnings.iter().map(|it| report::warning(it));
+    let message = report::whole(message.lines().map(str::to_owned).chain(warnings));
+    Decision { refused, message, report: Some(report) }
+}
+
+/// The message on a container that starts under a broken configuration: that comes first, and once.
+fn after_warning(broken: &str, report: &Report, opening: &str) -> String {
+    let mut rest = report.clone();
+    rest.reasons.retain(|it| it.message != report::printable(broken));
+    let is_all = rest.reasons.is_empty() && rest.waivers.is_empty();
+    let message = if is_all { String::new() } else { report::message(&rest, opening) };
+    report::whole(std::iter::once(report::warning(broken)).chain(message.lines().map(str::to_owned)))
+}
+
+/// Leaves the report and the records, and returns what went wrong: that changes no decision.
+fn keep(report: &Report, decided: &Decided<'_>, setting: &Setting<'_>) -> Vec<String> {
+    let id = report.subject.container.as_deref();
+    let folder = folder(setting);
+    let targets = Targets { repeats: folder.as_ref().map(|it| it.join(REPEATS)), ..targets(setting) };
+    let write = || {
+        let written = id.zip(folder.as_ref()).map(|(id, folder)| saved::write(folder, id, report));
+        let unwritten = written.and_then(Result::err).map(|err| format!("{err:#}"));
+        unwritten.into_iter().chain(decisions::write(&targets, &Record::new(report, decided))).collect()
+    };
+    let mut places = [folder.as_ref(), targets.decisions.as_ref()].into_iter().flatten();
+    let warnings: Vec<_> = match places.find(|it| !file::is_near(it)) {
+        None => write(),
+        Some(far) => file::ask_apart(setting.reading_until(), write)
+            .unwrap_or_else(|silence| vec![format!("{} {silence}", far.display())]),
+    };
+    warnings.iter().map(|it| report.subject.nameless(it)).collect()
+}
+
+fn targets(setting: &Setting<'_>) -> Targets {
+    let Options { decisions, journal, syslog, .. } = setting.options;
+    let log = &setting.policy.log;
+    Targets {
+        decisions: decisions.clone().or_else(|| decisions::files(log.decisions.clone()?).into_iter().next()),
+        max_bytes: log.max_bytes,
+        keep: log.keep,
+        repeats: None,
+        journal: log.journal.then(|| journal.clone()),
+        syslog: log.syslog.then(|| syslog.clone()),
+    }
+}
+
+fn is_refusal(situations: &[Situation], policy: &Policy) -> bool {
+    situations.iter().any(|it| policy.intention(*it) == Action::Refuse)
+}
+
+/// As records call a situation.
+fn name(situation: Situation) -> &'static str {
+    match situation {
+        Situation::NoRequirements => "no-requirements",
+        Situation::Judged(verdict) => verdict.name(),
+        Situation::Malformed => "malformed",
+        Situation::Container => "container-trouble",
+        Situation::SpecMissing => "spec-missing",
+        Situation::Trouble => "trouble",
+    }
+}
+
+/// How the message starts.
+fn opening(situations: &[Situation], gravest: Situation, policy: &Policy, report: &Report) -> &'static str {
+    match (is_refusal(situations, policy), policy.mode, gravest) {
+        (true, Mode::Enforce, _) => "refused",
+        (true, Mode::Audit | Mode::Off, _) => "warning: would be refused",
+        (false, _, Situation::Judged(Verdict::Incompatible)) => "warning: started though incompatible",
+        (
+            false,
+            _,
+            Situation::Malformed | Situation::Container | Situation::SpecMissing | Situation::Trouble,
+        ) => "warning: started unchecked",
+        (false, _, Situation::Judged(Verdict::Undecided)) => "warning: started undecided",
+        (false, _, Situation::Judged(Verdict::Compatible) | Situation::NoRequirements) => {
+            match report.waivers.is_empty() {
+                true => "note: started without what is recommended",
+                false => "warning: started by waiver",
+            }
+        }
+    }
+}
+
+impl Decision {
+    fn go_on() -> Self {
+        Self { refused: None, message: String::new(), report: None }
+    }
+
+    fn complaining(mut self, setting: &Setting<'_>) -> Self {
+        if let Some(broken) = setting.broken {
+            let untold = decisions::shout(&targets(setting), broken);
+            let warnings = untold.as_deref().map(report::warning);
+            self.message = report::whole(self.message.lines().map(str::to_owned).chain(warnings));
+        }
+        if let Some(complaint) = setting.complaint {
+            // Runtimes throw away what is said about a container that starts; all others have to stand in a log.
+            let untold = decisions::shout(&targets(setting), complaint);
+            let warnings = std::iter::once(complaint).chain(untold.as_deref()).map(report::warning);
+            self.message = report::whole(warnings.chain(self.message.lines().map(str::to_owned)));
+        }
+        self
+    }
+}

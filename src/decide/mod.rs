@@ -1,0 +1,6 @@
+//! From a container or an image, and a host, to a decision: what is demanded, whether the host has it, what is waived.
+
+pub mod check;
+pub mod waive;
+pub mod requirements;
+pub mod gate;

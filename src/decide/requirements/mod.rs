@@ -1,0 +1,475 @@
+//! Collects what is demanded of a bundle's host, from every place where that is said. No network, and no file that an
+//! annotation names.
+
+mod administrator;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::container::identity::{self, Identity, Need, Places, Unknown, Until};
+use crate::container::input::{Bundle, Fault, Wishes};
+use crate::decide::check::Requirement;
+use crate::host;
+use crate::image::{Image, Reference};
+use crate::outcome::report::{Attached, Origin, Pod, Subject, Verification};
+use crate::policy::{Builds, Heeded, Policy};
+use crate::spec::{self, Malformed, Spec, compiled};
+use crate::store::{Artifact, By, Digest, Kept, Payload, Standing, Store, Trouble};
+
+use administrator::OwnFile;
+pub use administrator::{OwnProblem, SurveyedOwn, survey};
+
+/// Where the store is unless another folder is named.
+pub const STORE: &str = "/var/lib/oci-compat/store";
+
+/// What was found. Trouble with one place hides nothing that another one says.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// What is checked.
+    pub subject: Subject,
+    /// What its image is called, if anybody had to know; only what its engine or the administrator vouches for.
+    pub image: Image,
+    /// What annotations call it: that may add requirements, and relaxes none.
+    pub said: Image,
+    /// What the container's annotations made of the policy; none if they wish nothing.
+    pub policy: Option<Policy>,
+    /// All of them have to hold.
+    pub requirements: Vec<Requirement>,
+    /// What the container's annotations demand besides, and nobody has looked at yet.
+    brought: Brought,
+    /// Whether it is a pod's pause container, of which nothing is demanded.
+    pub is_sandbox: bool,
+    /// The bundle, which rules may ask what it gives the container.
+    pub bundle: Option<host::Bundle>,
+    /// What is wrong with what the container brings, each a sentence.
+    pub faults: Vec<String>,
+    /// Whether something of it was verified when it was stored.
+    has_verified: bool,
+    /// The repositories from which the image was pulled while it had to have a signed spec.
+    demanding: Vec<String>,
+    /// That the image must have a signed spec, and that none is known: a sentence.
+    pub missing: Option<String>,
+    /// What went wrong besides, each a sentence.
+    pub troubles: Vec<String>,
+    /// What an operator should know, each a sentence.
+    pub notes: Vec<String>,
+}
+
+/// What a container's annotations demand.
+#[derive(Debug, Default)]
+struct Brought {
+    inline: Option<String>,
+    artifact: Option<String>,
+    /// Where such an artifact is looked for.
+    shelf: Option<Shelf>,
+}
+
+/// What is remembered of an image with these names, or of this container of a pod: [`of_bundle`] asks where its engine does
+/// not answer.
+pub type Memory<'a> = &'a dyn Fn(&[String], Option<&Pod>) -> Option<Subject>;
+
+/// Collects the requirements that others have for a bundle: those attached to its image, and those of the administrator.
+/// An engine that is busy is waited for until the end of the check. What the container's annotations demand follows with
+/// [`Collected::add_brought`].
+pub fn of_bundle(
+    folder: &Path,
+    store: &Path,
+    policy: &Policy,
+    until: Until<'_>,
+    memory: Memory<'_>,
+) -> Collected {
+    let mut collected = Collected::default();
+    collected.subject.bundle = Some(folder.display().to_string());
+    let mut bundle = match Bundle::read(folder) {
+        Ok(bundle) => bundle,
+        Err(fault) => {
+            match fault {
+                Fault::Container(err) => collected.faults.push(format!("{err:#}")),
+                Fault::Host(err) => collected.troubles.push(format!("{err:#}")),
+            }
+            return collected;
+        }
+    };
+    if bundle.is_sandbox(folder) {
+        collected.is_sandbox = true;
+        return collected;
+    }
+    collected.subject.pod = bundle.pod.clone().and_then(Pod::new);
+    let mut shelf = Shelf::at(store);
+    let mut who = Who { folder, bundle: &bundle, policy, until, memory, digests: None, is_unanswered: false };
+    let attached = shelf.attached(&mut who, &mut collected);
+    collected.note_trouble(attached);
+    collected.brought =
+        Brought { inline: bundle.inline.clone(), artifact: bundle.artifact.clone(), shelf: Some(shelf) };
+    if !policy.spec_demands.is_empty() {
+        who.digests(&mut collected);
+        collected.demand_spec(policy);
+    }
+    collected.add_own(policy, until, &mut |collected| drop(who.digests(collected)));
+    if !collected.is_empty() {
+        // It is asked only where something would be demanded.
+        if policy.builds == Builds::Skip && identity::is_build(folder, &bundle, &Places::live(), until) {
+            return Collected { subject: collected.subject, ..Collected::default() };
+        }
+        if policy.asks_for_image(&bundle.wishes) {
+            who.digests(&mut collected);
+        }
+        collected.heed(&bundle.wishes, policy);
+    }
+    collected.bundle = Some(host::Bundle::new(std::mem::take(&mut bundle.config)));
+    collected
+}
+
+/// Collects the requirements that the store, and the administrator, have for an image: for its index and for its manifest,
+/// or for what of these is known; `called` has its names, and all of its digests.
+pub fn of_image(image: &[Digest], called: Image, store: &Path, policy: &Policy) -> Collected {
+    let mut collected = Collected::default();
+    collected.subject.digest = image.last().map(Digest::to_string);
+    collected.subject.image = called.names.first().cloned();
+    collected.image = called;
+    let mut shelf = Shelf::at(store);
+    let verified = shelf.of_image(image, PATIENT, &mut collected);
+    collected.has_verified = verified.as_ref().is_ok_and(|it| *it);
+    collected.note_trouble(verified.map(drop));
+    collected.demand_spec(policy);
+    collected.add_own(policy, PATIENT, &mut |_| {});
+    collected
+}
+
+impl Collected {
+    /// Whether nothing is demanded, and nothing went wrong.
+    pub fn is_empty(&self) -> bool {
+        self.requirements.is_empty()
+            && self.missing.is_none()
+            && self.troubles.is_empty()
+            && self.faults.is_empty()
+            && !self.brings()
+    }
+
+    /// Whether the container's annotations demand something that nobody has looked at yet.
+    pub fn brings(&self) -> bool {
+        self.brought.inline.is_some() || self.brought.artifact.is_some()
+    }
+
+    /// Adds what the container's annotations say, or refer to in the store.
+    pub fn add_brought(&mut self, until: Until<'_>) {
+        let Brought { inline, artifact, shelf } = std::mem::take(&mut self.brought);
+        if let Some(text) = inline {
+            let spec = spec::parse(text.as_bytes());
+            self.requirements.push(Requirement { origin: Origin::Inline, spec });
+        }
+        if let Some((text, mut shelf)) = artifact.zip(shelf) {
+            match digest("annotation org.oci-compat.artifact", &text) {
+                Ok(digest) => {
+                    let added = shelf.referenced(&digest, until, self);
+                    self.note_trouble(added);
+                }
+                Err(fault) => self.faults.push(fault),
+            }
+        }
+    }
+
+    /// Whether the image must have a signed spec, and has none that is known. Annotations may add that demand. Where the store
+    /// or the engine could not be asked, nobody knows: that is trouble already.
+    fn demand_spec(&mut self, policy: &Policy) {
+        if !self.troubles.is_empty() {
+            return;
+        }
+        let names = self.image.names.iter().chain(&self.said.names).chain(&self.demanding);
+        let demanded = names.filter_map(|it| policy.spec_demands.of(it).map(|pattern| (it, pattern))).next();
+        let Some((name, pattern)) = demanded.filter(|_| !self.has_verified) else { return };
+        self.missing = Some(format!(
+            "trust {pattern:?} demands a signed spec of image {name}, and the store has none: oci-compat pull {name}"
+        ));
+    }
+
+    /// Adds what the administrator demands for this image; which one it is, is asked only if that matters.
+    fn add_own(&mut self, policy: &Policy, until: Until<'_>, identify: &mut dyn FnMut(&mut Self)) {
+        let Some(folder) = &policy.requirements else { return };
+        let (files, troubles) = administrator::files(folder, until);
+        self.troubles.extend(troubles);
+        if files.iter().flat_map(OwnFile::images).any(|it| !it.is_any()) {
+            identify(self);
+        }
+        let is_unknown = self.image == Image::default();
+        for file in files {
+            if file.is_for(&self.image) || file.is_for(&self.said) {
+                match file.requirement(until) {
+                    Ok(requirement) => self.requirements.push(requirement),
+                    Err(trouble) => self.troubles.push(trouble),
+                }
+            } else if is_unknown {
+                let name = file.name();
+                self.notes
+                    .push(format!("requirements {name} do not count: which image this is, is not known"));
+            }
+        }
+    }
+
+    fn heed(&mut self, wishes: &Wishes, policy: &Policy) {
+        if *wishes != Wishes::default() {
+            let Heeded { policy, notes, faults } = policy.heed(wishes, &self.image);
+            self.policy = Some(policy);
+            self.notes.extend(notes);
+            self.faults.extend(faults);
+        }
+    }
+
+    /// The same trouble is met by everybody who asks the same store: it is told once.
+    fn note_trouble(&mut self, came: Result<(), String>) {
+        self.troubles.extend(came.err().filter(|it| !self.troubles.contains(it)));
+    }
+
+    /// An artifact may be both referred to and attached, or attached to an image and to its index: it counts once.
+    fn has(&self, artifact: &str) -> bool {
+        self.requirements.iter().any(|it| match &it.origin {
+            Origin::Referenced(digest) | Origin::Attached(Attached { artifact: digest, .. }) => {
+                digest == artifact
+            }
+            Origin::Inline | Origin::Administrator(_) | Origin::File(_) => false,
+        })
+    }
+}
+
+fn digest(place: &str, text: &str) -> Result<Digest, String> {
+    text.parse().map_err(|err| format!("{place}: {err}"))
+}
+
+/// The store, opened when it is first needed.
+#[derive(Debug)]
+struct Shelf {
+    folder: PathBuf,
+    store: Option<Result<Option<Store>, String>>,
+}
+
+/// The end of a check that nobody is kept from breaking off.
+const PATIENT: Until<'static> = &|| Instant::now() + Duration::from_hours(1);
+
+/// When a store that may never answer is given up: in time for all that can be checked without it.
+fn leaving_time(until: Until<'_>) -> Instant {
+    let now = Instant::now();
+    now + until().saturating_duration_since(now) * 9 / 10
+}
+
+impl Shelf {
+    fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), store: None }
+    }
+
+    fn store(&mut self, until: Until<'_>) -> Result<Option<&Store>, String> {
+        let opened = self.store.get_or_insert_with(|| {
+            Store::open_until(&self.folder, || leaving_time(until))
+                .map_err(|err| format!("the store cannot be used: {err}"))
+        });
+        opened.as_ref().map(Option::as_ref).map_err(String::clone)
+    }
+
+    fn referenced(
+        &mut self,
+        manifest: &Digest,
+        until: Until<'_>,
+        collected: &mut Collected,
+    ) -> Result<(), String> {
+        let folder = self.folder.display().to_string();
+        let missing = || {
+            format!("artifact {manifest}, which the bundle refers to, is not in the store {folder}: add it")
+        };
+        let store = self.store(until)?.ok_or_else(missing)?;
+        let artifact = store.by_manifest(manifest).map_err(|err| err.to_string())?.ok_or_else(missing)?;
+        add(store, &artifact, Origin::Referenced(manifest.to_string()), collected)
+    }
+
+    /// An empty store has nothing for any image, so that nobody is asked which one it is.
+    fn attached(&mut self, who: &mut Who<'_>, collected: &mut Collected) -> Result<(), String> {
+        if self.store(who.until)?.is_none_or(Store::is_empty) {
+            return Ok(());
+        }
+        let Digests { known, said } = who.digests(collected);
+        collected.has_verified = self.of_image(&known, who.until, collected)?;
+        // What annotations say may add, and takes nothing's place.
+        self.of_image(&said, who.until, collected)?;
+        if who.is_unanswered { self.of_names(who.until, collected) } else { Ok(()) }
+    }
+
+    /// What is demanded of the image that had its names when it was pulled. It may be another one by now: that adds to what
+    /// is demanded, and takes nothing away.
+    fn of_names(&mut self, until: Until<'_>, collected: &mut Collected) -> Result<(), String> {
+        let Some(store) = self.store(until)? else { return Ok(()) };
+        let mut meant = Vec::new();
+        for name in collected.image.names.iter().chain(&collected.said.names) {
+            // What is no name leads nowhere.
+            let Ok(name) = name.parse::<Reference>() else { continue };
+            let named = store.named(&name.to_string()).map_err(|err| err.to_string())?;
+            let last = named.first().and_then(|it| it.fetched.clone());
+            meant.extend(named.into_iter().filter(|it| it.fetched == last).map(|it| it.digest));
+        }
+        self.of_image(&meant, until, collected).map(drop)
+    }
+
+    /// What stands of an image, by the digests of its indexes and of its manifest; whether anything of it was verified.
+    fn of_image(
+        &mut self,
+        image: &[Digest],
+        until: Until<'_>,
+        collected: &mut Collected,
+    ) -> Result<bool, String> {
+        let Some(store) = self.store(until)? else { return Ok(false) };
+        let (Standing { counting, aside, demanding }, troubles) = store.standing(image);
+        for trouble in troubles {
+            collected.note_trouble(Err(trouble.to_string()));
+        }
+        for kept in &counting {
+            let added = add(store, &kept.artifact, Origin::Attached(attached(kept)), collected);
+            collected.note_trouble(added);
+        }
+        collected.notes.extend(aside.iter().map(set_aside));
+        collected.demanding.extend(demanding);
+        Ok(counting.iter().any(Kept::is_verified))
+    }
+}
+
+fn attached(kept: &Kept) -> Attached {
+    let origin = kept.origin.as_ref();
+    let verified = origin.and_then(|it| Some((it, it.signature.as_ref()?))).map(|(origin, signature)| {
+        let by = match signature.by {
+            By::Key => "key",
+            By::Verifier => "verifier",
+        };
+        Verification { by, key: signature.key.to_string(), rule: origin.rule.clone() }
+    });
+    let repository = kept.source().filter(|it| !it.is_empty()).map(str::to_owned);
+    Attached { artifact: kept.artifact.manifest.to_string(), repository, verified }
+}
+
+fn set_aside(kept: &Kept) -> String {
+    format!(
+        "artifact {} from {} does not count: nothing was verified of it, and another one of this image was verified",
+        kept.artifact.manifest,
+        kept.source().unwrap_or_default()
+    )
+}
+
+/// The digests of an image.
+#[derive(Debug, Clone)]
+struct Digests {
+    /// Those that its engine knows, or the administrator vouches for; its manifest's is the last.
+    known: Vec<Digest>,
+    /// Those that annotations say besides.
+    said: Vec<Digest>,
+}
+
+/// Which image it is, asked at most once.
+struct Who<'a> {
+    folder: &'a Path,
+    bundle: &'a Bundle,
+    policy: &'a Policy,
+    until: Until<'a>,
+    memory: Memory<'a>,
+    digests: Option<Digests>,
+    /// Whether whoever knows the image could not be asked.
+    is_unanswered: bool,
+}
+
+impl Who<'_> {
+    /// The image's digests. What the image is called is noted in `collected`.
+    fn digests(&mut self, collected: &mut Collected) -> Digests {
+        if let Some(digests) = &self.digests {
+            return digests.clone();
+        }
+        let digests = images(self, collected);
+        let manifest = digests.known.last().or(digests.said.last());
+        collected.subject.digest = manifest.map(Digest::to_string);
+        self.digests.insert(digests).clone()
+    }
+}
+
+/// The image's digests; what else is known of it goes into the subject.
+fn images(who: &mut Who<'_>, collected: &mut Collected) -> Digests {
+    let Who { folder, bundle, policy, until, memory, .. } = *who;
+    let mut identity = identity::resolve(folder, bundle, Need::Digests, &Places::live(), until);
+    who.is_unanswered = matches!(identity.unknown, Some(Unknown::Unanswered(_)));
+    if who.is_unanswered {
+        let names = [identity.names.as_slice(), &identity.said.names].concat();
+        recall(&mut identity, memory(&names, collected.subject.pod.as_ref()), collected);
+    }
+    let mut digests = identity.digests.clone();
+    let mut names = identity.names.iter().chain(&identity.said.names);
+    // The kubelet asks CRI-O for an image by its id, once it is there.
+    collected.subject.image = names.find(|it| !is_id(it)).or(identity.names.first()).cloned();
+    match &bundle.image {
+        Some(text) if policy.image_annotation => {
+            match digest("annotation org.oci-compat.image", text) {
+                Ok(it) if !digests.contains(&it) => digests.insert(0, it),
+                Ok(_) => {}
+                Err(fault) => collected.faults.push(fault),
+            }
+        }
+        Some(_) => collected.notes.push(
+            "annotation org.oci-compat.image is not heeded: the configuration does not say image_annotation = true".to_owned(),
+        ),
+        None => {}
+    }
+    match (identity.gap(), &identity.unknown) {
+        (Some(gap), Some(Unknown::Unanswered(_))) => collected.note_trouble(Err(gap)),
+        (Some(gap), Some(Unknown::Unfit(_))) => collected.faults.push(gap),
+        // Nobody knows, and that is how it is: unless an annotation tells.
+        (gap, _) if digests == identity.digests => collected.notes.extend(gap),
+        _ => {}
+    }
+    collected.image = called(identity.names, &digests);
+    collected.image.digests.extend(identity.id);
+    let mut said = identity.said.digests;
+    collected.said = called(identity.said.names, &said);
+    said.retain(|it| !digests.contains(it));
+    Digests { known: digests, said }
+}
+
+/// Adds what was noted when the container, or the image, was decided on before: as annotations do, it relaxes nothing.
+fn recall(identity: &mut Identity, noted: Option<Subject>, collected: &mut Collected) {
+    let Some(Subject { image, digest: Some(digest), .. }) = noted else { return };
+    let Ok(manifest) = digest.parse() else { return };
+    if identity.digests.contains(&manifest) || identity.said.digests.contains(&manifest) {
+        return;
+    }
+    identity.said.digests.push(manifest);
+    identity.said.names.extend(image.filter(|it| !identity.said.names.contains(it)));
+    collected
+        .notes
+        .push(format!("its image was {digest} when it was decided on before; what that demands counts"));
+}
+
+/// Whether a name of an image is the digest of its configuration, as engines call it when nothing else does.
+fn is_id(name: &str) -> bool {
+    let hex = name.strip_prefix("sha256:").unwrap_or(name);
+    hex.len() == 64 && hex.bytes().all(|it| it.is_ascii_hexdigit())
+}
+
+fn called(names: Vec<String>, digests: &[Digest]) -> Image {
+    Image { names, digests: digests.to_vec() }
+}
+
+fn add(store: &Store, artifact: &Artifact, origin: Origin, collected: &mut Collected) -> Result<(), String> {
+    if collected.has(&artifact.manifest.to_string()) {
+        return Ok(());
+    }
+    let (spec, note) = read(store, artifact).map_err(|err| err.to_string())?;
+    collected.notes.extend(note);
+    collected.requirements.push(Requirement { origin, spec });
+    Ok(())
+}
+
+/// A spec that the store has, and a note if its compiled form is of no use.
+fn read(store: &Store, artifact: &Artifact) -> Result<(Result<Spec, Malformed>, Option<String>), Trouble> {
+    match store.spec(artifact, compiled::FORMAT)? {
+        Payload::Source { bytes, note, .. } => Ok((spec::parse(&bytes), note)),
+        Payload::Compiled(body) => match compiled::decode(&body) {
+            Ok(spec) => Ok((Ok(spec), None)),
+            Err(err) => {
+                let (bytes, note) = store.source_instead(artifact, &format!("is of no use: {err:#}"))?;
+                Ok((spec::parse(&bytes), Some(note)))
+            }
+        },
+    }
+}

@@ -1,0 +1,431 @@
+//! Makes reports of judgements. Escapes all text that strangers wrote, and never judges.
+
+use crate::eval::verdict::Verdict;
+use crate::eval::{Code, Finding, JudgedRule, JudgedSet, JudgedTerm, Judgement, Outcome};
+use crate::spec::{Malformed, Place, Rule, Severity};
+
+use super::printable;
+use super::{
+    FindingReport, ProblemReport, Reason, Report, RuleReport, SCHEMA, SetReport, SpecReport, Subject,
+    VerifiedReport, WaiverReport,
+};
+
+/// A spec, where it comes from, and what came of it.
+#[derive(Debug)]
+pub struct Checked<'a> {
+    /// Where it comes from.
+    pub origin: &'a Origin,
+    /// The judgement, or what is wrong with the spec.
+    pub result: Result<Judgement<'a>, &'a Malformed>,
+}
+
+/// Where a spec comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The annotation `org.oci-compat.spec`.
+    Inline,
+    /// The annotation `org.oci-compat.artifact`, and the digest that it names.
+    Referenced(String),
+    /// An artifact whose subject is the image.
+    Attached(Attached),
+    /// A file of the administrator's own requirements.
+    Administrator(String),
+    /// A file that was named on the command line.
+    File(String),
+}
+
+/// An artifact whose subject is the image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attached {
+    /// The digest of its manifest.
+    pub artifact: String,
+    /// The repository from which it was pulled; `None` for one that was added from a file.
+    pub repository: Option<String>,
+    /// What was verified of it when it was stored.
+    pub verified: Option<Verification>,
+}
+
+/// What was verified of an artifact when it was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// `key` or `verifier`.
+    pub by: &'static str,
+    /// The digest of the public key, or of the verifier's command line.
+    pub key: String,
+    /// The pattern of the rule of trust that held for the repository.
+    pub rule: Option<String>,
+}
+
+impl Origin {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Inline => "inline",
+            Self::Referenced(_) => "referenced",
+            Self::Attached(_) => "attached",
+            Self::Administrator(_) => "administrator",
+            Self::File(_) => "file",
+        }
+    }
+
+    /// Whether somebody whom the administrator trusts was shown to have made it, or it is the administrator's own.
+    pub fn is_verified(&self) -> bool {
+        match self {
+            Self::Administrator(_) | Self::File(_) => true,
+            Self::Attached(attached) => attached.verified.is_some(),
+            Self::Inline | Self::Referenced(_) => false,
+        }
+    }
+
+    /// As messages call it.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Inline => "the spec in annotation org.oci-compat.spec".to_owned(),
+            Self::Referenced(digest) | Self::Attached(Attached { artifact: digest, .. }) => {
+                format!("the spec of artifact {digest}")
+            }
+            Self::Administrator(path) => format!("the administrator's spec {path}"),
+            Self::File(path) => format!("spec {path}"),
+        }
+    }
+}
+
+impl Report {
+    /// Puts together what was judged.
+    pub fn new(subject: Subject, checked: &[Checked<'_>]) -> Self {
+        let outcome = |it: &Checked<'_>| it.result.as_ref().map_or(Outcome::Unknown, |it| it.outcome);
+        let verdict = Verdict::of(checked.iter().map(outcome));
+        Self {
+            schema: SCHEMA.to_owned(),
+            verdict: verdict.name().to_owned(),
+            action: None,
+            time: None,
+            subject: subject.escaped(),
+            reasons: reasons(checked),
+            notes: checked.iter().filter_map(preferred).collect(),
+            recommendations: checked.iter().flat_map(recommendations).collect(),
+            waivers: Vec::new(),
+            specs: checked.iter().map(SpecReport::new).collect(),
+        }
+    }
+
+    /// Adds what is wrong with what the container brings, what went wrong besides, and what an operator should know.
+    #[must_use]
+    pub fn with(mut self, faults: &[String], troubles: &[String], notes: &[String]) -> Self {
+        let faults: Vec<_> = faults.iter().map(|it| Reason::new("container-trouble", it)).collect();
+        // What is certain comes before what is not.
+        let at = if self.verdict == Verdict::Incompatible.name() { self.reasons.len() } else { 0 };
+        let is_faulty = !faults.is_empty();
+        self.reasons.splice(at..at, faults);
+        if (is_faulty || !troubles.is_empty()) && self.verdict == Verdict::Compatible.name() {
+            // What could not be read may have demanded anything.
+            self.verdict = Verdict::Undecided.name().to_owned();
+        }
+        self.reasons.extend(troubles.iter().map(|it| Reason::new("trouble", it)));
+        self.notes.extend(notes.iter().map(|it| printable(it)));
+        self
+    }
+
+    /// Adds that the image must have a signed spec, and has none.
+    #[must_use]
+    pub fn missing_spec(mut self, sentence: Option<&str>) -> Self {
+        let Some(sentence) = sentence else { return self };
+        if self.verdict == Verdict::Compatible.name() {
+            self.verdict = Verdict::Undecided.name().to_owned();
+        }
+        self.reasons.push(Reason::new("spec-missing", sentence));
+        self
+    }
+
+    /// Adds the exceptions that were used.
+    #[must_use]
+    pub fn waiving(mut self, waivers: Vec<WaiverReport>) -> Self {
+        self.waivers = waivers;
+        self
+    }
+
+    /// A report on a check that could not be made, because of what the container brings.
+    pub fn fault(subject: Subject, message: &str) -> Self {
+        Self::trouble(subject, "").without_reasons().with(&[message.to_owned()], &[], &[])
+    }
+
+    fn without_reasons(self) -> Self {
+        Self { reasons: Vec::new(), ..self }
+    }
+
+    /// A report on a check that could not be made.
+    pub fn trouble(subject: Subject, message: &str) -> Self {
+        Self {
+            verdict: Verdict::Undecided.name().to_owned(),
+            reasons: vec![Reason::new("trouble", message)],
+            ..Self::new(subject, &[])
+        }
+    }
+}
+
+impl Report {
+    /// Lets messages show also what only root may see.
+    #[must_use]
+    pub fn disclosed(mut self) -> Self {
+        self.reasons.iter_mut().chain(&mut self.recommendations).for_each(|it| it.discreet = None);
+        self.waivers.iter_mut().for_each(|it| it.discreet = None);
+        self
+    }
+}
+
+impl Reason {
+    fn new(code: &str, message: &str) -> Self {
+        Self { code: code.to_owned(), message: printable(message), ..Self::default() }
+    }
+
+    /// With what the rule's author says besides.
+    fn of(self, rule: &Rule) -> Self {
+        Self { rule: said(&rule.id), remedy: said(&rule.remedy), docs: said(&rule.docs), ..self }
+    }
+}
+
+/// What an author says, if anything.
+fn said(text: &str) -> Option<String> {
+    (!text.trim().is_empty()).then(|| printable(text.trim()))
+}
+
+impl WaiverReport {
+    /// That it was used, in one sentence.
+    pub fn sentence(&self) -> String {
+        format!("rule {} is waived {} at {}: {}", self.rule, self.until(), self.from, self.reason)
+    }
+
+    /// When it ends, in words.
+    pub(super) fn until(&self) -> String {
+        self.expires.as_ref().map_or_else(|| "without end".to_owned(), |it| format!("until {it}"))
+    }
+
+    /// What may be shown to whoever asks.
+    pub fn shown(&self) -> &str {
+        self.discreet.as_ref().unwrap_or(&self.message)
+    }
+}
+
+impl Subject {
+    fn escaped(self) -> Self {
+        let escape = |it: Option<String>| it.map(|it| printable(&it));
+        Self {
+            image: escape(self.image),
+            digest: escape(self.digest),
+            container: escape(self.container),
+            // Its names are plain.
+            pod: self.pod,
+            bundle: escape(self.bundle),
+        }
+    }
+}
+
+/// What is missing for certain comes before what is malformed, and that before what is not known.
+fn reasons(checked: &[Checked<'_>]) -> Vec<Reason> {
+    let mut reasons: Vec<_> = checked
+        .iter()
+        .flat_map(|it| {
+            let origin = it.origin;
+            match &it.result {
+                Ok(judgement) => judged_reasons(judgement),
+                Err(malformed) => vec![(1, malformed_reason(origin, malformed))],
+            }
+        })
+        .collect();
+    reasons.sort_by_key(|(rank, _)| *rank);
+    reasons.into_iter().map(|(_, reason)| reason).collect()
+}
+
+fn malformed_reason(origin: &Origin, malformed: &Malformed) -> Reason {
+    let message = format!("{} is malformed, at {malformed}", origin.title());
+    Reason::new("spec-malformed", &message)
+}
+
+fn judged_reasons(judgement: &Judgement<'_>) -> Vec<(u8, Reason)> {
+    if judgement.outcome == Outcome::Met {
+        return Vec::new();
+    }
+    let rank = if judgement.outcome == Outcome::Unmet { 0 } else { 2 };
+    let Some(set) = judgement.nearest() else {
+        let message = "no compatibility set has one of the tags that were asked for";
+        return vec![(rank, Reason::new(Code::NoSetSelected.name(), message))];
+    };
+    let discreet = judgement.discreet();
+    let discreet = discreet.nearest().map(set_reasons).unwrap_or_default();
+    let reason = |(it, discreet): (Reason, Reason)| {
+        let discreet = Some(discreet.message).filter(|discreet| *discreet != it.message);
+        (rank, Reason { discreet, ..it })
+    };
+    set_reasons(set).into_iter().zip(discreet).map(reason).collect()
+}
+
+fn set_reasons(set: &JudgedSet<'_>) -> Vec<Reason> {
+    let reason = |(code, message, rule): (Code, String, &Rule)| Reason::new(code.name(), &message).of(rule);
+    set.lacks().into_iter().map(reason).collect()
+}
+
+/// What the set recommends that fits best, and the host does not have.
+fn recommendations(checked: &Checked<'_>) -> Vec<Reason> {
+    let Ok(judgement) = &checked.result else { return Vec::new() };
+    let Some(set) = judgement.best() else { return Vec::new() };
+    let reasons = |it: &JudgedRule<'_>| {
+        let discreet = it.discreet().all_reasons();
+        let reason = |((code, message), (_, discreet)): ((Code, String), (Code, String))| {
+            let reason = Reason::new(code.name(), &message).of(it.rule);
+            let discreet = Some(printable(&discreet)).filter(|it| *it != reason.message);
+            Reason { discreet, ..reason }
+        };
+        it.all_reasons().into_iter().zip(discreet).map(reason).collect::<Vec<_>>()
+    };
+    set.missed().flat_map(reasons).collect()
+}
+
+/// Heavier sets than the one that fits, and why they do not: in one line.
+fn preferred(checked: &Checked<'_>) -> Option<String> {
+    let judgement = checked.result.as_ref().ok()?;
+    let best = judgement.best()?;
+    let heavier = judgement.sets.iter().filter(|it| it.set.weight > best.set.weight);
+    let missed: Vec<_> = heavier.map(|it| format!("{} not met: {}", title(it), first_reason(it))).collect();
+    let fits = title(best);
+    (!missed.is_empty())
+        .then(|| printable(&format!("fits as {fits}; preferred {}", missed.join("; preferred "))))
+}
+
+fn title(set: &JudgedSet<'_>) -> String {
+    let weight = set.set.weight;
+    match [&set.set.tag, &set.set.description].into_iter().find(|it| !it.is_empty()) {
+        Some(name) => format!("set {name:?} (weight {weight})"),
+        None => format!("the set of weight {weight}"),
+    }
+}
+
+fn first_reason(set: &JudgedSet<'_>) -> String {
+    set_reasons(set).into_iter().next().map_or_else(String::new, |it| format!("{} [{}]", it.message, it.code))
+}
+
+fn outcome_name(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Met => "met",
+        Outcome::Unmet => "unmet",
+        Outcome::Unknown => "unknown",
+    }
+    .to_owned()
+}
+
+impl SpecReport {
+    fn new(checked: &Checked<'_>) -> Self {
+        let (file, artifact) = match checked.origin {
+            Origin::Inline => (None, None),
+            Origin::Referenced(digest) | Origin::Attached(Attached { artifact: digest, .. }) => {
+                (None, Some(printable(digest)))
+            }
+            Origin::Administrator(path) | Origin::File(path) => (Some(printable(path)), None),
+        };
+        let (repository, verified) = match checked.origin {
+            Origin::Attached(it) => {
+                (it.repository.as_deref().map(printable), it.verified.as_ref().map(verified))
+            }
+            Origin::Inline | Origin::Referenced(_) | Origin::Administrator(_) | Origin::File(_) => {
+                (None, None)
+            }
+        };
+        let (outcome, problems, sets) = match &checked.result {
+            Ok(judged) => (judged.outcome, Vec::new(), judged.sets.iter().map(SetReport::new).collect()),
+            Err(malformed) => (Outcome::Unknown, problems(malformed), Vec::new()),
+        };
+        Self {
+            source: checked.origin.name().to_owned(),
+            file,
+            artifact,
+            repository,
+            verified,
+            outcome: outcome_name(outcome),
+            problems,
+            sets,
+        }
+    }
+}
+
+fn verified(verification: &Verification) -> VerifiedReport {
+    let Verification { by, key, rule } = verification;
+    VerifiedReport { by: (*by).to_owned(), key: printable(key), rule: rule.as_deref().map(printable) }
+}
+
+/// All problems of a spec.
+pub fn problems(malformed: &Malformed) -> Vec<ProblemReport> {
+    let problem =
+        |Place { line, column }, message: &str| ProblemReport { line, column, message: printable(message) };
+    malformed.iter().map(|it| problem(it.at, &it.message)).collect()
+}
+
+impl SetReport {
+    fn new(judged: &JudgedSet<'_>) -> Self {
+        Self {
+            tag: printable(&judged.set.tag),
+            weight: judged.set.weight,
+            description: printable(&judged.set.description),
+            outcome: outcome_name(judged.outcome),
+            rules: judged.rules.iter().map(RuleReport::new).collect(),
+        }
+    }
+}
+
+impl RuleReport {
+    fn new(judged: &JudgedRule<'_>) -> Self {
+        let findings = judged.terms.iter().flat_map(|term| term.findings.iter().map(move |it| (it, term)));
+        let mut findings: Vec<_> = findings.map(|(it, term)| FindingReport::new(it, term)).collect();
+        findings.extend(judged.template_error.as_ref().map(|it| FindingReport::template(judged, it)));
+        Self {
+            name: printable(&judged.rule.name),
+            id: said(&judged.rule.id),
+            severity: match judged.rule.severity {
+                Severity::Required => None,
+                Severity::Recommended => Some("recommended".to_owned()),
+                Severity::Info => Some("info".to_owned()),
+            },
+            remedy: said(&judged.rule.remedy),
+            docs: said(&judged.rule.docs),
+            when: (judged.applies != Outcome::Met).then(|| outcome_name(judged.applies)),
+            outcome: outcome_name(judged.waived.unwrap_or(judged.outcome)),
+            waived: judged.waived.is_some(),
+            findings,
+        }
+    }
+}
+
+impl FindingReport {
+    fn new(finding: &Finding<'_>, term: &JudgedTerm<'_>) -> Self {
+        Self {
+            code: finding.code().name().to_owned(),
+            outcome: outcome_name(finding.outcome),
+            feature: printable(finding.feature),
+            name: printable(finding.element),
+            needed: printable(&finding.needed()),
+            found: printable(&finding.found()),
+            read: printable(finding.read()),
+            hint: finding.hint().filter(|_| finding.outcome == Outcome::Unmet).map(|it| printable(&it)),
+            line: finding.at.line,
+            column: finding.at.column,
+            alternative: term.alternative,
+            group: said(&term.group),
+            negated: term.negated,
+        }
+    }
+
+    fn template(judged: &JudgedRule<'_>, error: &str) -> Self {
+        Self {
+            code: Code::TemplateFailed.name().to_owned(),
+            outcome: outcome_name(Outcome::Unknown),
+            feature: "rule.matched".to_owned(),
+            name: String::new(),
+            needed: "varsTemplate to expand".to_owned(),
+            found: printable(error),
+            read: "what the rule matched".to_owned(),
+            hint: None,
+            line: judged.rule.at.line,
+            column: judged.rule.at.column,
+            alternative: None,
+            group: None,
+            negated: false,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What the gate needs besides the engines, what those hold, and what was decided last.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::container::identity::held::{self, Absent, Record};
+use crate::host::{Root, runtime_records};
+use crate::image::{Image, ImagePattern};
+use crate::outcome::report::printable;
+use crate::policy::{Mode, Policy, Survey};
+use crate::setup::placement::{PodmanUser, podman_users};
+use crate::store::{Digest, Store};
+use crate::{container::identity, decide::requirements, os::file, outcome::history, words::moment};
+
+use super::{Decision, Images, Part, Places};
+
+/// Decisions that are shown.
+const LAST: usize = 3;
+/// The end of a user's file of decisions.
+const TAIL: u64 = 256 << 10;
+/// Characters of a user's decision; ours have at most 200 bytes.
+const MESSAGE: usize = 200;
+
+pub(super) fn configuration(survey: &Survey, path: &Path) -> Part {
+    let is_there = survey.files.iter().any(|it| it.problems.is_ok());
+    let mode = match survey.policy.mode {
+        Mode::Enforce => "mode enforce",
+        Mode::Audit => "mode audit: nothing is refused",
+        Mode::Off => "mode off: nothing is checked",
+    };
+    let detail = match (survey.is_broken, is_there) {
+        (true, _) => "it is broken, so nothing is refused: see `oci-compat config check`".to_owned(),
+        (false, true) => mode.to_owned(),
+        (false, false) => format!("{mode}, by default"),
+    };
+    Part { path: printable(&path.display().to_string()), usable: !survey.is_broken, detail }
+}
+
+pub(super) fn store(path: &Path) -> (Part, BTreeSet<Digest>) {
+    let part = |usable, detail| Part { path: printable(&path.display().to_string()), usable, detail };
+    let subjects = match Store::open(path) {
+        Ok(None) => {
+            return (part(true, "it is not there: no image has demands in it".to_owned()), BTreeSet::new());
+        }
+        Ok(Some(store)) => store.subjects(),
+        Err(err) => Err(err),
+    };
+    match subjects {
+        Ok(subjects) => {
+            let images = if subjects.len() == 1 { "image" } else { "images" };
+            (part(true, format!("demands for {} {images}", subjects.len())), subjects.into_iter().collect())
+        }
+        Err(err) => (part(false, printable(&format!("{err:#}"))), BTreeSet::new()),
+    }
+}
+
+/// Which records of what runtimes can do (`runtime.feature`) may no longer be true, and how to write them anew.
+pub(super) fn runtimes(root: &Root) -> Vec<String> {
+    let outdated = runtime_records(root).into_iter().filter(|it| it.is_outdated);
+    let said = outdated.filter_map(|it| {
+        let (path, program) = (it.path, it.program?);
+        let next = match it.is_ours {
+            true => "oci-compat install ENGINE, once more".to_owned(),
+            false => format!("{program} features > {path}"),
+        };
+        Some(printable(&format!("{path} is older than {program}, which it tells of: {next}")))
+    });
+    said.collect()
+}
+
+/// Patterns of the images that the administrator demands something of.
+pub(super) fn demanded(policy: &Policy) -> Vec<ImagePattern> {
+    let files = policy.requirements.as_deref().map(requirements::survey).unwrap_or_default();
+    files.into_iter().flat_map(|it| it.images).collect()
+}
+
+pub(super) fn images(places: &Places<'_>, subjects: &BTreeSet<Digest>, demanded: &[ImagePattern]) -> Images {
+    let below = identity::Places { root: places.root.path().to_owned() };
+    let mut images = Images::default();
+    let all: [(&str, anyhow::Result<Vec<Record>>); 3] = [
+        ("containerd", held::of_containerd(places.socket)),
+        ("docker", held::of_docker(None, &below)),
+        ("podman", held::of_storage(None, &below)),
+    ];
+    let mut records = Vec::new();
+    for (engine, found) in all {
+        match found {
+            // What Docker keeps in the host's containerd is told by both.
+            Ok(all) => {
+                for record in all {
+                    if !records.iter().any(|it: &Record| (&it.ids, &it.names) == (&record.ids, &record.names))
+                    {
+                        records.push(record);
+                    }
+                }
+            }
+            Err(err) if err.is::<Absent>() => {}
+            Err(err) => images.unread.push(printable(&format!("{engine}: {err:#}"))),
+        }
+    }
+    records.iter().for_each(|it| count(&it.image(), subjects, demanded, &mut images));
+    images.demanding.sort_unstable();
+    images.demanding.dedup();
+    images
+}
+
+/// Nobody starts a container of an image that has neither a name nor an ID.
+fn count(image: &Image, subjects: &BTreeSet<Digest>, demanded: &[ImagePattern], images: &mut Images) {
+    let Some(name) = image.names.first().cloned().or(image.digests.first().map(Digest::to_string)) else {
+        return;
+    };
+    let demands = image.digests.iter().any(|it| subjects.contains(it));
+    if demands || demanded.iter().any(|it| it.matches(image)) {
+        images.demanding.push(printable(&name));
+    } else {
+        images.free += 1;
+    }
+}
+
+/// The last decisions, root's and those of users who have a Podman of their own, the newest first; what cannot be read comes
+/// before them.
+pub(super) fn decisions(path: &Path, root: &Root) -> Vec<Decision> {
+    let mut last = VecDeque::new();
+    let read = history::read(path, |entry| {
+        if last.len() == LAST {
+            last.pop_back();
+        }
+        let line = entry.record.message.lines().next().unwrap_or_default();
+        last.push_front(Decision {
+            time: printable(&entry.record.time),
+            user: None,
+            message: printable(line),
+        });
+        Ok(())
+    });
+    if let Err(err) = read {
+        return vec![Decision { time: String::new(), user: None, message: printable(&format!("{err:#}")) }];
+    }
+    let mut all: Vec<_> = last.into();
+    for user in podman_users(root) {
+        all.extend(of_user(&user, root));
+    }
+    all.sort_by(|one, other| other.time.cmp(&one.time));
+    all.truncate(LAST);
+    all
+}
+
+/// A user may write into their file whatever they like, and as much: the end of it is read.
+fn of_user(user: &PodmanUser, root: &Root) -> Vec<Decision> {
+    #[derive(Deserialize)]
+    struct Line {
+        time: String,
+        message: String,
+    }
+    let home = root.path().join(user.home.trim_start_matches('/'));
+    let path = home.join(".local/state/oci-compat/decisions.jsonl");
+    let Ok(Some(bytes)) = file::tail(&path, TAIL) else { return Vec::new() };
+    let lines = bytes.split(|it| *it == b'\n').rev();
+    let lines = lines.filter_map(|it| serde_json::from_slice::<Line>(it).ok());
+    let lines = lines.filter(|it| moment::moment(&it.time).is_some());
+    let decision = |it: Line| {
+        let first: String = it.message.lines().next().unwrap_or_default().chars().take(MESSAGE).collect();
+        Decision { time: printable(&it.time), user: Some(printable(&user.name)), message: printable(&first) }
+    };
+    lines.take(LAST).map(decision).collect()
+}

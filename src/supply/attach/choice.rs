@@ -1,0 +1,187 @@
+//! Which part of an image a spec is about: the index, or the image of one platform or of each.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{bail, ensure};
+use serde::{Deserialize, Deserializer};
+
+use crate::store::{Digest, Subject};
+use crate::supply::registry::{self, DOCKER_INDEX, IMAGE_INDEX};
+
+/// What of an image a spec is attached to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// What the name stands for: the index, if it is one.
+    Whole,
+    /// The image of this platform.
+    One(Platform),
+    /// The image of each platform.
+    Each,
+}
+
+/// A platform, as Go and the image-spec name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Platform {
+    os: String,
+    architecture: String,
+    variant: Option<String>,
+}
+
+/// A text that is no platform, as a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadPlatform(String);
+
+impl Platform {
+    /// The one of this program, in Go's words.
+    pub fn of_host() -> Self {
+        let architecture = match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "x86" => "386",
+            "aarch64" => "arm64",
+            "powerpc64" => "ppc64le",
+            "loongarch64" => "loong64",
+            same => same,
+        };
+        Self { os: "linux".to_owned(), architecture: architecture.to_owned(), variant: None }
+    }
+}
+
+impl FromStr for Platform {
+    type Err = BadPlatform;
+
+    fn from_str(text: &str) -> Result<Self, BadPlatform> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let (os, architecture, variant) = match parts.as_slice() {
+            [os, architecture] => (*os, *architecture, None),
+            [os, architecture, variant] => (*os, *architecture, Some((*variant).to_owned())),
+            _ => ("", "", None),
+        };
+        if os.is_empty() || architecture.is_empty() || variant.as_deref() == Some("") {
+            return Err(BadPlatform(format!(
+                "platform {text:?} is not OS/ARCHITECTURE, such as \"linux/arm64\""
+            )));
+        }
+        Ok(Self { os: os.to_owned(), architecture: architecture.to_owned(), variant })
+    }
+}
+
+impl fmt::Display for BadPlatform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadPlatform {}
+
+/// An index, as far as it is asked here.
+#[derive(Deserialize)]
+struct Index {
+    /// Programs in Go write an empty list as `null`.
+    #[serde(deserialize_with = "null_is_empty")]
+    manifests: Vec<Entry>,
+}
+
+fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    media_type: String,
+    digest: String,
+    size: u64,
+    platform: Option<registry::Platform>,
+}
+
+/// The subjects that are meant, at least one; `document` is what the image's name stands for.
+///
+/// # Errors
+///
+/// If it has no such platform, or has it more than once.
+pub fn choose(media_type: &str, document: &[u8], choice: &Choice) -> anyhow::Result<Vec<Subject>> {
+    let whole = Subject {
+        digest: Digest::of(document),
+        media_type: media_type.to_owned(),
+        size: u64::try_from(document.len())?,
+    };
+    if *choice == Choice::Whole {
+        return Ok(vec![whole]);
+    }
+    if ![IMAGE_INDEX, DOCKER_INDEX].contains(&media_type) {
+        bail!("{} is the image of one platform, not an index: leave the platform away", whole.digest);
+    }
+    let index: Index = serde_json::from_slice(document)?;
+    // BuildKit's attestations are entries for a platform that nobody has.
+    let images = index.manifests.into_iter().filter(|it| !it.is_attestation());
+    let subjects = match choice {
+        Choice::Whole | Choice::Each => images.map(Entry::subject).collect::<anyhow::Result<Vec<_>>>()?,
+        Choice::One(platform) => one(images.collect(), platform)?,
+    };
+    ensure!(!subjects.is_empty(), "index {} has no image", whole.digest);
+    Ok(subjects)
+}
+
+/// The images in an index for this platform, in any variant that it does not exclude; all of them for `None`. None at all
+/// is an answer: the index may be for other machines.
+///
+/// # Errors
+///
+/// If it is no index, or names an image by what is no SHA-256 digest.
+pub fn images(index: &[u8], platform: Option<&Platform>) -> anyhow::Result<Vec<Subject>> {
+    let index: Index = serde_json::from_slice(index)?;
+    let images = index.manifests.into_iter().filter(|it| {
+        let is_image = !it.is_attestation() && ![IMAGE_INDEX, DOCKER_INDEX].contains(&&*it.media_type);
+        is_image && platform.is_none_or(|wanted| it.fits(wanted))
+    });
+    images.map(Entry::subject).collect()
+}
+
+fn one(images: Vec<Entry>, platform: &Platform) -> anyhow::Result<Vec<Subject>> {
+    let names: Vec<_> = images.iter().map(Entry::name).collect();
+    let mut fitting: Vec<_> = images.into_iter().filter(|it| it.fits(platform)).collect();
+    match (fitting.pop(), fitting.len()) {
+        (Some(image), 0) => Ok(vec![image.subject()?]),
+        (Some(_), more) => {
+            bail!("the index has {} images for {platform}: name the one by its digest", more + 1)
+        }
+        (None, _) => bail!("the index has no image for {platform}, it has {}", names.join(", ")),
+    }
+}
+
+impl Entry {
+    fn subject(self) -> anyhow::Result<Subject> {
+        Ok(Subject { digest: self.digest.parse()?, media_type: self.media_type, size: self.size })
+    }
+
+    fn is_attestation(&self) -> bool {
+        self.platform.as_ref().is_some_and(|it| it.os == "unknown" && it.architecture == "unknown")
+    }
+
+    fn fits(&self, wanted: &Platform) -> bool {
+        self.platform.as_ref().is_some_and(|it| {
+            (&it.os, &it.architecture) == (&wanted.os, &wanted.architecture)
+                && (wanted.variant.is_none() || it.variant == wanted.variant)
+        })
+    }
+
+    fn name(&self) -> String {
+        let platform = self.platform.as_ref().map(|it| Platform {
+            os: it.os.clone(),
+            architecture: it.architecture.clone(),
+            variant: it.variant.clone(),
+        });
+        platform.map_or_else(|| "one without platform".to_owned(), |it| it.to_string())
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        match &self.variant {
+            Some(variant) => write!(f, "/{variant}"),
+            None => Ok(()),
+        }
+    }
+}

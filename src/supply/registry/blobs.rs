@@ -1,0 +1,106 @@
+//! Blobs: read and held against their descriptor, and pushed in one piece.
+
+use ureq::http::{Method, header};
+
+use crate::image::Repository;
+use crate::store::Digest;
+
+use super::MAX_MANIFEST;
+use super::client::{Client, Wanted};
+use super::descriptor::Descriptor;
+use super::endpoint::{Access, By, Endpoint};
+use super::error::{Error, Problem};
+use super::transport::misdirected;
+
+impl Client {
+    /// The bytes that a descriptor is about, held against its size and digest. At most `limit` bytes are read.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::TooLarge`], [`Problem::TooSmall`] and [`Problem::OtherDigest`] tell apart how the bytes differ from their
+    /// descriptor.
+    pub fn blob(
+        &self,
+        repository: &Repository,
+        descriptor: &Descriptor,
+        limit: u64,
+    ) -> Result<Vec<u8>, Error> {
+        let read = || match descriptor.size > limit {
+            true => Err(Problem::TooLarge { limit }),
+            false => self.pull(repository, By::Digest, |it| self.blob_at(it, descriptor)),
+        };
+        let doing = || format!("reading blob {} of {repository}", descriptor.digest);
+        read().map_err(|problem| Error::at(repository, doing(), problem))
+    }
+
+    /// Whether a blob is there already.
+    ///
+    /// # Errors
+    ///
+    /// If the registry says neither yes nor no.
+    pub fn has_blob(&self, repository: &Repository, digest: &Digest) -> Result<bool, Error> {
+        let look = || self.has_blob_at(&self.home(repository)?, digest);
+        look().map_err(|problem| {
+            Error::at(repository, format!("looking for blob {digest} of {repository}"), problem)
+        })
+    }
+
+    /// Pushes a blob, unless it is there already.
+    ///
+    /// # Errors
+    ///
+    /// If the registry did not take it.
+    pub fn push_blob(&self, repository: &Repository, bytes: &[u8]) -> Result<Digest, Error> {
+        let digest = Digest::of(bytes);
+        let push = || {
+            let home = self.home(repository)?;
+            match self.has_blob_at(&home, &digest)? {
+                true => Ok(digest),
+                false => self.upload(&home, &digest, bytes).map(|()| digest),
+            }
+        };
+        push().map_err(|problem| {
+            Error::at(repository, format!("pushing blob {digest} to {repository}"), problem)
+        })
+    }
+
+    fn blob_at(&self, endpoint: &Endpoint, descriptor: &Descriptor) -> Result<Vec<u8>, Problem> {
+        let wanted = Wanted::get(endpoint, &format!("blobs/{}", descriptor.digest), descriptor.size);
+        let bytes = self.ask(endpoint, wanted)?.body;
+        let found = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if found < descriptor.size {
+            return Err(Problem::TooSmall { expected: descriptor.size, found });
+        }
+        let found = Digest::of(&bytes);
+        match found == descriptor.digest {
+            true => Ok(bytes),
+            false => Err(Problem::OtherDigest { expected: descriptor.digest, found }),
+        }
+    }
+
+    fn has_blob_at(&self, endpoint: &Endpoint, digest: &Digest) -> Result<bool, Problem> {
+        let wanted =
+            Wanted::get(endpoint, &format!("blobs/{digest}"), 0).sending(Method::HEAD, Access::Push, None);
+        match self.ask(endpoint, wanted) {
+            Ok(_) => Ok(true),
+            Err(Problem::Absent { .. }) => Ok(false),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// Opens an upload and sends everything to the place that the registry names for it (distribution-spec 1.1, "POST then
+    /// PUT"): the form that every registry knows. That place may be another host, which then gets no credentials.
+    fn upload(&self, home: &Endpoint, digest: &Digest, bytes: &[u8]) -> Result<(), Problem> {
+        let open =
+            Wanted::get(home, "blobs/uploads/", MAX_MANIFEST).sending(Method::POST, Access::Push, Some(b""));
+        let opened = self.ask(home, open)?;
+        let location = opened.header("location");
+        let location =
+            location.ok_or_else(|| Problem::Malformed("it names no place for the upload".to_owned()))?;
+        let url = opened.url.join(location).map_err(|why| misdirected(location, &why))?;
+        let url = url.with_parameter("digest", &digest.to_string());
+        let send = Wanted { url, ..Wanted::get(home, "", MAX_MANIFEST) };
+        let send = send.sending(Method::PUT, Access::Push, Some(bytes));
+        self.ask(home, send.with(header::CONTENT_TYPE, "application/octet-stream")).map(drop)
+    }
+}

@@ -1,0 +1,177 @@
+//! The client itself: which place is asked, with which proof of who we are, and what its status means.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use ureq::http::{Method, header};
+
+use crate::image::Repository;
+use crate::store::Digest;
+
+use super::auth::{Auth, Errand};
+use super::endpoint::{Access, By, Endpoint};
+use super::error::{Error, Problem};
+use super::reach::Reach;
+use super::rewrites::Rewrites;
+use super::settings::{Limits, Settings};
+use super::transport::{Answer, Ask, Transport, step};
+use super::url::{Origin, Url};
+use super::{names, trouble};
+
+/// Speaks to registries. Keeps connections and tokens between calls.
+#[derive(Debug, Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+    until: Option<Until>,
+}
+
+/// What all clones of a client share.
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
+    rewrites: Rewrites,
+    transport: Transport,
+    auth: Auth,
+    writing: Mutex<()>,
+}
+
+/// When all requests of a client have to be over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Until {
+    /// The moment.
+    pub(super) at: Instant,
+    /// What takes too long then, and how long it may take.
+    pub(super) phase: &'static str,
+    pub(super) limit: Duration,
+}
+
+/// One request to a place.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) access: Access,
+    pub(super) headers: Vec<(header::HeaderName, String)>,
+    pub(super) body: Option<&'a [u8]>,
+    pub(super) limit: u64,
+}
+
+impl<'a> Wanted<'a> {
+    /// A request to read something, such as `manifests/latest`.
+    pub(super) fn get(endpoint: &Endpoint, rest: &str, limit: u64) -> Self {
+        let url = endpoint.address(rest);
+        Self { method: Method::GET, url, access: Access::Pull, headers: Vec::new(), body: None, limit }
+    }
+
+    pub(super) fn with(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same as another request, to change something.
+    pub(super) fn sending(mut self, method: Method, access: Access, body: Option<&'a [u8]>) -> Self {
+        (self.method, self.access, self.body) = (method, access, body);
+        self
+    }
+}
+
+impl Client {
+    /// A client that knows no registry yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Settings`] for a file that cannot be read or understood.
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        names::restrict();
+        let auth = Auth::new(&settings).map_err(Error::of_settings)?;
+        let rewrites = Rewrites::read(&settings.environment).map_err(Error::of_settings)?;
+        let transport = Transport::new(settings.clone());
+        let shared = Shared { rewrites, transport, auth, settings, writing: Mutex::new(()) };
+        Ok(Self { shared: Arc::new(shared), until: None })
+    }
+
+    /// The same client, whose requests are over at this moment: `phase` takes longer than `limit` then.
+    #[must_use]
+    pub fn until(&self, at: Instant, phase: &'static str, limit: Duration) -> Self {
+        Self { shared: Arc::clone(&self.shared), until: Some(Until { at, phase, limit }) }
+    }
+
+    /// Reads from the mirrors and then from the registry itself, which has the last word.
+    pub(super) fn pull<T>(
+        &self,
+        repository: &Repository,
+        by: By,
+        read: impl Fn(&Endpoint) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let mut last = Problem::Blocked;
+        for endpoint in Endpoint::to_pull(repository, by, &self.shared.rewrites, &self.shared.settings)? {
+            match read(&endpoint) {
+                Ok(found) => return Ok(found),
+                Err(problem) if endpoint.is_mirror => {
+                    log::warn!("mirror {}: {problem}", endpoint.url.shown())
+                }
+                Err(problem) => last = problem,
+            }
+        }
+        Err(last)
+    }
+
+    /// All places to pull from, mirrors first.
+    pub(super) fn places(&self, repository: &Repository, by: By) -> Result<Vec<Endpoint>, Problem> {
+        Endpoint::to_pull(repository, by, &self.shared.rewrites, &self.shared.settings)
+    }
+
+    /// The one place where a repository is changed.
+    pub(super) fn home(&self, repository: &Repository) -> Result<Endpoint, Problem> {
+        Endpoint::to_push(repository, &self.shared.rewrites, &self.shared.settings)
+    }
+
+    /// Held by the one thread of this process that changes lists of referrers.
+    pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
+        self.shared.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets others finish what they are doing: longer with each round, and for each artifact a little longer than for
+    /// another, so that two writers do not keep in step.
+    pub(super) fn pause(&self, round: u32, artifact: &Digest) {
+        let Limits { first_pause, longest_pause, .. } = self.shared.settings.limits;
+        let spread = u32::from_str_radix(artifact.hex().get(..2).unwrap_or_default(), 16).unwrap_or(0);
+        let pause = first_pause * (round + 1) * (256 + spread) / 256;
+        std::thread::sleep(pause.min(longest_pause));
+    }
+
+    /// Asks, logs in where that is wanted, and hands out answers that say yes.
+    pub(super) fn ask(&self, endpoint: &Endpoint, wanted: Wanted<'_>) -> Result<Answer, Problem> {
+        let Wanted { method, url, access, headers, body, limit } = wanted;
+        let registry = &endpoint.url.origin;
+        let at_home = url.origin == *registry;
+        let reach = step(&endpoint.url, &url, Reach::Any, registry)?;
+        let until = self.until;
+        let mut ask = Ask { method, url, headers, authorization: None, body, limit, reach, registry, until };
+        let errand = Errand { transport: &self.shared.transport, endpoint, access, until };
+        if at_home {
+            let proof = self.shared.auth.ready(errand)?;
+            ask.authorization = proof.map(|it| it.header);
+        }
+        let answer = self.shared.transport.exchange(&ask)?;
+        if answer.status != 401 || answer.url.origin != *registry {
+            return judged(answer, None, registry);
+        }
+        let proof = self.shared.auth.renew(errand, &answer)?;
+        ask.authorization = Some(proof.header);
+        judged(self.shared.transport.exchange(&ask)?, proof.from, registry)
+    }
+}
+
+/// What an answer comes to. A 401 from another place than the registry is not about our login: nothing that proves who we
+/// are was sent there.
+fn judged(answer: Answer, tried: Option<String>, registry: &Origin) -> Result<Answer, Problem> {
+    match answer.status {
+        200..=299 => Ok(answer),
+        401 if answer.url.origin == *registry => {
+            Err(Problem::Login { tried, said: trouble::said(&answer.body) })
+        }
+        401 => Err(Problem::Refused { status: 401, said: trouble::said(&answer.body) }),
+        _ => Err(trouble::of_status(&answer)),
+    }
+}

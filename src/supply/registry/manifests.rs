@@ -1,0 +1,204 @@
+//! Manifests and indexes: read by tag or digest and held against what was asked for; pushed and deleted.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use ureq::http::{Method, header};
+
+use crate::image::{Reference, Repository};
+use crate::store::Digest;
+
+use super::MAX_MANIFEST;
+use super::client::{Client, Wanted};
+use super::descriptor::{DOCKER_INDEX, IMAGE_INDEX, MANIFEST_TYPES, Manifest};
+use super::endpoint::{Access, By, Endpoint};
+use super::error::{Error, Problem, quoted};
+use super::transport::Answer;
+
+const DIGEST_HEADER: &str = "docker-content-digest";
+
+/// What a registry said when it took a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pushed {
+    /// The digest of the bytes that were sent.
+    pub digest: Digest,
+    /// Whether the registry itself lists the manifest among its subject's referrers: it answered with `OCI-Subject`.
+    /// If not, and there is a subject, [`Client::add_to_fallback`] is next.
+    pub lists_referrers: bool,
+}
+
+impl Client {
+    /// What an image's name stands for now: the manifest or index under its digest or tag, verified.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Absent`] if there is none.
+    pub fn resolve(&self, image: &Reference) -> Result<Manifest, Error> {
+        let by = if image.digest().is_some() { By::Digest } else { By::Tag };
+        self.pull(image.repository(), by, |it| self.manifest_at(it, &image.target(), image.digest())).map_err(
+            |problem| Error::at(image.repository(), format!("reading the manifest of {image}"), problem),
+        )
+    }
+
+    /// The digest that [`Client::resolve`] would find, in the registry's words alone and without the document: good for
+    /// finding out cheaply that nothing has changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Absent`] if there is none.
+    pub fn look(&self, image: &Reference) -> Result<Digest, Error> {
+        let by = if image.digest().is_some() { By::Digest } else { By::Tag };
+        let found = self.pull(image.repository(), by, |it| self.look_at(it, &image.target()));
+        let found = found
+            .map_err(|problem| Error::at(image.repository(), format!("looking for {image}"), problem))?;
+        match found {
+            Some(digest) => Ok(digest),
+            None => Ok(self.resolve(image)?.digest),
+        }
+    }
+
+    /// A manifest or index by its digest, verified.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Absent`] if there is none.
+    pub fn manifest(&self, repository: &Repository, digest: &Digest) -> Result<Manifest, Error> {
+        self.resolve(&repository.at(*digest))
+    }
+
+    /// Pushes a manifest under its digest or, if `tag` names one, under a tag.
+    ///
+    /// # Errors
+    ///
+    /// If the registry did not take it.
+    pub fn push_manifest(
+        &self,
+        repository: &Repository,
+        tag: Option<&str>,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<Pushed, Error> {
+        let digest = Digest::of(bytes);
+        let target = tag.map_or_else(|| digest.to_string(), str::to_owned);
+        let push = || {
+            let home = self.home(repository)?;
+            let wanted = Wanted::get(&home, &format!("manifests/{target}"), MAX_MANIFEST)
+                .sending(Method::PUT, Access::Push, Some(bytes))
+                .with(header::CONTENT_TYPE, media_type);
+            let answer = self.ask(&home, wanted)?;
+            check_digest(&answer, &digest)?;
+            Ok(Pushed { digest, lists_referrers: answer.header("oci-subject").is_some() })
+        };
+        push().map_err(|problem| {
+            Error::at(repository, format!("pushing manifest {target} to {repository}"), problem)
+        })
+    }
+
+    /// Deletes a manifest. Where the registry does not list referrers itself, it is taken off the fallback index first
+    /// ([`Client::remove_from_fallback`]): registries refuse an index that lists what is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Absent`] if it is not there, [`Problem::Refused`] with status 405 if this registry deletes nothing.
+    pub fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<(), Error> {
+        let delete = || {
+            let home = self.home(repository)?;
+            let wanted = Wanted::get(&home, &format!("manifests/{digest}"), MAX_MANIFEST).sending(
+                Method::DELETE,
+                Access::Delete,
+                None,
+            );
+            self.ask(&home, wanted).map(drop)
+        };
+        delete().map_err(|problem| {
+            Error::at(repository, format!("deleting manifest {digest} from {repository}"), problem)
+        })
+    }
+
+    /// The manifest at one place under a tag or digest, held against `digest` if that is what was asked for.
+    pub(super) fn manifest_at(
+        &self,
+        endpoint: &Endpoint,
+        target: &str,
+        digest: Option<&Digest>,
+    ) -> Result<Manifest, Problem> {
+        verified(self.document_at(endpoint, target)?, digest)
+    }
+
+    pub(super) fn document_at(&self, endpoint: &Endpoint, target: &str) -> Result<Answer, Problem> {
+        let wanted = Wanted::get(endpoint, &format!("manifests/{target}"), MAX_MANIFEST);
+        self.ask(endpoint, wanted.with(header::ACCEPT, MANIFEST_TYPES.join(", ")))
+    }
+
+    fn look_at(&self, endpoint: &Endpoint, target: &str) -> Result<Option<Digest>, Problem> {
+        let wanted = Wanted::get(endpoint, &format!("manifests/{target}"), 0).sending(
+            Method::HEAD,
+            Access::Pull,
+            None,
+        );
+        let answer = self.ask(endpoint, wanted.with(header::ACCEPT, MANIFEST_TYPES.join(", ")))?;
+        Ok(announced(&answer))
+    }
+}
+
+/// What of a document says which kind it is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Claim {
+    media_type: Option<String>,
+    manifests: Option<IgnoredAny>,
+    config: Option<IgnoredAny>,
+    layers: Option<IgnoredAny>,
+}
+
+/// Holds an answer against the digest that was asked for, then against what it says of itself.
+pub(super) fn verified(answer: Answer, asked: Option<&Digest>) -> Result<Manifest, Problem> {
+    let digest = Digest::of(&answer.body);
+    if let Some(expected) = asked.filter(|it| **it != digest) {
+        return Err(Problem::OtherDigest { expected: *expected, found: digest });
+    }
+    check_digest(&answer, &digest)?;
+    let claim: Claim = serde_json::from_slice(&answer.body)
+        .map_err(|err| Problem::Malformed(format!("it is no manifest ({})", quoted(&err.to_string()))))?;
+    let media_type = media_type(&answer, &claim)?;
+    let is_index = matches!(media_type.as_str(), IMAGE_INDEX | DOCKER_INDEX);
+    let has_both = claim.manifests.is_some() && (claim.layers.is_some() || claim.config.is_some());
+    if has_both || claim.manifests.is_some() != is_index {
+        let kind = if is_index { "an index" } else { "an image manifest" };
+        return Err(Problem::Malformed(format!("it is called {kind}, and has not the fields of one alone")));
+    }
+    Ok(Manifest { media_type, digest, bytes: answer.body })
+}
+
+/// The header and the document have to agree; one of them may be silent.
+fn media_type(answer: &Answer, claim: &Claim) -> Result<String, Problem> {
+    let announced = answer.header("content-type").and_then(|it| it.split(';').next()).map(str::trim);
+    // What servers say that know nothing of manifests.
+    let announced = announced
+        .filter(|it| !matches!(*it, "" | "application/json" | "application/octet-stream" | "text/plain"));
+    let found = match (announced, claim.media_type.as_deref()) {
+        (Some(announced), Some(found)) if announced != found => {
+            return Err(Problem::OtherType { announced: announced.to_owned(), found: found.to_owned() });
+        }
+        (Some(it), _) | (None, Some(it)) => it,
+        (None, None) => return Err(Problem::Malformed("nothing says of which media type it is".to_owned())),
+    };
+    match MANIFEST_TYPES.contains(&found) {
+        true => Ok(found.to_owned()),
+        false => Err(Problem::Malformed(format!(
+            "it is of type {}, which is no manifest or index that we know",
+            quoted(found)
+        ))),
+    }
+}
+
+/// What the registry says that the digest is; `None` if it says nothing, or something in another algorithm.
+fn announced(answer: &Answer) -> Option<Digest> {
+    answer.header(DIGEST_HEADER)?.parse().ok()
+}
+
+fn check_digest(answer: &Answer, digest: &Digest) -> Result<(), Problem> {
+    match announced(answer) {
+        Some(expected) if expected != *digest => Err(Problem::OtherDigest { expected, found: *digest }),
+        _ => Ok(()),
+    }
+}
