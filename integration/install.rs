@@ -1,5 +1,7 @@
 //! `oci-compat install` on systems that are folders: what is written, shown, refused, and that nothing of it stays.
 
+mod user;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -147,46 +149,6 @@ fn a_hook_file_elsewhere_takes_an_entry_in_the_engine_s_configuration() {
     let said = "ROOT/srv/hooks/oci-compat.json: written\npodman reads it on its next call\n\
                 it reads only the folders that containers.conf(5) names: [engine] hooks_dir = [\"/srv/hooks\"]\n";
     assert_eq!(ran, succeeded(said));
-}
-
-#[test]
-fn a_user_gets_the_hook_in_their_own_configuration_beside_the_folders_that_were_named() {
-    let system = System::new()
-        .with("/etc/containers/containers.conf", "[engine]\nhooks_dir = [\"/srv/hooks\"]\n")
-        .with("/home/sam/.config/containers/containers.conf", "[containers]\ninit = true\n");
-    let before = system.everything();
-    let root = system.0.path().to_str().expect("a plain name");
-    let user = |args: &[&str]| {
-        let mut command = in_folder(&program_of_ours(), Path::new("/"));
-        command.env("HOME", "/home/sam").args([
-            "install",
-            "podman",
-            "--user",
-            "--root",
-            root,
-            "--program",
-            HOOK,
-        ]);
-        let ran = ran(command.args(args));
-        let plain = |text: String| text.replace(root, "ROOT");
-        Ran { stdout: plain(ran.stdout), stderr: plain(ran.stderr), ..ran }
-    };
-    let (hook, drop_in) = (
-        "/home/sam/.config/containers/oci/hooks.d/oci-compat.json",
-        "/home/sam/.config/containers/containers.conf.d/50-oci-compat.conf",
-    );
-    let said = format!("ROOT{hook}: written\nROOT{drop_in}: written\npodman reads it on its next call\n");
-    assert_eq!(user(&[]), succeeded(&said));
-    let written = fs::read_to_string(system.path(drop_in)).expect("the drop-in");
-    let listed = "[engine]\nhooks_dir = [\"/srv/hooks\", \"/home/sam/.config/containers/oci/hooks.d\"]\n";
-    assert_eq!(written.split_once('\n').map(|it| it.1), Some(listed));
-    let again = format!(
-        "ROOT{hook}: nothing to change\nROOT{drop_in}: nothing to change\npodman reads it on its next call\n"
-    );
-    assert_eq!(user(&[]), succeeded(&again));
-    let removed = format!("ROOT{drop_in}: removed\nROOT{hook}: removed\npodman reads it on its next call\n");
-    assert_eq!(user(&["--remove"]), succeeded(&removed));
-    assert_eq!(system.everything(), before);
 }
 
 #[test]

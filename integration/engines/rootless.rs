@@ -72,6 +72,27 @@ fn podman_without_root_is_refused_what_root_s_store_says_and_the_user_reads_why(
     assert!(why.stdout.contains(note), "{why:?}");
 }
 
+/// Also where another drop-in with a later name has folders for hooks.
+#[test]
+fn podman_without_root_calls_the_hook_that_a_user_has_installed() {
+    let Some((machine, digests)) = rootless() else { return };
+    machine.write("/etc/containers/containers.conf", CONFIGURATION);
+    demand_too_much(&machine, &digests.index);
+    let own = "/var/home/sam/.config/containers/containers.conf.d";
+    machine.succeed("mkdir", &["-p", "/srv/hooks", own]);
+    machine.write(&format!("{own}/60-hooks.conf"), "[engine]\nhooks_dir = [\"/srv/hooks\"]\n");
+    machine.succeed("chown", &["-R", "sam", "/var/home/sam/.config"]);
+    assert_eq!(run(&machine).stdout, "ran\n");
+    let install = |args: &[&str]| {
+        let outcome = user(&machine, &[&["oci-compat", "install", "podman", "--user"], args].concat());
+        assert!(outcome.status.success(), "{outcome:?}");
+    };
+    install(&[]);
+    without_refusal(&run(&machine).stderr);
+    install(&["--remove"]);
+    assert_eq!(run(&machine).stdout, "ran\n");
+}
+
 #[test]
 fn podman_without_root_trusts_nobody_s_store_only_where_root_alone_can_write() {
     let Some((machine, digests)) = rootless() else { return };

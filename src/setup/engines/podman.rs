@@ -27,10 +27,42 @@ pub enum Rules {
 
 /// Who calls Podman.
 #[derive(Debug, Clone, Copy)]
-struct Caller<'a> {
-    uid: &'a str,
+pub enum Caller<'a> {
+    /// Root.
+    Root,
+    /// A user without root.
+    User {
+        /// Their number.
+        uid: &'a str,
+        /// The folder of their own configuration, `~/.config/containers`.
+        own: &'a str,
+    },
+}
+
+impl<'a> Caller<'a> {
     /// The folder of their own configuration.
-    own: &'a str,
+    fn own(self) -> &'a str {
+        match self {
+            Self::Root => OF_ROOT,
+            Self::User { own, .. } => own,
+        }
+    }
+
+    /// The folders of drop-ins that Podman 6 reads, the caller's own last.
+    fn folders(self) -> Vec<String> {
+        let mut folders = Vec::new();
+        for folder in FOLDERS {
+            folders.push(format!("{folder}/containers.conf.d"));
+            match self {
+                Self::Root => folders.push(format!("{folder}/containers.rootful.conf.d")),
+                Self::User { uid, .. } => {
+                    folders.push(format!("{folder}/containers.rootless.conf.d"));
+                    folders.push(format!("{folder}/containers.rootless.conf.d/{uid}"));
+                }
+            }
+        }
+        folders
+    }
 }
 
 impl Rules {
@@ -99,7 +131,7 @@ pub fn read(root: &Root) -> anyhow::Result<Effective> {
 /// If a file cannot be read or parsed.
 pub fn read_by(root: &Root, rules: Rules) -> anyhow::Result<Effective> {
     let mut effective = Effective::default();
-    for path in files(root, rules, Caller { uid: "0", own: OF_ROOT })? {
+    for path in files(root, rules, Caller::Root)? {
         effective.files.extend(toml(root, &path)?);
     }
     let mut merged = toml::Table::new();
@@ -119,9 +151,36 @@ pub fn read_by(root: &Root, rules: Rules) -> anyhow::Result<Effective> {
 /// The folders for hooks that a user's Podman has by the rules of one version. What cannot be read names none.
 pub fn hooks_by(root: &Root, rules: Rules, uid: &str, home: &str) -> Vec<String> {
     let own = format!("{home}/.config/containers");
-    let paths = files(root, rules, Caller { uid, own: &own }).unwrap_or_default();
+    let paths = files(root, rules, Caller::User { uid, own: &own }).unwrap_or_default();
     let named = paths.iter().filter_map(|it| hooks(&toml(root, it).ok().flatten()?.table));
     named.last().unwrap_or_default()
+}
+
+/// The folders for hooks that files other than `ours` name, by the rules of any version: each once.
+///
+/// # Errors
+///
+/// If a file cannot be read or parsed.
+pub fn hooks_beside(root: &Root, caller: Caller<'_>, ours: &[String]) -> anyhow::Result<Vec<String>> {
+    let mut all = Vec::new();
+    for rules in Rules::ALL {
+        let mut named = Vec::new();
+        for path in files(root, rules, caller)?.iter().filter(|it| !ours.contains(it)) {
+            named = hooks_in(root, path)?.unwrap_or(named);
+        }
+        named.retain(|it| !all.contains(it));
+        all.extend(named);
+    }
+    Ok(all)
+}
+
+/// The folders for hooks that a file names; `None` if it names none, or is not there.
+///
+/// # Errors
+///
+/// If it cannot be read or parsed.
+pub fn hooks_in(root: &Root, path: &str) -> anyhow::Result<Option<Vec<String>>> {
+    Ok(toml(root, path)?.and_then(|it| hooks(&it.table)))
 }
 
 /// The folders for hooks that the configuration in a user's home names.
@@ -143,7 +202,7 @@ fn hooks(table: &toml::Table) -> Option<Vec<String>> {
 fn files(root: &Root, rules: Rules, caller: Caller<'_>) -> anyhow::Result<Vec<String>> {
     let main = |folder: &str| format!("{folder}/containers.conf");
     let [usr, etc] = FOLDERS;
-    let Caller { uid, own } = caller;
+    let own = caller.own();
     if rules == Rules::Six {
         let there = |it: &String| root.exists(it).unwrap_or(true);
         let mut files: Vec<_> = [own, etc, usr].map(main).into_iter().find(there).into_iter().collect();
@@ -152,7 +211,7 @@ fn files(root: &Root, rules: Rules, caller: Caller<'_>) -> anyhow::Result<Vec<St
     }
     let mut files = vec![main(usr), main(etc)];
     files.extend(drop_ins(root, &format!("{etc}/containers.conf.d"))?);
-    if uid != "0" || rules == Rules::Five {
+    if matches!(caller, Caller::User { .. }) || rules == Rules::Five {
         files.push(main(own));
         files.extend(drop_ins(root, &format!("{own}/containers.conf.d")).unwrap_or_default());
     }
@@ -160,25 +219,22 @@ fn files(root: &Root, rules: Rules, caller: Caller<'_>) -> anyhow::Result<Vec<St
 }
 
 /// Podman 6: the drop-ins of all folders in the order of their names; of one name, the last folder's. It passes over links.
-fn by_name(root: &Root, Caller { uid, own }: Caller<'_>) -> anyhow::Result<Vec<String>> {
-    let mut folders = Vec::new();
-    for folder in FOLDERS {
-        folders.push(format!("{folder}/containers.conf.d"));
-        if uid == "0" {
-            folders.push(format!("{folder}/containers.rootful.conf.d"));
-        } else {
-            folders.push(format!("{folder}/containers.rootless.conf.d"));
-            folders.push(format!("{folder}/containers.rootless.conf.d/{uid}"));
-        }
-    }
+fn by_name(root: &Root, caller: Caller<'_>) -> anyhow::Result<Vec<String>> {
     let mut paths = Vec::new();
-    for folder in &folders {
-        paths.extend(drop_ins(root, folder)?);
+    for folder in caller.folders() {
+        paths.extend(drop_ins(root, &folder)?);
     }
-    paths.extend(drop_ins(root, &format!("{own}/containers.conf.d")).unwrap_or_default());
+    paths.extend(drop_ins(root, &format!("{}/containers.conf.d", caller.own())).unwrap_or_default());
     paths.retain(|it| root.link_name(it).is_err());
     let named = paths.into_iter().map(|it| (it.rsplit('/').next().unwrap_or_default().to_owned(), it));
     Ok(named.collect::<BTreeMap<_, _>>().into_values().collect())
+}
+
+/// The drop-ins that some version reads for a user, or would if no other file hid them.
+pub fn drop_ins_of(root: &Root, caller: Caller<'_>) -> Vec<String> {
+    let folders = caller.folders().into_iter().chain([format!("{}/containers.conf.d", caller.own())]);
+    // What cannot be read is an error of the configuration as a whole.
+    folders.flat_map(|it| drop_ins(root, &it).unwrap_or_default()).collect()
 }
 
 /// The files that some version reads for root, or would if no other file hid them.

@@ -1,9 +1,7 @@
 //! Drop-ins that make the wrapper a runtime of Podman (containers.conf(5)) and of CRI-O (crio.conf.d(5)). The whole file
 //! is ours.
 
-use std::path::Path;
-
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use super::{Engine, Entry, FIRST};
 
@@ -68,6 +66,9 @@ fn quoted(text: &str) -> String {
     toml_edit::Value::from(text).to_string()
 }
 
+/// How a user's drop-in begins.
+const HOOKS: &str = "[engine]\nhooks_dir";
+
 /// The folders for hooks of a user's Podman, which reads only those that are named (containers.conf(5), `hooks_dir`).
 #[derive(Debug)]
 pub struct UserHooks {
@@ -76,28 +77,14 @@ pub struct UserHooks {
 }
 
 impl UserHooks {
-    /// With the folder that our hook is in.
-    ///
-    /// # Errors
-    ///
-    /// If its path is no text.
-    pub fn new(folder: &Path) -> anyhow::Result<Self> {
-        let ours = folder.to_str().context("the folder for hooks has a path that is no text")?;
-        Ok(Self { ours: ours.to_owned(), listed: Vec::new() })
+    /// The folder that our hook is in, and those that other files name.
+    pub fn new(ours: &str, listed: Vec<String>) -> Self {
+        Self { ours: ours.to_owned(), listed }
     }
 
-    /// Takes over the folders that another file of the configuration names, in place of those of the files before it.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be parsed.
-    pub fn read(&mut self, text: &str) -> anyhow::Result<()> {
-        let table: toml::Table = toml::from_str(text)?;
-        let listed = table.get("engine").and_then(|it| it.get("hooks_dir")).and_then(toml::Value::as_array);
-        if let Some(listed) = listed {
-            self.listed = listed.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect();
-        }
-        Ok(())
+    /// Whether a text is such a drop-in, and not one for the wrapper.
+    pub fn wrote(text: &str) -> bool {
+        text.strip_prefix(FIRST).is_some_and(|it| it.starts_with(HOOKS))
     }
 
     /// A drop-in that names them all, and ours last: of two hook files of one name, the last counts (oci-hooks(5)).
@@ -109,6 +96,6 @@ impl UserHooks {
         ensure_ours(current)?;
         let folders = self.listed.iter().filter(|it| **it != self.ours).chain([&self.ours]);
         let folders: Vec<_> = folders.map(|it| quoted(it)).collect();
-        Ok(format!("{FIRST}[engine]\nhooks_dir = [{}]\n", folders.join(", ")))
+        Ok(format!("{FIRST}{HOOKS} = [{}]\n", folders.join(", ")))
     }
 }

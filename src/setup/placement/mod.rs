@@ -13,6 +13,7 @@ use crate::host::{Miss, Root};
 use crate::setup::engines::{self, Effective, Said, containerd, docker};
 use crate::setup::install::{Engine, Entry, Form, Way};
 
+pub use podman::{UserDropIn, user_drop_in, user_drop_ins};
 pub use running::running;
 pub use standing::{Standing, standing};
 pub use users::{PodmanUser, podman_users};

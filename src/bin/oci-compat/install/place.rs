@@ -56,6 +56,12 @@ impl Place {
         remove(&beside(&self.file))?;
         self.file.ancestors().skip(1).try_for_each(remove_made)
     }
+
+    /// Removes the file and what was kept beside it; the folders that were made for it stay.
+    pub(super) fn discard(&self) -> anyhow::Result<()> {
+        remove(&self.file)?;
+        remove(&beside(&self.file))
+    }
 }
 
 /// Where `make install` has placed the programs: beside this one, or below the same prefix.

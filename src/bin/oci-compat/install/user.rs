@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
+use nix::unistd::geteuid;
 use oci_compat::setup::install::{Engine, Entry, UserHooks, Way};
+use oci_compat::setup::placement::{UserDropIn, user_drop_in, user_drop_ins};
 
-use super::{Install, below, difference, place::Place};
+use super::{Install, below, difference, place::Place, system_root};
 use crate::output::Output;
-
-/// Where containers.conf(5) says what holds for all users, the last one wins.
-const SYSTEM: [&str; 2] = ["/usr/share/containers/containers.conf", "/etc/containers/containers.conf"];
 
 pub(super) fn run(install: &Install, entry: &Entry, output: &mut Output) -> anyhow::Result<u8> {
     ensure!(
@@ -17,24 +16,28 @@ pub(super) fn run(install: &Install, entry: &Entry, output: &mut Output) -> anyh
         "--user is about Podman's hook: no other engine has users' own, and a wrapper is named by --runtime"
     );
     let folder = configuration()?;
-    let hooks = folder.join("oci/hooks.d");
-    let hook = file(install, &hooks.join("oci-compat.json"))?;
-    let drop_in = file(install, &folder.join("containers.conf.d/50-oci-compat.conf"))?;
-    let mut listed = UserHooks::new(&hooks)?;
-    for path in configurations(&folder, &install.root)? {
-        let text = Place::at(&path, &install.root)?.current;
-        listed.read(&text.unwrap_or_default()).with_context(|| path.display().to_string())?;
-    }
+    let folder = folder.to_str().with_context(|| format!("{} is no text", folder.display()))?;
+    let hooks = format!("{folder}/oci/hooks.d");
+    let hook = file(install, &format!("{hooks}/oci-compat.json"))?;
     let new_hook = entry.added(hook.current.as_deref()).with_context(|| hook.file.display().to_string())?;
-    let new_drop_in =
-        listed.added(drop_in.current.as_deref()).with_context(|| drop_in.file.display().to_string())?;
-    // Podman refuses to start anything where a folder for hooks is not there: that comes first, and goes last.
-    let mut changes = [(hook, new_hook), (drop_in, new_drop_in)];
+    let (root, uid) = (system_root(&install.root)?, geteuid().to_string());
+    // Podman starts nothing if a folder for hooks is missing: the hook comes before the drop-in that names its folder, and
+    // goes after it.
     if install.remove {
-        changes.reverse();
-    }
-    for (place, new) in &changes {
-        change(install, place, new, output)?;
+        for path in user_drop_ins(&root, &uid, folder) {
+            remove(install, &file(install, &path)?, output)?;
+        }
+        remove(install, &hook, output)?;
+    } else {
+        let UserDropIn { file: path, replaces, listed } = user_drop_in(&root, &uid, folder, &hooks)?;
+        let drop_in = file(install, &path)?;
+        let new = UserHooks::new(&hooks, listed).added(drop_in.current.as_deref());
+        let new = new.with_context(|| drop_in.file.display().to_string())?;
+        write(install, &hook, &new_hook, output)?;
+        write(install, &drop_in, &new, output)?;
+        for path in replaces {
+            discard(install, &file(install, &path)?, output)?;
+        }
     }
     if !install.print {
         output.print(&format!("{}\n", entry.reread(install.remove)))?;
@@ -42,8 +45,8 @@ pub(super) fn run(install: &Install, entry: &Entry, output: &mut Output) -> anyh
     Ok(0)
 }
 
-fn file(install: &Install, path: &Path) -> anyhow::Result<Place> {
-    Place::at(&below(&install.root, path), &install.root)
+fn file(install: &Install, path: &str) -> anyhow::Result<Place> {
+    Place::at(&below(&install.root, Path::new(path)), &install.root)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a user's own configuration stands nowhere else")]
@@ -55,42 +58,41 @@ fn configuration() -> anyhow::Result<PathBuf> {
         .join("containers"))
 }
 
-/// What Podman reads besides our drop-in, in its order.
-fn configurations(folder: &Path, root: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files: Vec<_> = SYSTEM.map(|it| below(root, Path::new(it))).into();
-    files.extend(drop_ins(&below(root, Path::new("/etc/containers/containers.conf.d")))?);
-    let own = below(root, folder);
-    files.push(own.join("containers.conf"));
-    files.extend(drop_ins(&own.join("containers.conf.d"))?);
-    files.retain(|it| !it.ends_with("containers.conf.d/50-oci-compat.conf"));
-    Ok(files)
-}
-
-#[expect(clippy::disallowed_methods, reason = "an engine's own folder, not the host's under a root")]
-fn drop_ins(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(err) => bail!("{} {}", folder.display(), oci_compat::os::file::explain_io(&err)),
-    };
-    let mut files: Vec<_> = entries.filter_map(|it| Some(it.ok()?.path())).collect();
-    files.retain(|it| it.extension().is_some_and(|it| it == "conf"));
-    files.sort_unstable();
-    Ok(files)
-}
-
-fn change(install: &Install, place: &Place, new: &str, output: &mut Output) -> anyhow::Result<()> {
+fn write(install: &Install, place: &Place, new: &str, output: &mut Output) -> anyhow::Result<()> {
     let (file, current) = (place.file.display(), place.current.as_deref());
-    let new = (!install.remove).then_some(new);
-    if new == current {
+    if Some(new) == current {
         return output.print(&format!("{file}: nothing to change\n"));
     }
     if install.print {
-        return output.print(&difference(&place.file, current, new));
+        return output.print(&difference(&place.file, current, Some(new)));
     }
-    match new {
-        Some(new) => place.write(new)?,
-        None => place.restore(None)?,
+    place.write(new)?;
+    output.print(&format!("{file}: written\n"))
+}
+
+/// Removes a file, and the folders that were made for it.
+fn remove(install: &Install, place: &Place, output: &mut Output) -> anyhow::Result<()> {
+    let file = place.file.display();
+    if place.current.is_none() {
+        return output.print(&format!("{file}: nothing to change\n"));
     }
-    output.print(&format!("{file}: {}\n", if install.remove { "removed" } else { "written" }))
+    if !install.print {
+        place.restore(None)?;
+    }
+    removed(install, place, output)
+}
+
+/// Removes an earlier file; its folder stays for the one that replaces it.
+fn discard(install: &Install, place: &Place, output: &mut Output) -> anyhow::Result<()> {
+    if !install.print {
+        place.discard()?;
+    }
+    removed(install, place, output)
+}
+
+fn removed(install: &Install, place: &Place, output: &mut Output) -> anyhow::Result<()> {
+    output.print(&match install.print {
+        true => difference(&place.file, place.current.as_deref(), None),
+        false => format!("{}: removed\n", place.file.display()),
+    })
 }
