@@ -2,14 +2,17 @@
 
 use crate::spec::Group;
 
-use super::{Blame, Effort, Finding, Judged, JudgedTerm, Outcome};
+use super::{Blame, Effort, Finding, Judged, JudgedRule, JudgedTerm, Outcome};
 
 /// What came of a group.
-pub(super) struct Came {
-    pub(super) outcome: Outcome,
+struct Came {
+    outcome: Outcome,
     /// The terms that give it this outcome.
-    pub(super) why: Vec<Blame>,
+    why: Vec<Blame>,
 }
+
+/// The place of a rule's condition.
+pub(super) const WHEN: &str = "when";
 
 /// It does not hold.
 pub(super) fn not(outcome: Outcome) -> Outcome {
@@ -20,42 +23,85 @@ pub(super) fn not(outcome: Outcome) -> Outcome {
     }
 }
 
-/// Groups of which all have to hold.
-pub(super) fn judge_all<'a>(groups: &'a [Group], judged: &mut Judged<'a, '_>) -> Came {
-    together(groups.iter().map(|it| judge(it, "", judged)).collect())
+/// Judges groups of which all have to hold.
+pub(super) fn judge_all<'a>(groups: &'a [Group], judged: &mut Judged<'a, '_>) -> Outcome {
+    let each: Vec<_> = groups.iter().map(|it| judge(it, "", judged)).collect();
+    Outcome::all(each)
 }
 
-/// `place` is where the group stands, such as `any 2`; empty for the groups of a rule.
-pub(super) fn judge<'a>(group: &'a Group, place: &str, judged: &mut Judged<'a, '_>) -> Came {
+/// Judges a group. `place` is where it stands, such as `any 2`; empty for the groups of a rule.
+pub(super) fn judge<'a>(group: &'a Group, place: &str, judged: &mut Judged<'a, '_>) -> Outcome {
     match group {
         Group::Terms(terms) => {
             let first = judged.terms.len();
             let outcome = judged.terms(terms, None);
             let is_negated = place.split(' ').filter(|it| *it == "not").count() % 2 == 1;
-            let mut why = Vec::new();
-            for (index, term) in judged.terms.iter_mut().enumerate().skip(first) {
+            for term in judged.terms.iter_mut().skip(first) {
                 term.group = if place.is_empty() { "all".to_owned() } else { place.to_owned() };
                 term.negated = is_negated;
-                why.extend((term.outcome == outcome).then_some(Blame { term: index, of: 0, or: Vec::new() }));
             }
-            Came { outcome, why }
+            outcome
         }
-        Group::All(groups) => together(each(groups, place, "all", judged)),
-        Group::Any(groups) => one_of(each(groups, place, "any", judged), &judged.terms),
-        Group::Not(group) => {
-            let Came { outcome, why } = judge(group, &within(place, "not"), judged);
-            Came { outcome: not(outcome), why }
-        }
+        Group::All(groups) => Outcome::all(each(groups, place, "all", judged)),
+        Group::Any(groups) => Outcome::any(each(groups, place, "any", judged)),
+        Group::Not(group) => not(judge(group, &within(place, "not"), judged)),
     }
 }
 
-fn each<'a>(groups: &'a [Group], place: &str, name: &str, judged: &mut Judged<'a, '_>) -> Vec<Came> {
+fn each<'a>(groups: &'a [Group], place: &str, name: &str, judged: &mut Judged<'a, '_>) -> Vec<Outcome> {
     let judge = |(index, it)| judge(it, &within(place, &format!("{name} {}", index + 1)), judged);
     groups.iter().enumerate().map(judge).collect()
 }
 
 fn within(place: &str, name: &str) -> String {
     if place.is_empty() { name.to_owned() } else { format!("{place} {name}") }
+}
+
+/// Which terms of its groups, or of its condition, give a rule its outcome.
+pub(super) fn blame(judged: &JudgedRule<'_>) -> Vec<Blame> {
+    let rule = judged.rule;
+    let others = rule.match_features.len() + rule.match_any.iter().map(Vec::len).sum::<usize>();
+    let mut explained = Explained { terms: &judged.terms, next: others };
+    let groups = explained.all(&rule.groups);
+    if let Some(when) = rule.when.as_ref().filter(|_| judged.applies == Outcome::Unknown) {
+        return explained.group(when).why;
+    }
+    if groups.outcome == judged.holds { groups.why } else { Vec::new() }
+}
+
+/// The judged terms of a rule, and the next one that a group takes: in the order in which [`judge`] added them.
+struct Explained<'f, 'a> {
+    terms: &'f [JudgedTerm<'a>],
+    next: usize,
+}
+
+impl Explained<'_, '_> {
+    fn all(&mut self, groups: &[Group]) -> Came {
+        together(groups.iter().map(|it| self.group(it)).collect())
+    }
+
+    fn group(&mut self, group: &Group) -> Came {
+        match group {
+            Group::Terms(terms) => {
+                let first = self.next;
+                self.next += terms.len();
+                let terms = || self.terms.iter().enumerate().take(self.next).skip(first);
+                let outcome = Outcome::all(terms().map(|(_, it)| it.outcome));
+                let concerned = terms().filter(|(_, it)| it.outcome == outcome);
+                let why = concerned.map(|(term, _)| Blame { term, of: 0, or: Vec::new() }).collect();
+                Came { outcome, why }
+            }
+            Group::All(groups) => self.all(groups),
+            Group::Any(groups) => {
+                let each = groups.iter().map(|it| self.group(it)).collect();
+                one_of(each, self.terms)
+            }
+            Group::Not(group) => {
+                let Came { outcome, why } = self.group(group);
+                Came { outcome: not(outcome), why }
+            }
+        }
+    }
 }
 
 /// Of what has to hold together, all that fails is told.

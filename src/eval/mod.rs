@@ -109,7 +109,9 @@ pub struct JudgedRule<'a> {
     pub template_error: Option<String>,
     /// Whether the rule counts here, by its `when`; met if it has none.
     pub applies: Outcome,
-    /// Which of `terms`, among those of its groups, give them their outcome.
+    /// What came of the terms, whether the rule counts or not.
+    holds: Outcome,
+    /// Which of `terms`, among those of its groups, give them their outcome; known once the judgement is explained.
     blame: Vec<Blame>,
 }
 
@@ -158,7 +160,7 @@ pub struct Finding<'a> {
     pub evidence: Evidence,
     /// Whether only root may read the file that holds the value.
     pub secret: bool,
-    /// Further knowledge that explains the outcome.
+    /// Further knowledge that explains the outcome; known once the judgement is explained.
     pub clue: Option<Clue>,
 }
 
@@ -333,13 +335,15 @@ enum Effort {
     Machine,
 }
 
-/// Holds a spec against facts. If `tags` is not empty, only sets with one of these tags count.
+/// Holds a spec against facts, and explains what is not met. If `tags` is not empty, only sets with one of these tags count.
 pub fn evaluate<'a>(spec: &'a Spec, tags: &[String], facts: &Facts) -> Judgement<'a> {
-    evaluate_until(spec, tags, facts, Access::Full, &|| false)
+    let mut judgement = evaluate_until(spec, tags, facts, Access::Full, &|| false);
+    judgement.explain(facts);
+    judgement
 }
 
-/// As [`evaluate`]; what the spec may not ask for is unknown, and so is what is not judged once `is_over` says so. What is
-/// proven stays so.
+/// As [`evaluate`], without the explanations, which [`Judgement::explain`] adds. What the spec may not ask for is unknown, and
+/// so is what is not judged once `is_over` says so. What is proven stays so.
 pub fn evaluate_until<'a>(
     spec: &'a Spec,
     tags: &[String],
@@ -374,6 +378,21 @@ impl<'a> Judgement<'a> {
         self.sets.iter().min_by_key(|it| {
             (it.outcome == Outcome::Unmet, effort(it), lacking(it), -i128::from(it.set.weight))
         })
+    }
+}
+
+impl Judgement<'_> {
+    /// Says why rules are not met, from these facts and what was read to explain them. Changes no outcome. It comes before
+    /// [`Judgement::waive`]: a rule that is waived is met.
+    pub fn explain(&mut self, facts: &Facts) {
+        for rule in self.sets.iter_mut().flat_map(|it| &mut it.rules) {
+            for term in &mut rule.terms {
+                term.explain(facts);
+            }
+            if rule.outcome != Outcome::Met {
+                rule.blame = group::blame(rule);
+            }
+        }
     }
 }
 
@@ -459,6 +478,12 @@ impl<'a> JudgedRule<'a> {
 }
 
 impl JudgedTerm<'_> {
+    fn explain(&mut self, facts: &Facts) {
+        for finding in self.findings.iter_mut().filter(|it| it.outcome == Outcome::Unmet) {
+            finding.clue = clue::clue(self.term, finding, facts);
+        }
+    }
+
     /// How many demands are not met.
     fn lacking(&self) -> usize {
         self.findings.iter().filter(|it| it.outcome != Outcome::Met).count()
@@ -485,21 +510,16 @@ fn judge_rule<'a>(rule: &'a Rule, context: &Context<'_>, matched: &mut RuleMatch
         alternatives.push(judged.terms(alternative, Some(index)));
     }
     let any = if alternatives.is_empty() { Outcome::Met } else { Outcome::any(alternatives.iter().copied()) };
-    let mut groups = group::judge_all(&rule.groups, &mut judged);
-    let holds = features.and(any).and(groups.outcome);
-    let mut blame = if groups.outcome == holds { std::mem::take(&mut groups.why) } else { Vec::new() };
-    let when = rule.when.as_ref().map(|it| group::judge(it, "when", &mut judged));
-    let applies = when.as_ref().map_or(Outcome::Met, |it| it.outcome);
+    let groups = group::judge_all(&rule.groups, &mut judged);
+    let holds = features.and(any).and(groups);
+    let applies = rule.when.as_ref().map_or(Outcome::Met, |it| group::judge(it, group::WHEN, &mut judged));
     // What follows from a condition: where it does not hold, nothing.
     let outcome = group::not(applies).or(holds);
-    if let Some(when) = when.filter(|it| it.outcome == Outcome::Unknown) {
-        blame = when.why;
-    }
     let terms = judged.terms;
     let published = applies.and(holds);
     let template_error = matched.publish(rule, published, &alternatives, context.facts).err();
     let outcome = if template_error.is_some() { Outcome::Unknown } else { outcome };
-    JudgedRule { rule, outcome, waived: None, terms, template_error, applies, blame }
+    JudgedRule { rule, outcome, waived: None, terms, template_error, applies, holds, blame: Vec::new() }
 }
 
 /// What has been judged of a rule so far.

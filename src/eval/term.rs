@@ -4,7 +4,7 @@ use crate::host::{self, Fact, Feature, Instance, Unknown};
 use crate::spec::{Bound, Expression, Place, Term, Test, Text, most_text, text_of};
 
 use super::element::Element;
-use super::{Context, Evidence, Finding, Outcome, clue, range, spelling};
+use super::{Context, Evidence, Finding, Outcome, range, spelling};
 
 /// So many elements are judged between two looks at the clock.
 const AT_ONCE: usize = 64;
@@ -21,9 +21,6 @@ pub(super) fn judge<'a>(term: &'a Term, fact: &Fact, context: &Context<'_>) -> V
     };
     if let Fact::Known(feature, _) = fact {
         findings.iter_mut().for_each(|it| it.secret = feature.secret.contains(it.element));
-    }
-    for finding in findings.iter_mut().filter(|it| it.outcome == Outcome::Unmet) {
-        finding.clue = clue::clue(term, finding, context.facts);
     }
     findings
 }
