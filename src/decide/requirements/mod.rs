@@ -37,6 +37,8 @@ pub struct Collected {
     pub policy: Option<Policy>,
     /// All of them have to hold.
     pub requirements: Vec<Requirement>,
+    /// The digests of the artifacts that they were read from: each counts once.
+    artifacts: Vec<String>,
     /// What the container's annotations demand besides, and nobody has looked at yet.
     brought: Brought,
     /// Whether it is a pod's pause container, of which nothing is demanded.
@@ -224,12 +226,7 @@ impl Collected {
 
     /// An artifact may be both referred to and attached, or attached to an image and to its index: it counts once.
     fn has(&self, artifact: &str) -> bool {
-        self.requirements.iter().any(|it| match &it.origin {
-            Origin::Referenced(digest) | Origin::Attached(Attached { artifact: digest, .. }) => {
-                digest == artifact
-            }
-            Origin::Inline | Origin::Administrator(_) | Origin::File(_) => false,
-        })
+        self.artifacts.iter().any(|it| it == artifact)
     }
 }
 
@@ -245,7 +242,7 @@ struct Shelf {
 }
 
 /// The end of a check that nobody is kept from breaking off.
-const PATIENT: Until<'static> = &|| Instant::now() + Duration::from_hours(1);
+pub const PATIENT: Until<'static> = &|| Instant::now() + Duration::from_hours(1);
 
 /// When a store that may never answer is given up: in time for all that can be checked without it.
 fn leaving_time(until: Until<'_>) -> Instant {
@@ -451,10 +448,12 @@ fn called(names: Vec<String>, digests: &[Digest]) -> Image {
 }
 
 fn add(store: &Store, artifact: &Artifact, origin: Origin, collected: &mut Collected) -> Result<(), String> {
-    if collected.has(&artifact.manifest.to_string()) {
+    let digest = artifact.manifest.to_string();
+    if collected.has(&digest) {
         return Ok(());
     }
     let (spec, note) = read(store, artifact).map_err(|err| err.to_string())?;
+    collected.artifacts.push(digest);
     collected.notes.extend(note);
     collected.requirements.push(Requirement { origin, spec });
     Ok(())
