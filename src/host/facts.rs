@@ -77,9 +77,13 @@ impl Facts {
         self.loadable_modules = Some(fact);
     }
 
-    /// What explains a no by this feature: what was read for that, else what is known anyway.
+    /// What explains a no by this feature: what was read for that; what is known anyway, if nothing was or could be.
     pub fn explained(&self, feature: &str) -> &Fact {
-        self.explaining.get(feature).unwrap_or_else(|| self.get(feature))
+        match self.explaining.get(feature) {
+            None => self.get(feature),
+            Some(Fact::Unknown(_)) if matches!(self.get(feature), Fact::Known(..)) => self.get(feature),
+            Some(fact) => fact,
+        }
     }
 
     /// Notes what was read only to explain a no: it decides nothing.
