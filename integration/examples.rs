@@ -18,7 +18,7 @@ use oci_compat::author::lint::{Level, lint};
 use oci_compat::decide::check::{self, Requirement};
 use oci_compat::eval::{JudgedTerm, Judgement, Outcome};
 use oci_compat::host::{Bundle, Fact, Facts, Feature, Instance, Root};
-use oci_compat::outcome::report::{Origin, Report};
+use oci_compat::outcome::report::{Checked, Origin, Report};
 use oci_compat::spec::{self, Spec};
 use serde::Deserialize;
 
@@ -123,8 +123,8 @@ fn every_demand_of_an_example_is_what_some_host_fails_by() {
         let example = example(&name);
         let mut demands = BTreeMap::new();
         for host in example.fits.values().chain(example.failing().values()) {
-            let facts = example.common.with(host).facts(&requirement);
-            for judged in check::judge(&requirement, &[], &facts).iter().flat_map(|it| &it.result) {
+            let checked = example.common.with(host).judge(&requirement);
+            for judged in checked.iter().flat_map(|it| &it.result) {
                 count_failures(judged, &mut demands);
             }
         }
@@ -180,7 +180,8 @@ impl Example {
             [("compatible", &self.fits), ("incompatible", &self.failing()), ("undecided", &self.undecided)]
         {
             for (case, host) in cases {
-                let report = self.common.with(host).judge(&requirement);
+                let checked = self.common.with(host).judge(&requirement);
+                let report = Report::new(Default::default(), &checked);
                 assert_eq!(report.verdict, verdict, "{name}, {case}: {}", shown(&report));
                 writeln!(told, "## {case}\n\n{}", shown(&report)).expect("memory");
             }
@@ -216,19 +217,15 @@ impl Host {
         both
     }
 
-    fn judge(&self, requirement: &[Requirement]) -> Report {
-        let facts = self.facts(requirement);
-        let checked = check::judge(requirement, &[], &facts);
-        Report::new(Default::default(), &checked)
-    }
-
-    fn facts(&self, requirement: &[Requirement]) -> Facts {
+    fn judge<'a>(&self, requirement: &'a [Requirement]) -> Vec<Checked<'a>> {
         let folder = self.make();
         let root = Root::at(folder.path()).expect("a host");
         let bundle = self.bundle.as_ref().map(|it| Bundle::new(it.clone().into_bytes()));
         let mut facts = check::gather(requirement, &[], &root, bundle.as_ref());
         self.add_facts(&mut facts);
-        facts
+        let mut checked = check::judge_until(requirement, &[], &facts, false, &|| false);
+        check::explain(&mut checked, &mut facts, &root);
+        checked
     }
 
     pub(crate) fn make(&self) -> tempfile::TempDir {

@@ -8,9 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use oci_compat::decide::check::{self, Requirement};
+use oci_compat::decide::check::Requirement;
+use oci_compat::decide::pipeline::{self, Terms};
+use oci_compat::decide::requirements::Collected;
 use oci_compat::host::{Demand, FEATURES, Facts, FeatureInfo, Form, Root, Wanted, gather};
-use oci_compat::outcome::report::{Origin, Report, Subject};
+use oci_compat::outcome::report::{Origin, Report};
 use oci_compat::spec;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -142,15 +144,14 @@ fn a_snapshot_of_a_host_gets_the_report_that_the_host_itself_gets() -> anyhow::R
         let root = Root::at(folder.path())?;
         let snapshot = Facts::from_json(gather(&root, &everything()).to_json(Form::Full)?.as_bytes())?;
         for (path, text) in &specs {
-            let requirements = [Requirement { origin: Origin::Inline, spec: spec::parse(text.as_bytes()) }];
-            let report = |facts: &Facts| {
-                let checked = check::judge(&requirements, &[], facts);
-                outline(&Report::new(Subject::default(), &checked))
+            let report = |host: pipeline::Host<'_>| {
+                let mut collected = Collected::default();
+                let spec = spec::parse(text.as_bytes());
+                collected.requirements.push(Requirement { origin: Origin::Inline, spec });
+                outline(&pipeline::assess(collected, &host, &Terms::default()).report)
             };
-            let mut facts = snapshot.clone();
-            check::complete(&mut facts, &requirements, &[], None);
-            let live = check::gather(&requirements, &[], &root, None);
-            assert_eq!(report(&facts), report(&live), "{name}: {path}");
+            let (taken, live) = (pipeline::Host::Facts(&snapshot), pipeline::Host::Root(&root));
+            assert_eq!(report(taken), report(live), "{name}: {path}");
         }
     }
     Ok(())

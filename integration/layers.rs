@@ -36,7 +36,7 @@ const ROOMS: &[Room] = &[
     room(
         "decide",
         &["words", "image", "os", "store", "container", "spec", "host", "eval", "policy", "outcome"],
-        &["check", "waive", "requirements", "gate"],
+        &["check", "waive", "requirements", "pipeline", "gate"],
     ),
     room(
         "door",

@@ -1,5 +1,6 @@
 //! A host made of files in a temporary folder, for unit tests: the files are faked, not the code.
 
+use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -12,6 +13,22 @@ pub(crate) fn facts(feature: &str, attributes: &[(&str, &str)]) -> Facts {
     let read = format!("/{feature}");
     facts.insert(feature, Fact::Known(Feature::attributes(attributes.iter().copied()), read));
     facts
+}
+
+thread_local! {
+    static JUDGED_RULES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Notes that a rule is judged.
+pub(crate) fn note_judged_rule() {
+    JUDGED_RULES.set(JUDGED_RULES.get() + 1);
+}
+
+/// How many rules this thread judges while this runs.
+pub(crate) fn judged_rules<T>(run: impl FnOnce() -> T) -> (T, usize) {
+    let before = JUDGED_RULES.get();
+    let result = run();
+    (result, JUDGED_RULES.get() - before)
 }
 
 /// A host that has only the files that a test gives it.

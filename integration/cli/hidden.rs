@@ -3,9 +3,11 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use oci_compat::decide::check::{self, Requirement};
+use oci_compat::decide::check::Requirement;
+use oci_compat::decide::pipeline::{self, Host, Terms};
+use oci_compat::decide::requirements::Collected;
 use oci_compat::host::{Facts, Root};
-use oci_compat::outcome::report::{self, Origin, Report, Subject};
+use oci_compat::outcome::report::{self, Origin};
 use oci_compat::spec;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -56,10 +58,12 @@ fn host() -> TempDir {
     folder
 }
 
-/// What an engine would show of these facts.
-fn shown(requirements: &[Requirement], facts: &Facts, withholds: bool) -> String {
-    let checked = check::judge_until(requirements, &[], facts, withholds, &|| false);
-    report::message(&Report::new(Subject::default(), &checked), "refused")
+/// What an engine would show of this host.
+fn shown(host: Host<'_>, withholds: bool) -> String {
+    let mut collected = Collected::default();
+    collected.requirements.push(Requirement { origin: Origin::Inline, spec: spec::parse(SPEC.as_bytes()) });
+    let assessment = pipeline::assess(collected, &host, &Terms { withholds, ..Terms::default() });
+    report::message(&assessment.report, "refused")
 }
 
 #[test]
@@ -72,14 +76,11 @@ fn facts_that_were_taken_hide_what_the_host_itself_hides() {
         document["secret"],
         json!({"kernel.moduleparam": ["acme.key"], "kernel.sysctl": ["vm.max_map_count"]})
     );
-    let requirements = [Requirement { origin: Origin::Inline, spec: spec::parse(SPEC.as_bytes()) }];
     let live = Root::at(&folder.path().join("host")).expect("a host");
-    let live = check::gather(&requirements, &[], &live, None);
-    let mut facts = Facts::from_json(taken.stdout.as_bytes()).expect("facts");
-    check::complete(&mut facts, &requirements, &[], None);
-    for facts in [&live, &facts] {
-        assert_eq!(shown(&requirements, facts, false), HIDDEN);
-        assert_eq!(shown(&requirements, facts, true), WITHHELD);
+    let facts = Facts::from_json(taken.stdout.as_bytes()).expect("facts");
+    for host in [Host::Root(&live), Host::Facts(&facts)] {
+        assert_eq!(shown(host, false), HIDDEN);
+        assert_eq!(shown(host, true), WITHHELD);
     }
     // The report is root's own: it has the values.
     write(&folder, "taken.json", &taken.stdout);
@@ -94,8 +95,7 @@ fn a_document_that_does_not_say_what_is_hidden_is_read_as_before() {
     let mut document: Value = serde_json::from_str(&taken.stdout).expect("facts are JSON");
     document.as_object_mut().expect("an object").remove("secret").expect("what is hidden");
     let facts = Facts::from_json(document.to_string().as_bytes()).expect("facts");
-    let requirements = [Requirement { origin: Origin::Inline, spec: spec::parse(SPEC.as_bytes()) }];
-    assert_eq!(shown(&requirements, &facts, false), OPEN);
+    assert_eq!(shown(Host::Facts(&facts), false), OPEN);
 }
 
 #[test]

@@ -3,4 +3,5 @@
 pub mod check;
 pub mod waive;
 pub mod requirements;
+pub mod pipeline;
 pub mod gate;

@@ -502,6 +502,8 @@ fn judge_set<'a>(set: &'a Set, context: &Context<'_>, matched: &mut RuleMatched)
 }
 
 fn judge_rule<'a>(rule: &'a Rule, context: &Context<'_>, matched: &mut RuleMatched) -> JudgedRule<'a> {
+    #[cfg(test)]
+    crate::testing::note_judged_rule();
     let has_template = rule.vars_template.is_some();
     let mut judged = Judged { context, matched, has_template, terms: Vec::new() };
     let features = judged.terms(&rule.match_features, None);

@@ -2,6 +2,9 @@
 
 use crate::eval::Outcome;
 
+/// The exit status for trouble: there is no verdict, or it is not on all that is demanded.
+pub const TROUBLE: u8 = 2;
+
 /// What is said of an image on a host. The worst spec decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
@@ -32,7 +35,7 @@ impl Verdict {
         }
     }
 
-    /// The exit status of `oci-compat check`; 2 is for trouble.
+    /// The exit status of `oci-compat check`; trouble has [`TROUBLE`].
     pub fn status(self) -> u8 {
         match self {
             Self::Compatible => 0,

@@ -6,17 +6,16 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use oci_compat::container::identity::meant::Meant;
-use oci_compat::decide::check::{self, Requirement};
+use oci_compat::decide::check::Requirement;
+use oci_compat::decide::pipeline::{self, Host, Terms};
 use oci_compat::decide::requirements::{self, Collected};
-use oci_compat::eval::verdict::Verdict;
-use oci_compat::host::{self, Bundle, Facts, Root};
+use oci_compat::host::{Facts, Root};
 use oci_compat::image::Image;
 use oci_compat::outcome::report::{self, Origin, Report};
 use oci_compat::policy::{self, Defaults};
 use oci_compat::store::{Digest, Store};
-use oci_compat::{decide::waive, os::file, outcome::decisions, spec};
+use oci_compat::{os::file, spec};
 
-use crate::TROUBLE;
 use crate::args::{Check, Common, ReportFormat};
 use crate::engines;
 use crate::output::Output;
@@ -32,51 +31,18 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
             common.store.display()
         ));
     }
-    let Collected {
-        subject,
-        image,
-        policy,
-        requirements,
-        bundle,
-        mut faults,
-        troubles,
-        mut notes,
-        missing,
-        ..
-    } = collected;
-    let bundle = bundle.as_ref();
-    let facts = match &args.facts {
+    let waivers = collected.policy.take().map(|it| it.waivers).unwrap_or_default();
+    let terms = Terms { tags: &args.tags, waivers: &waivers, ..Terms::default() };
+    let assessment = match &args.facts {
         Some(path) => {
-            let mut facts = Facts::from_json(&read(path)?)
+            let facts = Facts::from_json(&read(path)?)
                 .with_context(|| format!("reading facts from {}", path.display()))?;
-            check::complete(&mut facts, &requirements, &args.tags, bundle);
-            facts
+            pipeline::assess(collected, &Host::Facts(&facts), &terms)
         }
-        None => check::gather(&requirements, &args.tags, &Root::at(&args.root)?, bundle),
+        None => pipeline::assess(collected, &Host::Root(&Root::at(&args.root)?), &terms),
     };
-    faults.extend(bundle.filter(|_| host::asks_bundle(&facts)).and_then(Bundle::fault));
-    let mut checked = check::judge(&requirements, &args.tags, &facts);
-    notes.extend(check::notes(&checked, &facts));
-    let waivers = policy.map(|it| it.waivers).unwrap_or_default();
-    let waived = waive::waive(&mut checked, &waivers, &image, &decisions::now);
-    notes.extend(waived.notes);
-    let is_malformed = checked.iter().any(|it| it.result.is_err());
-    let verdict = Verdict::of(checked.iter().filter_map(|it| it.result.as_ref().ok()).map(|it| it.outcome));
-    let report = Report::new(subject, &checked)
-        .missing_spec(missing.as_deref())
-        .with(&faults, &troubles, &notes)
-        .waiving(waived.uses);
-    show(&report, args.format, output)?;
-    match verdict {
-        Verdict::Incompatible => Ok(verdict.status()),
-        Verdict::Compatible if missing.is_some() => Ok(Verdict::Undecided.status()),
-        Verdict::Compatible | Verdict::Undecided
-            if is_malformed || !faults.is_empty() || !troubles.is_empty() =>
-        {
-            Ok(TROUBLE)
-        }
-        Verdict::Compatible | Verdict::Undecided => Ok(verdict.status()),
-    }
+    show(&assessment.report, args.format, output)?;
+    Ok(assessment.status())
 }
 
 fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {

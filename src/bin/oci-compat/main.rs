@@ -28,13 +28,11 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use clap::{CommandFactory, Parser};
 use nix::errno::Errno;
+use oci_compat::eval::verdict::TROUBLE;
 use oci_compat::os::file;
 
 use args::{Args, Command, Config};
 use output::Output;
-
-/// For usage errors and for trouble of ours; `clap` uses it too.
-const TROUBLE: u8 = 2;
 
 fn main() -> ExitCode {
     let args = Args::parse();

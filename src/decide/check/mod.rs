@@ -1,4 +1,5 @@
-//! From specs to judgements: reads the facts that the specs name, judges, and reads once more only to explain a no.
+//! From requirements to judgements: reads the facts that their specs name, judges each rule once, and reads once more only to
+//! explain a no.
 
 mod unlearnt;
 
@@ -18,15 +19,13 @@ pub struct Requirement {
     pub spec: Result<Spec, Malformed>,
 }
 
-/// The facts that these requirements need, and what explains those that are not met. Without a bundle, what a bundle
-/// gives its container is unknown.
+/// The facts that these requirements need. Without a bundle, what a bundle gives its container is unknown.
 pub fn gather(requirements: &[Requirement], tags: &[String], root: &Root, bundle: Option<&Bundle>) -> Facts {
     let demand = demand(requirements, tags);
     let mut facts = host::gather(root, &demand);
     if let Some(bundle) = bundle {
         host::add_bundle(&mut facts, bundle, &demand);
     }
-    explain(&mut facts, requirements, tags, root);
     facts
 }
 
@@ -54,19 +53,17 @@ fn judgements<'c, 'a>(checked: &'c [Checked<'a>]) -> Vec<&'c Judgement<'a>> {
     checked.iter().filter_map(|it| it.result.as_ref().ok()).collect()
 }
 
-/// What an operator should know of what was judged: system calls that the container's filter allows, and that the libseccomp
-/// of a runtime may not know.
+/// What an operator should know of what was judged and explained: system calls that the container's filter allows, and that the
+/// libseccomp of a runtime may not know.
 pub fn notes(checked: &[Checked<'_>], facts: &Facts) -> Vec<String> {
     unlearnt::notes(&judgements(checked), facts)
 }
 
-/// Reads what explains a no, what would mend it, and what [`notes`] are made of. Where nothing is missing, and no rule asks
-/// for a system call that older runtimes do not know, that is nothing.
-fn explain(facts: &mut Facts, requirements: &[Requirement], tags: &[String], root: &Root) {
+/// Reads what explains a no, what would mend it, and what [`notes`] are made of, and adds it to the judgements: no outcome
+/// changes. Where nothing is missing, and no rule asks for a system call that older runtimes do not know, nothing is read.
+pub fn explain(checked: &mut [Checked<'_>], facts: &mut Facts, root: &Root) {
     let (mut modules, mut more) = (BTreeSet::new(), Demand::new());
-    // What explains a no is read for all that they ask; what may be told is decided when they are judged.
-    let checked = judge_until(requirements, tags, facts, false, &|| root.is_late());
-    let judgements = judgements(&checked);
+    let judgements = judgements(checked);
     for judgement in &judgements {
         modules.extend(eval::clues(judgement));
         for (feature, wanted) in eval::explaining(judgement) {
@@ -82,6 +79,14 @@ fn explain(facts: &mut Facts, requirements: &[Requirement], tags: &[String], roo
     if !more.is_empty() {
         facts.explain_with(host::gather(root, &more));
     }
+    explain_by(checked, facts);
+}
+
+/// Adds to the judgements why rules are not met, as far as these facts tell.
+pub fn explain_by(checked: &mut [Checked<'_>], facts: &Facts) {
+    for judgement in checked.iter_mut().filter_map(|it| it.result.as_mut().ok()) {
+        judgement.explain(facts);
+    }
 }
 
 fn add(demand: &mut Demand, feature: String, wanted: Wanted) {
@@ -95,13 +100,15 @@ fn add(demand: &mut Demand, feature: String, wanted: Wanted) {
     }
 }
 
-/// Holds each requirement against the facts.
+/// Holds each requirement against the facts, and explains by these what is not met.
 pub fn judge<'a>(requirements: &'a [Requirement], tags: &[String], facts: &Facts) -> Vec<Checked<'a>> {
-    judge_until(requirements, tags, facts, false, &|| false)
+    let mut checked = judge_until(requirements, tags, facts, false, &|| false);
+    explain_by(&mut checked, facts);
+    checked
 }
 
-/// As [`judge`]; what is not judged once `is_over` says so is unknown, and what is proven stays so. If `withholds` says so, what
-/// only root may see is unknown to specs that nobody has verified.
+/// As [`judge`], without the explanations, which [`explain`] adds. What is not judged once `is_over` says so is unknown, and
+/// what is proven stays so. If `withholds` says so, what only root may see is unknown to specs that nobody has verified.
 pub fn judge_until<'a>(
     requirements: &'a [Requirement],
     tags: &[String],
@@ -115,4 +122,35 @@ pub fn judge_until<'a>(
         Checked { origin: &it.origin, result: it.spec.as_ref().map(judge) }
     };
     requirements.iter().map(checked).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::spec;
+    use crate::testing::{FakeHost, facts};
+
+    const PAGES: &str = "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: a\n    matchFeatures:\n    - feature: \
+                         memory.hugepages\n      matchExpressions: {hugepages-2Mi: {op: Gt, value: [\"8\"]}}\n";
+
+    #[test]
+    fn what_explains_a_no_and_cannot_be_read_in_time_hides_nothing_that_is_known() {
+        let host = FakeHost::new().file("/proc/cmdline", "default_hugepagesz=2M\n");
+        let requirements = [Requirement { origin: Origin::Inline, spec: spec::parse(PAGES.as_bytes()) }];
+        let hint = |root: &Root| {
+            let mut facts = facts("memory.hugepages", &[("hugepages-2Mi", "4")]);
+            let cmdline = host::Feature::attributes([("default_hugepagesz", "1G")]);
+            facts.insert("kernel.cmdline", host::Fact::Known(cmdline, "/proc/cmdline".to_owned()));
+            let mut checked = judge_until(&requirements, &[], &facts, false, &|| false);
+            explain(&mut checked, &mut facts, root);
+            let judgement = checked[0].result.as_ref().expect("a judgement");
+            judgement.sets[0].rules[0].terms[0].findings[0].clue.clone()
+        };
+        let root = host.root();
+        assert_eq!(hint(&root), None);
+        root.set_deadline(Instant::now());
+        assert_eq!(hint(&root), Some(eval::Clue::OtherPages(eval::Manager::Files)));
+    }
 }

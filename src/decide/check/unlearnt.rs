@@ -75,9 +75,9 @@ fn allowed<'a>(finding: &Finding<'a>) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::check::{Requirement, gather, judge, notes};
+    use crate::decide::check::{Requirement, explain, gather, judge, notes};
     use crate::host::Bundle;
-    use crate::outcome::report::Origin;
+    use crate::outcome::report::{Checked, Origin};
     use crate::spec;
     use crate::testing::FakeHost;
 
@@ -103,15 +103,23 @@ mod tests {
         [Requirement { origin, spec: spec::parse(spec.as_bytes()) }]
     }
 
-    fn facts(host: &FakeHost, seccomp: &str, requirements: &[Requirement]) -> Facts {
+    /// What was judged, and the facts with what was read to explain it.
+    fn judged<'a>(
+        host: &FakeHost,
+        seccomp: &str,
+        requirements: &'a [Requirement],
+    ) -> (Vec<Checked<'a>>, Facts) {
         let bundle = Bundle::new(format!(r#"{{"linux": {{"seccomp": {seccomp}}}}}"#).into_bytes());
-        gather(requirements, &[], &host.root(), Some(&bundle))
+        let root = host.root();
+        let mut facts = gather(requirements, &[], &root, Some(&bundle));
+        let mut checked = judge(requirements, &[], &facts);
+        explain(&mut checked, &mut facts, &root);
+        (checked, facts)
     }
 
     fn check(host: &FakeHost, seccomp: &str, expression: &str, expected: &[&str]) {
         let requirements = requirements(expression);
-        let facts = facts(host, seccomp, &requirements);
-        let checked = judge(&requirements, &[], &facts);
+        let (checked, facts) = judged(host, seccomp, &requirements);
         assert!(checked[0].result.is_ok(), "{:?}", checked[0].result);
         assert_eq!(notes(&checked, &facts), expected, "{seccomp}: {expression}");
     }
@@ -159,7 +167,7 @@ mod tests {
     fn the_records_are_read_only_where_a_rule_asks_for_such_a_call() {
         let check = |expression: &str, expected: bool| {
             let requirements = requirements(expression);
-            let facts = facts(&host(&[("runc", "2.5.1")]), LISTED, &requirements);
+            let (_, facts) = judged(&host(&[("runc", "2.5.1")]), LISTED, &requirements);
             let is_read = matches!(facts.explained(RUNTIMES), Fact::Known(..));
             assert_eq!(is_read, expected, "{expression}");
         };

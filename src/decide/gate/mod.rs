@@ -1,5 +1,5 @@
-//! From a container that is about to be created to a decision, for all that runtimes and engines call. Writes nothing
-//! but the report and the record, and never ends the process.
+//! Decides on a container that is about to be created, for all that runtimes and engines call: keeps the deadlines, and what is
+//! proven, and leaves a report and a record. Writes nothing else, and never ends the process.
 
 mod options;
 #[cfg(test)]
@@ -11,16 +11,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::container::input::{Fault, State};
-use crate::decide::check::{self, Requirement};
+use crate::decide::pipeline::{self, Assessment, Host, Terms};
 use crate::decide::requirements::{self, Collected};
-use crate::decide::waive;
 use crate::eval::verdict::Verdict;
-use crate::host::{self, Facts, Inherited, Root};
-use crate::image::Image;
+use crate::host::{Inherited, Root};
 use crate::os::file;
 use crate::os::signals;
 use crate::outcome::decisions::{self, Decided, Record, Targets};
-use crate::outcome::report::{self, Checked, Pod, Report, Subject};
+use crate::outcome::report::{self, Pod, Report, Subject};
 use crate::outcome::saved::{self, Recall};
 use crate::policy::{Action, Mode, Policy, Sensitive, Situation};
 use crate::words::moment;
@@ -33,8 +31,6 @@ pub const VERSION: &str = env!("OCI_COMPAT_VERSION");
 /// Facts may be read for this long even if nothing was left of the deadline by then: what a container demands by itself is
 /// known without anybody who did not answer. Twelve rules take less than a millisecond.
 const READING: Duration = Duration::from_millis(500);
-/// Judging may take this long even if reading took all the time there was. Twelve rules take some ten microseconds.
-const JUDGING: Duration = Duration::from_millis(200);
 /// Beside the reports: where decisions that are made again are counted.
 const REPEATS: &str = ".repeats";
 
@@ -112,19 +108,9 @@ impl Setting<'_> {
 
     /// Before anything is looked at that the container has written: should it lead to a defect of ours, the container is
     /// refused if it is known by now that it does not fit, and else as one that brings what cannot be read.
-    fn guard_what_is_proven(&self, requirements: &[Requirement], facts: &Facts, image: &Image) {
-        let mut checked = self.judge(requirements, facts);
-        waive::waive(&mut checked, &self.policy.waivers, image, &decisions::now);
-        let verdict = Situation::Judged(verdict_of(&checked));
-        let actions = [self.policy.action(verdict), self.policy.action(Situation::Container)];
+    fn guard_what_is_proven(&self, verdict: Verdict) {
+        let actions = [Situation::Judged(verdict), Situation::Container].map(|it| self.policy.action(it));
         (self.guard.0)(if actions.contains(&Action::Refuse) { Action::Refuse } else { Action::Start });
-    }
-
-    /// What was read in time counts, however late it is by now.
-    fn judge<'a>(&self, requirements: &'a [Requirement], facts: &Facts) -> Vec<Checked<'a>> {
-        let end = self.until().max(Instant::now() + JUDGING);
-        let withholds = self.policy.sensitive == Sensitive::Verified;
-        check::judge_until(requirements, &self.policy.tags, facts, withholds, &|| end <= Instant::now())
     }
 
     /// The end of the check. The process's timer knows it, so that a start without requirements, which never asks, need
@@ -149,20 +135,8 @@ pub fn decide_blindly(id: &str, fault: &Fault, setting: &Setting<'_>) -> Decisio
         Mode::Off => Decision::go_on(),
         Mode::Enforce | Mode::Audit => {
             let subject = Subject { container: some(id), ..Subject::default() };
-            let message = fault.to_string();
             let broken: Vec<_> = setting.broken.into_iter().map(str::to_owned).collect();
-            match fault {
-                Fault::Container(_) => conclude(
-                    Report::fault(subject, &message).with(&[], &broken, &[]),
-                    &[Situation::Container],
-                    setting,
-                ),
-                Fault::Host(_) => conclude(
-                    Report::trouble(subject, &message).with(&[], &broken, &[]),
-                    &[Situation::Trouble],
-                    setting,
-                ),
-            }
+            conclude(Assessment::blind(subject, fault, &broken), setting)
         }
     };
     decision.complaining(setting)
@@ -199,8 +173,7 @@ fn examine(container: &State, setting: &Setting<'_>) -> Decision {
     collected.bundle = collected.bundle.map(|it| it.inheriting(inherited));
     let heeded = collected.policy.take();
     let setting = Setting { policy: heeded.as_ref().unwrap_or(setting.policy), ..*setting };
-    let (report, situations) = judge(&mut collected, &setting);
-    conclude(report, &situations, &setting)
+    conclude(assess(collected, &setting), &setting)
 }
 
 /// What was noted of the container's image before.
@@ -219,114 +192,56 @@ fn some(id: &str) -> Option<String> {
     Some(id).filter(|it| !it.is_empty()).map(str::to_owned)
 }
 
-/// The report, and every situation that the container is in, the gravest first.
-///
-/// What others demand for the container's image is judged before anything that the container itself has written is looked
-/// at: that can only add to it, whatever it costs.
-fn judge(collected: &mut Collected, setting: &Setting<'_>) -> (Report, Vec<Situation>) {
-    let root = match Root::at(&setting.options.root) {
-        Ok(mut root) => {
-            root.set_deadline(setting.reading_until());
-            if let Some(folder) = setting.options.memory().filter(|_| root.is_live()) {
-                root.remember_in(folder);
-            }
-            Some(root)
-        }
+fn assess(mut collected: Collected, setting: &Setting<'_>) -> Assessment {
+    let root = match root(setting) {
+        Ok(root) => Some(root),
         // Another root's facts would be another host's.
         Err(err) => {
             collected.troubles.push(format!("{err:#}"));
             None
         }
     };
-    let gather = |requirements: &[Requirement], bundle: &Option<host::Bundle>| match &root {
-        Some(root) => check::gather(requirements, &setting.policy.tags, root, bundle.as_ref()),
-        None => Facts::default(),
+    let policy = setting.policy;
+    let terms = Terms {
+        tags: &policy.tags,
+        waivers: &policy.waivers,
+        withholds: policy.sensitive == Sensitive::Verified,
+        until: &|| setting.until(),
+        proven: &|verdict| setting.guard_what_is_proven(verdict),
+        lists_compatible: false,
     };
-    let facts = gather(&collected.requirements, &collected.bundle);
-    let count = collected.requirements.len();
-    let mut own_facts = Facts::default();
-    if collected.brings() {
-        setting.guard_what_is_proven(&collected.requirements, &facts, &collected.image);
-        collected.add_brought(&|| setting.until());
-        let (_, brought) = collected.requirements.split_at(count);
-        own_facts = gather(brought, &collected.bundle);
-    }
-    if [&facts, &own_facts].into_iter().any(host::asks_bundle)
-        && let Some(fault) = collected.bundle.as_ref().and_then(host::Bundle::fault)
-    {
-        collected.faults.push(fault);
-    }
-    let (others, brought) = collected.requirements.split_at(count);
-    let mut checked = setting.judge(others, &facts);
-    let mut notes = check::notes(&checked, &facts);
-    let own = setting.judge(brought, &own_facts);
-    for note in check::notes(&own, &own_facts) {
-        if !notes.contains(&note) {
-            notes.push(note);
-        }
-    }
-    checked.extend(own);
-    collected.notes.extend(notes);
-    sum_up(checked, collected, setting)
+    let assessment = pipeline::assess(collected, &root.as_ref().map_or(Host::Unreadable, Host::Root), &terms);
+    let Assessment { verdict, situations, report } = assessment;
+    let report = if policy.disclose { report.disclosed() } else { report };
+    Assessment { verdict, situations, report }
 }
 
-fn sum_up(
-    mut checked: Vec<Checked<'_>>,
-    collected: &Collected,
-    setting: &Setting<'_>,
-) -> (Report, Vec<Situation>) {
-    let Collected { subject, image, faults, troubles, missing, .. } = collected;
-    let mut notes = collected.notes.clone();
-    let waived = waive::waive(&mut checked, &setting.policy.waivers, image, &decisions::now);
-    notes.extend(waived.notes);
-    let verdict = verdict_of(&checked);
-    let is_malformed = checked.iter().any(|it| it.result.is_err());
-    let situations = [
-        (verdict == Verdict::Incompatible).then_some(Situation::Judged(verdict)),
-        is_malformed.then_some(Situation::Malformed),
-        (!faults.is_empty()).then_some(Situation::Container),
-        missing.is_some().then_some(Situation::SpecMissing),
-        (!troubles.is_empty()).then_some(Situation::Trouble),
-        (verdict != Verdict::Incompatible).then_some(Situation::Judged(verdict)),
-    ];
-    let misses_nothing = checked
-        .iter()
-        .filter_map(|it| it.result.as_ref().ok()?.best())
-        .all(|it| it.missed().next().is_none());
-    let is_fine = verdict == Verdict::Compatible
-        && !is_malformed
-        && faults.is_empty()
-        && missing.is_none()
-        && troubles.is_empty()
-        && waived.uses.is_empty()
-        && misses_nothing;
-    let report = Report::new(subject.clone(), if is_fine { &[] } else { &checked });
-    let report = report.missing_spec(missing.as_deref()).with(faults, troubles, &notes).waiving(waived.uses);
-    let report = if setting.policy.disclose { report.disclosed() } else { report };
-    (report, situations.into_iter().flatten().collect())
-}
-
-fn verdict_of(checked: &[Checked<'_>]) -> Verdict {
-    Verdict::of(checked.iter().filter_map(|it| it.result.as_ref().ok()).map(|it| it.outcome))
+/// The host, which is read until the deadline.
+fn root(setting: &Setting<'_>) -> anyhow::Result<Root> {
+    let mut root = Root::at(&setting.options.root)?;
+    root.set_deadline(setting.reading_until());
+    if let Some(folder) = setting.options.memory().filter(|_| root.is_live()) {
+        root.remember_in(folder);
+    }
+    Ok(root)
 }
 
 /// Applies the policy, and leaves a report on everything that is not plainly compatible: the one place where a decision
 /// is made.
-fn conclude(mut report: Report, situations: &[Situation], setting: &Setting<'_>) -> Decision {
-    let policy = setting.policy;
-    let gravest = situations.first().copied().unwrap_or(Situation::NoRequirements);
-    let is_fine = matches!(gravest, Situation::NoRequirements | Situation::Judged(Verdict::Compatible));
-    if is_fine && report.waivers.is_empty() && report.recommendations.is_empty() {
+fn conclude(assessment: Assessment, setting: &Setting<'_>) -> Decision {
+    if assessment.is_plain() {
         return Decision::go_on();
     }
-    let refused = situations.iter().copied().find(|it| policy.action(*it) == Action::Refuse);
+    let policy = setting.policy;
+    let ruling = assessment.under(policy);
+    let gravest = assessment.gravest();
     let at = decisions::now();
-    report.action = Some(if refused.is_some() { "refuse" } else { "start" }.to_owned());
+    let mut report = assessment.report;
+    report.action = Some(ruling.action().name().to_owned());
     report.time = Some(moment::text(at));
-    let opening = opening(situations, gravest, policy, &report);
-    let recorded = report::message(&report, opening);
-    let message = match setting.broken.filter(|_| refused.is_none()) {
-        Some(broken) => after_warning(broken, &report, opening),
+    let recorded = report::message(&report, ruling.opening);
+    let message = match setting.broken.filter(|_| ruling.refused.is_none()) {
+        Some(broken) => after_warning(broken, &report, ruling.opening),
         None => recorded.clone(),
     };
     let decided = Decided {
@@ -334,13 +249,13 @@ fn conclude(mut report: Report, situations: &[Situation], setting: &Setting<'_>)
         program: setting.caller.name(),
         mode: if policy.mode == Mode::Enforce { "enforce" } else { "audit" },
         situation: name(gravest),
-        intention: if is_refusal(situations, policy) { "refuse" } else { "start" },
+        intention: ruling.intention.name(),
         message: &recorded,
     };
     let warnings = keep(&report, &decided, setting);
     let warnings = warnings.iter().map(|it| report::warning(it));
     let message = report::whole(message.lines().map(str::to_owned).chain(warnings));
-    Decision { refused, message, report: Some(report) }
+    Decision { refused: ruling.refused, message, report: Some(report) }
 }
 
 /// The message on a container that starts under a broken configuration: that comes first, and once.
@@ -384,10 +299,6 @@ fn targets(setting: &Setting<'_>) -> Targets {
     }
 }
 
-fn is_refusal(situations: &[Situation], policy: &Policy) -> bool {
-    situations.iter().any(|it| policy.intention(*it) == Action::Refuse)
-}
-
 /// As records call a situation.
 fn name(situation: Situation) -> &'static str {
     match situation {
@@ -397,27 +308,6 @@ fn name(situation: Situation) -> &'static str {
         Situation::Container => "container-trouble",
         Situation::SpecMissing => "spec-missing",
         Situation::Trouble => "trouble",
-    }
-}
-
-/// How the message starts.
-fn opening(situations: &[Situation], gravest: Situation, policy: &Policy, report: &Report) -> &'static str {
-    match (is_refusal(situations, policy), policy.mode, gravest) {
-        (true, Mode::Enforce, _) => "refused",
-        (true, Mode::Audit | Mode::Off, _) => "warning: would be refused",
-        (false, _, Situation::Judged(Verdict::Incompatible)) => "warning: started though incompatible",
-        (
-            false,
-            _,
-            Situation::Malformed | Situation::Container | Situation::SpecMissing | Situation::Trouble,
-        ) => "warning: started unchecked",
-        (false, _, Situation::Judged(Verdict::Undecided)) => "warning: started undecided",
-        (false, _, Situation::Judged(Verdict::Compatible) | Situation::NoRequirements) => {
-            match report.waivers.is_empty() {
-                true => "note: started without what is recommended",
-                false => "warning: started by waiver",
-            }
-        }
     }
 }
 

@@ -346,6 +346,16 @@ fn what_is_proven_stands_whatever_the_container_brings() {
     assert_eq!(check(&met(), &unmet(), "mode = \"audit\"", &[Action::Start]), None);
 }
 
+/// What others demand, and what the container demands: to explain a no, and to tell what is proven, needs no second look.
+#[test]
+fn each_rule_is_judged_once() {
+    let place = Place::new(Some(&unmet()));
+    place.write("requirements.d/own.toml", &format!("images = [\"*\"]\nspec = \"\"\"\n{}\"\"\"\n", unmet()));
+    let policy = Policy { requirements: Some(place.0.path().join("requirements.d")), ..policy("") };
+    let ((refused, _), count) = crate::testing::judged_rules(|| place.decide(&policy));
+    assert_eq!((refused, count), (INCOMPATIBLE, 2));
+}
+
 #[test]
 fn the_gravest_decides_and_all_are_told() {
     let place = Place::new(Some(&unmet()));

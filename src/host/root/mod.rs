@@ -130,11 +130,6 @@ impl Root {
         self.deadline.set(Some(deadline));
     }
 
-    /// Whether that moment has come.
-    pub fn is_late(&self) -> bool {
-        self.deadline.get().is_some_and(|it| it <= Instant::now())
-    }
-
     /// Names a folder where what cannot change before the next boot is kept from one check to the next. It need not be there.
     pub fn remember_in(&mut self, folder: PathBuf) {
         self.memory = Some(folder);
