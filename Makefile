@@ -3,9 +3,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 CARGO ?= cargo
-# Who installs what somebody else has built needs no Rust: then it is the target that was built.
-TARGET := $(or $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p'),$(word 2,$(subst /, ,$(lastword $(wildcard target/*-linux-*/release)))))
-BIN := $(CURDIR)/target/$(TARGET)/release
+# Asked anew each time: `make rust` may have added it.
+TARGET = $(shell integration/setup target)
+BIN = $(CURDIR)/target/$(TARGET)/release
 LOG := target/integration.log
 DENY := target/tools/bin/cargo-deny
 
@@ -18,26 +18,28 @@ TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 # Where tests and benchmarks find the programs: those that would be installed.
-export OCI_COMPAT_BIN := $(BIN)
+export OCI_COMPAT_BIN = $(BIN)
 
 .PHONY: help
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: build
-build: ## Build the programs, statically linked
+.PHONY: rust
+rust:
 	@integration/setup rust
-	$(CARGO) build --locked --release --bins
+
+.PHONY: build
+build: rust ## Build the programs, statically linked
+	$(CARGO) build --locked --release --bins --target $(TARGET)
 
 .PHONY: demo
-demo: ## Install what it takes, build, and see runc start one container and refuse another
+demo: rust ## Install what it takes, build, and see runc start one container and refuse another
 	integration/setup demo
 	$(MAKE) --no-print-directory build
 	integration/demo
 
 .PHONY: test
-test: ## Install what it takes, and run everything: style, unit tests, licences, real runtimes
-	@integration/setup rust
+test: rust ## Install what it takes, and run everything: style, unit tests, licences, real runtimes
 	integration/setup build
 	$(MAKE) --no-print-directory check unit
 	integration/setup deny engines youki
@@ -45,8 +47,7 @@ test: ## Install what it takes, and run everything: style, unit tests, licences,
 
 # What needs a runtime, an engine, a daemon or root is left to `make test`. Debug programs are built in seconds.
 .PHONY: quick
-quick: ## Lints, unit tests, and the tests that need no runtime: neither root nor network, under a minute once it is built
-	@integration/setup rust
+quick: rust ## Lints, unit tests, and the tests that need no runtime: neither root nor network, under a minute once it is built
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --quiet --all-targets -- -D warnings
 	env -u OCI_COMPAT_BIN $(CARGO) test --locked --quiet --lib
@@ -82,9 +83,9 @@ bench: build ## Measure hook and wrapper against programs that do nothing, askin
 	$(CARGO) bench --locked --bench hook
 
 .PHONY: order
-order: ## Find anew which functions of the hook to place side by side (x86-64)
-	CARGO_PROFILE_RELEASE_STRIP=false $(CARGO) build --locked --release --bins --target-dir target/order
-	OCI_COMPAT_BIN=$(CURDIR)/target/order/$(TARGET)/release $(CARGO) bench --locked --bench order
+order: rust ## Find anew which functions of the hook to place side by side (x86-64)
+	OCI_COMPAT_SYMBOLS=1 $(CARGO) build --locked --release --bins --target $(TARGET) --target-dir target/order
+	OCI_COMPAT_BIN=$(CURDIR)/target/order/$(TARGET)/release $(CARGO) bench --locked --profile dev --bench order
 
 # Programs that are there already are built anew only by who has Rust: root often has none.
 .PHONY: install

@@ -12,11 +12,20 @@ fn main() {
     // The linker reads it (.cargo/config.toml).
     println!("cargo::rerun-if-changed=hooks/order.txt");
     let variable = |name| std::env::var(name).unwrap_or_default();
-    // Other builds unwind after a panic, and other targets' linkers may not take this.
-    if variable("PROFILE") == "release" && variable("TARGET") == "x86_64-unknown-linux-gnu" {
+    println!("cargo::rerun-if-env-changed=OCI_COMPAT_SYMBOLS");
+    if variable("PROFILE") != "release" {
+        return;
+    }
+    // Not by the profile: a program with symbols would get other ones then, and `hooks/order.txt` would name none of it.
+    if variable("OCI_COMPAT_SYMBOLS").is_empty() {
+        println!("cargo::rustc-link-arg-bins=-s");
+    }
+    // A program for glibc is linked by the C compiler, which does not take these.
+    if variable("CARGO_CFG_TARGET_ENV") == "musl" {
         let script = format!("{}/{SCRIPT}", variable("CARGO_MANIFEST_DIR"));
         for program in ["oci-compat-hook", "oci-compat-runtime"] {
-            println!("cargo::rustc-link-arg-bin={program}=-Wl,--no-eh-frame-hdr,-T,{script}");
+            println!("cargo::rustc-link-arg-bin={program}=--no-eh-frame-hdr");
+            println!("cargo::rustc-link-arg-bin={program}=-T{script}");
         }
     }
 }

@@ -21,7 +21,7 @@ struct Room {
 const ROOMS: &[Room] = &[
     room("words", &[], &["version", "moment", "glob"]),
     room("image", &["words"], &["digest", "image"]),
-    room("os", &[], &["file", "signals"]),
+    room("os", &[], &["arguments", "file", "signals"]),
     room("store", &["words", "image", "os"], &["store"]),
     room("container", &["image", "os", "store"], &["input", "identity"]),
     room("spec", &["words"], &["spec"]),

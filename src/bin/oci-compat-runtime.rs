@@ -5,9 +5,20 @@
 
 use std::ffi::{c_char, c_int};
 
+/// As in the hook.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 /// Called by the C library.
+///
+/// # Safety
+///
+/// The arguments are those of C's `main`.
 #[expect(unsafe_code, reason = "the C library knows this function by its name")]
 #[unsafe(no_mangle)]
-pub extern "C" fn main(_argc: c_int, _argv: *const *const c_char) -> c_int {
-    c_int::from(oci_compat::door::wrapper::main())
+pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+    // SAFETY: as the caller promises.
+    let words = unsafe { oci_compat::os::arguments::words(argc, argv) };
+    c_int::from(oci_compat::door::wrapper::main(words))
 }

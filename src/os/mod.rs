@@ -1,5 +1,7 @@
-//! What the programs ask of the operating system for themselves: bounded reads of trusted files, signals, timers, limits.
+//! What the programs ask of the operating system for themselves: arguments, bounded reads of trusted files, signals, timers,
+//! limits.
 //! What it says of the host is in `host`.
 
+pub mod arguments;
 pub mod file;
 pub mod signals;

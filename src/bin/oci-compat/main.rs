@@ -33,6 +33,10 @@ use oci_compat::os::file;
 
 use args::{Args, Command, Config};
 use output::Output;
+/// As in the hook.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
     let args = Args::parse();

@@ -45,10 +45,10 @@ Usage: oci-compat-hook [--store DIR] [--config FILE] [--root DIR] [--reports DIR
 Exit status: 0 go on; 78 refused: incompatible; 79 refused: undecided; 80 refused: malformed spec or container trouble; 81 refused: trouble; 82 refused: no signed spec
 ";
 
-/// Runs the hook of this process and returns its exit status.
-pub fn main() -> u8 {
+/// Runs the hook of this process, with the words of its command line, and returns its exit status.
+pub fn main(words: impl Iterator<Item = OsString>) -> u8 {
     std::hint::black_box(crate::words::version::MARK);
-    let args: Vec<_> = std::env::args_os().skip(1).collect();
+    let args: Vec<_> = words.skip(1).collect();
     let trouble = if args.iter().any(|it| it == "--strict") { Action::Refuse } else { Action::Start };
     guard_against_panics(trouble);
     file::fill_standard_streams();

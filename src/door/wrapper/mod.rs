@@ -29,10 +29,10 @@ pub use runtime::{LINK, NAME};
 /// Engines tell refusals apart by their text only.
 const REFUSED: u8 = 1;
 
-/// Runs the wrapper of this process. Returns only if no runtime follows: with the exit status.
-pub fn main() -> u8 {
+/// Runs the wrapper of this process, with the words of its command line. Returns only if no runtime follows: with the exit
+/// status.
+pub fn main(mut words: impl Iterator<Item = OsString>) -> u8 {
     std::hint::black_box(crate::words::version::MARK);
-    let mut words = std::env::args_os();
     let called = words.next().unwrap_or_default();
     let words: Vec<_> = words.collect();
     if words.first().is_some_and(|it| it == "--oci-compat-version") {

@@ -149,8 +149,9 @@ fn duration(time: libc::timeval) -> Duration {
 
 /// At least a microsecond: zero would disarm the timer.
 fn timeval(time: Duration) -> libc::timeval {
-    let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
-    libc::timeval { tv_sec: seconds, tv_usec: libc::suseconds_t::from(time.subsec_micros().max(1)) }
+    // How wide these are, depends on the C library.
+    let seconds = time.as_secs().try_into().unwrap_or(i32::MAX.into());
+    libc::timeval { tv_sec: seconds, tv_usec: time.subsec_micros().max(1).into() }
 }
 
 #[cfg(test)]
