@@ -33,9 +33,9 @@ fn every_example_is_a_term_without_warnings() {
 }
 
 fn page() -> String {
-    let mut page = "# Features\n\nWhat a spec can demand, and what `oci-compat probe` reads. This page is made from the program's own table;\n\
+    let mut page = "# Features\n\nWhat a spec can demand, and what `oci-compat probe` reads. This page is generated from the program's own table;\n\
                     `oci-compat explain FEATURE` shows the same. Features and elements that Node Feature Discovery (NFD) does not know\n\
-                    are marked: its tools take them for absent.\n\n| feature | holds | NFD |\n| --- | --- | --- |\n"
+                    are marked: NFD's tools treat them as absent.\n\n| feature | holds | NFD |\n| --- | --- | --- |\n"
         .to_owned();
     for info in FEATURES {
         let anchor = info.name.replace('.', "");
@@ -51,7 +51,7 @@ fn page() -> String {
 fn section(info: &FeatureInfo) -> String {
     let mut text = format!("\n## `{}`\n\nHolds {}: {}.\n\n", info.name, kinds(info), info.meaning);
     text.push_str(&format!(
-        "- Read from: {}\n- Not there means: {}\n- Since: {}\n",
+        "- Read from: {}\n- Absent means: {}\n- Since: {}\n",
         info.read, info.absent, info.since
     ));
     if let Some(elements) = info.elements {
@@ -64,7 +64,9 @@ fn section(info: &FeatureInfo) -> String {
         text.push_str(&format!("- Values that engines' messages do not show: {}\n", quoted(info.sensitive)));
     }
     if let Some(key) = info.key {
-        text.push_str(&format!("- Read one by one where every term names them by `{key}` with `In`\n"));
+        text.push_str(&format!(
+            "- Only the named ones are read if every term names them by `{key}` with `In`\n"
+        ));
     }
     text.push_str(&format!("\n```yaml\n- {}\n```\n", info.example));
     text

@@ -50,10 +50,10 @@ fn every_feature_is_explained_with_an_example_that_is_a_spec() {
 #[test]
 fn a_feature_is_found_whatever_the_case_of_its_letters() {
     let expected = "kernel.loadedmodule (flags)
-  the kernel modules that are loaded, without those built in; the kernel names them with `_`, and rules may write `-`
+  the kernel modules that are loaded, without built-in ones; the kernel names them with `_`, and rules may write `-`
   read from: /proc/modules
   known to Node Feature Discovery
-  not there: not loaded now; the feature itself is absent if the kernel was built without modules
+  not there: not loaded now; the whole feature is absent if the kernel was built without modules
   since: always
   in a spec:
     - feature: kernel.loadedmodule

@@ -189,11 +189,11 @@ const CPU_CPUID: FeatureInfo = FeatureInfo {
     name: "cpu.cpuid",
     kinds: &[Kind::Flags, Kind::Attributes],
     meaning: "the instruction set extensions of the processor",
-    read: "the CPUID instruction, or /proc/cpuinfo where only a tree of files is given; the auxiliary vector on other \
-           processors than x86",
+    read: "the CPUID instruction, or /proc/cpuinfo with another root folder; the auxiliary vector on other processors than \
+        x86",
     nfd: true,
     elements: None,
-    absent: "an extension that the processor lacks, or that its hypervisor hides",
+    absent: "the processor lacks the extension, or its hypervisor hides it",
     since: "always",
     example: "feature: cpu.cpuid\n  matchExpressions:\n    X86_64_V3: {op: Exists}",
     key: None,
@@ -205,7 +205,7 @@ const CPU_CPUID: FeatureInfo = FeatureInfo {
 const CPU_MODEL: FeatureInfo = FeatureInfo {
     name: "cpu.model",
     kinds: &[Kind::Attributes],
-    meaning: "who made the processor, its family and model, and the hypervisor that runs it",
+    meaning: "the processor's vendor, family and model, and the hypervisor that runs it",
     read: "the CPUID instruction; the file midr_el1 of sysfs on arm64; /proc/cpuinfo and /proc/sysinfo on s390x",
     nfd: true,
     elements: Some(&["vendor_id", "family", "id", "hypervisor"]),

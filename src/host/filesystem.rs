@@ -10,12 +10,11 @@ use crate::os::file::is_local;
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "storage.filesystem",
     kinds: &[Kind::Instances],
-    meaning: "the local file systems that are mounted on folders: the mount point, the type, the size, and what users other than \
-              root may still write (free), both in bytes; d_type: true if folders tell the kinds of their entries, \
-              without which overlayfs does not work (XFS made with ftype=0). A container's own /dev/shm is a \
-              `bundle.mount`",
-    read: "/proc/1/mountinfo, else /proc/self/mountinfo; statvfs(3) and readdir(3) of the mount point, but not over a network or \
-           through FUSE, which may not answer: these are unknown",
+    meaning: "the local file systems that are mounted on folders: the mount point, the type, the size, and the space left for \
+        users other than root (free), both in bytes; d_type: true if folders store the kinds of their entries, which \
+        overlayfs needs (XFS made with ftype=0 does not). A container's own /dev/shm is a `bundle.mount`",
+    read: "/proc/1/mountinfo, else /proc/self/mountinfo; statvfs(3) and readdir(3) of the mount point; unknown for network \
+        and FUSE file systems, which may not answer",
     nfd: false,
     elements: Some(&["target", "fstype", "size", "free", "d_type"]),
     absent: "not mounted on a folder",

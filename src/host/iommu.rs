@@ -6,7 +6,7 @@ use super::{Fact, Feature, FeatureInfo, Kind, Probing, Wanted};
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "iommu.groups",
     kinds: &[Kind::Attributes],
-    meaning: "how many IOMMU groups there are: 0 if the machine has no IOMMU, or if it is switched off",
+    meaning: "the number of IOMMU groups: 0 if the machine has no IOMMU, or if it is switched off",
     read: "/sys/kernel/iommu_groups/*",
     nfd: false,
     elements: Some(&["count"]),

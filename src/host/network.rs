@@ -19,8 +19,8 @@ pub(super) const DEVICE: FeatureInfo = FeatureInfo {
         "driver",
         "carrier",
     ]),
-    absent: "no such interface in this network namespace; on an instance: it has no such value now, such as the \
-             speed of a link that is down",
+    absent: "no such interface in this network namespace; on an instance: no such value now, such as the speed of a link \
+        that is down",
     since: "always",
     example: "feature: network.device\n  matchExpressions:\n    operstate: {op: In, value: [up]}\n    speed: {op: Gt, value: [\"9999\"]}",
     key: None,

@@ -7,7 +7,8 @@ use super::{Fact, Feature, FeatureInfo, Instance, Kind, Miss, Probing, Unknown, 
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "pci.device",
     kinds: &[Kind::Instances],
-    meaning: "the PCI devices; numbers are hexadecimal in lower case, the class has four digits, numa_node is -1 if the device belongs to none, physfn is the address of a virtual function's physical one",
+    meaning: "the PCI devices; numbers are hexadecimal in lower case; class: four digits; numa_node: -1 if the device belongs \
+        to none; physfn: for a virtual function, the address of its physical function",
     read: "/sys/bus/pci/devices/*",
     nfd: true,
     elements: Some(&[
@@ -26,7 +27,7 @@ pub(super) const FEATURE: FeatureInfo = FeatureInfo {
         "physfn",
         "sriov_numvfs",
     ]),
-    absent: "no such device; on an instance: the device has no such attribute, as it has no driver while none is bound to it",
+    absent: "no such device; on an instance: the device has no such attribute, such as a driver if none is bound to it",
     since: "always",
     example: "feature: pci.device\n  matchExpressions:\n    vendor: {op: In, value: [\"10de\"]}\n    class: {op: In, value: [\"0300\", \"0302\"]}",
     key: None,

@@ -8,11 +8,13 @@ use super::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, Wanted
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "rdma.device",
     kinds: &[Kind::Instances],
-    meaning: "the RDMA devices (InfiniBand, RoCE, iWARP), one instance for each port; node_type is CA, RNIC, switch, … and state is ACTIVE, DOWN, INIT, …, both without the kernel's number; rate is in Gbit/s, such as 100 or 2.5, to be compared with `type: version`; link_layer is InfiniBand or Ethernet",
+    meaning: "the RDMA devices (InfiniBand, RoCE, iWARP), one instance for each port; node_type: CA, RNIC, switch, …; state: \
+        ACTIVE, DOWN, INIT, …, both without the kernel's number; rate: in Gbit/s, such as 100 or 2.5 (compare with \
+        `type: version`); link_layer: InfiniBand or Ethernet",
     read: "/sys/class/infiniband/*",
     nfd: false,
     elements: Some(&["name", "node_type", "fw_ver", "board_id", "port", "link_layer", "rate", "state"]),
-    absent: "no driver offers an RDMA device now; on an instance: this driver does not tell it",
+    absent: "no driver offers an RDMA device now; on an instance: the driver does not report it",
     since: "Linux 2.6.12; link_layer since 2.6.37, fw_ver since 4.10",
     example: "feature: rdma.device\n  matchExpressions:\n    link_layer: {op: In, value: [InfiniBand]}\n    state: {op: In, value: [ACTIVE]}\n    rate: {op: Ge, type: version, value: [\"100\"]}",
     key: None,

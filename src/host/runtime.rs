@@ -9,15 +9,16 @@ use super::{Fact, Feature, FeatureInfo, Instance, Kind, Miss, Probing, Unknown, 
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "runtime.feature",
     kinds: &[Kind::Instances],
-    meaning: "what the low-level runtimes can do, one instance for each that is recorded: `oci-compat install` \
-              records it of the runtime that the engine uses, `runc features > /etc/oci-compat/runtimes.d/runc.json` of any \
-              other; either has to be done again when the runtime is updated. name: that of the file, without .json; version; libseccomp: the version of that library in it; oci_version: the newest of \
-              runtime-spec that it knows; lists with commas between the names: hooks, mount_options, namespaces, seccomp_actions; \
-              true or false: apparmor, cgroup_v1, cgroup_v2, idmap, intel_rdt, seccomp, selinux, systemd",
+    meaning: "the features of the low-level runtimes, one instance for each record. `oci-compat install` records the engine's \
+        runtime; for another, run `runc features > /etc/oci-compat/runtimes.d/runc.json`. Repeat this after an update \
+        of the runtime. name: the file's name, without .json; version; libseccomp: the version of that library in it; \
+        oci_version: the newest version of runtime-spec that it supports; lists separated by commas: hooks, \
+        mount_options, namespaces, seccomp_actions; true or false: apparmor, cgroup_v1, cgroup_v2, idmap, intel_rdt, \
+        seccomp, selinux, systemd",
     read: "/etc/oci-compat/runtimes.d/*.json, in the words of `features.md` of runtime-spec",
     nfd: false,
     elements: Some(&NAMES),
-    absent: "never absent: without a record, and where a record does not tell it, it is unknown",
+    absent: "never absent: unknown without a record, or if the record does not state it",
     since: "runc 1.1, crun 1.8.6, youki 0.1",
     example: "feature: runtime.feature\n  matchExpressions:\n    name: {op: In, value: [runc]}\n    idmap: {op: IsTrue}",
     key: Some(KEY),

@@ -6,11 +6,11 @@ use super::{Fact, FeatureInfo, Instance, Kind, Probing, Wanted};
 pub(super) const BLOCK: FeatureInfo = FeatureInfo {
     name: "storage.block",
     kinds: &[Kind::Instances],
-    meaning: "the block devices, without their partitions: whether they turn, can be mapped as memory (DAX), have zones",
+    meaning: "the block devices, without their partitions: whether they rotate, can be mapped as memory (DAX), have zones",
     read: "/sys/block/*/queue",
     nfd: true,
     elements: Some(&["name", "dax", "rotational", "nr_zones", "zoned"]),
-    absent: "no such device; on an instance: this kernel does not tell",
+    absent: "no such device; on an instance: this kernel does not report it",
     since: "always; `dax` and `zoned` Linux 4.10, `nr_zones` 4.20",
     example: "feature: storage.block\n  matchExpressions:\n    rotational: {op: In, value: [\"0\"]}",
     key: None,

@@ -8,12 +8,12 @@ use super::{Fact, FeatureInfo, Instance, Kind, Probing, Wanted};
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "usb.device",
     kinds: &[Kind::Instances],
-    meaning: "the USB devices; numbers are hexadecimal in lower case. A device whose interfaces have classes of their \
-              own stands here once per interface",
+    meaning: "the USB devices; numbers are hexadecimal in lower case. A device whose interfaces have their own classes is \
+        listed once per interface",
     read: "/sys/bus/usb/devices/*",
     nfd: true,
     elements: Some(&["class", "vendor", "device", "serial"]),
-    absent: "no such device; on an instance: the device does not say it",
+    absent: "no such device; on an instance: the device does not report it",
     since: "always",
     example: "feature: usb.device\n  matchExpressions:\n    vendor: {op: In, value: [\"1050\"]}",
     key: None,

@@ -8,9 +8,9 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "bundle.capability",
     kinds: &[Kind::Flags],
-    meaning: "the capabilities in the bounding set that the container is given",
-    read: "`process.capabilities.bounding` of the bundle's config.json; without any `process.capabilities` it is unknown, \
-           as runtimes differ then",
+    meaning: "the capabilities in the container's bounding set",
+    read: "`process.capabilities.bounding` of the bundle's config.json; unknown without any `process.capabilities`, \
+        because runtimes differ",
     nfd: false,
     elements: Some(&crate::host::kernel::capabilities::NAMES),
     absent: "not given to the container, whatever the host could give (`kernel.capability`)",

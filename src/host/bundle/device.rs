@@ -9,13 +9,13 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "bundle.device",
     kinds: &[Kind::Flags],
-    meaning: "the paths of the device nodes that the container is given, those included that every container has, such \
-              as `/dev/null`",
-    read: "`linux.devices` of the bundle's config.json; what one of its `mounts` may bring by binding a folder or a node is \
-           unknown",
+    meaning: "the paths of the device nodes that the container gets, including those that every container has, such as \
+        `/dev/null`",
+    read: "`linux.devices` of the bundle's config.json; a node that one of its `mounts` may bring, by binding it or its \
+        folder, is unknown",
     nfd: false,
     elements: None,
-    absent: "not given by the engine, whatever the host has (`device.node`); a hook may still bring it",
+    absent: "not given by the engine, whatever the host has (`device.node`); a hook may still add it",
     since: "runtime-spec 1.0",
     example: "feature: bundle.device\n  matchExpressions:\n    /dev/fuse: {op: Exists}",
     key: None,

@@ -9,11 +9,11 @@ use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "bundle.mount",
     kinds: &[Kind::Instances],
-    meaning: "what the runtime mounts in the container: the path there, the file system's type, what is mounted, the \
-              options with commas between them, and of a tmpfs, such as /dev/shm, the size in bytes (`9223372036854775807` \
-              stands for no limit). Of several mounts on one path, the last counts",
-    read: "`mounts` of the bundle's config.json; size: the option `size=`, with the suffixes k, m, g, t, p and e. Without that \
-           option, with a percentage, and for what is bound, as engines bind a /dev/shm of their own, the size is unknown",
+    meaning: "the runtime's mounts in the container: the path there, the file system's type, the source, the options \
+        separated by commas, and for a tmpfs such as /dev/shm the size in bytes (`9223372036854775807` means no limit). \
+        Of several mounts on one path, the last counts",
+    read: "`mounts` of the bundle's config.json; size: the option `size=`, with the suffixes k, m, g, t, p and e. The size \
+        is unknown without that option, with a percentage, and for bind mounts, such as an engine's own /dev/shm",
     nfd: false,
     elements: Some(&["destination", "type", "source", "options", "size"]),
     absent: "not mounted by the runtime; a hook may still do so",

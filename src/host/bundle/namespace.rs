@@ -11,11 +11,11 @@ const NAMES: [&str; 8] = ["cgroup", "ipc", "mount", "network", "pid", "time", "u
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "bundle.namespace",
     kinds: &[Kind::Flags],
-    meaning: "the namespaces that the container is given, be they its own or joined, in the words of runtime-spec",
+    meaning: "the namespaces of the container, new or joined, by their names in runtime-spec",
     read: "`linux.namespaces` of the bundle's config.json",
     nfd: false,
     elements: Some(&NAMES),
-    absent: "shared with the runtime, which mostly means with the host (such as `--network=host`)",
+    absent: "shared with the runtime, usually with the host (such as `--network=host`)",
     since: "runtime-spec 1.0",
     example: "feature: bundle.namespace\n  matchExpressions:\n    network: {op: DoesNotExist}",
     key: None,

@@ -11,12 +11,12 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "bundle.resource",
     kinds: &[Kind::Attributes],
     meaning: "the limits of the container's own cgroup: `memory.limit` and `hugepages-<size>` in bytes, `pids.limit`, \
-              `cpu.quota` in microseconds of each `cpu.period`, `cpu.shares`, and the lists `cpu.cpus` and `cpu.mems`; \
-              `9223372036854775807` stands for no limit",
-    read: "`linux.resources` of the bundle's config.json; what its `unified` sets as well is unknown",
+        `cpu.quota` in microseconds of each `cpu.period`, `cpu.shares`, and the lists `cpu.cpus` and `cpu.mems`; \
+        `9223372036854775807` means no limit",
+    read: "`linux.resources` of the bundle's config.json; a limit that its `unified` sets too is unknown",
     nfd: false,
     elements: None,
-    absent: "of `cpu.shares`, `cpu.cpus` and `cpu.mems`: not set; the others are never absent",
+    absent: "`cpu.shares`, `cpu.cpus` and `cpu.mems`: not set; the others are never absent",
     since: "runtime-spec 1.0",
     example: "feature: bundle.resource\n  matchExpressions:\n    memory.limit: {op: Ge, value: [\"4294967296\"]}",
     key: None,

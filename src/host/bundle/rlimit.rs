@@ -49,14 +49,14 @@ const PLACE: &str = "config.json process.rlimits";
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: NAME,
     kinds: &[Kind::Attributes],
-    meaning: "the resource limits (getrlimit(2)) that the container's process is given, soft and hard, in the units of \
-              the man page; `9223372036854775807` stands for no limit",
-    read: "`process.rlimits` of the bundle's config.json; what is not set there: in the hook /proc/<pid>/limits of the \
-           container's process, in the wrapper its own limits, which the runtime inherits; `RLIMIT_NOFILE.soft`, which \
-           runtimes written in Go raise and mostly lower again, only where that makes no difference",
+    meaning: "the resource limits (getrlimit(2)) of the container's process, soft and hard, in the units of the man page; \
+        `9223372036854775807` means no limit",
+    read: "`process.rlimits` of the bundle's config.json; limits that are not set there: in the hook /proc/<pid>/limits of \
+        the container's process, in the wrapper its own limits, which the runtime inherits; `RLIMIT_NOFILE.soft`, which \
+        runtimes written in Go raise and usually lower again, only if that makes no difference",
     nfd: false,
     elements: Some(&NAMES),
-    absent: "never absent: with `check` and `probe`, a limit that is not set there is the runtime's, and so unknown",
+    absent: "never absent: in `check` and `probe`, a limit that is not set there is the runtime's, and unknown",
     since: "runtime-spec 1.0",
     example: "feature: bundle.rlimit\n  matchExpressions:\n    RLIMIT_NOFILE.soft: {op: Ge, value: [\"65536\"]}",
     key: None,

@@ -9,15 +9,15 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "bundle.seccomp",
     kinds: &[Kind::Flags, Kind::Attributes],
-    meaning: "flags: the names of the system calls that the container's filter allows whatever their arguments; \
-              `default_action`: what it does with those that it does not list; and of each call `<call>.answer`: allow, the \
-              error that it gets (EPERM, ENOSYS as from a kernel without it, others by number), kill, or trap",
-    read: "`linux.seccomp` of the bundle's config.json; a call that is allowed with certain arguments only, or that a tracer \
-           or an agent decides on, is unknown; where /etc/oci-compat/runtimes.d tells a runtime's libseccomp, a note says \
-           that it is too old to know a call that the filter allows",
+    meaning: "flags: the system calls that the container's filter allows with any arguments; `default_action`: what it does \
+        with calls that it does not list; `<call>.answer` for each call: allow, the error that it returns (EPERM, \
+        ENOSYS as a kernel without the call does, others by number), kill, or trap",
+    read: "`linux.seccomp` of the bundle's config.json; a call is unknown if it is allowed with certain arguments only, or \
+        if a tracer or an agent decides; if /etc/oci-compat/runtimes.d records a runtime's libseccomp, a note says if \
+        that is too old for a call that the filter allows",
     nfd: false,
     elements: None,
-    absent: "refused by the filter; of `default_action`: there is no filter, and every call is allowed",
+    absent: "refused by the filter; `default_action`: there is no filter, and every call is allowed",
     since: "runtime-spec 1.0",
     example: "feature: bundle.seccomp\n  matchExpressions:\n    io_uring_setup: {op: Exists}\n    clone3.answer: {op: In, value: [allow, ENOSYS]}",
     key: None,

@@ -11,7 +11,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     read: "/sys/devices/vio/ibm,compression-v1/nx_gzip_caps",
     nfd: true,
     elements: Some(&["nx_gzip"]),
-    absent: "no such accelerator; none of them is told of on other architectures than ppc64le",
+    absent: "no such accelerator, or another architecture than ppc64le",
     since: "Linux 5.14",
     example: "feature: cpu.coprocessor\n  matchExpressions:\n    nx_gzip: {op: IsTrue}",
     key: None,

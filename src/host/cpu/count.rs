@@ -6,8 +6,8 @@ use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.count",
     kinds: &[Kind::Attributes],
-    meaning: "how many CPUs (hardware threads) are switched on (online), and how many the machine has (present); those that \
-              the container may use are `cpu.cpus` and `cpu.quota` of `bundle.resource`",
+    meaning: "the number of CPUs (hardware threads) that are switched on (online), and that the machine has (present); for \
+        those that the container may use, see `cpu.cpus` and `cpu.quota` of `bundle.resource`",
     read: "/sys/devices/system/cpu/online and present",
     nfd: false,
     elements: Some(&["online", "present"]),

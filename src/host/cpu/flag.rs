@@ -12,13 +12,13 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Root, Unknown
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.flag",
     kinds: &[Kind::Flags],
-    meaning: "what the CPUs can do, as the kernel names it (`avx2`, `vmx`, `svm`; `asimd` on arm64); only what all \
-              CPUs can do and the kernel lets programs use",
+    meaning: "the features of the CPUs by the kernel's names (`avx2`, `vmx`, `svm`; `asimd` on arm64), if all CPUs have them \
+        and the kernel lets programs use them",
     read: "the lines flags (x86), Features (arm64, arm) and features (s390x) of /proc/cpuinfo",
     nfd: false,
     elements: None,
-    absent: "a CPU lacks it, its hypervisor hides it, or the kernel does not offer it; the feature itself is absent on \
-             architectures whose kernel lists no flags, such as ppc64le and riscv64",
+    absent: "a CPU lacks it, its hypervisor hides it, or the kernel does not offer it; the whole feature is absent on \
+        architectures whose kernel lists no flags, such as ppc64le and riscv64",
     since: "always",
     example: "feature: cpu.flag\n  matchExpressions:\n    vmx: {op: Exists}",
     key: None,

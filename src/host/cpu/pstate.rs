@@ -6,12 +6,12 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.pstate",
     kinds: &[Kind::Attributes],
-    meaning: "how the kernel's driver intel_pstate scales the CPUs' frequency; NFD's documentation says `scaling` for \
-              `scaling_governor`",
+    meaning: "how the kernel's driver intel_pstate scales the CPUs' frequency; NFD's documentation calls `scaling_governor` \
+        `scaling`",
     read: "/sys/devices/system/cpu/intel_pstate and, for the governor, /sys/devices/system/cpu/cpufreq/*",
     nfd: true,
     elements: Some(&["status", "turbo", "scaling_governor"]),
-    absent: "the driver is not there or is off; scaling_governor also if the driver is passive, or CPUs differ",
+    absent: "the driver is missing or off; scaling_governor also if the driver is passive, or CPUs differ",
     since: "Linux 4.11",
     example: "feature: cpu.pstate\n  matchExpressions:\n    scaling_governor: {op: In, value: [performance]}",
     key: None,

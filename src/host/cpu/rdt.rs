@@ -7,7 +7,7 @@ use crate::os::file::unescaped;
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.rdt",
     kinds: &[Kind::Attributes],
-    meaning: "what of caches and memory bandwidth the processor can watch (MON, CMT, MBM) and allot (L3CA, L2CA, MBA)",
+    meaning: "whether the processor can monitor (MON, CMT, MBM) and allocate (L3CA, L2CA, MBA) caches and memory bandwidth",
     read: "the CPUID instruction and, for the number of classes, /sys/fs/resctrl/info/L3/num_closids",
     nfd: true,
     elements: Some(&["RDTMON", "RDTCMT", "RDTMBM", "RDTL3CA", "RDTL2CA", "RDTMBA", NUM_CLOSID]),

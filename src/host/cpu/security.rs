@@ -6,8 +6,8 @@ use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.security",
     kinds: &[Kind::Attributes],
-    meaning: "which protections of guests and enclaves are enabled: Intel's SGX and TDX, AMD's SEV, IBM's Secure \
-              Execution; `sgx.epc` is in bytes, and numbers of keys or ids are how many there are in all",
+    meaning: "which protections of guests and enclaves are enabled: Intel's SGX and TDX, AMD's SEV, IBM's Secure Execution; \
+        `sgx.epc` is in bytes, and numbers of keys or ids are totals",
     read: "the CPUID instruction, /sys/module/kvm_{intel,amd}/parameters, /sys/fs/cgroup/misc.capacity and \
            /sys/firmware/uv/prot_virt_host",
     nfd: true,

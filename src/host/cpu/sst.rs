@@ -6,11 +6,11 @@ use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.sst",
     kinds: &[Kind::Attributes],
-    meaning: "whether Intel Speed Select Technology gives some CPUs a higher base frequency than they were sold with",
+    meaning: "whether Intel Speed Select Technology gives some CPUs a higher base frequency than their nominal one",
     read: "/sys/bus/cpu/devices/*/cpufreq/base_frequency and the CPUID instruction",
     nfd: true,
     elements: Some(&["bf.enabled"]),
-    absent: "no CPU has a higher base frequency than it was sold with; it is never false",
+    absent: "no CPU has a higher base frequency than its nominal one; it is never false",
     since: "Linux 4.20",
     example: "feature: cpu.sst\n  matchExpressions:\n    bf.enabled: {op: IsTrue}",
     key: None,

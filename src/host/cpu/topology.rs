@@ -8,7 +8,7 @@ use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.topology",
     kinds: &[Kind::Attributes],
-    meaning: "whether any core runs more than one thread, and how many sockets there are, among the CPUs switched on",
+    meaning: "of the CPUs that are switched on, whether any core runs more than one thread, and the number of sockets",
     read: "/sys/bus/cpu/devices/*/topology",
     nfd: true,
     elements: Some(&["hardware_multithreading", "socket_count"]),

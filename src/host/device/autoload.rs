@@ -9,12 +9,12 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "device.autoload",
     kinds: &[Kind::Attributes],
-    meaning: "for the path of a device node, such as /dev/net/tun, the module of this kernel that makes it; where the node \
-              is not there although it is listed, loading the module brings it",
+    meaning: "for the path of a device node, such as /dev/net/tun, the module of this kernel that creates it; if a listed \
+        node is missing, loading the module creates it",
     read: "modules.devname in /lib/modules/<release>",
     nfd: false,
     elements: None,
-    absent: "no module for this kernel says that it makes this node",
+    absent: "no module of this kernel declares this node",
     since: "Linux 2.6.36",
     example: "feature: device.autoload\n  matchExpressions:\n    /dev/net/tun: {op: Exists}",
     key: None,

@@ -12,11 +12,13 @@ use super::{Fact, Feature, FeatureInfo, Instance, Kind, Miss, Probing, Root, Sta
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "device.node",
     kinds: &[Kind::Instances],
-    meaning: "the device nodes below /dev: kind is char or block, mode the permission bits in octal, such as 666; a link counts as the node that it leads to, if it stays in /dev",
-    read: "/dev: the paths that rules give with `In`; all of it, but for file systems mounted below it, where a rule looks for a node in another way",
+    meaning: "the device nodes below /dev; kind is char or block; mode is the permission bits in octal, such as 666; a link \
+        counts as the node that it leads to, if it stays in /dev",
+    read: "/dev: the paths that rules give with `In`; if a rule looks for a node in another way, all of /dev except file \
+        systems mounted below it",
     nfd: false,
     elements: Some(&["path", "kind", "major", "minor", "mode"]),
-    absent: "no such device node now: its driver may not be loaded, or makes the node at first use",
+    absent: "no such device node now: its driver may not be loaded, or creates the node at first use",
     since: "always",
     example: "feature: device.node\n  matchExpressions:\n    path: {op: In, value: [/dev/kvm]}\n    kind: {op: In, value: [char]}",
     key: Some(KEY),

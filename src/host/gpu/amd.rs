@@ -7,7 +7,8 @@ use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "gpu.amd",
     kinds: &[Kind::Attributes, Kind::Instances],
-    meaning: "the version of the driver amdgpu, where it has one of its own; and the GPUs that it offers for computing: name, architecture as compilers call it (gfx, such as gfx90a) and PCI address",
+    meaning: "the version of the driver amdgpu, if it has its own; and the GPUs that it offers for computing: name, the \
+        compilers' name of the architecture (gfx, such as gfx90a) and PCI address",
     read: "/sys/module/amdgpu, /sys/class/kfd/kfd/topology/nodes/*",
     nfd: false,
     elements: Some(&["driver", "name", "gfx", "address"]),

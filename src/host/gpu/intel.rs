@@ -8,7 +8,8 @@ use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "gpu.intel",
     kinds: &[Kind::Instances],
-    meaning: "the GPUs that the drivers i915 and xe have: which of both, the device's hexadecimal PCI number in lower case, its PCI address",
+    meaning: "the GPUs of the drivers i915 and xe: the driver, the device's hexadecimal PCI number in lower case, the PCI \
+        address",
     read: "/sys/class/drm/card*/device",
     nfd: false,
     elements: Some(&["driver", "device", "address"]),

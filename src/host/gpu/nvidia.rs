@@ -9,11 +9,10 @@ use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "gpu.nvidia",
     kinds: &[Kind::Attributes, Kind::Instances],
-    meaning: "the version of NVIDIA's driver and the newest CUDA that it supports, both to be compared with `type: version`, \
-              or what that lies between (cuda_at_least, cuda_at_most) for drivers that this program does not know; library: \
-              the version of the driver's libraries (libnvidia-ml.so), and library_fits: true if it is that of the driver, as \
-              it has to be; and the model, PCI \
-              address and UUID of each GPU that it drives",
+    meaning: "the version of NVIDIA's driver and the newest CUDA that it supports (compare both with `type: version`), or the \
+        bounds of that (cuda_at_least, cuda_at_most) for drivers that this program does not know; library: the version \
+        of the driver's libraries (libnvidia-ml.so); library_fits: true if it equals that of the driver, as it must; \
+        and the model, PCI address and UUID of each of its GPUs",
     read: "/proc/driver/nvidia, else /sys/module/nvidia/version; /etc/nv_tegra_release on a Jetson",
     nfd: false,
     elements: Some(&[
@@ -27,8 +26,8 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
         "address",
         "uuid",
     ]),
-    absent: "NVIDIA's driver is not loaded (nouveau does not count); in WSL 2 it is unknown, for the driver is that of Windows; \
-             library: it is not installed on the host",
+    absent: "NVIDIA's driver is not loaded (nouveau does not count); unknown in WSL 2, where the driver is that of Windows; \
+        library: not installed on the host",
     since: "always",
     example: "feature: gpu.nvidia\n  matchExpressions:\n    driver: {op: Ge, type: version, value: [\"535.54\"]}",
     key: None,

@@ -6,8 +6,8 @@ use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.bpf",
     kinds: &[Kind::Attributes],
-    meaning: "btf: true if the kernel describes its own types; unprivileged_disabled: 0 if users may load programs, 1 or \
-              2 if not; jit: 1 or 2 if programs are compiled, 0 if not, or if the kernel has no compiler",
+    meaning: "btf: true if the kernel describes its own types; unprivileged_disabled: 0 if users may load programs, 1 or 2 if \
+        not; jit: 1 or 2 if programs are compiled; 0 if not, or if the kernel has no compiler",
     read: "/sys/kernel/btf/vmlinux, /proc/sys/kernel/unprivileged_bpf_disabled and /proc/sys/net/core/bpf_jit_enable",
     nfd: false,
     elements: Some(&ELEMENTS),

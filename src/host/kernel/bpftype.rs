@@ -9,12 +9,12 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     kinds: &[Kind::Flags],
     meaning: "the types of BPF programs and maps that the kernel has, by the names of its headers, such as BPF_PROG_TYPE_LSM and \
               BPF_MAP_TYPE_RINGBUF",
-    read: "/sys/kernel/btf/vmlinux (some MiB, so that this takes some milliseconds): for programs the members of \
-           bpf_ctx_convert, one for each type that was built in; for maps bpf_map_type, and a function of those that may be left out",
+    read: "/sys/kernel/btf/vmlinux (some MiB, which takes some milliseconds): for programs the members of bpf_ctx_convert, \
+        one for each built-in type; for maps bpf_map_type, and a function of each optional type",
     nfd: false,
     elements: None,
-    absent: "the kernel is too old, or was built without what this type needs; unknown where the kernel does not describe itself \
-             (CONFIG_DEBUG_INFO_BTF)",
+    absent: "the kernel is too old, or was built without what this type needs; unknown if the kernel does not describe \
+        itself (CONFIG_DEBUG_INFO_BTF)",
     since: "Linux 5.5",
     example: "feature: kernel.bpftype\n  matchExpressions:\n    BPF_PROG_TYPE_LSM: {op: Exists}\n    BPF_MAP_TYPE_RINGBUF: {op: Exists}",
     key: None,

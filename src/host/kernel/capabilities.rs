@@ -10,12 +10,13 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.capability",
     kinds: &[Kind::Flags],
-    meaning: "the capabilities that the kernel knows and that are in the bounding set of this process, so that a container \
-              could be given them; which it was given stands in its bundle",
-    read: "/proc/sys/kernel/cap_last_cap and the bounding set of this process; under another root that of its first process, in /proc/1/status",
+    meaning: "the capabilities that the kernel knows and that are in the bounding set of this process, so a container could \
+        get them; for those that it gets, see `bundle.capability`",
+    read: "/proc/sys/kernel/cap_last_cap and the bounding set of this process; with another root folder, that of its first \
+        process in /proc/1/status",
     nfd: false,
     elements: Some(&NAMES),
-    absent: "not available to containers here: the kernel is too old, or whoever runs the engine may not have it",
+    absent: "not available to containers here: the kernel is too old, or the user who runs the engine may not have it",
     since: "Linux 3.2",
     example: "feature: kernel.capability\n  matchExpressions:\n    CAP_BPF: {op: Exists}",
     key: None,

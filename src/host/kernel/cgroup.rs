@@ -9,13 +9,13 @@ use crate::os::file::unescaped;
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.cgroup",
     kinds: &[Kind::Flags, Kind::Attributes],
-    meaning: "version: 1, 2, or hybrid (controllers in 1, and an empty 2 beside it); flags: the controllers that can be \
-              used, by the names they have in that version, such as blkio in 1 and io in 2",
+    meaning: "version: 1, 2, or hybrid (controllers in 1, and an empty 2 beside it); flags: the usable controllers, by their \
+        names in that version, such as blkio in 1 and io in 2",
     read: "/proc/1/mountinfo, else /proc/self/mountinfo; cgroup.controllers of version 2, /proc/cgroups for version 1",
     nfd: false,
     elements: None,
-    absent: "no such controller: not built in, disabled at boot (`cgroup_disable=`), not handed down to this group, or of \
-             version 1 and not mounted; the feature itself is absent if the kernel was built without control groups",
+    absent: "no such controller: not built in, disabled at boot (`cgroup_disable=`), not delegated to this group, or of \
+        version 1 and not mounted; the whole feature is absent if the kernel was built without control groups",
     since: "version 2: Linux 4.5",
     example: "feature: kernel.cgroup\n  matchExpressions:\n    version: {op: In, value: [\"2\"]}\n    memory: {op: Exists}",
     key: None,

@@ -8,12 +8,12 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Want
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.cmdline",
     kinds: &[Kind::Attributes],
-    meaning: "the parameters given to the kernel at boot; a word without a value is `true`, the values of one given \
-              several times are joined by commas",
+    meaning: "the parameters given to the kernel at boot; a word without a value is `true`; the values of a repeated \
+        parameter are joined by commas",
     read: "/proc/cmdline",
     nfd: false,
     elements: None,
-    absent: "not given at boot: the kernel's own default holds",
+    absent: "not given at boot: the kernel's own default applies",
     since: "always",
     example: "feature: kernel.cmdline\n  matchExpressions:\n    intel_iommu: {op: In, value: [\"on\"]}",
     key: None,

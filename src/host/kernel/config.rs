@@ -14,10 +14,11 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.config",
     kinds: &[Kind::Attributes],
     meaning: "the options that the kernel was built with, without `CONFIG_`; an option that is not set is missing",
-    read: "/proc/config.gz, else /boot/config-<release> and where else distributions keep it",
+    read: "/proc/config.gz, else /boot/config-<release> or another place where distributions keep it",
     nfd: true,
     elements: None,
-    absent: "an option that is not listed is off; no configuration at all is unknown, for every kernel has one",
+    absent: "an option that is not listed is off; without any configuration the feature is unknown, because every kernel has \
+        one",
     since: "/proc/config.gz since Linux 2.6.0, if built with CONFIG_IKCONFIG_PROC",
     example: "feature: kernel.config\n  matchExpressions:\n    BPF_SYSCALL: {op: In, value: [\"y\"]}",
     key: None,

@@ -12,7 +12,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     read: "/proc/filesystems",
     nfd: false,
     elements: None,
-    absent: "not registered now; if there is a module for it, mounting loads it, so demand kernel.module to accept that",
+    absent: "not registered now; if there is a module for it, mounting loads it; demand kernel.module to accept that",
     since: "always",
     example: "feature: kernel.filesystem\n  matchExpressions:\n    overlay: {op: Exists}",
     key: None,

@@ -9,7 +9,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.lsm",
     kinds: &[Kind::Flags],
     meaning: "the Linux security modules that are active, such as selinux, apparmor, landlock, bpf or lockdown",
-    read: "/sys/kernel/security/lsm, where securityfs is mounted",
+    read: "/sys/kernel/security/lsm, if securityfs is mounted",
     nfd: false,
     elements: None,
     absent: "not active: not built in, or not chosen at boot (`lsm=`)",

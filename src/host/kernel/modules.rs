@@ -10,11 +10,12 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const LOADED: FeatureInfo = FeatureInfo {
     name: "kernel.loadedmodule",
     kinds: &[Kind::Flags],
-    meaning: "the kernel modules that are loaded, without those built in; the kernel names them with `_`, and rules may write `-`",
+    meaning: "the kernel modules that are loaded, without built-in ones; the kernel names them with `_`, and rules may write \
+        `-`",
     read: "/proc/modules",
     nfd: true,
     elements: None,
-    absent: "not loaded now; the feature itself is absent if the kernel was built without modules",
+    absent: "not loaded now; the whole feature is absent if the kernel was built without modules",
     since: "always",
     example: "feature: kernel.loadedmodule\n  matchExpressions:\n    gtp5g: {op: Exists}",
     key: None,
@@ -27,8 +28,8 @@ pub(in crate::host) const ENABLED: FeatureInfo = FeatureInfo {
     name: "kernel.enabledmodule",
     kinds: &[Kind::Flags],
     meaning: "the kernel modules that are loaded or built in; `-` and `_` are the same",
-    read: "/proc/modules and /lib/modules/<release>/modules.builtin; where that is not there, /sys/module and, of well-known \
-           modules, the kernel's configuration",
+    read: "/proc/modules and /lib/modules/<release>/modules.builtin; if that is missing, /sys/module and, for well-known \
+        modules, the kernel's configuration",
     nfd: true,
     elements: None,
     absent: "neither loaded nor built in",

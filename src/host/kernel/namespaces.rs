@@ -6,8 +6,8 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Want
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.namespace",
     kinds: &[Kind::Flags],
-    meaning: "the kinds of namespaces that the kernel has; whether users may make them is a matter of sysctls such as \
-              user.max_user_namespaces",
+    meaning: "the kinds of namespaces that the kernel has; sysctls such as user.max_user_namespaces decide whether users may \
+        create them",
     read: "/proc/self/ns",
     nfd: false,
     elements: Some(&["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"]),

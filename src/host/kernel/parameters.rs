@@ -12,8 +12,8 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     read: "/sys/module/<module>/parameters/<parameter>",
     nfd: false,
     elements: None,
-    absent: "the kernel shows no such parameter: the module is not in it, has no such parameter, or is one that never \
-             shows it (permission 0 in module_param)",
+    absent: "the kernel shows no such parameter: the module is not in it, has no such parameter, or hides it (permission 0 \
+        in module_param)",
     since: "always",
     example: "feature: kernel.moduleparam\n  matchExpressions:\n    kvm_intel.nested: {op: In, value: [\"Y\", \"1\"]}",
     key: None,

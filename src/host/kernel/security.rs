@@ -13,7 +13,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
            /proc/sys/crypto/fips_enabled and /proc/sys/kernel/seccomp",
     nfd: false,
     elements: Some(&ELEMENTS),
-    absent: "never absent: what the kernel was built without is disabled, none or false",
+    absent: "never absent: a part that the kernel was built without is disabled, none or false",
     since: "lockdown Linux 5.4, seccomp Linux 4.14",
     example: "feature: kernel.security\n  matchExpressions:\n    selinux: {op: In, value: [permissive, disabled]}",
     key: None,

@@ -6,7 +6,7 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.selinux",
     kinds: &[Kind::Attributes],
-    meaning: "whether SELinux enforces its policy; false as well where it only complains",
+    meaning: "whether SELinux enforces its policy; false in permissive mode",
     read: "/sys/fs/selinux/enforce",
     nfd: true,
     elements: Some(&["enabled"]),

@@ -8,14 +8,14 @@ use crate::host::{Fact, FeatureInfo, Kind, Miss, Probing, Shown, Unknown, Wanted
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.sysctl",
     kinds: &[Kind::Attributes],
-    meaning: "kernel settings by the names that sysctl(8) reads, with `.` or `/`; parts of a value are separated by one \
-              space; if all are wanted, only some well-known ones are read",
+    meaning: "kernel settings by their names in sysctl(8), with `.` or `/`; parts of a value are separated by one space; if a \
+        rule asks for all, only some well-known ones are read",
     read: "/proc/sys, in the network namespace of the host",
     nfd: false,
     elements: None,
     absent: "this kernel has no such setting: it is too old, or the part that has the setting is not built in or not \
              loaded",
-    since: "always; each setting since a kernel of its own",
+    since: "always; each setting since its own kernel version",
     example: "feature: kernel.sysctl\n  matchExpressions:\n    vm.max_map_count: {op: Ge, value: [\"262144\"]}",
     key: None,
     sensitive: SENSITIVE,

@@ -8,8 +8,8 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.version",
     kinds: &[Kind::Attributes],
-    meaning: "the release of the running kernel, whole as `uname -r` prints it, and the first three numbers of it; `full` \
-              is also found as Node Feature Discovery writes it (`6.6.15_rt` for `6.6.15+rt`)",
+    meaning: "the release of the running kernel as `uname -r` prints it, and its first three numbers; `full` also matches as \
+        Node Feature Discovery writes it (`6.6.15_rt` for `6.6.15+rt`)",
     read: "/proc/sys/kernel/osrelease",
     nfd: true,
     elements: Some(&["full", "major", "minor", "revision"]),

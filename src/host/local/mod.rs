@@ -12,8 +12,8 @@ use super::{Fact, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "local.feature",
     kinds: &[Kind::Attributes],
-    meaning: "what the administrator says of the host, but for what is marked with `# +no-feature`; a name without a \
-              value is `true`",
+    meaning: "what the administrator states about the host, except lines marked with `# +no-feature`; a name without a value \
+        is `true`",
     read: READ,
     nfd: true,
     elements: None,
@@ -29,8 +29,8 @@ pub(super) const FEATURE: FeatureInfo = FeatureInfo {
 pub(super) const LABEL: FeatureInfo = FeatureInfo {
     name: "local.label",
     kinds: &[Kind::Attributes],
-    meaning: "what the administrator says of the host, but for what is marked with `# +no-label`; a name without a \
-              value is `true`",
+    meaning: "what the administrator states about the host, except lines marked with `# +no-label`; a name without a value is \
+        `true`",
     read: READ,
     nfd: true,
     elements: None,
@@ -44,7 +44,7 @@ pub(super) const LABEL: FeatureInfo = FeatureInfo {
 };
 
 const READ: &str = "/etc/kubernetes/node-feature-discovery/features.d and /etc/oci-compat/features.d";
-const ABSENT: &str = "no file says it, or what says it has expired";
+const ABSENT: &str = "no file states it, or the statement has expired";
 /// NFD's own folder, then ours, for hosts without NFD; what is read later overrides.
 const FOLDERS: [&str; 2] =
     ["/etc/kubernetes/node-feature-discovery/features.d", "/etc/oci-compat/features.d"];

@@ -9,8 +9,8 @@ use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "memory.hugepages",
     kinds: &[Kind::Attributes],
-    meaning: "how many huge pages of each size the host has (`hugepages-2Mi`), how many of them are free \
-              (`free-2Mi`), how many each NUMA node has (`node0.hugepages-2Mi`), and whether there are any (`enabled`)",
+    meaning: "the number of huge pages of each size on the host (`hugepages-2Mi`), of free ones (`free-2Mi`) and of each NUMA \
+        node's (`node0.hugepages-2Mi`), and whether there are any (`enabled`)",
     read: "/sys/kernel/mm/hugepages/*/nr_hugepages and free_hugepages, \
            /sys/devices/system/node/node*/hugepages/*/nr_hugepages",
     nfd: true,

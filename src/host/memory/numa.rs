@@ -5,7 +5,7 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "memory.numa",
     kinds: &[Kind::Attributes],
-    meaning: "how many NUMA nodes the host has, and whether they are more than one",
+    meaning: "the number of NUMA nodes of the host, and whether it has more than one",
     read: "/sys/bus/node/devices",
     nfd: true,
     elements: Some(&["is_numa", "node_count"]),

@@ -6,7 +6,7 @@ use crate::host::{Fact, FeatureInfo, Instance, Kind, Probing, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "memory.nv",
     kinds: &[Kind::Instances],
-    meaning: "what stands on the bus of persistent memory (NVDIMM): memory devices, regions, namespaces",
+    meaning: "the devices on the bus of persistent memory (NVDIMM): memory devices, regions, namespaces",
     read: "/sys/bus/nd/devices/*",
     nfd: true,
     elements: Some(&["name", "devtype", "mode"]),

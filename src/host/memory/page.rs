@@ -7,13 +7,13 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Root, Unknown, Want
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "memory.page",
     kinds: &[Kind::Attributes],
-    meaning: "the size of the kernel's pages in bytes: 4096 on x86; 4096, 16384 or 65536 on arm64, where programs that were \
-              linked or set up for smaller pages fail",
-    read: "the auxiliary vector; /proc/self/smaps where only a tree of files is given",
+    meaning: "the size of the kernel's pages in bytes: 4096 on x86; 4096, 16384 or 65536 on arm64; programs that were linked \
+        or set up for smaller pages fail",
+    read: "the auxiliary vector; /proc/self/smaps with another root folder",
     nfd: false,
     elements: Some(&["bytes"]),
     absent: "never absent",
-    since: "always; of a tree of files Linux 2.6.29",
+    since: "always; with another root folder Linux 2.6.29",
     example: "feature: memory.page\n  matchExpressions:\n    bytes: {op: In, value: [\"4096\"]}",
     key: None,
     sensitive: &[],

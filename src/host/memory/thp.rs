@@ -6,12 +6,12 @@ use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "memory.thp",
     kinds: &[Kind::Attributes],
-    meaning: "transparent huge pages: enabled is always, madvise (only where a program asks) or never; defrag says when the \
-              kernel makes room for them at once, and shmem_enabled whether shared memory has them, both in the kernel's words",
+    meaning: "transparent huge pages; enabled: always, madvise (only if a program asks) or never; defrag: when the kernel \
+        makes room for them at once; shmem_enabled: whether shared memory has them; the last two in the kernel's words",
     read: "/sys/kernel/mm/transparent_hugepage/enabled, defrag and shmem_enabled",
     nfd: false,
     elements: Some(&["defrag", "enabled", "shmem_enabled"]),
-    absent: "the kernel was built without CONFIG_TRANSPARENT_HUGEPAGE; of shmem_enabled: it is older than Linux 4.8",
+    absent: "the kernel was built without CONFIG_TRANSPARENT_HUGEPAGE; shmem_enabled: it is older than Linux 4.8",
     since: "Linux 2.6.38; shmem_enabled 4.8",
     example: "feature: memory.thp\n  matchExpressions:\n    enabled: {op: In, value: [madvise, never]}",
     key: None,

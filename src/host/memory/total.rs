@@ -9,7 +9,7 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "memory.total",
     kinds: &[Kind::Attributes],
-    meaning: "the memory and the swap space of the host in bytes, without what the kernel keeps to itself",
+    meaning: "the memory and the swap space of the host in bytes, without the kernel's reserved memory",
     read: "/proc/meminfo",
     nfd: false,
     elements: Some(&["bytes", "swap_bytes"]),

@@ -12,18 +12,17 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.arch",
     kinds: &[Kind::Flags, Kind::Attributes],
     meaning: "name: the machine's architecture in the kernel's words, such as x86_64 or aarch64; flags: on arm64 the levels \
-              whose instructions compilers use (`-march=armv8.2-a`, `GOARM64=v8.2`) and this machine has, each with all \
-              below it",
+        of instructions that compilers use (`-march=armv8.2-a`, `GOARM64=v8.2`), the machine's highest and all below it",
     read: "/proc/sys/kernel/arch, or the machine itself; levels from the line Features of /proc/cpuinfo",
     nfd: false,
     elements: Some(&[
         "name", "v8.0", "v8.1", "v8.2", "v8.3", "v8.4", "v8.5", "v8.6", "v8.7", "v8.8", "v8.9", "v9.0",
         "v9.1", "v9.2", "v9.3", "v9.4",
     ]),
-    absent: "of a level: a CPU lacks an instruction of it, its hypervisor hides it, or the machine is no arm64 one; unknown \
-             where the kernel is too old to tell",
-    since: "name of a tree of files Linux 6.1; levels up to v8.3 4.14, v8.4 4.17, v8.5 and v9.0 5.2, v8.6 5.6, v8.7 5.19, v8.8 6.6, \
-            v8.9 6.3",
+    absent: "for a level: a CPU lacks an instruction of it, its hypervisor hides it, or the machine is not arm64; unknown if \
+        the kernel is too old to report it",
+    since: "name with another root folder Linux 6.1; levels up to v8.3 4.14, v8.4 4.17, v8.5 and v9.0 5.2, v8.6 5.6, v8.7 \
+        5.19, v8.8 6.6, v8.9 6.3",
     example: "feature: system.arch\n  matchExpressions:\n    name: {op: In, value: [aarch64]}\n    v8.2: {op: Exists}",
     key: None,
     sensitive: &[],

@@ -6,11 +6,11 @@ use crate::host::{Fact, FeatureInfo, Kind, Probing, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.dmiid",
     kinds: &[Kind::Attributes],
-    meaning: "maker, model and version of the machine, its board, chassis and firmware, as the firmware tells them (DMI)",
+    meaning: "vendor, model and version of the machine, its board, chassis and firmware, as the firmware reports them (DMI)",
     read: "/sys/devices/virtual/dmi/id/*",
     nfd: true,
     elements: Some(&NAMES),
-    absent: "the firmware does not tell; the feature itself is absent on machines without DMI",
+    absent: "the firmware does not report it; the whole feature is absent on machines without DMI",
     since: "Linux 2.6.23; `product_sku` 4.18, `product_family` 4.13",
     example: "feature: system.dmiid\n  matchExpressions:\n    sys_vendor: {op: In, value: [QEMU]}",
     key: None,

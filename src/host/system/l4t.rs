@@ -7,8 +7,8 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Want
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.l4t",
     kinds: &[Kind::Attributes],
-    meaning: "release: that of Jetson Linux, such as 35.4.1, to be compared with `type: version`; board: what it was made \
-              for, such as t186ref",
+    meaning: "release: that of Jetson Linux, such as 35.4.1 (compare with `type: version`); board: the board that it was made \
+        for, such as t186ref",
     read: "/etc/nv_tegra_release",
     nfd: false,
     elements: Some(&["release", "board"]),

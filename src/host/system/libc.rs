@@ -10,7 +10,8 @@ use crate::words::version::Version;
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.libc",
     kinds: &[Kind::Attributes],
-    meaning: "the host's C library (name is glibc or musl) and its version, to be compared with `type: version`; glibc if the host has both",
+    meaning: "the host's C library (name: glibc or musl; glibc if the host has both) and its version (compare with `type: \
+        version`)",
     read: "libc.so.6 in the usual library folders, else /lib/ld-musl-*.so.1",
     nfd: false,
     elements: Some(&["name", "version"]),

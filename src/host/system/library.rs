@@ -8,11 +8,13 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.library",
     kinds: &[Kind::Flags],
-    meaning: "the shared libraries of the host by their sonames (of their versions, `system.libraryversion` tells), such as libfabric.so.1, as ldconfig has listed them for glibc's dynamic linker, of whichever architecture",
+    meaning: "the shared libraries of the host by their sonames, such as libfabric.so.1, for all architectures, as listed by \
+        ldconfig for glibc's dynamic linker; for their versions, see `system.libraryversion`",
     read: "/etc/ld.so.cache",
     nfd: false,
     elements: None,
-    absent: "not in any folder that ldconfig looks through, or not seen by it yet; unknown on hosts without such a list (musl, NixOS)",
+    absent: "not in any folder that ldconfig searches, or installed since it ran; unknown on hosts without such a list \
+        (musl, NixOS)",
     since: "always",
     example: "feature: system.library\n  matchExpressions:\n    libfabric.so.1: {op: Exists}",
     key: None,

@@ -8,14 +8,14 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Want
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.libraryversion",
     kinds: &[Kind::Attributes],
-    meaning: "by soname, such as libfabric.so.1, the version in the name of the library's file (1.24.0 of \
-              libfabric.so.1.24.0), to be compared with `type: version`; distributions may have changed a library \
-              without changing that name",
+    meaning: "by soname, such as libfabric.so.1, the version in the name of the library's file (1.24.0 for \
+        libfabric.so.1.24.0; compare with `type: version`); distributions may change a library without changing that \
+        name",
     read: "/etc/ld.so.cache and the links that it lists",
     nfd: false,
     elements: None,
-    absent: "as of `system.library`; unknown where the file's name tells no version, or libraries of several architectures have \
-             different ones",
+    absent: "as for `system.library`; unknown if the file's name has no version, or libraries of several architectures have \
+        different ones",
     since: "always",
     example: "feature: system.libraryversion\n  matchExpressions:\n    libfabric.so.1: {op: Ge, type: version, value: [\"1.20\"]}",
     key: None,

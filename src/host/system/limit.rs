@@ -7,8 +7,8 @@ use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.limit",
     kinds: &[Kind::Attributes],
-    meaning: "the highest process id (`pid_max`), the most threads (`threads_max`) and open files (`file_max`) of the \
-              host, and the most open files that a process may ask for (`nr_open`)",
+    meaning: "the highest process id (`pid_max`), the most threads (`threads_max`) and open files (`file_max`) of the host, \
+        and the most open files of one process (`nr_open`)",
     read: "/proc/sys/kernel/pid_max, /proc/sys/kernel/threads-max, /proc/sys/fs/file-max, /proc/sys/fs/nr_open",
     nfd: false,
     elements: Some(&["pid_max", "threads_max", "file_max", "nr_open"]),

@@ -6,7 +6,7 @@ use crate::os::file::unescaped;
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.mount",
     kinds: &[Kind::Instances],
-    meaning: "what is mounted on the host: the mount point, the file system's type and what is mounted there",
+    meaning: "the mounts of the host: the mount point, the file system's type and the source",
     read: "/proc/1/mountinfo, else /proc/self/mountinfo",
     nfd: false,
     elements: Some(&["target", "fstype", "source"]),

@@ -7,8 +7,9 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Want
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.name",
     kinds: &[Kind::Attributes],
-    meaning: "the host's name, by which Kubernetes calls its node unless told otherwise",
-    read: "/proc/sys/kernel/hostname, else (or where that is a container's, as under /host in one) /etc/hostname",
+    meaning: "the host's name, which Kubernetes uses for its node by default",
+    read: "/proc/sys/kernel/hostname; if that is missing, or is a container's (as with `--root /host` in one), \
+        /etc/hostname",
     nfd: true,
     elements: Some(&["nodename"]),
     absent: "the host has no name",

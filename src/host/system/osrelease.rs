@@ -7,11 +7,11 @@ use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Want
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.osrelease",
     kinds: &[Kind::Attributes],
-    meaning: "what the distribution says of itself in os-release, and its version by number",
+    meaning: "what os-release says about the distribution, and its version by number",
     read: "/etc/os-release, else /usr/lib/os-release",
     nfd: true,
     elements: None,
-    absent: "os-release does not say it",
+    absent: "os-release does not contain it",
     since: "always",
     example: "feature: system.osrelease\n  matchExpressions:\n    ID: {op: In, value: [debian, ubuntu]}",
     key: None,

@@ -16,14 +16,14 @@ use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.module",
     kinds: &[Kind::Instances],
-    meaning: "the modules of the running kernel; name: with `_`, but found under its file's name with `-` as well; state: \
-              loaded, else builtin, else available, which is to say that it could be loaded, or locked where it is on disk and \
-              kernel.modules_disabled keeps it out; of loaded ones version, srcversion and taint (letters, such as O for out of tree); path: its file",
+    meaning: "the modules of the running kernel; name: with `_`, but also found by its file's name with `-`; state: loaded, \
+        else builtin, else available (it could be loaded) or locked (it is on disk, but kernel.modules_disabled forbids \
+        loading); for loaded modules version, srcversion and taint (letters, such as O for out of tree); path: its file",
     read: "/proc/modules, /sys/module, and modules.builtin and modules.dep in /lib/modules/<release>; \
            /proc/sys/kernel/modules_disabled",
     nfd: false,
     elements: Some(&[NAME, STATE, VERSION, SRCVERSION, "taint", PATH]),
-    absent: "no such module for this kernel; on an instance: not loaded, or the module does not say it or taints nothing",
+    absent: "no such module for this kernel; on an instance: the module is not loaded, does not state it, or taints nothing",
     since: "always",
     example: "feature: kernel.module\n  matchExpressions:\n    name: {op: In, value: [gtp5g]}\n    state: {op: In, value: [loaded, available]}",
     key: Some(NAME),
