@@ -13,7 +13,7 @@ type Entries = Vec<(String, String)>;
 /// What the wrapper has besides the hook's options.
 const LINK: (&str, &str) = (
     "--oci-compat-link FILE",
-    "the link to the low-level runtime that the configuration names (/var/lib/oci-compat/runtime)",
+    "the link to the low-level runtime that the configuration names (default: /var/lib/oci-compat/runtime)",
 );
 
 #[test]

@@ -16,13 +16,13 @@ use crate::status::Status;
 /// Where containerd listens, unless its configuration says otherwise.
 pub(crate) const CONTAINERD: &str = "/run/containerd/containerd.sock";
 
-/// Holds a host against what a container image demands of it, and says what is missing
+/// Checks whether a host has what a container image needs, and says what is missing
 #[derive(Debug, Parser)]
 #[command(version = gate::VERSION, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) common: Common,
-    /// Say on stderr what is read (-vv: every file)
+    /// Print to stderr what is read (-vv: every file)
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub(crate) verbose: u8,
     #[command(subcommand)]
@@ -46,24 +46,24 @@ pub(crate) enum Command {
     Probe(Probe),
     Lint(Lint),
     Convert(Convert),
-    /// Say what a code, an exit status or a feature means, and what mends it
+    /// Explain a code, an exit status or a feature, and the remedy
     Explain {
         /// A code such as module-not-loaded, an exit status such as 78, or a feature such as kernel.config
         name: String,
     },
     /// Show the last decision about a container, or about an image
     Why {
-        /// The container's id, or how it starts; for a pod's, [NAMESPACE/]POD/CONTAINER; or an image, as its engine calls it;
-        /// without it, the last decision of all
+        /// A container's id or the start of it; [NAMESPACE/]POD/CONTAINER for a pod's; or an image, as its engine calls it; if
+        /// left out, the last decision
         #[arg(value_name = "CONTAINER | IMAGE")]
         container: Option<String>,
-        /// Where the reports are [default: /run/oci-compat/reports, and before it a user's own]
+        /// The folder of reports [default: a user's own, then /run/oci-compat/reports]
         #[arg(long, value_name = "DIR")]
         reports: Option<PathBuf>,
-        /// The file of decisions, for what has no report any more [default: as the configuration says]
+        /// The file of decisions, used when the report is gone [default: from the configuration]
         #[arg(long, value_name = "FILE")]
         decisions: Option<PathBuf>,
-        /// How to show it
+        /// Output format
         #[arg(long, value_enum, default_value_t)]
         format: ReportFormat,
     },
@@ -73,21 +73,21 @@ pub(crate) enum Command {
     List(List),
     Remove(Remove),
     Log(Log),
-    /// Keep the local store, in which the hook finds specs
+    /// Manage the local store, where the hook looks for specs
     #[command(subcommand)]
     Store(Store),
-    /// Look at the configuration of this host
+    /// Inspect the configuration of this host
     #[command(subcommand)]
     Config(Config),
     Install(Install),
     Uninstall(Uninstall),
     Status(Status),
-    /// Print a shell's completions
+    /// Print shell completions
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Write the man pages into a folder
+    /// Write the man pages to a folder
     Man {
         /// The folder
         #[arg(value_name = "DIR")]
@@ -95,78 +95,80 @@ pub(crate) enum Command {
     },
 }
 
-/// Hold a host against the requirements of an image, a bundle or a spec
+/// Check a host against the requirements of an image, a bundle or a spec
 ///
 /// Exit status: 0 compatible, 1 incompatible, 2 usage or trouble, 3 undecided
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("subject").required(true).multiple(true).args(["image", "bundle", "spec"])))]
 pub(crate) struct Check {
-    /// An image as its engine calls it: its name, its ID or the start of that, or the digest of its manifest or index; else
-    /// the name of one that was pulled
+    /// An image as its engine calls it: its name, its ID or the start of it, or the digest of its manifest or index; or the
+    /// name that it was pulled under
     #[arg(value_name = "IMAGE", conflicts_with_all = ["bundle", "spec"])]
     pub(crate) image: Option<String>,
-    /// The folder of an OCI bundle; with --spec, those have to hold as well as its own
+    /// The folder of an OCI bundle; with --spec, those specs must hold too
     #[arg(long, value_name = "DIR")]
     pub(crate) bundle: Option<PathBuf>,
-    /// A spec file, - for stdin; several have to hold together
+    /// A spec file, or - for stdin; several must all hold
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) spec: Vec<PathBuf>,
-    /// Facts taken elsewhere: what `probe --format json` or `nfd export features` printed
+    /// Facts of another host: output of `probe --format json` or `nfd export features`
     #[arg(long, value_name = "FILE", conflicts_with = "root")]
     pub(crate) facts: Option<PathBuf>,
     /// The root folder of the host
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub(crate) root: PathBuf,
-    /// Only sets with one of these tags
+    /// Use only sets with one of these tags
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
     pub(crate) tags: Vec<String>,
-    /// How to show the report
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
 }
 
-/// Print facts of this host, where each was read, and what is unknown and why
+/// Print the facts of this host with their sources, and what is unknown and why
 #[derive(Debug, clap::Args)]
 pub(crate) struct Probe {
-    /// Features such as kernel.version; all if none is named
+    /// Features such as kernel.version [default: all]
     #[arg(value_name = "FEATURE")]
     pub(crate) features: Vec<String>,
     /// The root folder of the host
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub(crate) root: PathBuf,
-    /// The folder of an OCI bundle, for what it gives its container
+    /// The folder of an OCI bundle, for the features bundle.*
     #[arg(long, value_name = "DIR")]
     pub(crate) bundle: Option<PathBuf>,
-    /// List the features that can be probed, and what each means
+    /// List the features that can be probed, with their meaning
     #[arg(long, conflicts_with_all = ["features", "bundle", "format"])]
     pub(crate) list: bool,
-    /// How to show them
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: FactsFormat,
 }
 
-/// Check spec files as strictly as a compiler
+/// Check spec files for errors and probable mistakes
 ///
 /// Exit status: 0 no errors (there may be warnings), 1 errors, 2 usage or trouble
 #[derive(Debug, clap::Args)]
 pub(crate) struct Lint {
-    /// Spec files, - for stdin
+    /// Spec files, or - for stdin
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
-    /// Take warnings for errors
+    /// Treat warnings as errors
     #[arg(long)]
     pub(crate) deny_warnings: bool,
-    /// How to show the findings
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
 }
 
-/// Write a spec in Node Feature Discovery's language, and say on stderr what gets lost
+/// Convert a spec to Node Feature Discovery's language
 ///
-/// Exit status: 0 nothing is lost, 1 something is, or the spec has errors, 2 usage or trouble
+/// Prints to stderr what gets lost.
+///
+/// Exit status: 0 nothing was lost, 1 something was lost, or the spec has errors, 2 usage or trouble
 #[derive(Debug, clap::Args)]
 pub(crate) struct Convert {
-    /// A spec file, - for stdin
+    /// A spec file, or - for stdin
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// The version to write
@@ -177,47 +179,47 @@ pub(crate) struct Convert {
 /// A version of the language of specs.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 pub(crate) enum Version {
-    /// What Node Feature Discovery reads
+    /// Node Feature Discovery's
     #[default]
     V1alpha1,
 }
 
-/// List what was refused or started with a doubt, and sum it up by its causes
+/// List containers that were refused or started with a doubt, and count them by cause
 ///
-/// Exit status: 0, also if there are none, 2 usage or trouble
+/// Exit status: 0, even if there are none, 2 usage or trouble
 #[derive(Debug, clap::Args)]
 pub(crate) struct Log {
-    /// Made since then: 90m, 2h, 7d, 2026-08-01 (UTC), or 2026-08-01T10:00:00Z
+    /// Only decisions since TIME: 90m, 2h, 7d, 2026-08-01 (UTC), or 2026-08-01T10:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
-    /// Made before then
+    /// Only decisions before TIME
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
-    /// On an image with this in its name or digest, or the one with this ID; with * or ?, a pattern of the whole
+    /// Only images with this ID, or with this text in their name or digest; with * or ?, a pattern of the whole name
     #[arg(long, value_name = "PATTERN")]
     pub(crate) image: Option<String>,
-    /// With this code among its reasons, such as module-not-loaded
+    /// Only decisions with this code, such as module-not-loaded
     #[arg(long, value_name = "CODE")]
     pub(crate) code: Option<String>,
-    /// On the containers whose ids start so, or on a pod's: [NAMESPACE/]POD/CONTAINER
+    /// Only containers whose ids start with this, or [NAMESPACE/]POD/CONTAINER
     #[arg(long, value_name = "ID")]
     pub(crate) container: Option<String>,
-    /// With this verdict
+    /// Only decisions with this verdict
     #[arg(long, value_enum)]
     pub(crate) verdict: Option<LogVerdict>,
-    /// What became of the container
+    /// Only decisions with this action
     #[arg(long, value_enum, default_value_t)]
     pub(crate) action: LogAction,
-    /// Only the last N
+    /// Show only the last N
     #[arg(short = 'n', long, value_name = "N", conflicts_with = "summary")]
     pub(crate) last: Option<usize>,
-    /// Only the sums
+    /// Show only the counts
     #[arg(long)]
     pub(crate) summary: bool,
-    /// The file of decisions; those that it was rotated into are read too [default: as the configuration says]
+    /// The file of decisions; its rotated files are read too [default: from the configuration]
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
-    /// How to show them; JSON: a line for each, as it was written (docs/decision.schema.json)
+    /// Output format; JSON: one line for each, as it was written (docs/decision.schema.json)
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
 }
@@ -226,36 +228,36 @@ pub(crate) struct Log {
 pub(crate) enum Store {
     /// Add the artifacts of an OCI layout, or a spec file, for an image
     Add {
-        /// LAYOUT[:TAG], an OCI image layout that holds artifacts, a folder or a .tar file; or a spec file
+        /// LAYOUT[:TAG], an OCI image layout with artifacts (a folder or a .tar file), or a spec file
         #[arg(value_name = "LAYOUT[:TAG] | SPEC")]
         source: OsString,
-        /// The digest of the image's manifest or index, or what an engine of this host calls the image; artifacts in a layout
-        /// may name it themselves
+        /// The digest of the image's manifest or index, or what an engine of this host calls the image; not needed if the
+        /// artifacts in a layout name their image
         #[arg(long, value_name = "IMAGE")]
         subject: Option<String>,
-        /// When the spec was made (RFC 3339); of several artifacts of an image the newest counts
+        /// The date of the spec (RFC 3339); of several artifacts of an image, the newest counts
         #[arg(long, value_name = "TIME")]
         created: Option<String>,
     },
-    /// Compile stored specs anew, as after an update of this program
+    /// Compile stored specs again, after an update of this program
     Recompile,
-    /// Remove every file that belongs to no image, and make the index anew if it is lost
+    /// Remove files that belong to no image, and rebuild a lost index
     Gc {
-        /// Also remove artifacts than which the same image has a newer one of the same type
+        /// Also remove artifacts that a newer one of the same image and type replaced
         #[arg(long)]
         superseded: bool,
     },
-    /// Look for every file that is damaged, missing, foreign, or open to others
+    /// Find files that are damaged, missing, foreign, or writable by others
     ///
     /// Exit status: 0 the store is whole, 1 it is not, 2 usage or trouble
     Verify,
-    /// Write the whole store into a tar file, which is an OCI archive too
+    /// Write the whole store to a tar file, which is also an OCI archive
     Export {
-        /// The file, - for stdout
+        /// The file, or - for stdout
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Take over the artifacts of a store that was exported elsewhere; nothing if any of it is damaged
+    /// Add the artifacts of an exported store; nothing is added if any of it is damaged
     Import {
         /// The file
         #[arg(value_name = "FILE")]
@@ -263,72 +265,72 @@ pub(crate) enum Store {
     },
 }
 
-/// Attach a spec to an image that is there already
+/// Attach a spec to an existing image
 ///
-/// The image is a name in a registry, oci:FOLDER[:TAG], or oci-archive:FILE[:TAG]. The image stays as it is.
+/// The image is a name in a registry, oci:FOLDER[:TAG], or oci-archive:FILE[:TAG]. The image itself is not changed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Attach {
     /// The image
     #[arg(value_name = "IMAGE")]
     pub(crate) image: String,
-    /// The spec file, - for stdin
+    /// The spec file, or - for stdin
     #[arg(value_name = "SPEC")]
     pub(crate) spec: PathBuf,
-    /// Attach to the image of this platform, and not to the index
+    /// Attach to the image of this platform instead of the index
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", conflicts_with = "all_platforms")]
     pub(crate) platform: Option<String>,
-    /// Attach to the image of each platform, and not to the index
+    /// Attach to the image of each platform instead of the index
     #[arg(long)]
     pub(crate) all_platforms: bool,
-    /// Remove the artifacts of the same type that were attached before
+    /// Remove earlier artifacts of the same type
     #[arg(long)]
     pub(crate) replace: bool,
-    /// Show what would be pushed, and push nothing
+    /// Show what would be pushed, but push nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Add an annotation to the artifact
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) annotation: Vec<String>,
-    /// When it was made (RFC 3339), instead of now or SOURCE_DATE_EPOCH; of several artifacts the newest counts
+    /// The artifact's date (RFC 3339) [default: SOURCE_DATE_EPOCH, else now]; of several artifacts, the newest counts
     #[arg(long, value_name = "TIME")]
     pub(crate) created: Option<String>,
     #[command(flatten)]
     pub(crate) registry: RegistryOptions,
 }
 
-/// Fetch the artifacts of images into the local store, where the hook finds them
+/// Pull the artifacts of images into the local store, where the hook finds them
 ///
-/// Fetches no image. The newest artifact of an image, and of its index, is stored if it is whole and, where the
-/// configuration demands it, signed. What cannot be fetched stays as it was.
+/// Pulls no images. The newest artifact of an image, and of its index, is stored if it is valid and has the signature
+/// that the configuration requires. If something cannot be fetched, the store keeps what it has.
 ///
-/// Exit status: 0 all is well, 1 something was refused or could not be fetched, 2 usage or trouble
+/// Exit status: 0 success, 1 something was refused or could not be fetched, 2 usage or trouble
 #[derive(Debug, clap::Args)]
 pub(crate) struct Pull {
-    /// The images; - for a list on stdin, one a line
+    /// The images; - reads a list from stdin, one per line
     #[arg(value_name = "IMAGE", required_unless_present = "from_engine")]
     pub(crate) images: Vec<String>,
-    /// All images that this engine holds, at the digests at which it holds them
+    /// All images of this engine, at their digests there
     #[arg(long, value_enum, value_name = "ENGINE")]
     pub(crate) from_engine: Vec<Engine>,
-    /// The engine's folder [default: as it is configured, else /var/lib/docker, /var/lib/containers/storage]
+    /// The engine's data folder [default: from its configuration, else /var/lib/docker, /var/lib/containers/storage]
     #[arg(long, value_name = "DIR", requires = "from_engine")]
     pub(crate) engine_root: Option<PathBuf>,
     /// containerd's socket
     #[arg(long, value_name = "FILE", requires = "from_engine", default_value = CONTAINERD)]
     pub(crate) engine_socket: PathBuf,
-    /// Of images for several platforms, those for all; else for this host's
+    /// Pull the artifacts of all platforms of an image, not only this host's
     #[arg(long)]
     pub(crate) all_platforms: bool,
-    /// Take what the registry has, also if the store has something newer
+    /// Take what the registry has, even if the store has something newer
     #[arg(long)]
     pub(crate) force: bool,
-    /// Fetch for so many images at once, each over one connection
+    /// The number of images to pull at once, each over one connection
     #[arg(long, value_name = "N", default_value = "16")]
     pub(crate) jobs: NonZeroUsize,
-    /// How long all that belongs to one image may take
+    /// The time limit for one image
     #[arg(long, value_name = "SECONDS", default_value = "300")]
     pub(crate) image_timeout: Seconds,
-    /// How long all images together may take
+    /// The time limit for all images together
     #[arg(long, value_name = "SECONDS", default_value = "3000")]
     pub(crate) timeout: Seconds,
     #[command(flatten)]
@@ -363,31 +365,31 @@ impl FromStr for Seconds {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Engine {
-    /// Each of them that is on this host
+    /// All engines of this host
     All,
-    /// All its namespaces: Kubernetes' images, ctr's, nerdctl's, and Docker's where it keeps them in containerd
+    /// All namespaces: images of Kubernetes, ctr, nerdctl, and of Docker if it keeps them in containerd
     Containerd,
-    /// Images in Docker's own drivers
+    /// Images in Docker's own storage drivers
     Docker,
-    /// Podman's, and CRI-O's
+    /// Podman and CRI-O
     Podman,
 }
 
-/// Show what is attached to an image, by whom, and what it demands, in words
+/// Show what is attached to an image, its author, and its demands in words
 ///
-/// The image is a digest, the name under which it was pulled, oci:FOLDER[:TAG], or oci-archive:FILE[:TAG]; with --remote a
-/// name in a registry.
+/// The image is a digest, the name that it was pulled under, oci:FOLDER[:TAG], or oci-archive:FILE[:TAG]; with --remote,
+/// a name in a registry.
 ///
-/// Exit status: 0 all is well, 1 something was refused or could not be fetched (--remote), 2 usage or trouble
+/// Exit status: 0 success, 1 something was refused or could not be fetched (--remote), 2 usage or trouble
 #[derive(Debug, clap::Args)]
 pub(crate) struct Show {
     /// The image
     #[arg(value_name = "IMAGE")]
     pub(crate) image: String,
-    /// Show what a pull would fetch from the registry, and store nothing
+    /// Show what a pull would fetch from the registry, but store nothing
     #[arg(long)]
     pub(crate) remote: bool,
-    /// How to show it
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
     #[command(flatten)]
@@ -397,10 +399,10 @@ pub(crate) struct Show {
 /// List the artifacts in the local store
 #[derive(Debug, clap::Args)]
 pub(crate) struct List {
-    /// Only those of this image: its digest, or the name under which it was pulled
+    /// List only this image: its digest, or the name that it was pulled under
     #[arg(value_name = "IMAGE")]
     pub(crate) image: Option<String>,
-    /// How to show them
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
     /// List what the registry has for the image
@@ -413,10 +415,10 @@ pub(crate) struct List {
 /// Remove the artifacts of an image from the local store
 #[derive(Debug, clap::Args)]
 pub(crate) struct Remove {
-    /// The image's digest, or the name under which it was pulled
+    /// The image's digest, or the name that it was pulled under
     #[arg(value_name = "IMAGE")]
     pub(crate) image: String,
-    /// Only the artifact with this digest
+    /// Remove only the artifact with this digest
     #[arg(long, value_name = "DIGEST")]
     pub(crate) artifact: Option<String>,
 }
@@ -426,23 +428,23 @@ pub(crate) enum Config {
     Check(ConfigCheck),
 }
 
-/// Say everything that is wrong with the configuration, then what is in force and which file says so
+/// Report all errors of the configuration, then the settings in effect and the files they come from
 ///
-/// With it, which images of this host each pattern of images fits.
+/// Also lists the images of this host that each image pattern matches.
 ///
-/// Exit status: 0 nothing is wrong (there may be warnings), 1 something is, 2 usage or trouble
+/// Exit status: 0 no errors (there may be warnings), 1 errors, 2 usage or trouble
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConfigCheck {
-    /// Ask no engine which images it holds
+    /// Do not ask engines for their images
     #[arg(long)]
     pub(crate) no_images: bool,
-    /// The engine's folder [default: as it is configured, else /var/lib/docker, /var/lib/containers/storage]
+    /// The engine's data folder [default: from its configuration, else /var/lib/docker, /var/lib/containers/storage]
     #[arg(long, value_name = "DIR", conflicts_with = "no_images")]
     pub(crate) engine_root: Option<PathBuf>,
     /// containerd's socket
     #[arg(long, value_name = "FILE", default_value = CONTAINERD)]
     pub(crate) engine_socket: PathBuf,
-    /// How to show it
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ConfigFormat,
 }
@@ -478,7 +480,7 @@ pub(crate) enum ReportFormat {
 pub(crate) enum LogVerdict {
     /// The host lacks something
     Incompatible,
-    /// The host could not be asked, or something went wrong
+    /// A fact is unknown, or something went wrong
     Undecided,
 }
 
@@ -494,14 +496,14 @@ impl LogVerdict {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogAction {
-    /// Whatever it was
+    /// Any action
     #[default]
     All,
-    /// It was refused
+    /// Refused
     Refused,
-    /// It would have been refused, but for the mode "audit"
+    /// Would have been refused, if not for the mode "audit"
     WouldRefuse,
-    /// It was started with a doubt
+    /// Started with a doubt
     Started,
 }
 
@@ -512,6 +514,6 @@ pub(crate) enum FactsFormat {
     Text,
     /// For programs, and for `check --facts`
     Json,
-    /// What Node Feature Discovery knows, in its own shape
+    /// Node Feature Discovery's format, and only what it can express
     Nfd,
 }

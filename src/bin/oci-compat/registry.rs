@@ -13,28 +13,28 @@ use oci_compat::supply::registry::{Client, Environment, Given, Secret, Settings}
 /// No password and no token is larger, in bytes.
 const MAX_SECRET: usize = 64 << 10;
 
-/// How to reach registries
+/// Access to registries
 #[derive(Debug, clap::Args)]
 pub(crate) struct RegistryOptions {
-    /// Speak HTTP without TLS
+    /// Use HTTP without TLS
     #[arg(long)]
     pub(crate) plain_http: bool,
-    /// The file with credentials, instead of Docker's and Podman's
+    /// Read credentials from this file, instead of Docker's and Podman's
     #[arg(long, value_name = "FILE")]
     pub(crate) authfile: Option<PathBuf>,
-    /// Log in as this user, with the password on stdin
+    /// Log in as this user, with the password from stdin
     #[arg(long, value_name = "NAME", requires = "password_stdin")]
     pub(crate) username: Option<String>,
     /// Read the password of --username from stdin
     #[arg(long, requires = "username")]
     pub(crate) password_stdin: bool,
-    /// Log in with a bearer token from stdin, which the registry gets as it is
+    /// Log in with a bearer token from stdin, sent to the registry unchanged
     #[arg(long, conflicts_with_all = ["username", "password_stdin"])]
     pub(crate) token_stdin: bool,
-    /// Certificates of authorities to trust besides the system's (PEM)
+    /// Trust these certificate authorities too (PEM)
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Vec<PathBuf>,
-    /// A token service that may have the credentials of a registry of another domain
+    /// Send credentials also to this token service of another domain
     #[arg(long, value_name = "HOST")]
     pub(crate) token_service: Vec<String>,
 }

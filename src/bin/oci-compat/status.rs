@@ -10,24 +10,24 @@ use crate::args::{Common, StatusFormat};
 use crate::config::decisions;
 use crate::output::Output;
 
-/// Say whether the gate is in force, in each engine of this host
+/// Show whether each engine of this host checks its containers
 ///
-/// It looks at what engines read and run, not at what was once written, and asks dockerd which runtimes it has. Run it as root:
-/// others do not see everything.
+/// Looks at what engines read and run now, and asks dockerd for its runtimes. Run it as root: other users do not see
+/// everything.
 ///
-/// Exit status: 0 in force, 1 not in force somewhere, 2 usage or trouble
+/// Exit status: 0 the check is in force everywhere, 1 it is not, 2 usage or trouble
 #[derive(Debug, clap::Args)]
 pub(crate) struct Status {
     /// The root folder of the host
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
-    /// The file of decisions [default: as the configuration says]
+    /// The file of decisions [default: from the configuration]
     #[arg(long, value_name = "FILE")]
     decisions: Option<PathBuf>,
     /// containerd's socket
     #[arg(long, value_name = "FILE", default_value = "/run/containerd/containerd.sock")]
     socket: PathBuf,
-    /// How to show it
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: StatusFormat,
 }

@@ -32,17 +32,17 @@ Usage: oci-compat-hook [--store DIR] [--config FILE] [--root DIR] [--reports DIR
                        [--journal SOCKET] [--syslog SOCKET] [--deadline-ms N] [--strict]
        oci-compat-hook --version
 
-  --store DIR        the local store (/var/lib/oci-compat/store)
-  --config FILE      the configuration (/etc/oci-compat/config.toml)
-  --root DIR         the host's root folder (/)
-  --reports DIR      where reports are written (/run/oci-compat/reports, or for a user below $XDG_RUNTIME_DIR)
-  --decisions FILE   where decisions are logged (/var/log/oci-compat/decisions.jsonl, or as the configuration says)
-  --journal SOCKET   where journald listens (/run/systemd/journal/socket)
-  --syslog SOCKET    where syslog listens (/dev/log)
-  --deadline-ms N    how long the check may take, in milliseconds (60000)
-  --strict           refuse what could not be checked, and everything while the configuration cannot be used
+  --store DIR        the local store (default: /var/lib/oci-compat/store)
+  --config FILE      the configuration (default: /etc/oci-compat/config.toml)
+  --root DIR         the host's root folder (default: /)
+  --reports DIR      the folder of reports (default: /run/oci-compat/reports; for users below $XDG_RUNTIME_DIR)
+  --decisions FILE   the file of decisions (default: from the configuration, else /var/log/oci-compat/decisions.jsonl)
+  --journal SOCKET   the socket of journald (default: /run/systemd/journal/socket)
+  --syslog SOCKET    the socket of syslog (default: /dev/log)
+  --deadline-ms N    the time limit of the check in milliseconds (default: 60000)
+  --strict           refuse what cannot be checked, and everything while the configuration is unusable
 
-Exit status: 0 go on; 78 refused: incompatible; 79 refused: undecided; 80 refused: malformed spec or container trouble; 81 refused: trouble; 82 refused: no signed spec
+Exit status: 0 the container starts; 78 refused: incompatible; 79 refused: undecided; 80 refused: malformed spec or container trouble; 81 refused: trouble; 82 refused: no signed spec
 ";
 
 /// Runs the hook of this process, with the words of its command line, and returns its exit status.

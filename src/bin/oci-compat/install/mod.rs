@@ -22,50 +22,50 @@ use place::Place;
 
 pub(crate) use uninstall::{Uninstall, run as uninstall};
 
-/// Have an engine check its containers, or no longer
+/// Set up the check in an engine, or remove it
 ///
-/// What was in the file before is kept beside it, as FILE.before-oci-compat, until --remove. Where an engine reads a folder
-/// of files, or keeps its configuration elsewhere (k3s, RKE2, k0s, MicroK8s), a file of ours goes there. What the engine's
-/// low-level runtime can do, it asks by `RUNTIME features`, and records in /etc/oci-compat/runtimes.d.
+/// The old file is kept as FILE.before-oci-compat until --remove. If the engine reads a folder of files, or has its
+/// configuration elsewhere (k3s, RKE2, k0s, MicroK8s), a new file is placed there. Also records the features of the
+/// engine's low-level runtime (`RUNTIME features`) in /etc/oci-compat/runtimes.d.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Install {
-    /// The engine; runc stands for crun and youki as well
+    /// The engine; runc includes crun and youki
     #[arg(value_enum)]
     engine: Name,
-    /// Only show what would change
+    /// Show what would change, but change nothing
     #[arg(long)]
     print: bool,
-    /// Take out what was put in
+    /// Remove the entry
     #[arg(long)]
     remove: bool,
-    /// For every container that asks for no other runtime; the wrapper becomes what the default runtime called before
+    /// Make it the default runtime; the wrapper then calls what the default runtime called before
     #[arg(long)]
     default: bool,
-    /// Podman and CRI-O: the runtime wrapper in place of the hook
+    /// Podman and CRI-O: use the runtime wrapper instead of the hook
     #[arg(long)]
     wrapper: bool,
-    /// Refuse what could not be checked, and everything while the configuration cannot be used; it stays so until --remove
+    /// Refuse what cannot be checked, and everything while the configuration is unusable; kept until --remove
     #[arg(long, conflicts_with = "remove")]
     strict: bool,
-    /// Podman: the hook for the user who calls, in their own configuration
+    /// Podman: install the hook for the current user, in their own configuration
     #[arg(long, conflicts_with_all = ["file", "bundle", "wrapper", "runtime_class"])]
     user: bool,
     /// The wrapper's name among the engine's runtimes
     #[arg(long, value_name = "NAME", default_value = oci_compat::setup::install::NAME)]
     runtime_name: String,
-    /// The engine's configuration, if it is not where engines look
+    /// The engine's configuration file, if not in the usual place
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// The root folder of another system, such as an image that is being built
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
-    /// The hook or the wrapper, if it is not where this program was installed with it
+    /// The hook or the wrapper, if not installed with this program
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
     /// runc: the folder of the bundle
     #[arg(long, value_name = "DIR", required_if_eq("engine", "runc"), conflicts_with_all = ["root", "file"])]
     bundle: Option<PathBuf>,
-    /// containerd and CRI-O: only print the RuntimeClass by which pods ask for the wrapper
+    /// containerd and CRI-O: only print the RuntimeClass that selects the wrapper
     #[arg(long, conflicts_with_all = ["print", "remove", "default"])]
     runtime_class: bool,
 }

@@ -12,17 +12,17 @@ use crate::output::Output;
 
 use super::{Place, below, features, system_root, take_out};
 
-/// Take every entry out of the engines' configuration, whatever name it has
+/// Remove every entry from the engines' configuration, whatever its name
 ///
-/// The programs themselves stay: containers that were made with the wrapper are stopped and removed by it.
+/// The programs stay: containers that were created with the wrapper need it to stop.
 ///
-/// Exit status: 0 no engine and no running container needs the programs any more, 1 one does, 2 usage or trouble
+/// Exit status: 0 nothing needs the programs any more, 1 an engine or a running container does, 2 usage or trouble
 #[derive(Debug, clap::Args)]
 pub(crate) struct Uninstall {
     /// The engine
     #[arg(value_enum, default_value_t)]
     engine: Which,
-    /// Only show what would change
+    /// Show what would change, but change nothing
     #[arg(long)]
     print: bool,
     /// The root folder of another system
