@@ -25,7 +25,7 @@ use super::mounts::{is_local, unescaped};
 const MAX_TABLE: usize = 16 << 20;
 /// No answer is larger, in bytes: a few times the largest file that is read.
 const MAX_ANSWER: usize = 64 << 20;
-/// What is mounted below these is the kernel's own, and nobody keeps files there.
+/// Mounts below these belong to the kernel, and hold no files of users.
 const KERNEL_S: [&str; 3] = ["/proc", "/sys", "/dev"];
 
 /// Why there is no answer: the rest of a sentence that starts with the path.
@@ -33,9 +33,9 @@ const KERNEL_S: [&str; 3] = ["/proc", "/sys", "/dev"];
 pub enum Silence {
     /// It did not come in time.
     Late,
-    /// Whoever was to give it ended before that, or gave none that can be read.
+    /// The process that was to give it ended before, or gave one that cannot be read.
     Ended,
-    /// Nobody could be asked.
+    /// No process could be started for it.
     Unasked(Errno),
 }
 
@@ -75,7 +75,7 @@ pub fn near(path: &Path, flags: OFlag) -> nix::Result<Option<OwnedFd>> {
         return Ok(None);
     }
     match open(ResolveFlag::RESOLVE_NO_SYMLINKS) {
-        // Nobody knows where a link leads before it was followed.
+        // Where a link leads is not known before it is followed.
         Err(Errno::ELOOP | Errno::ENOSYS | Errno::EPERM) => Ok(None),
         opened => opened.map(Some),
     }
@@ -85,18 +85,18 @@ pub fn near(path: &Path, flags: OFlag) -> nix::Result<Option<OwnedFd>> {
 pub fn is_near(path: &Path) -> bool {
     path.ancestors().find_map(|it| match near(it, OFlag::O_PATH | OFlag::O_CLOEXEC) {
         Err(Errno::ENOENT) => None,
-        // Whoever opens it is told at once.
+        // Opening it fails at once.
         Err(_) => Some(true),
         Ok(opened) => Some(opened.is_some()),
     }) != Some(false)
 }
 
 /// The mounts of this process that may never answer, read once: a check asks about three or four paths, and a node has
-/// thousands of mounts. `None` if nobody knows.
+/// thousands of mounts. `None` if they cannot be read.
 fn silent_mounts() -> Option<&'static [PathBuf]> {
     static FOUND: OnceLock<Option<Vec<PathBuf>>> = OnceLock::new();
     let look = || {
-        // Whatever hinders: then nobody knows which file systems there are.
+        // Any error means that the file systems are not known.
         let table = super::read(Path::new("/proc/self/mountinfo"), MAX_TABLE).ok().flatten()?;
         Some(silent(&table))
     };
@@ -145,7 +145,7 @@ pub fn apart(until: Instant, work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, 
     let (answer, asked) = pipe2(OFlag::O_CLOEXEC).map_err(Silence::Unasked)?;
     // SAFETY: hook and wrapper have one thread, so that the child may do all that its parent may.
     match unsafe { fork() }.map_err(Silence::Unasked)? {
-        // A child of a child is nobody's here: whatever this process becomes, it need not wait for it.
+        // Init adopts a child of a child: this process never has to wait for it, whatever it becomes.
         ForkResult::Child => match unsafe { fork() } {
             Ok(ForkResult::Child) => serve(asked, work),
             Ok(ForkResult::Parent { .. }) | Err(_) => leave(),
@@ -196,13 +196,13 @@ fn leave() -> ! {
     unsafe { libc::_exit(0) }
 }
 
-/// Whoever waits for the end of a pipe must not wait for this process.
+/// A reader that waits for the end of a pipe must not wait for this process.
 #[expect(unsafe_code, reason = "what these descriptors belonged to is in another process")]
 fn close_all_but(kept: RawFd) {
     let Ok(kept) = libc::c_uint::try_from(kept) else { return };
     let below = kept.checked_sub(1).map(|it| (0, it));
     for (first, last) in below.into_iter().chain([(kept + 1, libc::c_uint::MAX)]) {
-        // SAFETY: nobody in this process uses them from now on.
+        // SAFETY: this process no longer uses them.
         if unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } != 0 {
             // Before Linux 5.9 there is no such call. The programs open few files, and callers hand on fewer.
             for it in first..=last.min(1023) {

@@ -58,8 +58,7 @@ pub fn tail(path: &Path, most: u64) -> anyhow::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Something else than a regular file: a folder, a pipe, a device, or links that lead nowhere. Whoever has put it there meant
-/// it so.
+/// Something else than a regular file: a folder, a pipe, a device, or links that lead nowhere. It was placed there on purpose.
 #[derive(Debug)]
 pub struct Irregular(PathBuf, String);
 
@@ -97,8 +96,8 @@ pub fn read_settled<T>(
     }
 }
 
-/// Which file it is, whatever it is called, and when it was last changed: device, inode, size, and the change time, which
-/// nobody can set back (inode(7)). That time has the resolution of the kernel's clock tick.
+/// The identity of a file, independent of its name, and its last change: device, inode, size, and the change time, which
+/// cannot be set back (inode(7)). That time has the resolution of the kernel's clock tick.
 pub type Stamp = (libc::dev_t, libc::ino_t, i64, (i64, i64));
 
 /// The stamp of what is at a path; `None` if nothing can be looked at there.
@@ -119,7 +118,7 @@ pub fn without_links(folder: &Path) -> PathBuf {
         return folder.to_owned();
     }
     let found = fcntl::open(folder, flags, Mode::empty()).ok().and_then(|opened| {
-        // The kernel's own answer about the folder that is open, which nobody can change meanwhile (proc_pid_fd(5)).
+        // The kernel's own answer about the open folder, which no rename can change meanwhile (proc_pid_fd(5)).
         let real = std::fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd()))
             .or_else(|_| std::fs::canonicalize(folder))
             .ok()?;
@@ -165,7 +164,7 @@ fn open(path: &Path) -> anyhow::Result<Option<(File, FileStat)>> {
 
 /// Where a symbolic link leads, as it is written; `None` if there is no such link, or it cannot be read.
 pub fn target(link: &Path) -> Option<PathBuf> {
-    // Whoever asks has other places to look at, or says what it was needed for.
+    // The caller looks at other places, or reports what it needs the link for.
     fcntl::readlink(link).ok().map(PathBuf::from)
 }
 

@@ -1,4 +1,4 @@
-//! What the kernel's list of mounts says (proc_pid_mountinfo(5)), whoever reads it.
+//! The kernel's list of mounts (proc_pid_mountinfo(5)), for all its readers.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Whose files decide about containers: only those that nobody but root and the user who reads them could have written.
+//! The files that may decide about containers: only root and the user who reads them could have written them.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -100,9 +100,9 @@ pub enum Exposure {
         /// The uid that reads.
         reader: u32,
     },
-    /// Its permission bits, which let its group or everybody write.
+    /// Its permission bits, which let its group or others write.
     Mode(u32),
-    /// Its owner is not shown in this user namespace, and may be anybody.
+    /// Its owner is not shown in this user namespace, and may be any user.
     Unseen,
 }
 

@@ -1,5 +1,5 @@
-//! Through whose eyes this process looks at files: the system's root, or a user, who may be the root of a user namespace of
-//! their own (user_namespaces(7)), as with rootless Podman. There, what belongs to the system's root is shown as nobody's.
+//! The user of this process: the system's root, or another user, who may be root in a user namespace of their own
+//! (user_namespaces(7)), as with rootless Podman. There, files of the system's root are shown as those of user 65534.
 
 use std::fs::canonicalize;
 use std::path::{Component, Path, PathBuf};
@@ -16,7 +16,7 @@ const OTHERS_WRITE: u32 = 0o022;
 /// The id that stands for all who have none in a user namespace, unless the system says otherwise.
 const OVERFLOW: u32 = 65534;
 
-/// Where only root keeps anything. What lies elsewhere and is shown as nobody's may be any user's.
+/// The folders where only root keeps files. A file elsewhere that is shown as user 65534's may be any user's.
 const ROOT_S: [&str; 2] = ["/etc/oci-compat", "/var/lib/oci-compat"];
 
 /// A user who is not the system's root.
@@ -29,7 +29,7 @@ pub struct User {
 }
 
 impl User {
-    /// The user for whom this process runs; `None` for the system's root.
+    /// The user of this process; `None` for the system's root.
     pub fn this() -> Option<Self> {
         let id = geteuid();
         let is_root_s = |it: &str| lstat(it).is_ok_and(|it| it.st_uid == 0);
@@ -97,9 +97,8 @@ fn home_in(passwd: &str, uid: u32) -> Option<PathBuf> {
     Some(PathBuf::from(home)).filter(|it| it.is_absolute())
 }
 
-/// Whether what is shown as this owner's, at this path, can only be the property of a root who has no id in this user
-/// namespace. All who have none are shown as one: so that counts only where nobody but root, or the user, could have put
-/// anything.
+/// Whether a file at this path that is shown with this owner can only belong to a root who has no id in this user namespace.
+/// All users without an id are shown as one. So this holds only where no other user could have placed a file.
 pub(super) fn is_unseen_root_s(owner: u32, path: &Path) -> bool {
     let plain = !path.components().any(|it| it == Component::ParentDir);
     let theirs = plain && ROOT_S.iter().any(|it| path.starts_with(it));
@@ -111,7 +110,7 @@ pub(super) fn is_unseen(owner: u32) -> bool {
     owner == overflow() && map().is_some_and(|it| !shows_root(&it))
 }
 
-/// Whether nobody but that owner and the user can write to any folder above, wherever links lead.
+/// Whether only that owner and the user can write to the folders above, after following links.
 fn is_sealed(path: &Path, owner: u32) -> bool {
     let Ok(real) = canonicalize(path) else { return false };
     real.ancestors().skip(1).all(|it| {
@@ -130,7 +129,7 @@ fn is_folder(found: &FileStat) -> bool {
 fn overflow() -> u32 {
     let read = super::read(Path::new("/proc/sys/kernel/overflowuid"), 64);
     let number = |it: Vec<u8>| str::from_utf8(&it).ok()?.trim().parse().ok();
-    // Hardly anybody has ever set another one.
+    // Another value is hardly ever set.
     read.ok().flatten().and_then(number).unwrap_or(OVERFLOW)
 }
 
@@ -190,7 +189,7 @@ mod tests {
         };
         check(HOST, true);
         check(ROOTLESS, false);
-        // Root as somebody else, which is no reason to take nobody for root.
+        // Root with another user's id: that does not make user 65534 root.
         check("0 1717 1\n1 100000 65536\n70000 0 1\n", true);
         check("0 100000 65536\n", false);
         check("", false);
