@@ -45,7 +45,7 @@ pub(super) fn append(path: &Path, rotation: Rotation, line: &[u8]) -> anyhow::Re
         if full && attempt < ATTEMPTS {
             match rotate(path, rotation.keep, &file) {
                 Ok(()) => continue,
-                // Somebody else is at it, or nobody can: the next one may.
+                // Another process rotates it, or none can: the next decision tries again.
                 Err(why)
                     if size >= rotation.max_bytes.saturating_add(rotation.max_bytes.max(LEAST_SLACK)) =>
                 {
@@ -83,7 +83,7 @@ fn open(path: &Path) -> anyhow::Result<(File, u64)> {
     Ok((file, found.len()))
 }
 
-/// Facts may be sensitive: nobody but root and its group reads them. An administrator may give the folder to another
+/// Facts may be sensitive: only root and its group may read them. An administrator may give the folder to another
 /// group, with the set-group-ID bit, and new files follow (`docs/records.md`).
 fn create(path: &Path) -> std::io::Result<File> {
     // O_NONBLOCK: opening a FIFO must not wait.
@@ -132,8 +132,8 @@ fn is_there(file: &File) -> anyhow::Result<bool> {
     Ok(found.nlink() > 0)
 }
 
-/// Puts the full file into the place of the first old one; whoever still has it open writes there. The lock belongs to
-/// the full file, so that it is rotated once, and is gone with `file`.
+/// Renames the full file to that of the first old one; processes that have it open go on writing there. The lock belongs to
+/// the full file, so it is rotated once. It ends with `file`.
 fn rotate(path: &Path, keep: u32, file: &File) -> Result<(), String> {
     match file.try_lock() {
         Ok(()) => {}

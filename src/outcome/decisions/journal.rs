@@ -25,7 +25,7 @@ pub(super) fn send(path: &Path, message: &[u8]) -> Result<(), Unsent> {
         .map_err(|errno| unsent("journald", path, errno))
 }
 
-/// What is too large for a datagram goes as a file in memory, which nobody can change any more.
+/// A record that is too large for a datagram is sent as a sealed file in memory.
 pub(super) fn deliver(fd: &OwnedFd, message: &[u8]) -> Result<(), Errno> {
     match send_to(fd, message, None) {
         Err(Errno::EMSGSIZE | Errno::ENOBUFS) => send_to(fd, &[], Some(&sealed(message)?)),

@@ -99,7 +99,7 @@ pub struct Record {
     pub intention: String,
     /// The first line of what was said to the user.
     pub message: String,
-    /// Which container, of which image.
+    /// The container and its image.
     pub subject: Subject,
     /// Why, the gravest first.
     pub reasons: Vec<Reason>,
@@ -148,8 +148,8 @@ pub fn now() -> Moment {
     (i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
 }
 
-/// Where the decisions of whoever runs this process may be: the first one is for writing. A user's own come before
-/// `system`, which is the file that the policy names.
+/// The files of decisions for the user of this process; the first one is for writing. A user's own file comes before
+/// `system`, the file that the policy names.
 pub fn files(system: PathBuf) -> Vec<PathBuf> {
     let own = User::this().map(|it| it.lasting()).unwrap_or_default();
     own.into_iter().map(|it| it.join(NAME)).chain([system]).collect()
@@ -261,7 +261,7 @@ impl Record {
     }
 
     /// What is the same each time that the same is decided about the same container, as the name of a file. A pod's is the
-    /// same whatever its id; `None` for a container of which nothing is known.
+    /// same whatever its id; `None` for an unknown container.
     fn key(&self) -> Option<String> {
         let subject = &self.subject;
         let who = subject.pod.as_ref().map(Pod::path).or_else(|| subject.container.clone())?;

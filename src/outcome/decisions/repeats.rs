@@ -1,6 +1,6 @@
 //! Counts a decision that was made before: an engine that tries again every few seconds must not fill the logs. One small
-//! file for each decision, to which any number of processes append at once. Nobody waits, and what cannot be counted is
-//! written as if it were new.
+//! file for each decision, to which any number of processes append at once. No process waits. A decision that cannot be
+//! counted is written as if it were new.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result, Seek, SeekFrom, Write};
@@ -55,7 +55,7 @@ pub(super) fn seen(folder: &Path, key: &str, at: Moment) -> Seen {
     count(folder, key, at).unwrap_or(Seen::First)
 }
 
-/// Has the decision be new again: nobody could be told of it.
+/// Makes the decision new again, because it could not be written.
 pub(super) fn forget(folder: &Path, key: &str) {
     // If even that is not possible, it is told when its count has doubled.
     let _counted = fs::remove_file(folder.join(key));
@@ -139,7 +139,7 @@ fn header(at: Moment) -> Result<String> {
     if header.len() == HEADER { Ok(header) } else { Err(Error::from(ErrorKind::InvalidData)) }
 }
 
-/// Of too many files, the oldest go: a decision that nobody has made for long is told anew.
+/// Of too many files, the oldest are removed: a decision that was not repeated for long is new again.
 #[expect(clippy::disallowed_methods, reason = "our own folder, not the host's under a root")]
 fn thin_out(folder: &Path) -> Result<()> {
     let entries = fs::read_dir(folder)?.collect::<Result<Vec<_>>>()?;

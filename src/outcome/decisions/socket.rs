@@ -18,9 +18,9 @@ const PATIENCE_MILLISECONDS: i64 = 1_000;
 /// Why a message was not sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unsent {
-    /// Nobody listens there.
+    /// No process listens there.
     Absent,
-    /// Somebody should, and it did not work: a sentence.
+    /// A process should listen there, but writing failed: a sentence.
     Failed(String),
 }
 

@@ -1,5 +1,5 @@
-//! What was decided: reads the files of decisions, puts those aside that nobody asked for, and sums up the rest. Never
-//! writes, and holds no more than a line of a file at a time.
+//! The decisions of the past: reads their files, selects the decisions that were asked for, and counts them. Never writes,
+//! and holds no more than one line of a file at a time.
 
 mod filter;
 mod summary;
@@ -122,7 +122,7 @@ fn last_on(path: &Path, prefix: &str) -> anyhow::Result<Option<Record>> {
             found.retain(|(other, _)| *other != id);
             found.push((id, record));
         }
-        // Whoever gives so short a start is told of a few.
+        // For such a short start, only a few are named.
         if found.len() > 100 { bail!("more than 100 containers start with {prefix:?}") } else { Ok(()) }
     })?;
     if exact.is_none() && found.len() > 1 {

@@ -131,7 +131,7 @@ fn cause(((outcome, code, message), tally): ((Outcome, String, String), Tally)) 
     Cause { action: outcome.name(), code, message, count, images: images.len(), last }
 }
 
-/// By its name where that is known: an image that was built anew is the same to whoever has to mend it.
+/// By its name if that is known: for mending it, an image that was built again is the same image.
 fn image(record: &Record) -> Option<u64> {
     let subject = &record.subject;
     let name = subject.image.as_ref().or(subject.digest.as_ref())?;

@@ -103,7 +103,7 @@ fn distinct(reasons: &[Reason]) -> Vec<&Reason> {
     reasons.iter().filter(|it| seen.insert((&it.message, &it.code))).collect()
 }
 
-/// What anybody may see: engines show it to whoever asked for the container.
+/// The text that any user may see: engines show it to the user who asked for the container.
 fn discreet(reason: &Reason) -> &str {
     reason.discreet.as_ref().unwrap_or(&reason.message)
 }

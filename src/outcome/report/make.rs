@@ -67,7 +67,7 @@ impl Origin {
         }
     }
 
-    /// Whether somebody whom the administrator trusts was shown to have made it, or it is the administrator's own.
+    /// Whether it was verified that a trusted party made it, or it is the administrator's own.
     pub fn is_verified(&self) -> bool {
         match self {
             Self::Administrator(_) | Self::File(_) => true,
@@ -199,7 +199,7 @@ impl WaiverReport {
         self.expires.as_ref().map_or_else(|| "without end".to_owned(), |it| format!("until {it}"))
     }
 
-    /// What may be shown to whoever asks.
+    /// The texts that any user may see.
     pub fn shown(&self) -> &str {
         self.discreet.as_ref().unwrap_or(&self.message)
     }

@@ -75,7 +75,7 @@ pub struct Reason {
     pub code: String,
     /// One line.
     pub message: String,
-    /// The same line without values that only root may see, where it has any: what engines show to whoever asks.
+    /// The same line without values that only root may see, if it has any: the text that engines show to their users.
     #[serde(skip)]
     pub discreet: Option<String>,
     /// The rule's id, if it has one.

@@ -33,8 +33,7 @@ const MAX_BYTES: u64 = 64 << 20;
 /// Bytes of a report; as long as none is larger, all of them fit.
 const LARGE: u64 = MAX_BYTES / MAX_REPORTS as u64;
 
-/// Where the reports of whoever runs this process may be: the first one is for writing. A user's own come before the
-/// system's.
+/// The folders of reports for the user of this process; the first one is for writing. A user's own comes before the system's.
 pub fn folders() -> Vec<PathBuf> {
     let own = User::this().map(|it| it.fleeting()).unwrap_or_default();
     own.into_iter().map(|it| it.join(NAME)).chain([PathBuf::from(FOLDER)]).collect()

@@ -45,7 +45,7 @@ impl Recall<'_> {
         let folder = self.reports.filter(|it| file::is_near(it))?;
         path(folder, self.container).ok()?;
         let path = folder.join(file_name(self.container, self.pod));
-        // What cannot be read is not known: nobody is worse off for it than without any note.
+        // A note that cannot be read counts as none.
         let bytes = file::read(&path, MAX_REPORT).ok()??;
         let subject = serde_json::from_slice::<Noted>(&bytes).ok()?.subject;
         let is_same = match self.names.is_empty() {

@@ -105,7 +105,7 @@ fn syslog_gets_a_line_where_there_is_no_journald() {
     assert_eq!(received(&datagrams), expected);
     fs::remove_file(place.path("syslog")).expect("a socket");
     let streams = UnixListener::bind(place.path("syslog")).expect("a socket");
-    // A socket that nobody listens to any more is no journald either.
+    // A socket without a listener is no journald either.
     drop(UnixDatagram::bind(place.path("journal")).expect("a socket"));
     assert_eq!(place.write(), Vec::<String>::new());
     let mut text = String::new();
@@ -146,7 +146,7 @@ fn a_log_that_is_stuck_is_not_waited_for() {
     let place = Place::new();
     let stuck = place.bind("journal");
     let started = Instant::now();
-    // The queue of a socket is bounded (unix(7), max_dgram_qlen); nobody reads this one.
+    // The queue of a socket is bounded (unix(7), max_dgram_qlen); this one is never read.
     let warnings = (0..10_000).map(|_| place.write()).find(|it| !it.is_empty());
     let expected = "decision not told to journald: DIR/journal took no message for 1000 ms";
     assert_eq!(warnings, Some(vec![expected.to_owned()]));
