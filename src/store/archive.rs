@@ -102,8 +102,8 @@ impl Archive {
     }
 }
 
-/// The reader of archives reads long names, further headers and maps of sparse files whole, before anybody sees an entry:
-/// so they are looked at first, as plain entries.
+/// The reader of archives reads long names, extended headers and maps of sparse files whole before it returns an entry.
+/// So they are looked at first, as plain entries.
 fn refuse_boundless(file: &File, path: &Path) -> anyhow::Result<()> {
     let no_tar = |err: std::io::Error| anyhow!("{} is no whole tar archive ({err})", path.display());
     let mut archive = tar::Archive::new(file);

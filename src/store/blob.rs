@@ -1,5 +1,4 @@
-//! Bytes that have to be exactly what a descriptor says. Reads no more than it was told to, and nobody parses before
-//! size and digest are verified.
+//! Bytes that must match their descriptor. Reads no more than the size says. Size and digest are verified before parsing.
 
 use std::fs::File;
 use std::io::Read;
@@ -20,7 +19,7 @@ pub(super) fn verify(bytes: &[u8], digest: &Digest, size: u64) -> Result<(), Str
     verify_digest(bytes, digest)
 }
 
-/// As [`verify`], for bytes whose size nobody told.
+/// As [`verify`], for bytes without a known size.
 pub(super) fn verify_digest(bytes: &[u8], digest: &Digest) -> Result<(), String> {
     match Digest::of(bytes) {
         found if found == *digest => Ok(()),

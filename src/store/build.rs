@@ -62,7 +62,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// An image of which only the digest is known: taken for a manifest, with size 0.
+    /// An image with only a known digest: taken for a manifest, with size 0.
     ///
     /// No engine and no registry in use holds a subject's size against the image; a client that copies the image along
     /// (`oras copy --recursive`) may.

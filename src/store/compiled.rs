@@ -1,4 +1,4 @@
-//! The file that keeps a spec's compiled form: one header line, then a body that is nobody's business here.
+//! The file with a spec's compiled form: one header line, then a body that is not looked into here.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ pub(super) enum Form {
     Torn(String),
 }
 
-/// Takes a file apart; the body's digest is verified before anybody sees it.
+/// Splits a file; the body's digest is verified before the body is returned.
 pub(super) fn parse(mut bytes: Vec<u8>, blob: &Digest, format: u32) -> Form {
     let Some(end) = bytes.iter().take(MAX_HEADER).position(|it| *it == b'\n') else {
         return Form::Torn("has no header line".to_owned());

@@ -1,5 +1,5 @@
-//! The door to the store's files for those who read. Never follows a link, leaves the store's folder, or reads what
-//! anybody but root and this user could have written.
+//! The only way to read the store's files. Never follows a link, leaves the store's folder, or reads a file that others than
+//! root and this user could have written.
 
 use std::ffi::CString;
 use std::fs::File;

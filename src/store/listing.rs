@@ -89,7 +89,7 @@ fn entry(kept: &Kept) -> Entry {
 pub struct Standing {
     /// All of them have to hold; ordered by type, what is verified first. Each once.
     pub counting: Vec<Kept>,
-    /// Those that do not count because nobody vouches for them, and somebody does for another one.
+    /// Unverified artifacts, which do not count because the image has a verified one.
     pub aside: Vec<Kept>,
     /// The repositories from which the image was pulled while a rule of trust demanded that it has a signed spec.
     pub demanding: Vec<String>,

@@ -62,13 +62,13 @@ impl Store {
         Ok(Some(Self { folder, has_subjects }))
     }
 
-    /// Whether no image has an artifact here, so that nobody needs to be asked which image is at hand. Costs nothing.
+    /// Whether no image has an artifact here; then the image need not be known. Costs nothing.
     pub fn is_empty(&self) -> bool {
         !self.has_subjects
     }
 
     /// The artifacts of an image that count, and those that do not beside verified ones; `image` has the digests of its
-    /// manifest and of its indexes. What cannot be told of one digest hides nothing that another one has.
+    /// manifest and of its indexes. An error on one digest hides nothing of another.
     pub fn standing(&self, image: &[Digest]) -> (Standing, Vec<Trouble>) {
         let (mut lists, mut troubles) = (Vec::new(), Vec::new());
         for subject in image {
@@ -80,7 +80,7 @@ impl Store {
         (listing::standing(lists), troubles)
     }
 
-    /// The artifacts that count, of an image of which only this digest is known.
+    /// The artifacts that count for an image, if only this digest of it is known.
     ///
     /// # Errors
     ///

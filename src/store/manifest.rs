@@ -28,7 +28,7 @@ pub const CREATED: &str = "org.opencontainers.image.created";
 /// How the proposals and NFD's documents spell [`CREATED`].
 const CREATED_MISSPELT: &str = "oci.opencontainers.image.created";
 
-/// An image manifest (image-spec 1.1, `manifest.md`), of which an artifact is the kind without an image.
+/// An image manifest (image-spec 1.1, `manifest.md`). An artifact has one too, without an image.
 ///
 /// Digests are still texts here: a layout may hold images with digests that are none of our business.
 #[derive(Debug, Deserialize)]

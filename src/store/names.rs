@@ -1,5 +1,5 @@
-//! Which images were fetched under a name: one small file for each name, for whoever has a name and no digest. It is made
-//! from the lists of images, and may lead to an image that has none any more. A name proves nothing about an image.
+//! The images that were fetched under a name: one small file for each name, for look-ups without a digest. It is made from
+//! the lists of images, and may name an image that has no artifact any more. A name proves nothing about an image.
 
 use std::collections::BTreeMap;
 

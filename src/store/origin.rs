@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Artifact, Digest};
 
-/// No artifact keeps more names than these: whoever tags every build has no use for the old ones.
+/// No artifact keeps more names than this: if every build has a tag, the old ones are of no use.
 const MAX_NAMES: usize = 20;
 
 /// An artifact of the store, with where it came from.
@@ -76,7 +76,7 @@ impl Kept {
         self.origin.as_ref().map(|it| it.repository().unwrap_or_default())
     }
 
-    /// Whether somebody whom the administrator trusts was shown to have made it.
+    /// Whether it was verified that a trusted party made it.
     pub fn is_verified(&self) -> bool {
         self.origin.as_ref().is_some_and(|it| it.signature.is_some())
     }

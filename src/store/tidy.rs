@@ -146,7 +146,7 @@ impl Needed {
                 self.blobs.extend(document.config.digest.parse::<Digest>());
                 self.artifacts.insert(artifact.manifest, (artifact, size));
             }
-            // Whoever adds the artifact again brings its configuration along.
+            // Adding the artifact again also adds its configuration.
             Err(trouble) => log::warn!("{trouble}"),
         }
     }

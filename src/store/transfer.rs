@@ -106,7 +106,7 @@ fn unwritten(err: std::io::Error) -> anyhow::Error {
 }
 
 impl Archive {
-    /// The images of which a store's archive has artifacts.
+    /// The images that have artifacts in a store's archive.
     ///
     /// # Errors
     ///

@@ -164,7 +164,7 @@ impl Look<'_> {
         config
     }
 
-    /// A blob that is there and broken was told of before.
+    /// A broken blob was already reported.
     fn is_there(&self, digest: &Digest) -> bool {
         self.store.folder.size(&blob_path(digest)).is_ok()
     }

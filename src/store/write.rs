@@ -63,7 +63,7 @@ impl Addition {
 pub struct Compiled {
     /// Which version of the program can load it.
     pub format: u32,
-    /// The form itself, which nobody here looks into.
+    /// The form itself; its content does not matter here.
     pub body: Vec<u8>,
 }
 
@@ -381,7 +381,7 @@ fn check_version(bytes: &[u8], path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Nobody wants `oci-compat --store /etc` to start a store among other things.
+/// `oci-compat --store /etc` must not start a store among other files.
 #[expect(clippy::disallowed_methods, reason = "the store's own folder, which an administrator named")]
 fn refuse_foreign(folder: &Folder) -> anyhow::Result<()> {
     let path = folder.path();
