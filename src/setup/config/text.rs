@@ -2,7 +2,7 @@
 
 use super::{Inspection, PatternReport, Remark, Setting, TrustReport, WaiverInForce};
 
-/// So many images are told of one pattern.
+/// The most images that are shown for one pattern.
 const MAX_SHOWN: usize = 5;
 
 /// As `oci-compat config check` prints it.

@@ -12,7 +12,7 @@ pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<Stri
     let current = current.context("there is no config.json: `umoci unpack` or `runc spec` makes one")?;
     json::parse(current)?;
     let text = cut(current)?;
-    // Without `env`, runc and crun hand on that of whoever called them. Seconds; our own deadline comes first.
+    // Without `env`, runc and crun pass on their caller's. The timeout is in seconds; our own deadline comes first.
     let args = if entry.strict { vec![HOOK, STRICT] } else { vec![HOOK] };
     let hook = json!({
         "path": entry.program, "args": args, "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], "timeout": 100,

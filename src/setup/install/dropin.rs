@@ -23,7 +23,7 @@ fn ensure_ours(current: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `None` for a file of ours; anybody else's stays.
+/// `None` for a file of ours; other files stay.
 pub(super) fn cut(current: &str) -> Option<String> {
     (!current.starts_with(FIRST)).then(|| current.to_owned())
 }

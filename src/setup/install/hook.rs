@@ -41,7 +41,7 @@ fn strictly(text: String, entry: &Entry) -> anyhow::Result<String> {
     json::set(&text, &["hook", "args"], &Value::Array(args))
 }
 
-/// `None` for a file of ours; anybody else's stays.
+/// `None` for a file of ours; other files stay.
 pub(super) fn cut(current: &str) -> Option<String> {
     let path = json::parse(current).ok().and_then(|it| it.pointer("/hook/path").cloned());
     let ours = path.as_ref().and_then(Value::as_str).is_some_and(|it| is_program(it, HOOK));

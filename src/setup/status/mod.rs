@@ -141,7 +141,7 @@ pub struct WayStatus {
 pub struct Part {
     /// Where it is.
     pub path: String,
-    /// Whether it can be used by whoever asks.
+    /// Whether the user of this process can use it.
     pub usable: bool,
     /// What it says or has, or what is wrong with it.
     pub detail: String,
@@ -150,9 +150,9 @@ pub struct Part {
 /// Images that engines hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Images {
-    /// Those of which something is demanded, in the store or by the administrator, by their names.
+    /// The names of the images with demands, in the store or by the administrator.
     pub demanding: Vec<String>,
-    /// How many there are of which nothing is.
+    /// The number of images without demands.
     pub free: usize,
     /// Why not all are known.
     pub unread: Vec<String>,

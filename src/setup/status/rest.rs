@@ -106,7 +106,7 @@ pub(super) fn images(places: &Places<'_>, subjects: &BTreeSet<Digest>, demanded:
     images
 }
 
-/// Nobody starts a container of an image that has neither a name nor an ID.
+/// No container is started from an image without a name and an ID.
 fn count(image: &Image, subjects: &BTreeSet<Digest>, demanded: &[ImagePattern], images: &mut Images) {
     let Some(name) = image.names.first().cloned().or(image.digests.first().map(Digest::to_string)) else {
         return;
