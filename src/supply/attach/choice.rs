@@ -113,7 +113,7 @@ pub fn choose(media_type: &str, document: &[u8], choice: &Choice) -> anyhow::Res
         bail!("{} is the image of one platform, not an index: leave the platform away", whole.digest);
     }
     let index: Index = serde_json::from_slice(document)?;
-    // BuildKit's attestations are entries for a platform that nobody has.
+    // BuildKit's attestations are entries for a platform that does not exist.
     let images = index.manifests.into_iter().filter(|it| !it.is_attestation());
     let subjects = match choice {
         Choice::Whole | Choice::Each => images.map(Entry::subject).collect::<anyhow::Result<Vec<_>>>()?,

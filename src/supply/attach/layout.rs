@@ -100,7 +100,7 @@ fn image(source: &Source, index: &Value, tag: Option<&str>) -> anyhow::Result<(S
 fn is_referrer(source: &Source, entry: &Value) -> bool {
     let digest = entry.get("digest").and_then(Value::as_str).and_then(|it| it.parse::<Digest>().ok());
     let path = digest.map(|it| format!("blobs/sha256/{}", it.hex()));
-    // One that cannot be read is told of when it is named.
+    // One that cannot be read is an error when it is named.
     let manifest = path.and_then(|it| source.read(&it, MAX_INDEX).ok().flatten()).unwrap_or_default();
     let document: Value = serde_json::from_slice(&manifest).unwrap_or_default();
     entry.get("artifactType").is_some() || document.get("subject").is_some()
@@ -179,7 +179,7 @@ fn open(path: &Path) -> anyhow::Result<File> {
     File::open(path).map_err(|err| anyhow!("{} {}", path.display(), file::explain_io(&err)))
 }
 
-/// Writes beside the file and renames, so that nobody takes half of it for the whole.
+/// Writes beside the file and renames, so that a reader never sees half of it.
 fn replace(path: &Path, write: impl FnOnce(&mut File) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".tmp-{}", std::process::id()));

@@ -39,8 +39,8 @@ impl Anchors {
     ///
     /// # Errors
     ///
-    /// A sentence for every file that cannot be read, that others can write, or that holds no key: whoever pulls must
-    /// not go on with fewer keys than there are.
+    /// A sentence for every file that cannot be read, that others can write, or that holds no key: `pull` must not go on with
+    /// fewer keys than there are.
     pub fn new(trust: Trust) -> Result<Self, Vec<String>> {
         let (mut keys, mut wrong) = (BTreeMap::new(), Vec::new());
         let demanding = trust.rules.iter().filter(|it| it.require.wants_signature());
@@ -81,14 +81,14 @@ impl Anchors {
         (rule.require == Require::SignedSpec).then_some(rule.from.as_str())
     }
 
-    /// How many days old an artifact of this repository may be until it is told of, and the place of that rule.
+    /// The age in days from which on an artifact of this repository is reported, and the place of that rule.
     pub fn max_age(&self, repository: &Repository) -> Option<(u32, &str)> {
         let rule = self.trust.rule_for(&repository.to_string())?;
         Some((rule.max_age_days?, rule.from.as_str()))
     }
 
     /// Whether an artifact from an archive may be stored: one whose evidence still holds, where any of the names under
-    /// which it was fetched demands that. Those names are the word of whoever made the archive.
+    /// which it was fetched demands that. Those names are only what the archive's author claims.
     ///
     /// # Errors
     ///

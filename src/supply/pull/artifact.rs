@@ -327,7 +327,7 @@ impl Puller<'_> {
         Ok(Addition { subject: scene.subject, package, compiled, origin: Some(origin), evidence })
     }
 
-    /// An artifact that nobody has renewed for too long: somebody may keep the next one back.
+    /// An artifact that was not renewed for too long: the registry may withhold a newer one.
     fn tell_of_age(&self, scene: &Scene<'_>, artifact: &Artifact, pulled: &mut Pulled) {
         let Some((days, from)) = self.anchors.max_age(scene.wanted.image.repository()) else { return };
         let oldest = moment(&self.now).map(|(now, nanos)| (now - i64::from(days) * 86_400, nanos));
@@ -348,7 +348,7 @@ impl Puller<'_> {
         rivals.map(|it| it.artifact.clone()).max_by_key(Artifact::age).filter(|_| !self.force)
     }
 
-    /// What would hide this one from look-ups has to go: nobody vouches for it, or the administrator said so.
+    /// Removes what would hide this artifact from look-ups: unverified artifacts, or those that the administrator gave up.
     fn clear(&self, scene: &Scene<'_>, artifact: &Artifact, pulled: &mut Pulled) {
         for kept in scene.shadowing(artifact) {
             if scene.is_proved(kept) {

@@ -1,4 +1,4 @@
-//! The artifacts among what refers to an image, and in which order they are looked at. Only data: asks nobody.
+//! The artifacts among the referrers of an image, and the order in which they are looked at. Only data: asks no registry.
 
 use std::cmp::Reverse;
 

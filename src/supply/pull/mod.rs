@@ -113,7 +113,7 @@ pub struct Obsolete {
     pub subject: Digest,
     /// The artifact.
     pub manifest: Digest,
-    /// The repository of which the store has it.
+    /// The repository that the store has it from.
     pub repository: String,
 }
 

@@ -24,7 +24,7 @@ use super::{Problem, Secret, Settings, trouble};
 
 /// No answer of a token service is larger, in bytes.
 const MAX_TOKEN: u64 = 256 << 10;
-/// How long a token is good for if nobody says so (Token Authentication Specification).
+/// How long a token is valid by default (Token Authentication Specification).
 const SHORTEST_LIFE: Duration = Duration::from_secs(60);
 const CLIENT: &str = "oci-compat";
 
@@ -178,7 +178,7 @@ fn fetch(errand: Errand<'_>, bearer: &Bearer, login: Option<&Login>) -> Result<T
     }
 }
 
-/// As the "Token Authentication Specification" has it: for a password, or for anybody.
+/// As in the "Token Authentication Specification": for a password, or anonymously.
 fn getting<'a>(ask: Ask<'a>, service: Option<&str>, scope: &str, with: Option<&With>) -> Ask<'a> {
     let url = service.map_or_else(|| ask.url.clone(), |it| ask.url.with_parameter("service", it));
     let authorization = match with {

@@ -204,14 +204,14 @@ impl Entry {
             return Some(With::Password { user, password: Secret::new(password) });
         }
         let text = given(&self.auth)?;
-        // An entry that nobody can read is as good as none: the registry then says that it wants a login.
+        // An unreadable entry counts as none: the registry then asks for a login.
         let decoded = String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok()?;
         let (user, password) = decoded.split_once(':')?;
         Some(With::Password { user: user.to_owned(), password: Secret::new(password.trim_end_matches('\0')) })
     }
 }
 
-/// A key of a file as a registry with or without a path: old ones are URLs, of which the host counts.
+/// A key of a file as a registry with or without a path. Old keys are URLs; their host counts.
 fn normal(key: &str) -> String {
     let (rest, is_url) = match key.split_once("://") {
         Some((_, rest)) => (rest, true),

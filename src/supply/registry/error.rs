@@ -165,7 +165,7 @@ impl Error {
         matches!(self.0.problem, Problem::Absent { .. })
     }
 
-    /// Whether it may well work in a while, without anybody changing anything.
+    /// Whether it may work later without any change.
     pub fn is_passing(&self) -> bool {
         self.0.problem.is_passing()
     }

@@ -1,6 +1,6 @@
-//! The index under the fallback tag, kept by whoever pushes where the registry does not list referrers itself
-//! (distribution-spec 1.1, "Pushing manifests with subject"). Registries have no locks: what was written is read again, and
-//! written again if another writer came in between. What others wrote stays as it is.
+//! The index under the fallback tag, which clients maintain if the registry does not list referrers itself (distribution-spec
+//! 1.1, "Pushing manifests with subject"). Registries have no locks: the index is read again after writing, and written again
+//! if another writer came in between. Entries of others stay as they are.
 
 use serde_json::{Map, Value, json};
 use ureq::http::{Method, header};
