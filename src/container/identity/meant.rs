@@ -191,7 +191,7 @@ impl Meant {
         if found.iter().any(|it| Some(it.config) == self.id) {
             found.retain(|it| Some(it.config) == self.id);
         }
-        // Of several platforms, nobody knows which one a container would run.
+        // With several platforms, it is not known which one a container would run.
         let [manifest] = found.as_slice() else { return };
         for digest in &manifest.path {
             if !self.digests.contains(digest) {
@@ -202,7 +202,7 @@ impl Meant {
     }
 }
 
-/// As a person is told of it: `docker's image nginx:1 (sha256:...)`.
+/// As messages name it: `docker's image nginx:1 (sha256:...)`.
 impl fmt::Display for Meant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digest = self.digests.first().or(self.id.as_ref()).map(Digest::to_string);

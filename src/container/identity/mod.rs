@@ -27,7 +27,7 @@ pub struct Identity {
     pub digests: Vec<Digest>,
     /// The digest of its configuration, which engines call its ID; `None` where the engine has no use for it.
     pub id: Option<Digest>,
-    /// What annotations say besides, which is no more than whoever starts the container wishes it to be.
+    /// What annotations claim besides; the user who starts the container can write anything there.
     pub said: Said,
     /// What is not known, and why.
     pub unknown: Option<Unknown>,
@@ -45,9 +45,9 @@ pub struct Said {
 /// Why an image, or its manifest, is not known: the rest of a sentence that starts with "image unknown: ".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unknown {
-    /// There is no answer: nobody knows.
+    /// There is no answer.
     Untold(String),
-    /// There may be an answer: whoever knows could not be asked.
+    /// There may be an answer, but the engine could not be asked.
     Unanswered(String),
     /// The answer is one that no container of good will has: what it brought is too large, or malformed.
     Unfit(String),
@@ -92,7 +92,7 @@ enum Maker {
     Build,
     /// A plugin of dockerd's is none of its images.
     Plugin,
-    /// umoci, or nobody in particular.
+    /// umoci, or an unknown tool.
     Other,
 }
 

@@ -28,7 +28,7 @@ struct Descriptor {
     digest: String,
 }
 
-/// Reads `umoci.json` beside the `config.json`; a bundle without it was made by somebody else, of whom nothing is known.
+/// Reads `umoci.json` beside the `config.json`; a bundle without it was made by another, unknown tool.
 pub(super) fn resolve(asked: &Asked<'_>, identity: &mut Identity) -> Result<(), Unknown> {
     let walk = walk(asked.folder)?;
     let Some(walk) = walk else {

@@ -141,8 +141,8 @@ pub struct Bundle {
     /// `io.kubernetes.cri-o.ImageRepoDigests`: names with digests, with commas between them. A CRI-O that does not know
     /// this annotation hands on a pod's own.
     pub crio_digests: Option<String>,
-    /// What Kubernetes calls the container: namespace, pod and container, from annotations of the engine. Whoever writes a
-    /// bundle by hand may call it whatever they like.
+    /// The container's names in Kubernetes: namespace, pod and container, from annotations of the engine. A bundle that was
+    /// written by hand may contain any text.
     pub pod: Option<[String; 3]>,
     /// What the container wishes of the check.
     pub wishes: Wishes,

@@ -233,7 +233,7 @@ impl<R: Read> Skimmer<R> {
         self.put(b"]")
     }
 
-    /// A value of an array, of which `left` bytes may still be kept. It is one that may start like one of these.
+    /// A value of an array; `left` bytes of the array may still be kept. It may start like one of these.
     fn item(&mut self, starts: &[&str], left: &mut usize) -> Result<(), Fault> {
         if self.blank()? != Some(b'"') {
             self.at -= 1;

@@ -75,7 +75,7 @@ pub(super) struct Listed {
     pub(super) name: String,
     /// Of what the name stands for.
     pub(super) digest: String,
-    /// Whether it came out of a registry, or went into one, as far as anybody can tell.
+    /// Whether it was pulled from or pushed to a registry, as far as containerd's records say.
     pub(super) is_of_registry: bool,
     /// The repositories that it came from or went into, with their registries, whose ports are not noted.
     pub(super) sources: Vec<String>,
@@ -217,7 +217,7 @@ impl Daemon<'_> {
         images().ok_or_else(|| unreadable("images"))
     }
 
-    /// The repositories that what has this digest came from or went into; `None` of what is not there: nobody knows.
+    /// The repositories that the content with this digest was pulled from or pushed to; `None`, unknown, if it is not there.
     fn sources(&mut self, digest: &str) -> Result<Option<Vec<String>>, Fault> {
         let answer = match self.ask("content.v1.Content/Info", &[digest]) {
             Err(Fault::NotFound) => return Ok(None),

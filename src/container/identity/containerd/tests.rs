@@ -32,7 +32,7 @@ fn recorded(text: &str, who: &str) -> Vec<u8> {
     lines.map(|it| u8::from_str_radix(str::from_utf8(it).expect("hex"), 16).expect("hex")).collect()
 }
 
-/// A host with a containerd that says this to whoever connects, and then nothing.
+/// A host with a containerd that sends this on each connection, and then nothing.
 fn host(id: &str, annotations: &str, says: Vec<u8>, stays: bool) -> (FakeHost, thread::JoinHandle<Vec<u8>>) {
     let host = FakeHost::new();
     let work = host.place(&format!("root/{TASKS}/{id}")).display().to_string();
