@@ -1,4 +1,4 @@
-//! The facts of one host, by feature. A feature of which nothing is said is unknown, never absent.
+//! The facts of one host, by feature. A feature without a fact is unknown, never absent.
 
 use std::collections::BTreeMap;
 
@@ -62,7 +62,7 @@ impl Facts {
         self.facts.insert(feature.into(), fact);
     }
 
-    /// Whether anything is said of a feature, be it that it is unknown.
+    /// Whether there is a fact on a feature, including that it is unknown.
     pub fn has(&self, feature: &str) -> bool {
         self.facts.contains_key(feature)
     }
@@ -91,7 +91,7 @@ impl Facts {
         self.explaining = facts.facts;
     }
 
-    /// All features of which something is said, by name.
+    /// All features with a fact, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Fact)> {
         self.facts.iter().map(|(name, fact)| (name.as_str(), fact))
     }

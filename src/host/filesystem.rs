@@ -63,7 +63,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
         feature.incomplete = Some(Unknown::new(read, "has a line that is no mount as proc(5) describes it"));
     }
     for (index, mount) in mounts.iter().enumerate().filter(|(_, it)| is_asked_for(it, wanted)) {
-        // What lies under another mount nobody sees.
+        // A mount under another one is not visible.
         let is_hidden = mounts.iter().skip(index + 1).any(|it| it.target == mount.target);
         if is_hidden || WITHOUT_DATA.contains(&mount.fstype.as_str()) {
             continue;

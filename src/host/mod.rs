@@ -62,8 +62,8 @@ pub fn gather(root: &Root, demand: &Demand) -> Facts {
     facts
 }
 
-/// As [`gather`], with a thread for each of these roots, which are all the same host's: for whoever wants to know everything.
-/// What a container's rules name is read sooner than a thread starts.
+/// As [`gather`], with a thread for each of these roots, which all belong to the same host: for reading all features.
+/// The features of a container's rules are read faster than a thread starts.
 pub fn gather_in_parallel(roots: Vec<Root>, demand: &Demand) -> Facts {
     let (left, facts) = (Mutex::new(demand.iter()), Mutex::new(Facts::default()));
     let work = &|root: Root| {
@@ -154,7 +154,7 @@ mod tests {
         check("kernel.version", "unknown: the facts document: does not mention this feature");
     }
 
-    /// Features that say something of this host for certain, be it that something is not there.
+    /// Features with something known about this host, including that something is absent.
     fn answers(host: &FakeHost) -> Vec<&'static str> {
         let is_open = |it: &str| it.starts_with("unknown: ") || it.contains(": and maybe more: ");
         FEATURES.iter().map(|it| it.name).filter(|it| !is_open(&told(host, it))).collect()
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_root_that_shows_nothing_answers_nothing() {
-        // As in NFD, nobody has said anything where nobody could have.
+        // As in NFD, no file means no statement.
         assert_eq!(answers(&FakeHost::new()), ["local.feature", "local.label"]);
     }
 

@@ -1,4 +1,4 @@
-//! Whose settings `/proc` shows: those of the namespaces of whoever reads it, in whosever tree it stands. Enters none.
+//! Whose settings `/proc` shows: those of the reader's namespaces, wherever it is mounted. Enters no namespace.
 
 use super::Root;
 
@@ -52,8 +52,8 @@ impl Namespace {
     }
 }
 
-/// The kinds of which `/proc` does not show the host's. Under `/` the host is where we are; in a tree of this very
-/// machine, such as `/host` in a container, it is the machine itself; and files of another one show what they show.
+/// The kinds of namespaces for which `/proc` does not show the host's. With the root `/`, the host is this system; with a root
+/// of this very machine, such as `/host` in a container, it is the machine itself; files of another machine count as they are.
 pub(super) fn foreign(root: &Root) -> Vec<Namespace> {
     if root.is_live() || !root.is_this_machine() {
         return Vec::new();

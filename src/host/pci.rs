@@ -42,7 +42,7 @@ const IDENTITY: [&str; 5] = ["class", "vendor", "device", "subsystem_vendor", "s
 /// What only some devices have.
 const OPTIONAL: [&str; 5] =
     ["sriov_totalvfs", "iommu_group/type", "iommu/intel-iommu/version", "sriov_numvfs", "numa_node"];
-/// Links of which only the last part counts: to the driver that is bound now, to the IOMMU group, and from a virtual
+/// Links; only their last part counts: to the driver that is bound now, to the IOMMU group, and from a virtual
 /// function to its physical one (`Documentation/ABI/testing/sysfs-bus-pci`).
 const LINKS: [&str; 3] = ["driver", "iommu_group", "physfn"];
 

@@ -18,7 +18,7 @@ pub(super) const MODULES: &str = "/proc/modules";
 
 /// A folder that is there wherever sysfs is mounted.
 const SYSFS: [&str; 1] = ["/sys/bus"];
-/// Files one of which is there wherever procfs is mounted.
+/// Files; one of them exists wherever procfs is mounted.
 const PROCFS: [&str; 2] = ["/proc/version", OSRELEASE];
 
 /// What the probes of one `gather` share.
@@ -99,7 +99,7 @@ impl<'a> Probing<'a> {
     pub(super) fn now(&self) -> Moment {
         *self.now.get_or_init(|| match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => (i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos()),
-            // A clock that nobody has set: then nothing has expired.
+            // The clock is not set: then nothing has expired.
             Err(_) => (0, 0),
         })
     }

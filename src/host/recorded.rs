@@ -26,7 +26,7 @@ pub struct RuntimeRecord {
     pub is_outdated: bool,
 }
 
-/// The records of a host, in the order of their names. What cannot be read is nobody's record.
+/// The records of a host, in the order of their names. A file that cannot be read is no record.
 pub fn runtime_records(root: &Root) -> Vec<RuntimeRecord> {
     let names = root.list(FOLDER).unwrap_or_default();
     let names = names.iter().filter_map(|it| it.strip_suffix(".json"));

@@ -78,7 +78,7 @@ impl<'a> Part<'a> {
         self.value.as_bool().ok_or_else(|| self.instead_of("true or false"))
     }
 
-    /// A whole number, of which `i128` holds both the signed and the unsigned ones.
+    /// A whole number; `i128` holds both signed and unsigned ones.
     pub(super) fn integer(&self) -> Result<i128, Unknown> {
         let signed = self.value.as_i64().map(i128::from);
         let unsigned = || self.value.as_u64().map(i128::from);

@@ -32,7 +32,7 @@ pub(super) fn read(config: &Part<'_>, wanted: &Wanted) -> Result<Fact, Unknown> 
     let mut may_have_a_size = false;
     for item in config.items("mounts")?.iter().rev() {
         match mount(item) {
-            // What lies under another mount nobody sees.
+            // A mount under another one is not visible.
             Ok(mount) if !covered.insert(mount.destination.clone()) => {}
             Ok(mount) => {
                 may_have_a_size |= mount.may_have_a_size;

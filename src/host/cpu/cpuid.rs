@@ -33,7 +33,7 @@ enum Processor {
     /// The one that we run on.
     #[cfg(target_arch = "x86_64")]
     Ours,
-    /// One of which only these leaves are known; the others are zero, as beyond the highest leaf of AMD's.
+    /// One with only these leaves known; the others are zero, as beyond the highest leaf of AMD's.
     #[cfg(test)]
     Table { leaves: BTreeMap<(u32, u32), Regs>, xcr0: u64 },
 }
@@ -96,7 +96,7 @@ impl Processor {
 
 #[cfg(test)]
 impl Cpuid {
-    /// A processor of which only these leaves (leaf, sub-leaf, EAX, EBX, ECX, EDX) are known.
+    /// A processor with only these leaves known (leaf, sub-leaf, EAX, EBX, ECX, EDX).
     pub(super) fn table(leaves: &[(u32, u32, [u32; 4])], xcr0: u64) -> Self {
         let leaves = leaves.iter().map(|&(leaf, subleaf, [eax, ebx, ecx, edx])| {
             let regs = Regs { eax, ebx, ecx, edx };

@@ -81,7 +81,7 @@ fn resctrl_mount(line: &str) -> Option<String> {
     mount.split(' ').nth(4).map(|it| unescaped(it).into_owned())
 }
 
-/// None for a number of which nothing is left without the default class.
+/// None if no class is left without the default one.
 fn parse(path: &str, text: &str) -> Result<Option<u64>, Unknown> {
     let text = text.trim();
     let malformed = |_| Unknown::new(path, format!("holds {text:?}, not a number such as \"16\""));

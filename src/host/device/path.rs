@@ -1,4 +1,4 @@
-//! Where a path below `/dev` leads. Never follows a link out of it, whoever wrote the path.
+//! Where a path below `/dev` leads. Never follows a link out of it.
 
 use nix::sys::stat::SFlag;
 

@@ -142,8 +142,7 @@ fn document(bytes: &[u8]) -> anyhow::Result<Document> {
     Ok(serde_json::from_value(yaml::json(std::str::from_utf8(bytes).context("is not text")?)?)?)
 }
 
-/// The objects of one node put together as NFD's master does: the node's own first, then the others by name, of which the
-/// later one counts.
+/// The objects of one node merged as NFD's master does: the node's own first, then the others by name; the last one counts.
 fn merged(mut objects: Vec<Document>) -> anyhow::Result<Sets> {
     let about = |it: &Document| it.metadata.as_ref().map_or_else(String::new, |it| it.node().to_owned());
     let nodes: BTreeSet<_> = objects.iter().map(about).collect();

@@ -7,7 +7,7 @@ type Branch = (u32, u32, &'static str);
 /// (<https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/>), column Linux. There is no toolkit 12.7: that is what
 /// `cuDriverGetVersion` says in branch 565.
 ///
-/// All releases of a branch support the same CUDA; those older than the first listed one are betas, of which some do not.
+/// All releases of a branch support the same CUDA, except some betas, which are older than the first listed release.
 const BRANCHES: [Branch; 34] = [
     (340, 29, "6.5"),
     (346, 46, "7.0"),

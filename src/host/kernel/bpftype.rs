@@ -179,7 +179,7 @@ impl<'a> Btf<'a> {
         Some(found)
     }
 
-    /// The names of members, each of which begins with its name.
+    /// The names of members; each begins with its name.
     fn names(&self, members: &[u8], size: usize) -> Option<impl Iterator<Item = String> + use<>> {
         let names: Option<Vec<_>> = members.chunks(size).map(|it| self.name(it, 0)).collect();
         let text = |it: &[u8]| String::from_utf8_lossy(it).into_owned();

@@ -24,8 +24,8 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     probe,
 };
 
-/// The host's mounts are those of its init. A user from whom it is hidden (`hidepid` in proc(5)) has his own, which are
-/// the host's as far as control groups go.
+/// The host's mounts are those of its init. If init is hidden from the user (`hidepid` in proc(5)), the user's own mounts
+/// are read, which equal the host's for control groups.
 const MOUNTS: [&str; 2] = ["/proc/1/mountinfo", "/proc/self/mountinfo"];
 /// The controllers of version 1: cgroups(7).
 const CONTROLLERS: &str = "/proc/cgroups";

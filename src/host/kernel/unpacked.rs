@@ -166,7 +166,7 @@ mod tests {
         }
     }
 
-    /// Many pages of options, of which every third is not set.
+    /// Many pages of options; every third is not set.
     fn options() -> BTreeMap<String, String> {
         let all = (0..3000).filter(|it| it % 3 != 0);
         all.map(|it| (format!("OPTION_{it}"), "v".repeat(it % 90))).collect()

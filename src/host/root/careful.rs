@@ -29,7 +29,7 @@ pub(in crate::host) struct Filesystem {
     pub(in crate::host) size: u64,
     /// What users who are not root may still write, in bytes.
     pub(in crate::host) free: u64,
-    /// Whether its folders tell of which kind their entries are (`d_type`, readdir(3)); none if this folder is empty.
+    /// Whether its folders store the kinds of their entries (`d_type`, readdir(3)); none if this folder is empty.
     pub(in crate::host) tells_kinds: Option<bool>,
 }
 

@@ -55,7 +55,7 @@ const LEVELS: [Level; 15] = [
     ("v9.4", &["v9.3", "v8.9"], &[], "6.6"),
 ];
 
-/// Which of the levels there are, and of which that is not known.
+/// The levels that the machine has, and those that are unknown.
 type Found = (BTreeSet<&'static str>, BTreeSet<&'static str>);
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
@@ -188,7 +188,7 @@ mod tests {
         let told = |names| told_of(&host, FEATURE.name, wanted(names));
         let known = "known (/proc/sys/kernel/arch):";
         assert_eq!(told(&["v8.2"]), format!("{known} v8.2 name=\"aarch64\""));
-        // The kernel would tell v8.3, so that v8.4, of which it does not, is not there either.
+        // The kernel would report v8.3. So v8.4, which it does not report, is absent too.
         assert_eq!(told(&["v8.3", "v8.4", "v9.0"]), format!("{known} name=\"aarch64\""));
         let flags = format!("{NEOVERSE_N1} jscvt fcma");
         let host = self::host("aarch64", "4.16.0", &flags);

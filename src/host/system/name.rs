@@ -47,7 +47,7 @@ fn first(probing: &Probing<'_>) -> Result<(String, &'static str), Unknown> {
 
 fn parse(text: &str, place: &str) -> Fact {
     match text.trim() {
-        // The kernel's own word for a name that nobody has set (`UTS_NODENAME` in `include/linux/uts.h`).
+        // The kernel's own word for a name that was not set (`UTS_NODENAME` in `include/linux/uts.h`).
         "" | "(none)" => Fact::Unknown(Unknown::new(place, "holds no name")),
         name => Fact::Known(Feature::attributes([("nodename", name)]), place.to_owned()),
     }

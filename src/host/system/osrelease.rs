@@ -22,7 +22,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
 
 /// os-release(5): the first that is there counts.
 const PLACES: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
-/// Folders one of which every host has: under a root without them there is no host to speak of.
+/// Folders; every host has one of them. A root without them holds no host.
 const FOLDERS: [&str; 2] = ["/etc", "/usr/lib"];
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {

@@ -48,7 +48,7 @@ pub(super) fn avx10_version(cpuid: &Cpuid) -> Option<u32> {
 }
 
 fn is_set(cpuid: &Cpuid, bits: &Bits, bit: u32) -> bool {
-    // What a leaf holds beyond the highest one is undefined, but whoever has SGX is taken to have its leaf.
+    // A leaf beyond the highest one is undefined, but a processor with SGX is taken to have its leaf.
     let needed = if bits.leaf == 0x12 { 7 } else { bits.leaf };
     let holds = || match bits.only_if {
         OnlyIf::Always => true,

@@ -228,7 +228,7 @@ mod tests {
             self.place().map(|(leaf, ..)| if leaf == 0x12 { 7 } else { leaf }).unwrap()
         }
 
-        /// A Zen 3, or a processor of nobody, that has just these bits and no higher leaf than this.
+        /// A Zen 3, or a processor of an unknown vendor, that has just these bits and no higher leaf than this.
         fn processor(&self, bits: &[Place], highest: u32) -> Cpuid {
             let amd = self.conditions().contains("vend == AMD");
             let vendor = if amd { [0x6874_7541, 0x444d_4163, 0x6974_6e65] } else { [0; 3] };
