@@ -1,5 +1,5 @@
-//! What a spec may cost whoever reads it and judges by it: counted, not timed, so that it is too expensive everywhere or
-//! nowhere. Never looks at a host.
+//! The limits of what a spec may cost to read and to judge. Costs are counted, not timed, so a spec is too expensive on every
+//! host or on none. Never looks at a host.
 
 use super::pattern::Pattern;
 use super::problem::shown;

@@ -42,7 +42,7 @@ pub fn parse_partly(bytes: &[u8]) -> (Option<Spec>, Option<Malformed>) {
     }
 }
 
-/// What an image demands: alternatives, of which one has to fit.
+/// What an image demands: alternatives; one must fit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// Whose language it is written in.

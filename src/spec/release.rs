@@ -110,7 +110,7 @@ fn dist(build: &str) -> Option<String> {
         let name = part.trim_end_matches(|it: char| it.is_ascii_digit() || it == '_');
         let number = part.strip_prefix(name)?.split('_').next()?;
         let family = (DISTS.contains(&name) && !number.is_empty()).then(|| format!("{name}{number}"))?;
-        // Whoever builds for a distribution besides it says so behind: `el8.elrepo`.
+        // Third-party builds for a distribution add their own name: `el8.elrepo`.
         let builder = parts.iter().skip(at + 1).filter(|it| it.contains(|it: char| it.is_ascii_alphabetic()));
         Some(builder.fold(family, |family, it| format!("{family}.{it}")))
     })

@@ -1,4 +1,4 @@
-//! Conditions within each other, of our own language: `matchFeatures`, `all`, `any` and `not`, all of which have to hold.
+//! Nested conditions of our own language: `matchFeatures`, `all`, `any` and `not`. All of them must hold.
 
 use super::super::Group;
 use super::super::reader::{Fields, Reader};

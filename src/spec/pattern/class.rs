@@ -7,7 +7,7 @@ use super::group::Flags;
 use super::parse::MAX_RANGES;
 use super::{PatternError, escape, too_large, unicode};
 
-/// Go's `posixGroup`, of which the `\d`, `\s` and `\w` of its `perlGroup` are three. Perl's `\s` has no vertical tab.
+/// Go's `posixGroup`. Three of them are the `\d`, `\s` and `\w` of its `perlGroup`. Perl's `\s` has no vertical tab.
 const POSIX: [(&str, &[(char, char)]); 14] = [
     ("alnum", &[('0', '9'), ('A', 'Z'), ('a', 'z')]),
     ("alpha", &[('A', 'Z'), ('a', 'z')]),

@@ -109,7 +109,7 @@ impl Machine {
             return Err(PatternError { offset: 0, message });
         }
         let hir = between_characters(parse::parse(source)?);
-        // Nobody asks where a group matched, so that groups cost nothing.
+        // Where a group matched is not needed, so groups cost nothing.
         let config = NFA::config().which_captures(WhichCaptures::None).nfa_size_limit(Some(most));
         let nfa = NFA::compiler().configure(config).build_from_hir(&hir);
         // The size is the only limit that is set. Other causes would need classes or looks that Go doesn't have.

@@ -227,7 +227,7 @@ fn field(start: &str) -> Result<(Kind<'_>, &str), TemplateError> {
     })
 }
 
-/// Splits a name off, the first `sigil` bytes of which were seen to be a `.` or `$`.
+/// Splits a name off. Its first `sigil` bytes are known to be a `.` or `$`.
 fn name(start: &str, sigil: usize) -> Result<(&str, &str), TemplateError> {
     let tail = start.get(sigil..).unwrap_or_default();
     let length = tail.find(|it: char| it != '_' && !it.is_ascii_alphanumeric()).unwrap_or(tail.len());

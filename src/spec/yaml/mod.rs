@@ -249,7 +249,7 @@ impl<'a> Composer<'a> {
     }
 }
 
-/// A mapping in the making: own keys first, then what `<<` merges in, of which the first wins.
+/// A mapping that is being read: its own keys first, then those that `<<` merges in; of equal keys, the first wins.
 #[derive(Default)]
 struct Mapping {
     pairs: Vec<(Node, Node)>,
