@@ -55,7 +55,7 @@ const MAX_DEADLINE_MS: u64 = 240_000;
 /// A record of one decision has a few KiB at most; a smaller file would be rotated at once.
 const LOG_BYTES: std::ops::RangeInclusive<u64> = 65_536..=1_099_511_627_776;
 
-/// Files of which the names end with two digits.
+/// Files whose names end with two digits.
 const MAX_KEPT: u64 = 99;
 
 /// What came of reading a file.
@@ -95,7 +95,7 @@ impl Reading {
     fn take(&mut self, policy: &mut Policy, key: At<String>, value: At<Value>, file: &str) {
         let At { at, value: key } = key;
         let read = match key.as_str() {
-            // Whoever pulls reads the rest, see `trust`.
+            // `pull` reads the rest, see `trust`.
             "trust" => {
                 policy.spec_demands.overlay(value);
                 Ok(())

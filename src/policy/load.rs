@@ -18,8 +18,8 @@ pub(super) const MAX_FILE: usize = 1 << 20;
 /// returned, to be said aloud.
 ///
 /// A broken configuration must not stop containers, nor silently let all of them start: then the defaults hold in audit
-/// mode, whatever annotations wish. One that others can write is not followed, and the defaults hold in full: else whoever
-/// can write it switches every check off. A strict host checks in full in both cases, and what is wrong is trouble.
+/// mode, whatever annotations say. One that others can write is ignored, and the defaults apply in full; otherwise a user who
+/// can write it could switch every check off. A strict host checks in full in both cases, and the error is trouble.
 pub fn load(path: &Path, defaults: Defaults) -> (Policy, Option<String>) {
     followed(Policy::beside(path, defaults), defaults, texts(path))
 }
@@ -103,7 +103,7 @@ fn all_texts(path: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
     Ok(texts)
 }
 
-/// Whether the folder of a configuration is there. Whoever can write to it can put any file into the place of another.
+/// Whether the folder of a configuration exists. A user who can write to it can replace any file in it.
 ///
 /// # Errors
 ///

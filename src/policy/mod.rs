@@ -48,7 +48,7 @@ pub enum Situation {
     /// The image's own spec cannot be read: it concerns that image alone, and its author has to hear of it.
     Malformed,
     /// The container brings what cannot be read: its state, its `config.json` or its annotations. It concerns that container
-    /// alone; else whoever writes an annotation could turn its check off.
+    /// only; otherwise a user who can set an annotation could turn its check off.
     Container,
     /// The administrator demands that the image has a signed spec, and none is known.
     SpecMissing,
@@ -76,7 +76,7 @@ pub enum Mode {
     Off,
 }
 
-/// What is done with the steps of an image's build, of which each runs in a container.
+/// What is done with the steps of an image's build. Each step runs in a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Builds {
     /// They are checked like starts of the image that they begin with.

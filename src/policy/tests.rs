@@ -277,7 +277,7 @@ fn strict_policy() -> Policy {
     Policy { undecided: Action::Refuse, trouble: Action::Refuse, ..Policy::default_policy() }
 }
 
-/// Whoever could write it would switch every check off: neither `off` nor `audit` counts, and nothing is audited.
+/// A user who can write it could switch every check off, so neither `off` nor `audit` in it counts.
 #[test]
 fn a_configuration_that_others_can_write_is_not_followed() {
     let off = b"mode = \"off\"";

@@ -25,13 +25,13 @@ pub struct TrustRule {
     pub pattern: ImagePattern,
     /// What is demanded.
     pub require: Require,
-    /// Files with public keys (PEM), of which one has to fit.
+    /// Files with public keys (PEM); one must fit.
     pub keys: Vec<PathBuf>,
     /// Further repositories under whose names its artifacts may have been signed: where they were copied from.
     pub signed_as: Vec<ImagePattern>,
     /// A program, and its arguments, that verifies what we do not verify ourselves.
     pub verifier: Option<Vec<String>>,
-    /// How old an artifact may be, in days, until it is told of.
+    /// The age of an artifact, in days, from which on `pull` reports it.
     pub max_age_days: Option<u32>,
     /// File and line.
     pub from: String,
@@ -113,8 +113,7 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// All that is wrong with them, and what could not be read: whoever pulls must not go on with fewer rules than there
-    /// are.
+    /// All errors in them, and the files that could not be read: `pull` must not go on with fewer rules than there are.
     pub fn load(path: &Path) -> Result<Self, Vec<String>> {
         let mut trust = Self::default();
         let mut problems = Vec::new();
@@ -187,7 +186,7 @@ fn rule(key: At<String>, value: At<Value>, file: &str) -> Result<TrustRule, Vec<
     if problems.is_empty() { Ok(rule) } else { Err(problems) }
 }
 
-/// A rule of trust is for all tags: whoever may push may also move them.
+/// A rule of trust is for all tags: a user who may push may also move them.
 fn repository(place: &str, text: At<String>) -> Read<ImagePattern> {
     let at = text.at;
     let pattern = pattern(place, text)?;

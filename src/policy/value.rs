@@ -59,7 +59,7 @@ impl Entry<'_> {
         list.into_iter().map(|value| Entry { key: &key, value }.text()).collect()
     }
 
-    /// Absolute, because nobody knows in which folder a hook runs.
+    /// Absolute, because the working directory of a hook is not known.
     pub(super) fn path(self) -> Read<PathBuf> {
         if let Value::Text(text) = &self.value.value
             && text.starts_with('/')
@@ -105,7 +105,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// A key that nobody reads: whoever wrote it means something by it.
+/// An unknown key: its author expects something of it.
 pub(super) fn unknown(at: Place, key: &str, known: &[&str]) -> Problem {
     let last = |it: &str| it.rsplit('.').next().map(str::to_owned);
     // The right name in the wrong table.

@@ -1,4 +1,4 @@
-//! Exceptions that the administrator granted: for which rules of which images, why, and until when. Never applies one.
+//! Exceptions that the administrator granted: their rules, their images, the reason and the end. Never applies one.
 
 use crate::image::{Image, ImagePattern};
 use crate::spec::{Place, Problem};
