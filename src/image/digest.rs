@@ -26,7 +26,7 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The digest of which these are the hexadecimal digits, as in a file's name.
+    /// The digest with these hexadecimal digits, as in a file's name.
     pub fn from_hex(hex: &str) -> Option<Self> {
         format!("{PREFIX}{hex}").parse().ok()
     }

@@ -1,5 +1,5 @@
 //! What images are called: names as people and engines write them, and patterns of them. The one place that takes a name
-//! apart, so that whoever pulls, checks, waives and lists means the same image by it. Never asks a registry or an engine.
+//! apart, so that pulling, checking, waiving and listing mean the same image by it. Never asks a registry or an engine.
 
 pub use pattern::ImagePattern;
 pub use reference::{BadReference, Reference, Repository};

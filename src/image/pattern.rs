@@ -22,7 +22,7 @@ enum Kind {
     Digest(Digest),
     Name {
         repository: Glob,
-        /// `docker.io/ng*` is also `docker.io/library/ng*`, which nobody writes.
+        /// `docker.io/ng*` is also `docker.io/library/ng*`, which people do not write.
         official: Option<Glob>,
         tag: Option<Glob>,
         digest: Option<Digest>,
@@ -77,7 +77,7 @@ impl ImagePattern {
             && digest.as_ref().is_none_or(has)
     }
 
-    /// Whether it fits any container, so that nobody has to be asked for the image.
+    /// Whether it fits any container, so the engine need not be asked for the image.
     pub fn is_any(&self) -> bool {
         self.kind == Kind::Any
     }
@@ -108,7 +108,7 @@ impl ImagePattern {
     }
 
     /// Why it is probably not what its author means, as the rest of a sentence that starts with it: it can match no image,
-    /// or only one that nobody has.
+    /// or only one that does not exist.
     pub fn doubt(&self) -> Option<String> {
         match &self.kind {
             Kind::Any | Kind::Digest(_) => None,
