@@ -14,7 +14,7 @@ const SETTINGS: &str = "kernel.sysctl";
 const DISABLED: &str = "kernel.modules_disabled";
 const AUTOLOAD: &str = "device.autoload";
 const RELEASE: &str = "kernel.version";
-/// Modules that the kernel refuses to load, whoever asks.
+/// Modules that the kernel refuses to load for every user.
 const BLACKLIST: &str = "module_blacklist";
 /// Of which pages `vm.nr_hugepages` is the number.
 const PAGE_SIZE: &str = "default_hugepagesz";
@@ -45,7 +45,7 @@ const SETTINGS_OF: [(&str, &str); 4] = [
     ("dev.raid.", "md_mod"),
 ];
 
-/// The kernel modules of which it would help to know whether they could be loaded.
+/// The kernel modules for which it helps to know whether they can be loaded.
 pub fn clues(judgement: &Judgement<'_>) -> BTreeSet<String> {
     unmet(judgement).filter_map(|(_, it)| module(it)).map(str::to_owned).collect()
 }
@@ -377,7 +377,7 @@ impl Finding<'_> {
             _ if self.outcome == Outcome::Unknown => Effort::Unknown,
             (_, Some(Clue::Loadable(_) | Clue::LoadedBy { .. })) => Effort::Command,
             (_, Some(Clue::NotLoadable { .. } | Clue::BootParameter { .. })) => Effort::Install,
-            // Nobody takes a setting or an option out of a running kernel.
+            // Settings and options cannot be removed from a running kernel.
             (SETTINGS | "kernel.iouring" | "kernel.bpf", _) if is_unwanted => Effort::Machine,
             (SETTINGS | "kernel.iouring" | "kernel.bpf", _) if self.hint().is_some() => Effort::Command,
             // Another distribution is another host; another release of it may be had.

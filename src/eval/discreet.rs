@@ -1,5 +1,4 @@
-//! Judgements without the values that only root may see: for what engines show to whoever asked for a container. Changes
-//! no outcome.
+//! Judgements without the values that only root may see, for messages that engines show to their users. Changes no outcome.
 
 use crate::host::{self, Fact};
 use crate::spec::Term;
@@ -100,7 +99,7 @@ mod tests {
     use crate::host::{Fact, Facts, Feature, Instance};
     use crate::spec;
 
-    /// The reasons against rules with these terms, as root may see them and as anybody may.
+    /// The reasons against rules with these terms: for root, and for other users.
     fn check(term: &str, open: &str, discreet: &str) {
         let mut facts = Facts::default();
         let cmdline = Feature::attributes([("isolcpus", "2-7")]);

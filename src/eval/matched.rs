@@ -88,7 +88,7 @@ impl RuleMatched {
     }
 
     /// The template runs for each alternative that is met, then for `matchFeatures`; each run sees its own matches, and a
-    /// later one wins. A run of which not all is known may have made anything.
+    /// later one wins. A run that depends on something unknown may have made any variable.
     fn expand(
         &self,
         template: &Template,

@@ -193,7 +193,7 @@ pub enum Evidence {
         /// Where.
         read: String,
     },
-    /// A value of which only the limits are known, and these decide.
+    /// A value with known limits only; these decide.
     Range {
         /// It is no less.
         at_least: Option<String>,
@@ -303,7 +303,7 @@ struct Context<'f> {
 pub enum Access {
     /// Everything.
     Full,
-    /// Nothing that only root may see: whoever wrote it would find out values by which containers start.
+    /// Nothing that only root may see: its author could find out values by trying which containers start.
     Public,
 }
 
@@ -331,7 +331,7 @@ enum Effort {
     Unknown,
     /// Another kernel, or other software on the host.
     Install,
-    /// Another machine, or something that nobody can do.
+    /// Another machine, or nothing at all.
     Machine,
 }
 

@@ -6,7 +6,7 @@ use crate::words::version::Version;
 
 use super::{Evidence, Outcome};
 
-/// What comes of a test on a value of which only the limits are known, if that decides it; and the evidence.
+/// The result of a test on a value with known limits only, if these decide it; and the evidence.
 pub(super) fn judge(test: &Test, feature: &Feature, name: &str, read: &str) -> Option<(Outcome, Evidence)> {
     let Test::Version(bound) = test else { return None };
     let limit = |which: &str| feature.attributes.as_ref()?.get(&format!("{name}_{which}")).cloned();

@@ -97,8 +97,8 @@ fn judge_known<'a>(term: &'a Term, feature: &Feature, read: &str, context: &Cont
     findings
 }
 
-/// How many instances meet all expressions. Those of which that cannot be told may or may not; so may those that could
-/// not be read.
+/// The number of instances that meet all expressions. Instances with an unknown outcome, and instances that could not be
+/// read, may count or not.
 fn judge_count<'a>(
     term: &'a Term,
     count: &'a Expression,
@@ -198,7 +198,7 @@ fn judge_expressions<'a>(
     }
 }
 
-/// Whether a term is about a driver, of which the features of GPUs tell as such, rather than about a GPU.
+/// Whether a term is about a driver itself, which the features of GPUs also describe, and not about a GPU.
 fn asks_driver(term: &Term) -> bool {
     named(term).any(|(name, ..)| name == "driver" || name == "cuda" || name.starts_with("library"))
 }

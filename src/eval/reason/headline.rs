@@ -298,7 +298,7 @@ impl Finding<'_> {
             && self.evidence == other.evidence
     }
 
-    /// One line on why the expression does not hold, of which `needed` is what would do; empty if it does.
+    /// One line on why the expression does not hold; `needed` is what would hold. Empty if it holds.
     fn line(&self, needed: &str) -> String {
         match (self.outcome, &self.evidence) {
             (Outcome::Met, _) => String::new(),
