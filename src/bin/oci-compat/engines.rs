@@ -80,7 +80,7 @@ pub(crate) fn meant(text: &str, host: &Path) -> anyhow::Result<Result<Meant, Vec
     let Some(mut found) = found else { return Ok(Err(silent)) };
     found.complete(&places);
     let note = format!("note: {text:?} is {found}");
-    // Nobody is there to hear it.
+    // The stream is closed.
     let _unheard = writeln!(std::io::stderr(), "{}", printable(&note));
     Ok(Ok(found))
 }

@@ -121,7 +121,7 @@ fn cell(name: &str, value: &str) -> String {
     format!("{}={}", printable(name), shown(value))
 }
 
-/// A value as it is; in quotes if it is empty or starts or ends in a space, which nobody would see.
+/// A value as it is; in quotes if it is empty or if it starts or ends with a space.
 fn shown(value: &str) -> String {
     if value.is_empty() || value.trim() != value { format!("{value:?}") } else { printable(value) }
 }

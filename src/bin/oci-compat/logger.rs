@@ -28,7 +28,7 @@ impl Log for Logger {
             return;
         }
         let message = oci_compat::outcome::report::printable(&record.args().to_string());
-        // Nobody is there to hear it.
+        // The stream is closed.
         let _unheard = writeln!(std::io::stderr(), "{}: {message}", record.level().as_str().to_lowercase());
     }
 

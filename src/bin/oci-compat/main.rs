@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         Err(err) if output::is_broken_pipe(&err) => ExitCode::SUCCESS,
         Err(err) => {
             let message = oci_compat::outcome::report::printable(&format!("{err:#}"));
-            // Nobody is there to hear it: the status says it too.
+            // A closed stream loses nothing: the exit status says it too.
             let _unheard = writeln!(std::io::stderr(), "error: {message}");
             ExitCode::from(TROUBLE)
         }

@@ -1,4 +1,4 @@
-//! `show`: what is attached to an image, by whom, and what it demands, in words.
+//! `show`: what is attached to an image, its author, and its demands in words.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -73,7 +73,7 @@ pub fn main(words: impl Iterator<Item = OsString>) -> u8 {
 /// would end.
 fn say(message: &str) {
     if !message.is_empty() {
-        // Nobody is there to hear it: that changes no decision.
+        // A closed stream changes no decision.
         let _unheard = nix::unistd::write(std::io::stderr(), message.as_bytes());
     }
 }

@@ -30,10 +30,10 @@ pub(super) fn tell(log: &Log, message: &str, time: &str) {
     say(message);
 }
 
-/// One write to stderr, at most until the deadline: nobody may be reading.
+/// One write to stderr, at most until the deadline: the other end may not read.
 pub(super) fn say(message: &str) {
     if !message.is_empty() {
-        // Nobody is there to hear it: that changes no decision.
+        // A closed stream changes no decision.
         let _unheard = nix::unistd::write(std::io::stderr(), message.as_bytes());
     }
 }

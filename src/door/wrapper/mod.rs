@@ -88,8 +88,8 @@ fn follow(call: &Call, choice: &Choice) -> u8 {
     REFUSED
 }
 
-/// Checks the container: an error is what to say about its refusal. Else the process is as its caller has made it, so that
-/// the runtime can follow.
+/// Checks the container. An error is the message of its refusal. Otherwise everything that the check changed in this
+/// process is restored, so that it can become the runtime.
 fn check(creation: &Creation, call: &Call, choice: &Choice) -> Result<(), String> {
     // None of this is known to fail. Without signals there would be no deadline, and then rather no check.
     let Ok(kept) = Kept::aside() else { return Ok(()) };
@@ -166,7 +166,7 @@ fn decide_unchanged(container: State, setting: &Setting<'_>) -> Decision {
     }
     let bundle = container.bundle.display();
     let trouble = format!("the bundle {bundle} was changed while it was checked: make the container anew");
-    // Whoever changed it may have meant to: it concerns this container alone.
+    // The change may be deliberate, and it concerns only this container.
     gate::decide_blindly(&container.id, &Fault::Container(anyhow!(trouble)), setting)
 }
 

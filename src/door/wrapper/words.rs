@@ -37,7 +37,7 @@ pub(super) struct Given<'a> {
     pub(super) name: &'a [u8],
     /// What was given with it.
     pub(super) value: Option<&'a OsStr>,
-    /// The words of which it consists.
+    /// Its words.
     pub(super) words: Range<usize>,
 }
 

@@ -88,7 +88,7 @@ pub(super) fn forget(
     Ok(())
 }
 
-/// The program that makes the engine's containers; `None` if it is not there, or nobody knows which one it is.
+/// The program that creates the engine's containers; `None` if it is missing or unknown.
 fn runtime(entry: &Entry, chain: Option<&Chain>, config: &Path, root: &Root) -> Option<String> {
     if entry.engine == Engine::Runc {
         return None;

@@ -177,7 +177,7 @@ fn entry(install: &Install) -> anyhow::Result<Entry> {
     })
 }
 
-/// What else it takes before anybody reads a hook file elsewhere.
+/// What else is needed for an engine to read a hook file in another folder.
 fn unlisted(entry: &Entry, file: &Path) -> String {
     let usual = Path::new(entry.place()).parent();
     let folder = file.parent().unwrap_or(Path::new("/"));
@@ -288,7 +288,7 @@ fn below(root: &Path, path: &Path) -> PathBuf {
     if root == Path::new("/") { path.to_owned() } else { root.join(path.strip_prefix("/").unwrap_or(path)) }
 }
 
-/// Says why nobody will read the entry.
+/// Prints why the engine will not read the entry.
 fn note(target: &Target) -> anyhow::Result<()> {
     let Some(disabled) = &target.entry.around.disabled else { return Ok(()) };
     let name = &disabled.value;

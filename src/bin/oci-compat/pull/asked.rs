@@ -30,7 +30,7 @@ pub(super) struct Asked {
     pub(super) is_complete: bool,
 }
 
-/// Collects them. An engine that does not answer is told of, and keeps nobody from fetching what is known otherwise.
+/// Collects them. An engine that does not answer is reported, and does not stop the pull of other images.
 pub(super) fn asked(args: &Pull) -> anyhow::Result<Asked> {
     let mut asked = Asked { is_complete: true, ..Asked::default() };
     for text in &args.images {
@@ -46,7 +46,7 @@ pub(super) fn asked(args: &Pull) -> anyhow::Result<Asked> {
         anyhow::bail!("asking which images there are: {}", silent.join("; "));
     }
     for err in silent {
-        // Nobody is there to hear it: the status says it too.
+        // A closed stream loses nothing: the exit status says it too.
         let _unheard =
             writeln!(std::io::stderr(), "error: asking which images there are: {}", printable(&err));
     }

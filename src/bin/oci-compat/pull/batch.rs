@@ -12,7 +12,7 @@ use oci_compat::supply::pull::{Obsolete, Pulled};
 const MAX_ADDITIONS: usize = 100;
 /// Or so many bytes.
 const MAX_BYTES: usize = 16 << 20;
-/// Whoever breaks off loses no more than this.
+/// An interrupted pull loses no more than this.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
 pub(super) struct Batch<'a> {

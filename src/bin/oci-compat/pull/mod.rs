@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Pull, common: &Common, output: &mut Output) -> anyhow::
     Ok(if tally.has_all() && asked.is_complete { 0 } else { INCOMPLETE })
 }
 
-/// Whom the administrator trusts; nobody pulls with fewer rules than there are.
+/// The rules of trust; nothing is pulled with fewer rules than there are.
 pub(crate) fn anchors(config: &Path) -> anyhow::Result<Anchors> {
     let trust = Trust::load(config).and_then(Anchors::new);
     trust.map_err(|it| anyhow::anyhow!("the rules of trust cannot be used: {}", it.join("; ")))

@@ -1,4 +1,4 @@
-//! What is told of a pull: a line for each image, a bar on a terminal, and a summary.
+//! The output of a pull: a line for each image, a bar on a terminal, and a summary.
 
 use std::io::Write;
 use std::time::Duration;
@@ -15,9 +15,9 @@ const BAR: &str = "[{bar:30}] {pos} of {len}{msg}, {elapsed}";
 
 #[derive(Debug)]
 pub(super) struct Tally {
-    /// Draws nothing where nobody would see it.
+    /// Draws nothing if stderr is no terminal.
     bar: ProgressBar,
-    /// Only what changed anything, or went wrong, has a line: somebody sees the bar beside it.
+    /// Only changes and errors have a line, because the bar is shown too.
     is_terse: bool,
     total: usize,
     failed: usize,
@@ -43,7 +43,7 @@ impl Tally {
         tally
     }
 
-    /// Images that no registry can have and that nobody knows by name, such as the steps of builds.
+    /// Images without a registry and a name, such as the steps of builds.
     pub(super) fn count_nameless(&mut self, count: usize) {
         self.absent += count;
         self.bar.inc(u64::try_from(count).unwrap_or(u64::MAX));
@@ -80,7 +80,7 @@ impl Tally {
         let name = image.names.join(", ");
         let told = |it: &str| printable(&format!("{name}: {it}"));
         for problem in &pulled.problems {
-            // Nobody is there to hear it: the status says it too.
+            // A closed stream loses nothing: the exit status says it too.
             let _unheard = writeln!(std::io::stderr(), "error: {}", told(problem));
         }
         for note in &pulled.notes {

@@ -33,7 +33,7 @@ pub(super) fn export(target: &Path, store: &Path, output: &mut Output) -> anyhow
     Ok(0)
 }
 
-/// Writes beside the file and renames, so that nobody takes half an archive for a whole one.
+/// Writes beside the file and renames, so that a reader never sees half an archive.
 fn replace<T>(target: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow::Result<T>) -> anyhow::Result<T> {
     let mut name = target.as_os_str().to_owned();
     name.push(format!(".tmp-{}", std::process::id()));

@@ -107,7 +107,7 @@ const WITHOUT_ID: [&[u8]; 8] =
 /// Options that have a value in some runtimes (runc, crun) and none in others (runsc).
 const DOUBTFUL: [&[u8]; 1] = [b"rootless"];
 
-/// Whoever asks for one of these wants no container.
+/// With one of these, no container is created.
 const QUESTIONS: [&[u8]; 7] = [b"help", b"h", b"?", b"usage", b"version", b"v", b"V"];
 
 /// What our own options begin with: with it, those of the hook stand before the command. The runtime doesn't see them.
@@ -118,7 +118,7 @@ const OURS: &[u8] = b"oci-compat-";
 pub(super) struct Call {
     /// What the runtime gets.
     pub(super) args: Vec<OsString>,
-    /// Where whoever calls looks for errors.
+    /// Where the caller looks for errors.
     pub(super) log: Log,
     /// The container that is to be made, if one is.
     pub(super) creation: Option<Creation>,

@@ -32,7 +32,7 @@ const STRICT: &str = "-strict";
 /// What is not there, or may not be executed, is not the runtime.
 const NO_PROGRAM: [Errno; 5] = [Errno::ENOENT, Errno::ENOTDIR, Errno::EACCES, Errno::ENOEXEC, Errno::ELOOP];
 
-/// What decides which runtime it is: the same for every command, so that whoever makes a container ends it too.
+/// What decides the runtime. It is the same for every command, so the runtime that creates a container also ends it.
 #[derive(Debug, Clone)]
 pub(super) struct Choice {
     /// As what the wrapper was called, without `-strict`.
