@@ -19,9 +19,9 @@ struct Room {
 
 /// A room, what it may name, and its modules, in the order in which data flows.
 const ROOMS: &[Room] = &[
-    room("words", &[], &["version", "moment", "glob"]),
+    room("words", &[], &["version", "moment", "glob", "phrases", "errno", "text"]),
     room("image", &["words"], &["digest", "image"]),
-    room("os", &[], &["arguments", "file", "signals"]),
+    room("os", &["words"], &["arguments", "file", "signals"]),
     room("store", &["words", "image", "os"], &["store"]),
     room("container", &["image", "os", "store"], &["input", "identity"]),
     room("spec", &["words"], &["spec"]),
@@ -43,7 +43,7 @@ const ROOMS: &[Room] = &[
         &["words", "os", "container", "eval", "policy", "outcome", "decide"],
         &["crun", "hook", "wrapper"],
     ),
-    room("author", &["spec", "host"], &["lint", "convert"]),
+    room("author", &["words", "spec", "host"], &["lint", "convert"]),
     room(
         "supply",
         &["words", "image", "os", "store", "spec", "policy"],

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
+use crate::words::text::shorten;
+
 const PREFIX: &str = "sha256:";
 const DIGITS: usize = 64;
 
@@ -65,19 +67,6 @@ fn nibble(digit: u8) -> Option<u8> {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),
         _ => None,
-    }
-}
-
-/// The start of a text that a stranger chose, long enough to recognise it in a message.
-pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
-    cut(text, 80)
-}
-
-/// The first so many characters of a text, with dots where some are missing.
-pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)) {
-        None => Cow::Borrowed(text),
-        Some(start) => Cow::Owned(format!("{start}...")),
     }
 }
 

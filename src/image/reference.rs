@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-use crate::image::digest::{Digest, cut};
+use crate::image::digest::Digest;
+use crate::words::text::cut;
 
 use super::spelled::{Spelled, is_identifier};
 

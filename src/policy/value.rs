@@ -3,9 +3,10 @@
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use crate::spec::{Place, Problem, nearest};
+use crate::spec::{Place, Problem};
 
 use super::syntax::{At, Table, Value};
+use crate::words::text::nearest;
 
 pub(super) type Read<T> = Result<T, Problem>;
 

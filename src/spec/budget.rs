@@ -2,8 +2,8 @@
 //! host or on none. Never looks at a host.
 
 use super::pattern::Pattern;
-use super::problem::shown;
 use super::{Rule, Term, Test};
+use crate::words::text::quoted;
 
 /// Bytes of all patterns of a spec as they are written. Real specs have some hundred.
 const MAX_SOURCE: usize = 16 << 10;
@@ -86,11 +86,11 @@ impl Budget {
             true => format!(
                 "the patterns up to {} take more than {MAX_COMPILED} bytes together when compiled, which is the most for \
                  a spec: repeat less often, or use fewer Unicode classes",
-                shown(source)
+                quoted(source)
             ),
             false => {
                 let (offset, message) = (err.offset, err.message);
-                format!("{} is not a regular expression: at byte {offset}: {message}", shown(source))
+                format!("{} is not a regular expression: at byte {offset}: {message}", quoted(source))
             }
         };
         Some(Err(why))

@@ -20,7 +20,7 @@ use crate::words::version::Version;
 
 pub use budget::{Text, most_text, text_of};
 pub use pattern::{Pattern, PatternError};
-pub use problem::{Malformed, Place, Problem, nearest};
+pub use problem::{Malformed, Place, Problem};
 pub use quantity::Quantity;
 pub use release::Release;
 pub use template::{Matched, Template, TemplateError};

@@ -91,29 +91,6 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// The name among `known` that was probably meant by `wrong`: at most a third of its letters differ.
-pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let length = wrong.chars().count();
-    // Names of strangers may be long, and comparing letter by letter costs the product of both lengths.
-    let allowed = |it: &str| it.chars().count().max(3) / 3;
-    known
-        .into_iter()
-        .filter(|it| length.abs_diff(it.chars().count()) <= allowed(it))
-        .map(|it| (strsim::osa_distance(&wrong.to_lowercase(), &it.to_lowercase()), it))
-        .filter(|(distance, it)| *distance <= allowed(it))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, it)| it)
-}
-
-/// Text of an author in quotes and escaped; a long one is cut.
-pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 60;
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or(text)),
-        None => format!("{text:?}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,27 +109,5 @@ mod tests {
         assert_eq!(malformed.first(), &problem(1, 9, "a"));
         assert_eq!(malformed.to_string(), "1:9: a (+2 more)");
         assert_eq!(Malformed::one(Place { line: 1, column: 1 }, "x").to_string(), "1:1: x");
-    }
-
-    #[test]
-    fn a_name_that_is_nearly_right_is_recognised() {
-        let check = |wrong, expected| {
-            assert_eq!(nearest(wrong, ["In", "Exists", "matchFeatures"]), expected, "{wrong:?}");
-        };
-        check("matchFeature", Some("matchFeatures"));
-        check("MATCHFEATURES", Some("matchFeatures"));
-        check("mathcFeatuers", Some("matchFeatures"));
-        check("in", Some("In"));
-        check("exist", Some("Exists"));
-        check("features", None);
-        check("", None);
-        check(&"x".repeat(1 << 20), None);
-    }
-
-    #[test]
-    fn text_of_authors_is_quoted_escaped_and_cut() {
-        assert_eq!(shown("a\n\u{1b}"), r#""a\n\u{1b}""#);
-        assert_eq!(shown(&"é".repeat(60)), format!("\"{}\"", "é".repeat(60)));
-        assert_eq!(shown(&"é".repeat(61)), format!("\"{}\"…", "é".repeat(60)));
     }
 }

@@ -2,8 +2,9 @@
 
 use super::Language;
 use super::budget::Budget;
-use super::problem::{Place, Problem, nearest, shown};
+use super::problem::{Place, Problem};
 use super::yaml::{Node, Value};
+use crate::words::text::{nearest, quoted};
 
 /// Collects problems; every method that finds one returns `None` and goes on.
 #[derive(Default)]
@@ -109,7 +110,7 @@ impl Reader {
                     "y" | "Y" | "n" | "N" => " (for PyYAML, which has none: write JSON, or quote all text)",
                     _ => "",
                 };
-                let message = match shown(text) {
+                let message = match quoted(text) {
                     quoted if quoted.ends_with('"') => {
                         format!(
                             "YAML takes {text} for {taken} and may change its text; write {quoted} in quotes{generated}"
@@ -146,7 +147,7 @@ impl Reader {
     fn wrong<T>(&mut self, node: &Node, context: &str, wanted: &str) -> Option<T> {
         let found = match &node.value {
             Value::Null => "nothing".to_owned(),
-            Value::Text(text) | Value::Ambiguous(text, _) => shown(text),
+            Value::Text(text) | Value::Ambiguous(text, _) => quoted(text),
             Value::List(_) => "a list".to_owned(),
             Value::Map(_) => "a mapping".to_owned(),
         };
@@ -169,9 +170,9 @@ pub(super) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a s
 fn unknown_field(name: &str, what: &str, known: &[&str]) -> String {
     match did_you_mean(name, known.iter().copied()) {
         hint if hint.is_empty() => {
-            format!("{what} has no field {}; it has {}", shown(name), quote_all(known))
+            format!("{what} has no field {}; it has {}", quoted(name), quote_all(known))
         }
-        hint => format!("{what} has no field {}{hint}", shown(name)),
+        hint => format!("{what} has no field {}{hint}", quoted(name)),
     }
 }
 

@@ -14,7 +14,7 @@ use super::build::{EMPTY, descriptor};
 use super::index;
 use super::manifest::{self, ARTIFACT_TYPES, Manifest, json_reason, listed};
 use super::{Artifact, Digest, MAX_MANIFEST, MAX_SPEC, Package, blob, blob_path};
-use crate::image::digest::shorten;
+use crate::words::text::shorten;
 
 /// No index is larger, in bytes: registries take manifests of 4 MiB (distribution-spec 1.1, "Pushing Manifests").
 const MAX_INDEX: u64 = 4 << 20;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{Artifact, Digest, MAX_SPEC, SpecBlob, Trouble};
-use crate::image::digest::{cut, shorten};
+use crate::words::text::{cut, shorten};
 
 /// The artifact type that Node Feature Discovery gives its image-compatibility specs.
 pub const NFD_ARTIFACT_TYPE: &str = "application/vnd.nfd.image-compatibility.v1alpha1";

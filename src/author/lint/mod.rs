@@ -5,7 +5,8 @@ mod written;
 use std::collections::BTreeSet;
 
 use crate::host::{self, FeatureInfo, Kind};
-use crate::spec::{Expression, Language, Place, Rule, Set, Spec, Term, Test, nearest};
+use crate::spec::{Expression, Language, Place, Rule, Set, Spec, Term, Test};
+use crate::words::text::nearest;
 
 /// How much a remark matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! `convert`: a spec in Node Feature Discovery's language, and what that cannot say.
 
-use oci_compat::outcome::report::printable;
+use oci_compat::words::text::{printable, printable_path};
 use oci_compat::{author::convert, spec};
 
 use crate::args::{Convert, Version};
@@ -11,7 +11,7 @@ use crate::output::Output;
 const LOST: u8 = 1;
 
 pub(crate) fn run(args: &Convert, output: &mut Output) -> anyhow::Result<u8> {
-    let file = printable(&args.file.display().to_string());
+    let file = printable_path(&args.file);
     let spec = match spec::parse(&read(&args.file)?) {
         Ok(spec) => spec,
         Err(malformed) => {

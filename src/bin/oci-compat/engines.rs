@@ -7,8 +7,8 @@ use anyhow::Context;
 use oci_compat::container::identity::Places;
 use oci_compat::container::identity::held::{self, Absent, Record};
 use oci_compat::container::identity::meant::{self, Meant};
-use oci_compat::outcome::report::printable;
 use oci_compat::store::Digest;
+use oci_compat::words::text::printable;
 
 use crate::args::{CONTAINERD, Engine};
 

@@ -3,9 +3,9 @@
 use anyhow::bail;
 use oci_compat::eval::CODES;
 use oci_compat::host::{self, FeatureInfo, Kind};
-use oci_compat::spec::nearest;
 
 use crate::output::Output;
+use oci_compat::words::text::nearest;
 
 /// Codes that are not about a requirement.
 const OTHERS: [(&str, &str); 4] = [

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use oci_compat::host::{Fact, Facts, Feature, Instance};
-use oci_compat::outcome::report::printable;
+use oci_compat::words::text::printable;
 
 /// No line of names is longer: what a terminal shows side by side.
 const WIDTH: usize = 100;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use oci_compat::author::lint::{self, Level};
-use oci_compat::outcome::report::{ProblemReport, printable, problems};
+use oci_compat::outcome::report::{ProblemReport, problems};
 use oci_compat::spec;
 use serde::Serialize;
 
@@ -11,6 +11,8 @@ use crate::TROUBLE;
 use crate::args::{Lint, ReportFormat};
 use crate::check::read;
 use crate::output::Output;
+use oci_compat::words::text::counted;
+use oci_compat::words::text::{printable, printable_path};
 
 /// `--format json`; fields are only ever added.
 #[derive(Serialize)]
@@ -52,7 +54,7 @@ pub(crate) fn run(args: &Lint, output: &mut Output) -> anyhow::Result<u8> {
 }
 
 fn look_at(path: &Path) -> anyhow::Result<File> {
-    let file = printable(&path.display().to_string());
+    let file = printable_path(path);
     let (spec, malformed) = spec::parse_partly(&read(path)?);
     let remarks = match (&spec, &malformed) {
         (Some(spec), None) => lint::lint(spec),
@@ -79,12 +81,11 @@ fn text(files: &[File], errors: usize, warnings: usize) -> String {
             text.push_str(&format!("{file}:{line}:{column}: {level}: {message}\n"));
         }
     }
-    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let notes = match files.iter().map(|it| it.notes.len()).sum() {
         0 => String::new(),
-        count => format!(", {}", plural(count, "note")),
+        count => format!(", {}", counted(count, "note")),
     };
-    let counts = format!("{}, {}{notes}", plural(errors, "error"), plural(warnings, "warning"));
-    text.push_str(&format!("{}: {counts}\n", plural(files.len(), "file")));
+    let counts = format!("{}, {}{notes}", counted(errors, "error"), counted(warnings, "warning"));
+    text.push_str(&format!("{}: {counts}\n", counted(files.len(), "file")));
     text
 }

@@ -9,7 +9,7 @@ use oci_compat::container::identity;
 use oci_compat::image::{Image, Reference};
 use oci_compat::outcome::decisions;
 use oci_compat::outcome::history::{self, Entry, Filter, Found, Outcome, Summary, when};
-use oci_compat::outcome::report::printable;
+use oci_compat::words::text::{printable, printable_path};
 
 use crate::args::{Log, LogAction, ReportFormat};
 use crate::config::decisions;
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Log, config: &Path, output: &mut Output) -> anyhow::Res
 
 /// What is empty for want of a file, and what could not be read, is no data.
 fn complain(found: Found, path: &Path, args: &Log) -> anyhow::Result<()> {
-    let path = printable(&path.display().to_string());
+    let path = printable_path(path);
     match found {
         Found { files: 0, .. } if args.file.is_some() => bail!("{path} is not there"),
         Found { files: 0, .. } => {

@@ -27,7 +27,7 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let message = oci_compat::outcome::report::printable(&record.args().to_string());
+        let message = oci_compat::words::text::printable(&record.args().to_string());
         // The stream is closed.
         let _unheard = writeln!(std::io::stderr(), "{}: {message}", record.level().as_str().to_lowercase());
     }

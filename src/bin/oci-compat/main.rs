@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         Ok(status) => ExitCode::from(status),
         Err(err) if output::is_broken_pipe(&err) => ExitCode::SUCCESS,
         Err(err) => {
-            let message = oci_compat::outcome::report::printable(&format!("{err:#}"));
+            let message = oci_compat::words::text::printable(&format!("{err:#}"));
             // A closed stream loses nothing: the exit status says it too.
             let _unheard = writeln!(std::io::stderr(), "error: {message}");
             ExitCode::from(TROUBLE)

@@ -6,10 +6,10 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use oci_compat::eval::{demands, group_demands};
 use oci_compat::image::Reference;
-use oci_compat::outcome::report::printable;
 use oci_compat::spec::{self, Set, Severity, Spec, Term};
 use oci_compat::store::{Addition, Digest, Images, Kept, MAX_MANIFEST, MAX_SPEC, Store, layout};
 use oci_compat::supply::pull::{Patience, Pulled, Puller};
+use oci_compat::words::text::printable;
 use serde::{Deserialize, Serialize};
 
 use crate::args::{Common, ReportFormat, Seconds, Show};

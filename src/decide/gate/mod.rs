@@ -23,6 +23,7 @@ use crate::outcome::saved::{self, Recall};
 use crate::policy::{Action, Mode, Policy, Sensitive, Situation};
 use crate::words::moment;
 
+use crate::words::text::printable;
 pub use options::Options;
 
 /// The version of the programs, and the commit from which they are built.
@@ -261,7 +262,7 @@ fn conclude(assessment: Assessment, setting: &Setting<'_>) -> Decision {
 /// The message on a container that starts under a broken configuration: that comes first, and once.
 fn after_warning(broken: &str, report: &Report, opening: &str) -> String {
     let mut rest = report.clone();
-    rest.reasons.retain(|it| it.message != report::printable(broken));
+    rest.reasons.retain(|it| it.message != printable(broken));
     let is_all = rest.reasons.is_empty() && rest.waivers.is_empty();
     let message = if is_all { String::new() } else { report::message(&rest, opening) };
     report::whole(std::iter::once(report::warning(broken)).chain(message.lines().map(str::to_owned)))

@@ -6,10 +6,11 @@ mod tests;
 
 use crate::eval::{JudgedRule, Judgement, Outcome};
 use crate::image::Image;
-use crate::outcome::report::{Checked, WaiverReport, printable};
+use crate::outcome::report::{Checked, WaiverReport};
 use crate::policy::{Expiry, Named, Waiver};
 use crate::spec::Place;
 use crate::words::moment::Moment;
+use crate::words::text::printable;
 
 /// What came of the exceptions.
 #[derive(Debug, Default, PartialEq, Eq)]

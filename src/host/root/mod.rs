@@ -20,6 +20,7 @@ use nix::sys::stat::{self, Mode, SFlag};
 use nix::unistd;
 
 use super::Unknown;
+use crate::words::errno::known;
 
 /// No file that we read is larger: a compressed kernel configuration has 60 KiB, `modules.dep` 700 KiB.
 const MAX_FILE: usize = 16 << 20;
@@ -374,21 +375,17 @@ fn open_inside(folder: &OwnedFd, path: &str, flags: OFlag) -> nix::Result<OwnedF
     settled.unwrap_or_else(open)
 }
 
-/// Says what an error means in words of our own: engines cut messages down to a line that contains the C library's.
+/// What an error means that a host's file or folder gave, in words of our own.
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "what has no words of its own is told by the error's name"
+    reason = "there are 130 errors, and these mean something else here"
 )]
 pub(crate) fn reason(errno: Errno) -> String {
     match errno {
         Errno::EACCES | Errno::EPERM => "may not be read by this user".to_owned(),
-        Errno::ENOENT => "is not there".to_owned(),
-        Errno::ENOTDIR => "is not a folder".to_owned(),
-        Errno::EISDIR => "is a folder".to_owned(),
         Errno::ELOOP => "is a loop of symbolic links".to_owned(),
         Errno::EINTR => TOO_LATE.to_owned(),
-        Errno::ENOSYS => "needs openat2, which this kernel lacks (Linux 5.6)".to_owned(),
-        other => format!("cannot be read ({other:?})"),
+        other => known(other).map_or_else(|| format!("cannot be read ({other:?})"), str::to_owned),
     }
 }
 

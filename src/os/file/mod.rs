@@ -21,6 +21,8 @@ pub use mounts::{is_local, unescaped};
 pub use trust::{Approach, Exposure, FOLDER, Untrusted, approach, is_trusted_folder, read_trusted};
 pub use user::User;
 
+pub use crate::words::errno::{explain, explain_io};
+
 /// Where every distribution has its programs, as `PATH` has it.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -210,39 +212,6 @@ pub fn drain(mut stream: impl Read) -> anyhow::Result<()> {
     }
 }
 
-/// As [`explain`], of an error of the standard library.
-pub fn explain_io(err: &std::io::Error) -> String {
-    match err.raw_os_error() {
-        Some(number) => explain(Errno::from_raw(number)),
-        None => format!("cannot be accessed ({:?})", err.kind()),
-    }
-}
-
-/// Says what an error means in words of our own: engines cut messages down to the line with the C library's words.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "there are 130 errors, and a few that need words of their own"
-)]
-pub fn explain(errno: Errno) -> String {
-    match errno {
-        Errno::EACCES | Errno::EPERM => "may not be accessed by this user".to_owned(),
-        Errno::ENOENT => "is not there".to_owned(),
-        Errno::EEXIST => "is there already".to_owned(),
-        Errno::ENOTDIR => "is not a folder".to_owned(),
-        Errno::EISDIR => "is a folder".to_owned(),
-        Errno::ELOOP => "is a symbolic link, or a loop of them".to_owned(),
-        Errno::EROFS => "is on a read-only file system".to_owned(),
-        Errno::EFBIG => "is at this process's limit on the size of files (ulimit -f)".to_owned(),
-        Errno::EMFILE => "cannot be opened: this process may open no more files (ulimit -n)".to_owned(),
-        Errno::ENOSPC => "is on a full file system".to_owned(),
-        Errno::ECONNREFUSED => "does not run: nobody listens on its socket".to_owned(),
-        Errno::ENAMETOOLONG => "has too long a path".to_owned(),
-        Errno::EINTR => "was not read to its end: the deadline has passed".to_owned(),
-        Errno::ENOSYS => "needs openat2, which this kernel lacks (Linux 5.6)".to_owned(),
-        other => format!("cannot be accessed ({other:?})"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -337,25 +306,6 @@ mod tests {
                 let err = read_all(&bytes[..], size - 1).expect_err("beyond the limit");
                 assert_eq!(err.to_string(), format!("it is larger than {} bytes", size - 1));
             }
-        }
-    }
-
-    #[test]
-    fn no_error_is_told_in_words_that_engines_look_for() {
-        const POISON: [&str; 9] = [
-            "permission denied",
-            "operation not permitted",
-            "executable file not found",
-            "no such file or directory",
-            "system cannot find the file",
-            "open executable",
-            "not a directory",
-            "is a directory",
-            "exec format error",
-        ];
-        for number in 0..140 {
-            let text = explain_io(&std::io::Error::from_raw_os_error(number)).to_lowercase();
-            assert!(!POISON.iter().any(|it| text.contains(it)), "{text}");
         }
     }
 }

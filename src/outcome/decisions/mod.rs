@@ -17,9 +17,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::os::file::User;
-use crate::outcome::report::{Pod, Reason, Report, SpecReport, Subject, WaiverReport, printable};
+use crate::outcome::report::{Pod, Reason, Report, SpecReport, Subject, WaiverReport};
 use crate::words::moment::{self, Moment};
 
+use crate::words::text::printable;
 pub use file::{MAX_KEPT, rotated};
 use repeats::{Repeated, Seen};
 use socket::Unsent;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Entry, Outcome};
 use crate::outcome::decisions::Record;
+use crate::words::text::counted;
 
 /// The name and version of the JSON summary; fields are only ever added.
 const SCHEMA: &str = "oci-compat.log-summary/v1";
@@ -144,8 +145,8 @@ impl Summary {
     /// For people: a line for all, and one for each cause.
     pub fn text(&self) -> String {
         let (Some(first), Some(last)) = (&self.first, &self.last) else { return "no decisions\n".to_owned() };
-        let decisions = if self.decisions == 1 { "decision" } else { "decisions" };
-        let mut page = format!("{} {decisions}{}, {}", self.decisions, on(self.images), second(first));
+        let mut page =
+            format!("{}{}, {}", counted(self.decisions, "decision"), on(self.images), second(first));
         if first != last {
             page.push_str(&format!(" to {}", second(last)));
         }
@@ -175,8 +176,7 @@ impl Summary {
 fn on(images: usize) -> String {
     match images {
         0 => String::new(),
-        1 => ", on 1 image".to_owned(),
-        _ => format!(", on {images} images"),
+        _ => format!(", on {}", counted(images, "image")),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Reason, Report, Subject};
+use crate::words::phrases;
 
 /// The first line has to survive engines that show a line only (`docs/hooks.md`).
 const MAX_LINE: usize = 200;
@@ -10,20 +11,6 @@ const MAX_LINE: usize = 200;
 const MAX_NAMES: usize = 72;
 /// Kubernetes cuts notes of events here.
 const MAX_MESSAGE: usize = 1024;
-/// Podman and Docker keep only the line that holds one of these, and change the exit status (podman
-/// `libpod/define/exec_codes.go`; moby `daemon/start.go`).
-pub(super) const POISON: [&str; 9] = [
-    "permission denied",
-    "operation not permitted",
-    "executable file not found",
-    "no such file or directory",
-    "system cannot find the file",
-    "open executable",
-    "not a directory",
-    "is a directory",
-    "exec format error",
-];
-
 /// What a hook or a wrapper prints on a decision; the same text each time for the same container.
 pub fn message(report: &Report, opening: &str) -> String {
     let told = distinct(&report.reasons);
@@ -121,12 +108,7 @@ fn short(id: &str) -> &str {
 /// One line as engines can bear it, at most [`MAX_LINE`] bytes.
 fn line(text: &str) -> String {
     let mut line = cut(&ascii(text, MAX_LINE), MAX_LINE);
-    for phrase in POISON {
-        while let Some(at) = line.to_ascii_lowercase().find(phrase) {
-            let blank = at + phrase.find(' ').unwrap_or(0);
-            line.replace_range(blank..=blank, "-");
-        }
-    }
+    phrases::defuse(&mut line);
     line
 }
 
@@ -152,28 +134,4 @@ fn ascii(text: &str, length: usize) -> String {
         }
     }
     safe
-}
-
-/// Text that strangers wrote, with everything escaped that a terminal would act on: control characters, and those that
-/// change the direction of text or are invisible.
-pub fn printable(text: &str) -> String {
-    if !text.chars().any(is_acted_on) {
-        return text.to_owned();
-    }
-    let mut safe = String::with_capacity(text.len());
-    for it in text.chars() {
-        if is_acted_on(it) { safe.extend(it.escape_unicode()) } else { safe.push(it) }
-    }
-    safe
-}
-
-/// Controls, separators of lines, and what Unicode calls `Bidi_Control` or `Default_Ignorable_Code_Point`
-/// (`PropList.txt`, `DerivedCoreProperties.txt`).
-fn is_acted_on(it: char) -> bool {
-    it.is_control()
-        || matches!(it, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}')
-        || matches!(it, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(it, '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
-        || matches!(it, '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}')
-        || matches!(it, '\u{e0000}'..='\u{e0fff}')
 }

@@ -4,11 +4,11 @@ use crate::eval::verdict::Verdict;
 use crate::eval::{Code, Finding, JudgedRule, JudgedSet, JudgedTerm, Judgement, Outcome};
 use crate::spec::{Malformed, Place, Rule, Severity};
 
-use super::printable;
 use super::{
     FindingReport, ProblemReport, Reason, Report, RuleReport, SCHEMA, SetReport, SpecReport, Subject,
     VerifiedReport, WaiverReport,
 };
+use crate::words::text::printable;
 
 /// A spec, where it comes from, and what came of it.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-pub use line::{message, printable, refusal, warning, whole};
+pub use line::{message, refusal, warning, whole};
 pub use make::{Attached, Checked, Origin, Verification, problems};
 pub use pod::Pod;
 pub use text::{Style, text};

@@ -9,10 +9,11 @@ use crate::eval::CODES;
 use crate::os::file;
 use crate::policy::trust::TrustRule;
 use crate::policy::{Survey, Waiver};
-use crate::spec::{Place, nearest};
+use crate::spec::Place;
 use crate::words::glob::Glob;
 
 use super::{Machine, Remark};
+use crate::words::text::nearest;
 
 /// So long the hook file as it is delivered gives the hook; then the runtime kills it and refuses the container.
 const HOOK_TIMEOUT: Duration = Duration::from_secs(100);

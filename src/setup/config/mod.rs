@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::decide::requirements;
-use crate::outcome::report::printable;
 use crate::policy::Survey;
 use crate::spec::Place;
 use crate::words::moment::Moment;
+use crate::words::text::{printable, printable_path};
 
 pub use patterns::{HeldImages, PatternReport};
 pub use settings::{RequirementReport, Setting, TrustReport, WaiverInForce};
@@ -92,7 +92,7 @@ pub fn inspect(path: &Path, machine: &Machine<'_>) -> Inspection {
     warnings.extend(patterns.iter().filter_map(patterns::doubt));
     Inspection {
         schema: SCHEMA,
-        files: survey.files.iter().map(|it| printable(&it.path.display().to_string())).collect(),
+        files: survey.files.iter().map(|it| printable_path(&it.path)).collect(),
         broken: survey.is_broken,
         errors,
         warnings,

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::decide::requirements::SurveyedOwn;
 use crate::image::{Image, ImagePattern};
-use crate::outcome::report::printable;
 use crate::policy::Survey;
 use crate::spec::Place;
+use crate::words::text::printable;
 
 use super::Remark;
 use super::doubts::place;

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::decide::requirements::SurveyedOwn;
 use crate::image::ImagePattern;
-use crate::outcome::report::printable;
 use crate::policy::trust::{Require, TrustRule};
 use crate::policy::{Expiry, KEYS, Policy, Survey, Waiver};
+use crate::words::text::{printable, printable_path};
 
 /// A key and its value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -103,7 +103,7 @@ fn value(policy: &Policy, key: &str) -> Option<Value> {
         "disclose" => json!(policy.disclose),
         "sensitive" => json!(policy.sensitive.name()),
         "crun_stderr" => json!(policy.crun_stderr),
-        "runtimes" => json!(policy.runtimes.iter().map(|it| shown(it)).collect::<Vec<_>>()),
+        "runtimes" => json!(policy.runtimes.iter().map(|it| printable_path(it)).collect::<Vec<_>>()),
         "requirements" => path_or_false(policy.requirements.as_deref()),
         "builds" => json!(policy.builds.name()),
         "implicit.program" => json!(policy.program.name()),
@@ -118,11 +118,7 @@ fn value(policy: &Policy, key: &str) -> Option<Value> {
 }
 
 fn path_or_false(path: Option<&Path>) -> Value {
-    path.map_or(Value::Bool(false), |it| json!(shown(it)))
-}
-
-fn shown(path: &Path) -> String {
-    printable(&path.display().to_string())
+    path.map_or(Value::Bool(false), |it| json!(printable_path(it)))
 }
 
 impl WaiverInForce {
@@ -152,7 +148,7 @@ impl TrustReport {
                 Require::SignedSpec => "signed-spec",
             },
             max_age_days: rule.max_age_days,
-            keys: rule.keys.iter().map(|it| shown(it)).collect(),
+            keys: rule.keys.iter().map(|it| printable_path(it)).collect(),
             signed_as: rule.signed_as.iter().map(|it| it.text().to_owned()).collect(),
             verifier: rule.verifier.as_ref().map(|words| words.iter().map(|it| printable(it)).collect()),
             from: printable(&rule.from),
@@ -162,6 +158,9 @@ impl TrustReport {
 
 impl RequirementReport {
     pub(super) fn new(own: &SurveyedOwn) -> Self {
-        Self { file: shown(&own.path), images: own.images.iter().map(|it| it.text().to_owned()).collect() }
+        Self {
+            file: printable_path(&own.path),
+            images: own.images.iter().map(|it| it.text().to_owned()).collect(),
+        }
     }
 }

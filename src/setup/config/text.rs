@@ -1,6 +1,7 @@
 //! The inspection for people: what is wrong first, then what is in force and where that was said.
 
 use super::{Inspection, PatternReport, Remark, Setting, TrustReport, WaiverInForce};
+use crate::words::text::counted;
 
 /// The most images that are shown for one pattern.
 const MAX_SHOWN: usize = 5;
@@ -30,7 +31,7 @@ fn images(inspection: &Inspection, page: &mut String) {
         .silent
         .iter()
         .for_each(|it| page.push_str(&format!("not all images of this host are known: {it}\n")));
-    page.push_str(&format!("{} on this host\n", plural(count, "image")));
+    page.push_str(&format!("{} on this host\n", counted(count, "image")));
     if count > 0 {
         inspection.patterns.iter().for_each(|it| page.push_str(&pattern(it)));
     }
@@ -47,10 +48,6 @@ fn pattern(report: &PatternReport) -> String {
     format!("  {pattern} fits {list} ({from})\n")
 }
 
-fn plural(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
-}
-
 fn remark(remark: &Remark, level: &str) -> String {
     let Remark { file, line, column, message } = remark;
     match (line, column) {
@@ -62,9 +59,9 @@ fn remark(remark: &Remark, level: &str) -> String {
 fn heading(inspection: &Inspection) -> String {
     let counts = format!(
         "{}: {}, {}",
-        plural(inspection.files.len(), "file"),
-        plural(inspection.errors.len(), "error"),
-        plural(inspection.warnings.len(), "warning")
+        counted(inspection.files.len(), "file"),
+        counted(inspection.errors.len(), "error"),
+        counted(inspection.warnings.len(), "warning")
     );
     let is_audit = inspection.settings.iter().any(|it| it.key == "mode" && it.value == "audit");
     let force = match (inspection.broken, inspection.files.is_empty()) {

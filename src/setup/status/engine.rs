@@ -4,7 +4,6 @@ use std::os::unix::fs::MetadataExt;
 
 use crate::host::Root;
 use crate::os::file::PATH;
-use crate::outcome::report::printable;
 use crate::policy::Policy;
 use crate::setup::engines::Effective;
 use crate::setup::engines::podman::Rules;
@@ -12,6 +11,7 @@ use crate::setup::install::{Way, is_ours};
 use crate::setup::placement::live::{self, Daemon, Docker};
 use crate::setup::placement::{self, Standing, System, podman_users};
 use crate::words::moment;
+use crate::words::text::printable;
 
 use super::podman::{self, Versions};
 use super::{Coverage, EngineStatus, Places, WayStatus, program};

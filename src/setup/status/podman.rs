@@ -2,11 +2,11 @@
 //! is not known. An entry is in force only if it is so in all of them.
 
 use crate::host::Root;
-use crate::outcome::report::printable;
 use crate::setup::engines::Effective;
 use crate::setup::engines::podman::{HOOKS, Rules, read_by};
 use crate::setup::install::{Way, is_ours};
 use crate::setup::placement::{Standing, System};
+use crate::words::text::printable;
 
 /// Podman's configuration by the rules of each version; none for other engines, and where it cannot be read.
 pub(super) struct Versions(Vec<(Rules, Effective)>);

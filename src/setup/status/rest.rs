@@ -8,13 +8,14 @@ use serde::Deserialize;
 use crate::container::identity::held::{self, Absent, Record};
 use crate::host::{Root, runtime_records};
 use crate::image::{Image, ImagePattern};
-use crate::outcome::report::printable;
 use crate::policy::{Mode, Policy, Survey};
 use crate::setup::placement::{PodmanUser, podman_users};
 use crate::store::{Digest, Store};
+use crate::words::text::{printable, printable_path};
 use crate::{container::identity, decide::requirements, os::file, outcome::history, words::moment};
 
 use super::{Decision, Images, Part, Places};
+use crate::words::text::counted;
 
 /// Decisions that are shown.
 const LAST: usize = 3;
@@ -35,11 +36,11 @@ pub(super) fn configuration(survey: &Survey, path: &Path) -> Part {
         (false, true) => mode.to_owned(),
         (false, false) => format!("{mode}, by default"),
     };
-    Part { path: printable(&path.display().to_string()), usable: !survey.is_broken, detail }
+    Part { path: printable_path(path), usable: !survey.is_broken, detail }
 }
 
 pub(super) fn store(path: &Path) -> (Part, BTreeSet<Digest>) {
-    let part = |usable, detail| Part { path: printable(&path.display().to_string()), usable, detail };
+    let part = |usable, detail| Part { path: printable_path(path), usable, detail };
     let subjects = match Store::open(path) {
         Ok(None) => {
             return (part(true, "it is not there: no image has demands in it".to_owned()), BTreeSet::new());
@@ -49,8 +50,8 @@ pub(super) fn store(path: &Path) -> (Part, BTreeSet<Digest>) {
     };
     match subjects {
         Ok(subjects) => {
-            let images = if subjects.len() == 1 { "image" } else { "images" };
-            (part(true, format!("demands for {} {images}", subjects.len())), subjects.into_iter().collect())
+            let images = counted(subjects.len(), "image");
+            (part(true, format!("demands for {images}")), subjects.into_iter().collect())
         }
         Err(err) => (part(false, printable(&format!("{err:#}"))), BTreeSet::new()),
     }

@@ -1,10 +1,11 @@
 //! The expressions of a term: an operator with as many values of the kind as it needs. Never keeps one that could not be
 //! held against a host.
 
-use super::super::problem::{Place, shown};
+use super::super::problem::Place;
 use super::super::reader::{NEEDS_OURS, Reader, did_you_mean};
 use super::super::yaml::Node;
 use super::super::{Bound, INTEGERS, Language, Pattern, Quantity, Release, Test};
+use crate::words::text::quoted;
 use crate::words::version::Version;
 
 const OPERATORS: [&str; 13] = [
@@ -79,7 +80,7 @@ fn kind(reader: &mut Reader, node: &Node) -> Option<Kind> {
         other => {
             let known = if is_ours { "version, quantity or release" } else { "\"version\"" };
             let message =
-                format!("`type` is {}, but has to be {known}, or absent for integers", shown(other));
+                format!("`type` is {}, but has to be {known}, or absent for integers", quoted(other));
             reader.problem(node.at, message);
         }
     }
@@ -117,7 +118,7 @@ fn operands(reader: &mut Reader, operator: &str, at: Place, values: &Values, kin
                 None => did_you_mean(other, known.iter().copied()),
             };
             let known = if hint.is_empty() { format!("; it is one of {}", known.join(", ")) } else { hint };
-            reader.problem(at, format!("there is no op {}{known}", shown(other)));
+            reader.problem(at, format!("there is no op {}{known}", quoted(other)));
             None
         }
     }
@@ -225,7 +226,7 @@ fn bound<T: PartialOrd>(
 }
 
 fn empty_interval(values: &Values) -> String {
-    let ends = values.items.iter().map(|(text, _)| shown(text)).collect::<Vec<_>>().join(", ");
+    let ends = values.items.iter().map(|(text, _)| quoted(text)).collect::<Vec<_>>().join(", ");
     format!("nothing lies in the interval [{ends}]; the lower end comes first")
 }
 
@@ -273,7 +274,7 @@ fn integer(reader: &mut Reader, text: &str, at: Place) -> Option<i128> {
     let parsed = text.parse().ok().filter(|it| INTEGERS.contains(it));
     if parsed.is_none() {
         let hint = if Version::parse(text).is_some() { "; for versions add `type: version`" } else { "" };
-        reader.problem(at, format!("{} is not an integer{hint}", shown(text)));
+        reader.problem(at, format!("{} is not an integer{hint}", quoted(text)));
     }
     parsed
 }
@@ -281,12 +282,12 @@ fn integer(reader: &mut Reader, text: &str, at: Place) -> Option<i128> {
 /// A suffix would be ignored, so that a host that is too old would pass.
 fn version(reader: &mut Reader, text: &str, at: Place) -> Option<Version> {
     let Some(parsed) = Version::parse(text) else {
-        reader.problem(at, format!("{} is not a version, such as \"5.14\"", shown(text)));
+        reader.problem(at, format!("{} is not a version, such as \"5.14\"", quoted(text)));
         return None;
     };
     let number = parsed.number();
     if number.len() < text.len() {
-        let suffix = shown(text.get(number.len()..).unwrap_or_default());
+        let suffix = quoted(text.get(number.len()..).unwrap_or_default());
         let way = match reader.language {
             Language::Own => "builds of a distribution are compared by `type: release`",
             Language::Nfd => "`version: oci-compat/v1` compares builds of a distribution by `type: release`",
@@ -304,7 +305,7 @@ fn quantity(reader: &mut Reader, text: &str, at: Place) -> Option<Quantity> {
     let parsed = Quantity::parse(text);
     if parsed.is_none() {
         reader
-            .problem(at, format!("{} is not a quantity, such as \"8Gi\", \"2M\" or \"500ms\"", shown(text)));
+            .problem(at, format!("{} is not a quantity, such as \"8Gi\", \"2M\" or \"500ms\"", quoted(text)));
     }
     parsed
 }
@@ -314,7 +315,7 @@ fn release(reader: &mut Reader, text: &str, at: Place) -> Option<Release> {
     if parsed.is_none() {
         let message = format!(
             "{} is not a build of a kernel, such as \"4.18.0-553.el8_10\" or \"6.8.0-41-generic\"",
-            shown(text)
+            quoted(text)
         );
         reader.problem(at, message);
     }

@@ -13,10 +13,11 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use super::problem::{Malformed, Place, shown};
+use super::problem::{Malformed, Place};
 use super::reader::{Fields, Reader};
 use super::yaml::{Node, Value};
 use super::{Expression, Language, Rule, Set, Severity, Spec, Template, Term, Test};
+use crate::words::text::quoted;
 use expression::test;
 
 const VERSION: &str = "v1alpha1";
@@ -67,7 +68,7 @@ fn language(reader: &mut Reader, fields: &Fields<'_>) -> Language {
         Some(VERSION) => Language::Nfd,
         Some(version) => {
             let message =
-                format!("version {} is not known; write {VERSION} or {OWN_VERSION}", shown(version));
+                format!("version {} is not known; write {VERSION} or {OWN_VERSION}", quoted(version));
             reader.problem(node.at, message);
             // What follows is held against what both know.
             Language::Own
@@ -100,7 +101,7 @@ fn check_ids(reader: &mut Reader, set: &Set) {
     let mut seen = BTreeMap::new();
     for rule in set.rules.iter().filter(|it| !it.id.is_empty()) {
         if let Some(first) = seen.insert(&rule.id, rule.at) {
-            let id = shown(&rule.id);
+            let id = quoted(&rule.id);
             reader
                 .problem(rule.at, format!("the rule at {first} has the id {id} as well; each needs its own"));
         }
@@ -148,7 +149,7 @@ fn severity(reader: &mut Reader, node: &Node) -> Option<Severity> {
         "info" => Some(Severity::Info),
         other => {
             let message =
-                format!("`severity` is {}, but has to be required, recommended or info", shown(other));
+                format!("`severity` is {}, but has to be required, recommended or info", quoted(other));
             reader.problem(node.at, message);
             None
         }
@@ -222,7 +223,7 @@ fn expressions(reader: &mut Reader, node: &Node) -> Option<Vec<(String, Expressi
     let read = pairs.iter().filter_map(|(key, value)| {
         let name = reader.key(key);
         let test =
-            test(reader, value, &format!("the expression for {}", shown(name.as_deref().unwrap_or("?"))));
+            test(reader, value, &format!("the expression for {}", quoted(name.as_deref().unwrap_or("?"))));
         Some((name?, Expression { test: test?, at: key.at }))
     });
     Some(read.collect())

@@ -14,6 +14,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::words::text::quoted;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -77,15 +78,6 @@ fn variable(line: &str) -> Result<(String, String), String> {
     match line.split_once('=') {
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
         None => Err(format!("the template's line {} has no \"=\", expected <name>=<value>", quoted(line))),
-    }
-}
-
-/// For messages: text that came from an image or a host, escaped and of bounded length.
-fn quoted(text: &str) -> String {
-    const MAX: usize = 60;
-    match text.char_indices().nth(MAX) {
-        Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or(text)),
-        None => format!("{text:?}"),
     }
 }
 

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
-use super::problem::{Malformed, Place, shown};
+use super::problem::{Malformed, Place};
+use crate::words::text::quoted;
 use plain::plain;
 
 /// A spec is written by hand: the largest seen has 6 KiB.
@@ -96,7 +97,7 @@ fn check_directives(text: &str) -> Result<(), Malformed> {
     match directives.find(|(line, _)| *line != "%YAML 1.1") {
         Some((line, number)) => Err(Malformed::one(
             Place { line: number, column: 1 },
-            format!("a spec has no YAML directives, such as {}; remove the line", shown(line)),
+            format!("a spec has no YAML directives, such as {}; remove the line", quoted(line)),
         )),
         None => Ok(()),
     }
@@ -268,7 +269,7 @@ impl Mapping {
         if let Some(first) = self.seen.insert(name.clone(), key.at) {
             let message = format!(
                 "{} stands here twice, first at {first}; only one can count: remove the other",
-                shown(&name)
+                quoted(&name)
             );
             return Err(Malformed::one(key.at, message));
         }
@@ -328,7 +329,7 @@ fn refuse_tag(tag: Option<&Tag>, fits: &str, at: Place) -> Result<(), Malformed>
         Some(tag) => {
             let message = format!(
                 "a spec has no tags, such as {}; write the value in quotes",
-                shown(&format!("!{}", tag.suffix))
+                quoted(&format!("!{}", tag.suffix))
             );
             Err(Malformed::one(at, message))
         }

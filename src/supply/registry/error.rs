@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::image::Repository;
 use crate::store::Digest;
+use crate::words::text::cut;
 
 /// A request that failed. `Display` is the whole message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -267,13 +268,5 @@ impl std::error::Error for Error {}
 
 /// A stranger's text between quotation marks: short, and harmless on a terminal.
 pub(super) fn quoted(text: &str) -> String {
-    format!("{:?}", shorten(text, 200))
-}
-
-/// The first so many characters, with dots where some are missing.
-pub(super) fn shorten(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)) {
-        None => text.to_owned(),
-        Some(start) => format!("{start}..."),
-    }
+    format!("{:?}", cut(text, 200))
 }

@@ -17,10 +17,10 @@ use nix::unistd::{Pid, geteuid};
 use oci_compat::door::wrapper;
 use oci_compat::host::{self, Root};
 use oci_compat::os::file::{PATH, explain, explain_io, target};
-use oci_compat::outcome::report::printable;
 use oci_compat::policy::{self, Defaults};
 use oci_compat::setup::install::{Chain, Engine, Entry, Way, is_ours};
 use oci_compat::setup::placement;
+use oci_compat::words::text::printable;
 use serde_json::{Map, Value, json};
 
 use super::{Install, below, difference, place::Place};

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use oci_compat::host::Root;
-use oci_compat::outcome::report::printable;
 use oci_compat::setup::install::{Way, is_ours};
 use oci_compat::setup::placement::{self, Standing, System, live};
+use oci_compat::words::text::printable;
 
 use crate::output::Output;
 
 use super::{Place, below, features, system_root, take_out};
+use oci_compat::words::text::counted;
 
 /// Remove every entry from the engines' configuration, whatever its name
 ///
@@ -130,10 +131,8 @@ pub(crate) fn run(uninstall: &Uninstall, output: &mut Output) -> anyhow::Result<
     if !needing.is_empty() {
         let ids = needing.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = if needing.len() > 5 { ", ..." } else { "" };
-        let (subject, run, them) = match needing.len() {
-            1 => ("1 container".to_owned(), "runs", "it"),
-            count => (format!("{count} containers"), "run", "them"),
-        };
+        let subject = counted(needing.len(), "container");
+        let (run, them) = if needing.len() == 1 { ("runs", "it") } else { ("run", "them") };
         complain(&format!(
             "warning: {subject} made with the wrapper still {run}: {ids}{more}; end {them} before the programs go, which stop \
              {them}"

@@ -8,8 +8,8 @@ use std::path::Path;
 use anyhow::Context;
 use oci_compat::container::identity::held::{self, Held};
 use oci_compat::image::Reference;
-use oci_compat::outcome::report::printable;
 use oci_compat::supply::pull::{Wanted, name};
+use oci_compat::words::text::printable;
 
 use crate::args::Pull;
 use crate::engines::{self, Answers};

@@ -4,11 +4,11 @@ use std::io::Write;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use oci_compat::outcome::report::printable;
 use oci_compat::supply::pull::{Pulled, Wanted};
+use oci_compat::words::text::printable;
 
 use crate::output::Output;
-use crate::store::counted;
+use oci_compat::words::text::counted;
 
 /// Its messages start where the number of images ends.
 const BAR: &str = "[{bar:30}] {pos} of {len}{msg}, {elapsed}";

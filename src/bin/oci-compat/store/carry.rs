@@ -9,9 +9,10 @@ use oci_compat::os::file;
 use oci_compat::store::{Addition, Archive, Digest, Incoming, Store, Writer};
 use oci_compat::supply::pull::Anchors;
 
-use super::{addition, counted};
+use super::addition;
 use crate::args::Common;
 use crate::output::Output;
+use oci_compat::words::text::counted;
 
 /// So many artifacts are synced together.
 const BATCH: usize = 500;

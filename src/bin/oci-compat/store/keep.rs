@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use oci_compat::outcome::report::printable;
 use oci_compat::spec::compiled;
 use oci_compat::store::{Store, Verified, Writer};
+use oci_compat::words::text::printable;
 
-use super::counted;
 use crate::output::Output;
+use oci_compat::words::text::counted;
 
 /// The store has something that is damaged or does not belong there.
 const FLAWED: u8 = 1;

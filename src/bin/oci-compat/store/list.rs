@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use oci_compat::image::Reference;
-use oci_compat::outcome::report::printable;
 use oci_compat::store::{ARTIFACT_TYPES, By, CREATED, Digest, Kept, Standing, Store, Writer};
 use oci_compat::supply::registry::Descriptor;
+use oci_compat::words::text::printable;
 use oci_compat::{supply::attach, supply::pull};
 use serde::Serialize;
 

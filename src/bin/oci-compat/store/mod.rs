@@ -12,6 +12,7 @@ use oci_compat::spec::{self, compiled};
 use oci_compat::store::{
     Added, Addition, CREATED, Compiled, Digest, Package, Subject, Writer, layout, pack_annotated,
 };
+use oci_compat::words::text::counted;
 
 use crate::args::{Common, Store};
 use crate::attach::{kind_of, layout_of};
@@ -53,11 +54,6 @@ fn recompile(store: &Path, output: &mut Output) -> anyhow::Result<u8> {
         log::warn!("spec {digest} is read as it is: {err:#}");
     }
     Ok(0)
-}
-
-/// `1 artifact`, `2 artifacts`.
-pub(crate) fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[expect(clippy::disallowed_methods, reason = "a path that a person named; a wrong guess is an error below")]
