@@ -13,12 +13,14 @@ use crate::os::file;
 use skim::{Keep, Kept};
 
 /// Of the OCI state on stdin (runtime-spec, `runtime.md`, State).
-const STATE: Keep = Keep::Keys(&["id", "bundle", "pid"]);
+const STATE: Keep = Keep::Keys(&["id", "bundle", "pid"], "");
 /// Runtimes copy the annotations into the state, and runc writes `<` in six bytes.
 const ESCAPED: usize = 6;
 /// Of a bundle's `config.json`: what a check looks at, and what rules may ask of it.
 const CONFIG: Keep = Keep::Fields(&[
-    ("annotations", Keep::Keys(&ANNOTATIONS)),
+    // By those of CDI, NVIDIA's container runtime adds devices.
+    ("annotations", Keep::Keys(&ANNOTATIONS, "cdi.k8s.io/")),
+    ("hooks", Keep::Mentions(&["nvidia", "nvidia-container-cli"])),
     ("root", Keep::Whole),
     (
         "process",
@@ -605,6 +607,7 @@ mod tests {
         let expected = serde_json::json!({
             "annotations": {"org.oci-compat.spec": "{}"},
             "process": {"args": [null], "env": [], "rlimits": []},
+            "hooks": [],
             "linux": {"namespaces": []},
         });
         assert_eq!(kept, expected);

@@ -36,8 +36,11 @@ pub(super) enum Keep {
     First,
     /// Of an array the texts that start so, or that perhaps do: a text may be spelled in many ways.
     Starting(&'static [&'static str]),
-    /// Of an object these keys. They are keys of a map to runtimes: case counts.
-    Keys(&'static [&'static str]),
+    /// Of an object these keys, and those that start with the text, if there is one. They are keys of a map to runtimes: case
+    /// counts.
+    Keys(&'static [&'static str], &'static str),
+    /// Of a value the words among these that occur in it.
+    Mentions(&'static [&'static str]),
 }
 
 /// An object with what is kept of another one.
@@ -76,6 +79,7 @@ pub(super) fn object(stream: impl Read, keep: Keep, larger: usize) -> Result<Opt
         most: MAX_READ * larger,
         kept: Vec::new(),
         fields: Vec::new(),
+        watch: None,
     };
     match skimmer.blank()? {
         Some(b'{') => skimmer.fields(keep)?,
@@ -97,6 +101,24 @@ struct Skimmer<R> {
     most: usize,
     kept: Vec<u8>,
     fields: Vec<(&'static str, Range<usize>)>,
+    watch: Option<Watch>,
+}
+
+/// What is looked for in a value that is passed over.
+struct Watch {
+    /// The words that have not occurred yet.
+    words: Vec<&'static str>,
+    /// The end of what was looked at: a word may go on in what follows.
+    tail: Vec<u8>,
+}
+
+impl Watch {
+    fn look(&mut self, bytes: &[u8]) {
+        let Some(longest) = self.words.iter().map(|it| it.len()).max() else { return };
+        self.tail.extend_from_slice(bytes);
+        self.words.retain(|it| !self.tail.windows(it.len()).any(|window| window == it.as_bytes()));
+        self.tail.drain(..self.tail.len().saturating_sub(longest));
+    }
 }
 
 impl<R: Read> Skimmer<R> {
@@ -182,8 +204,12 @@ impl<R: Read> Skimmer<R> {
     fn value(&mut self, keep: Option<Keep>) -> Result<(), Fault> {
         let first = self.blank()?;
         match (first, keep) {
-            (Some(b'{'), Some(keep @ (Keep::Fields(_) | Keep::But(_) | Keep::Keys(_)))) => {
+            (Some(b'{'), Some(keep @ (Keep::Fields(_) | Keep::But(_) | Keep::Keys(..)))) => {
                 return self.fields(keep);
+            }
+            (Some(_), Some(Keep::Mentions(words))) => {
+                self.at -= 1;
+                return self.mentions(words);
             }
             (Some(b'['), Some(keep @ (Keep::First | Keep::Starting(_)))) => return self.items(keep),
             // Something else than runtimes take there.
@@ -271,6 +297,16 @@ impl<R: Read> Skimmer<R> {
         }
     }
 
+    /// Passes over a value, and puts the words that occur in it into an array.
+    fn mentions(&mut self, words: &'static [&'static str]) -> Result<(), Fault> {
+        self.watch = Some(Watch { words: words.to_vec(), tail: Vec::new() });
+        self.value(None)?;
+        let missing = self.watch.take().map_or_else(Vec::new, |it| it.words);
+        let found: Vec<_> = words.iter().filter(|it| !missing.contains(it)).collect();
+        let json = serde_json::to_vec(&found).unwrap_or_default();
+        self.put(&json)
+    }
+
     /// Adds a value to an array.
     fn add(&mut self, value: &[u8]) -> Result<(), Fault> {
         if self.kept.last() != Some(&b'[') {
@@ -355,8 +391,11 @@ impl<R: Read> Skimmer<R> {
     fn take(&mut self, count: usize, is_kept: bool) -> Result<(), Fault> {
         let from = self.at;
         self.at += count;
+        let taken = self.buffer.get(from..self.at).unwrap_or_default();
+        if let Some(watch) = &mut self.watch {
+            watch.look(taken);
+        }
         if is_kept {
-            let taken = self.buffer.get(from..self.at).unwrap_or_default();
             self.kept.extend_from_slice(taken);
             return self.put(b"");
         }
@@ -458,9 +497,10 @@ impl Keep {
                     false => (*name, Self::Nothing),
                 })));
             }
-            Self::Nothing | Self::First | Self::Starting(_) => return Ok(None),
-            Self::Keys(names) => match (0..).zip(names).find(|(_, name)| **name == key) {
+            Self::Nothing | Self::First | Self::Starting(_) | Self::Mentions(_) => return Ok(None),
+            Self::Keys(names, start) => match (0..).zip(names).find(|(_, name)| **name == key) {
                 Some((index, name)) => (index, *name, Self::Whole),
+                None if !start.is_empty() && key.starts_with(start) => return Ok(Some((start, Self::Whole))),
                 None => return Ok(None),
             },
             Self::Fields(fields) => match (0..).zip(fields).find(|(_, (name, _))| is_read_as(key, name)) {
@@ -507,7 +547,8 @@ mod tests {
     use super::*;
 
     const KEEP: Keep = Keep::Fields(&[
-        ("a", Keep::Keys(&["x", "y.z"])),
+        ("a", Keep::Keys(&["x", "y.z"], "p/")),
+        ("hooks", Keep::Mentions(&["gpu", "runtime"])),
         (
             "process",
             Keep::But(&[
@@ -601,6 +642,20 @@ mod tests {
         assert_eq!(one(r#"{"process": {"args": ["a"], "args": ["b"]}}"#), None);
         assert_eq!(one(r#"{"process": {"args": ["a"], "Args": ["b"]}}"#), None);
         assert_eq!(one(r#"{"process": {"ARGS": ["b"]}}"#).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn words_are_found_in_what_is_passed_over() {
+        let check_hooks = |hooks: &str, expected: &str| {
+            check(&format!("{{\"hooks\": {hooks}}}"), Ok(&format!("{{\"hooks\":{expected}}}")));
+        };
+        check_hooks(r#"{"prestart": [{"path": "/bin/gpu-runtime"}]}"#, r#"["gpu","runtime"]"#);
+        check_hooks(r#"{"prestart": [{"path": "/bin/runtim"}, {"path": "e"}]}"#, "[]");
+        check_hooks("null", "[]");
+        for length in CHUNK - 64..CHUNK {
+            check_hooks(&format!("[\"{}runtime\"]", "x".repeat(length)), r#"["runtime"]"#);
+        }
+        check(r#"{"a": {"p/q": "1", "p/r": [2], "q": 3}}"#, Ok(r#"{"a":{"p/q":"1","p/r":[2]}}"#));
     }
 
     #[test]
