@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::host::{self, Demand, Fact, Facts, Feature, Wanted};
-use crate::spec::{Term, Test};
+use crate::spec::{Asked, Condition, Property, Term, Test};
+use crate::words::version::Version;
 
-use super::{Clue, Effort, Evidence, Finding, Judgement, Manager, Outcome, lower};
+use super::{Clue, Effort, Evidence, Finding, Judgement, Manager, Outcome, lower, nvidia};
 
 const CMDLINE: &str = "kernel.cmdline";
 const CONFIG: &str = "kernel.config";
@@ -19,6 +20,11 @@ const BLACKLIST: &str = "module_blacklist";
 /// Of which pages `vm.nr_hugepages` is the number.
 const PAGE_SIZE: &str = "default_hugepagesz";
 const IPV6: &str = "net.ipv6.";
+/// The branches of NVIDIA's driver of which Ubuntu has packages `nvidia-driver-BRANCH` (packages.ubuntu.com, 22.04 and
+/// 24.04).
+const UBUNTU: [u32; 5] = [470, 535, 550, 570, 580];
+/// The branch in Debian's `nvidia-driver`, by release (packages.debian.org; component `non-free`).
+const DEBIAN: [(&str, u32); 3] = [("11", 470), ("12", 535), ("13", 550)];
 
 /// What takes something away at boot: feature, element, parameter and value (`Documentation/admin-guide/kernel-parameters.txt`).
 const BOOT: [(&str, &str, &str, &str); 8] = [
@@ -116,6 +122,7 @@ fn explains(term: &Term, finding: &Finding<'_>) -> Vec<(&'static str, String)> {
             add(CMDLINE, &["cgroup_disable", "cgroup_no_v1", "systemd.unified_cgroup_hierarchy"]);
             add(RELEASE, &["full"]);
         }
+        nvidia::FEATURE if matches!(finding.test, Some(Test::Nvidia(_))) => add(OS, &["ID", "VERSION_ID"]),
         "cpu.cpuid" => add("cpu.cpuid", &["HYPERVISOR"]),
         "cpu.flag" => add("cpu.flag", &["hypervisor"]),
         _ => {}
@@ -169,6 +176,9 @@ pub(super) fn clue(term: &Term, finding: &Finding<'_>, facts: &Facts) -> Option<
         ("bundle.seccomp", Evidence::Flag { present: false, .. }) => {
             let answer = value(facts, "bundle.seccomp", &format!("{}.answer", finding.element))?;
             Some(Clue::Answer(answer.to_owned()))
+        }
+        (nvidia::FEATURE, _) if let Some(Test::Nvidia(condition)) = finding.test => {
+            of_driver(condition, facts)
         }
         ("cpu.cpuid", Evidence::Flag { present: false, .. }) => of_level(finding, facts),
         ("cpu.flag", Evidence::Flag { present: false, .. }) => {
@@ -326,6 +336,44 @@ fn of_cgroup(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
     told_at_boot("cgroup_no_v1", word)
 }
 
+/// From which driver on the condition would hold, and how one is installed here.
+fn of_driver(condition: &Condition, facts: &Facts) -> Option<Clue> {
+    let is_absent = matches!(facts.get(nvidia::FEATURE), Fact::Absent(_));
+    let asked = condition.asked.as_ref();
+    let least = asked.and_then(Asked::at_least);
+    let needed = asked.zip(least).and_then(|(asked, least)| match asked.property {
+        Property::Cuda => condition.or_driver.clone().or_else(|| host::driver_for_cuda(&least)),
+        Property::Driver => Some(asked.value.clone()),
+        Property::Arch | Property::Brand => None,
+    });
+    if needed.is_none() && !is_absent {
+        return None;
+    }
+    let found = value(facts, nvidia::FEATURE, "driver").map(str::to_owned);
+    let install = driver_package(needed.as_deref(), facts);
+    Some(Clue::Driver { found, needed, install })
+}
+
+/// The command that installs such a driver, where the distribution has one.
+fn driver_package(needed: Option<&str>, facts: &Facts) -> Option<String> {
+    let needed = needed.and_then(Version::parse);
+    let would_do = |branch: &u32| {
+        let branch = Version::parse(&format!("{branch}.999"));
+        needed.as_ref().is_none_or(|needed| branch.is_some_and(|it| *needed <= it))
+    };
+    match value(facts, OS, "ID")? {
+        "ubuntu" if needed.is_none() => Some("ubuntu-drivers install".to_owned()),
+        "ubuntu" => UBUNTU.iter().find(|it| would_do(it)).map(|it| format!("apt install nvidia-driver-{it}")),
+        "debian" => {
+            let release = value(facts, OS, "VERSION_ID");
+            let (_, branch) = DEBIAN.iter().find(|(it, _)| Some(*it) == release)?;
+            would_do(branch).then(|| "apt install nvidia-driver".to_owned())
+        }
+        "arch" => Some("pacman -S nvidia-open".to_owned()),
+        _ => None,
+    }
+}
+
 fn of_level(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
     let is_virtual = || flags(facts.explained("cpu.cpuid")).is_some_and(|it| it.contains("HYPERVISOR"));
     let missing = || {
@@ -384,6 +432,8 @@ impl Finding<'_> {
             (OS, _) if self.element.starts_with("ID") || self.element == "PLATFORM_ID" => Effort::Machine,
             ("kernel.version" | CONFIG | OS, _) => Effort::Install,
             ("device.node", _) => Effort::Machine,
+            (nvidia::FEATURE, _) if ["cuda", "driver"].contains(&self.element) => Effort::Install,
+            (nvidia::FEATURE, _) => Effort::Machine,
             (feature, _) if feature.starts_with("bundle.") => Effort::Command,
             (feature, _) if feature.starts_with("cpu.") || feature.starts_with("pci.") => Effort::Machine,
             _ => Effort::Unknown,

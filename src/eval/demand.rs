@@ -1,7 +1,7 @@
 //! Which facts rules need. Nothing else is read.
 
 use crate::host::{self, Demand, Kind, Wanted};
-use crate::spec::{Rule, Spec, Term, Test};
+use crate::spec::{Property, Rule, Spec, Term, Test};
 
 use super::{lower, matched};
 
@@ -35,6 +35,11 @@ fn add(demand: &mut Demand, rule: &Rule, term: &Term) {
         let elements = term.expressions.iter().flatten().map(|(name, _)| name.as_str());
         names.extend(elements.filter(|it| Some(*it) != key).map(str::to_owned));
         names.extend(keys.into_iter().flatten());
+        let tests = term.expressions.iter().flatten().map(|(_, it)| &it.test);
+        if tests.into_iter().any(|it| matches!(it, Test::Nvidia(it) if it.or_compat)) {
+            // By it, NVIDIA's forward compatibility is judged.
+            names.insert(Property::Brand.name().to_owned());
+        }
     }
 }
 

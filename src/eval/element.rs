@@ -51,6 +51,7 @@ fn judge_value(test: &Test, name: &str, value: &str) -> Outcome {
         Test::Enabled => matches!(value, "y" | "m").into(),
         Test::Quantity(bound) => or_unknown(bound.holds_for(|it| it.compare(name, value))),
         Test::Release(bound) => or_unknown(bound.holds_for(|it| it.compare(value))),
+        Test::Nvidia(condition) => or_unknown(condition.holds(value)),
     }
 }
 

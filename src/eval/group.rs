@@ -2,7 +2,7 @@
 
 use crate::spec::Group;
 
-use super::{Blame, Effort, Finding, Judged, JudgedRule, JudgedTerm, Outcome};
+use super::{Blame, Effort, Finding, Judged, JudgedRule, JudgedTerm, Outcome, nvidia};
 
 /// What came of a group.
 struct Came {
@@ -45,6 +45,42 @@ pub(super) fn judge<'a>(group: &'a Group, place: &str, judged: &mut Judged<'a, '
         Group::All(groups) => Outcome::all(each(groups, place, "all", judged)),
         Group::Any(groups) => Outcome::any(each(groups, place, "any", judged)),
         Group::Not(group) => not(judge(group, &within(place, "not"), judged)),
+        Group::EachGpu { group, some } => each_gpu(group, *some, place, judged),
+    }
+}
+
+/// Of several GPUs only the terms of the one that decides are kept: one for which the group does not hold, if there is one.
+/// Where it is about some of them and these are not known, it does not hold for certain if it holds for none.
+fn each_gpu<'a>(group: &'a Group, some: Option<usize>, place: &str, judged: &mut Judged<'a, '_>) -> Outcome {
+    let first = judged.terms.len();
+    let count = nvidia::gpus(judged.context.facts);
+    let (mut outcomes, mut gravest) = (Vec::new(), None);
+    for gpu in 0..count.clamp(1, nvidia::MOST) {
+        judged.gpu = gpu;
+        let outcome = judge(group, place, judged);
+        let terms = judged.terms.split_off(first);
+        outcomes.push(outcome);
+        if gravest.as_ref().is_none_or(|(it, _)| weight(*it) < weight(outcome)) {
+            gravest = Some((outcome, terms));
+        }
+    }
+    judged.gpu = 0;
+    let Some((outcome, mut terms)) = gravest else { return Outcome::Unknown };
+    let is_another = some.is_some_and(|it| it < count) && outcomes.iter().any(|it| *it != Outcome::Unmet);
+    let is_uncertain = outcome == Outcome::Unmet && is_another;
+    if is_uncertain {
+        let unknown = nvidia::which(some, count);
+        terms.iter_mut().for_each(|it| it.doubt(&unknown));
+    }
+    judged.terms.extend(terms);
+    if is_uncertain { Outcome::Unknown } else { outcome }
+}
+
+fn weight(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Met => 0,
+        Outcome::Unknown => 1,
+        Outcome::Unmet => 2,
     }
 }
 
@@ -100,6 +136,8 @@ impl Explained<'_, '_> {
                 let Came { outcome, why } = self.group(group);
                 Came { outcome: not(outcome), why }
             }
+            // Of the GPUs only one's terms are there.
+            Group::EachGpu { group, .. } => self.group(group),
         }
     }
 }

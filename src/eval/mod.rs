@@ -3,6 +3,7 @@
 mod element;
 mod spelling;
 mod range;
+mod nvidia;
 mod term;
 mod group;
 mod matched;
@@ -281,6 +282,15 @@ pub enum Clue {
     Answer(String),
     /// The CPU is a hypervisor's, which may hide it.
     Hidden,
+    /// A newer driver of NVIDIA's would do.
+    Driver {
+        /// The driver of the host, where there is one and its version is known.
+        found: Option<String>,
+        /// From which one on.
+        needed: Option<String>,
+        /// The command that installs one on this distribution, where that is known.
+        install: Option<String>,
+    },
     /// The CPU has not all flags of a level: these are missing, and whether it is a hypervisor's.
     Missing {
         /// The flags.
@@ -505,7 +515,7 @@ fn judge_rule<'a>(rule: &'a Rule, context: &Context<'_>, matched: &mut RuleMatch
     #[cfg(test)]
     crate::testing::note_judged_rule();
     let has_template = rule.vars_template.is_some();
-    let mut judged = Judged { context, matched, has_template, terms: Vec::new() };
+    let mut judged = Judged { context, matched, has_template, gpu: 0, terms: Vec::new() };
     let features = judged.terms(&rule.match_features, None);
     let mut alternatives = Vec::with_capacity(rule.match_any.len());
     for (index, alternative) in rule.match_any.iter().enumerate() {
@@ -530,6 +540,8 @@ struct Judged<'a, 'j> {
     matched: &'j RuleMatched,
     /// Whether the rule makes variables of what its terms match.
     has_template: bool,
+    /// Which GPU conditions of `NVIDIA_REQUIRE_*` are about.
+    gpu: usize,
     terms: Vec<JudgedTerm<'a>>,
 }
 
@@ -539,8 +551,10 @@ impl<'a> Judged<'a, '_> {
             let fact = fact_of(term, self.context.facts, self.matched);
             let is_withheld = self.context.access == Access::Public
                 && discreet::shows_what_is_sensitive(term, fact, self.has_template);
-            let findings =
-                if is_withheld { term::withheld(term) } else { term::judge(term, fact, self.context) };
+            let findings = match is_withheld {
+                true => term::withheld(term),
+                false => term::judge(term, fact, self.gpu, self.context),
+            };
             let outcome = Outcome::all(findings.iter().map(|it| it.outcome));
             JudgedTerm { term, alternative, group: String::new(), negated: false, outcome, findings }
         };

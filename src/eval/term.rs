@@ -4,17 +4,25 @@ use crate::host::{self, Fact, Feature, Instance, Unknown};
 use crate::spec::{Bound, Expression, Place, Term, Test, Text, most_text, text_of};
 
 use super::element::Element;
-use super::{Context, Evidence, Finding, Outcome, range, spelling};
+use super::{Context, Evidence, Finding, Outcome, nvidia, range, spelling};
 
 /// So many elements are judged between two looks at the clock.
 const AT_ONCE: usize = 64;
 
 /// One finding for each expression and for `matchName`; for a term with neither, one on the feature itself.
-pub(super) fn judge<'a>(term: &'a Term, fact: &Fact, context: &Context<'_>) -> Vec<Finding<'a>> {
+/// Conditions of `NVIDIA_REQUIRE_*` are held against the GPU of this number.
+pub(super) fn judge<'a>(term: &'a Term, fact: &Fact, gpu: usize, context: &Context<'_>) -> Vec<Finding<'a>> {
     if (context.is_over)() {
         return all(term, Outcome::Unknown, &Evidence::Unknown(too_late()));
     }
     let mut findings = match fact {
+        Fact::Known(feature, read) if nvidia::is_condition(term) => {
+            let judge = |asked: Named<'a>| {
+                let (outcome, evidence) = nvidia::judge(asked.1, feature, gpu, read);
+                finding(term, self::asked(asked), outcome, evidence)
+            };
+            named(term).map(judge).collect()
+        }
         Fact::Known(feature, read) => judge_known(term, feature, read, context),
         Fact::Absent(read) => all(term, Outcome::Unmet, &Evidence::NoFeature { read: read.clone() }),
         Fact::Unknown(unknown) => all(term, Outcome::Unknown, &Evidence::Unknown(unknown.clone())),
@@ -505,7 +513,7 @@ mod tests {
         };
         let facts = Facts::default();
         let context = Context { facts: &facts, is_over: &|| false, access: Access::Full };
-        let findings = judge(term, &Fact::Known(feature, "/sys".to_owned()), &context);
+        let findings = judge(term, &Fact::Known(feature, "/sys".to_owned()), 0, &context);
         let outcomes: Vec<_> = findings.iter().map(|it| it.outcome).collect();
         assert_eq!(outcomes, expected, "{expressions}");
     }
@@ -557,7 +565,7 @@ mod tests {
             let fact = Fact::Known(Feature::instances(modules), "/".to_owned());
             let facts = Facts::default();
             let context = Context { facts: &facts, is_over: &|| false, access: Access::Full };
-            let found = judge(&spec.sets[0].rules[0].match_features[0], &fact, &context);
+            let found = judge(&spec.sets[0].rules[0].match_features[0], &fact, 0, &context);
             let found: Vec<_> = found.iter().map(|it| (it.outcome, it.found())).collect();
             let found: Vec<_> = found.iter().map(|(outcome, found)| (*outcome, found.as_str())).collect();
             assert_eq!(found, expected, "{expressions}");
@@ -591,7 +599,7 @@ mod tests {
             let fact = Fact::Known(feature, "/".to_owned());
             let facts = Facts::default();
             let context = Context { facts: &facts, is_over: &|| false, access: Access::Full };
-            let found = judge(&spec.sets[0].rules[0].match_features[0], &fact, &context);
+            let found = judge(&spec.sets[0].rules[0].match_features[0], &fact, 0, &context);
             assert_eq!(found[0].outcome, expected, "{state}");
         };
         check("[loaded]", &["state=loaded"], Outcome::Unmet);

@@ -38,6 +38,7 @@ pub use document::{Form, SCHEMA};
 pub use fact::{Demand, Fact, Feature, Instance, Source, Unknown, Wanted};
 pub use facts::{Facts, Origin};
 pub use features::{FEATURES, FeatureInfo, Kind, Probe, feature, nearest, probe};
+pub use gpu::driver_for_cuda;
 pub use kernel::available::loadable_modules;
 pub(crate) use kernel::options_of::option_of;
 pub(crate) use kernel::version::label as release_label;

@@ -143,7 +143,8 @@ fn of_test(test: &Test, text: usize) -> u64 {
         | Test::IsFalse
         | Test::Enabled
         | Test::Quantity(_)
-        | Test::Release(_) => elements,
+        | Test::Release(_)
+        | Test::Nvidia(_) => elements,
     }
 }
 

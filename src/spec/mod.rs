@@ -5,6 +5,7 @@ mod yaml;
 mod budget;
 mod quantity;
 mod release;
+mod condition;
 mod reader;
 mod nfd;
 pub mod compiled;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::words::version::Version;
 
 pub use budget::{Text, most_text, text_of};
+pub use condition::{Asked, Comparator, Condition, Property};
 pub use pattern::{Pattern, PatternError};
 pub use problem::{Malformed, Place, Problem};
 pub use quantity::Quantity;
@@ -140,6 +142,13 @@ pub enum Group {
     Any(Vec<Group>),
     /// It does not hold.
     Not(Box<Group>),
+    /// It holds for each GPU by itself. No document says so: it is for conditions of `NVIDIA_REQUIRE_*`.
+    EachGpu {
+        /// What has to hold.
+        group: Box<Group>,
+        /// How many of the host's GPUs it is about, if not all of them: which ones, is not known.
+        some: Option<usize>,
+    },
 }
 
 impl Group {
@@ -148,7 +157,7 @@ impl Group {
         match self {
             Self::Terms(terms) => terms.iter().collect(),
             Self::All(groups) | Self::Any(groups) => groups.iter().flat_map(Self::terms).collect(),
-            Self::Not(group) => group.terms(),
+            Self::Not(group) | Self::EachGpu { group, .. } => group.terms(),
         }
     }
 }
@@ -222,6 +231,8 @@ pub enum Test {
     Quantity(Bound<Quantity>),
     /// The value as a build of a distribution lies within the bound. Ours.
     Release(Bound<Release>),
+    /// A condition of `NVIDIA_REQUIRE_*` holds. No document says so.
+    Nvidia(Condition),
 }
 
 /// All integers of 64 bits, with a sign or without.

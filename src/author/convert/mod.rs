@@ -62,6 +62,7 @@ fn rule(rule: &Rule, losses: &mut Vec<Loss>) -> Option<Rule> {
             },
             Group::Any(_) => lose("`any` is left out, because there can be only one"),
             Group::Not(_) => lose("`not` is left out"),
+            Group::EachGpu { .. } => lose("what is asked of each GPU is left out"),
             Group::Terms(_) | Group::All(_) => match together(group) {
                 Some(terms) => features.extend(terms),
                 None => lose("`all` is left out, because its groups hold `any` or `not`"),
@@ -91,7 +92,7 @@ fn together(group: &Group) -> Option<Vec<Term>> {
     match group {
         Group::Terms(terms) => Some(terms.clone()),
         Group::All(groups) => Some(groups.iter().map(together).collect::<Option<Vec<_>>>()?.concat()),
-        Group::Any(_) | Group::Not(_) => None,
+        Group::Any(_) | Group::Not(_) | Group::EachGpu { .. } => None,
     }
 }
 
@@ -142,6 +143,7 @@ fn test(name: &str, test: Test) -> Result<Test, &'static str> {
         Test::Enabled => Ok(Test::In(vec!["y".to_owned(), "m".to_owned()])),
         Test::Quantity(bound) => quantity(name, &bound).ok_or("quantities with units cannot be said"),
         Test::Release(_) => Err("builds of a distribution cannot be compared"),
+        Test::Nvidia(_) => Err("conditions of NVIDIA's images cannot be said"),
         Test::Integer(Bound::Outside(..)) | Test::Version(Bound::Outside(..)) => {
             Err("`NotInRange` cannot be said")
         }

@@ -98,6 +98,8 @@ fn expression(expression: &Expression) -> String {
         Test::Version(bound) => with(bound, ", type: version"),
         Test::Quantity(bound) => with(bound, ", type: quantity"),
         Test::Release(bound) => with(bound, ", type: release"),
+        // No document says so.
+        Test::Nvidia(condition) => ("Nvidia", vec![condition.text.clone()], ""),
     };
     let values: Vec<_> = values.iter().map(|it| quoted(it)).collect();
     let value = if values.is_empty() { String::new() } else { format!(", value: [{}]", values.join(", ")) };

@@ -53,10 +53,12 @@ pub enum Code {
     NameMissing,
     /// The container is not set up as demanded, whatever the host has.
     ContainerConfig,
+    /// A condition of the image's variables `NVIDIA_REQUIRE_*` does not hold, or is none.
+    NvidiaRequire,
 }
 
 /// All codes, with what each means and how to mend it.
-pub const CODES: [(Code, &str, &str); 25] = [
+pub const CODES: [(Code, &str, &str); 26] = [
     (Code::Met, "met", "The expression holds."),
     (
         Code::FactUnknown,
@@ -156,6 +158,14 @@ pub const CODES: [(Code, &str, &str); 25] = [
         "The container is not set up as the image demands: its config.json does not give it the capability, device, limit, \
          mount, namespace or system call. The host is not to blame: change how the container is run.",
     ),
+    (
+        Code::NvidiaRequire,
+        "nvidia-require",
+        "The container is given NVIDIA GPUs, and the image's environment (NVIDIA_REQUIRE_*, or CUDA_VERSION of old images) \
+         demands another CUDA, driver or GPU than this host has, or says something that is no condition. Install the driver \
+         that is named, or run an image for an older CUDA. NVIDIA_DISABLE_REQUIRE=1 in the container's environment turns the \
+         demand off, and so does `nvidia = \"off\"` in section [implicit] of the configuration for all containers.",
+    ),
 ];
 
 impl Code {
@@ -202,7 +212,8 @@ mod tests {
             Code::ValueOutOfRange => Some(Code::InstanceMissing),
             Code::InstanceMissing => Some(Code::NameMissing),
             Code::NameMissing => Some(Code::ContainerConfig),
-            Code::ContainerConfig => None,
+            Code::ContainerConfig => Some(Code::NvidiaRequire),
+            Code::NvidiaRequire => None,
         }
     }
 
@@ -237,6 +248,7 @@ mod tests {
                 "instance-missing",
                 "name-missing",
                 "container-config",
+                "nvidia-require",
             ]
         );
     }

@@ -11,6 +11,7 @@ impl Finding<'_> {
     pub fn code(&self) -> Code {
         match self.outcome {
             Outcome::Met => Code::Met,
+            Outcome::Unknown if self.is_invalid() => Code::NvidiaRequire,
             Outcome::Unknown if matches!(self.evidence, Evidence::Unfit { .. }) => Code::ValueUnfit,
             Outcome::Unknown => Code::FactUnknown,
             Outcome::Unmet => self.unmet_code(),
@@ -21,6 +22,7 @@ impl Finding<'_> {
         let feature = &*lower(self.feature);
         let is_unwanted = matches!(self.test, Some(Test::DoesNotExist));
         match (&self.evidence, feature) {
+            _ if matches!(self.test, Some(Test::Nvidia(_))) => Code::NvidiaRequire,
             _ if feature.starts_with("bundle.") => Code::ContainerConfig,
             (Evidence::NoFeature { .. }, "kernel.loadedmodule") if self.names_a_module() => {
                 Code::ModuleNotLoaded
@@ -166,6 +168,7 @@ impl Finding<'_> {
                 "a hypervisor's CPU model may hide them: give the virtual machine a richer one, such as host"
                     .to_owned(),
             ),
+            (Some(Clue::Driver { .. }), _) => self.driver_hint(),
             (_, Code::KernelOptionOff | Code::KernelOptionDiffers) => self.option_hint(),
             (_, Code::ValueDiffers | Code::ValueOutOfRange) => self.setting_hint(),
             (_, Code::ModuleUnwanted) => Some(format!("modprobe -r {element}")),
@@ -283,6 +286,7 @@ impl Finding<'_> {
             | Test::Version(_)
             | Test::Quantity(_)
             | Test::Release(_)
+            | Test::Nvidia(_)
             | Test::IsTrue
             | Test::IsFalse => None,
         }
@@ -327,6 +331,7 @@ fn wanted_value(element: &str, test: &Test, found: &str) -> Option<String> {
         | Test::InRegexp(_)
         | Test::Version(_)
         | Test::Release(_)
+        | Test::Nvidia(_)
         | Test::Enabled
         | Test::IsTrue
         | Test::IsFalse => None,

@@ -72,7 +72,13 @@ impl<'a> JudgedRule<'a> {
             (Some(_), _) => self.rule.match_any.len(),
             (None, blame) => blame.map_or(0, |it| it.of),
         };
-        let nearest = if count > 1 { format!(" (nearest of {count} alternatives)") } else { String::new() };
+        // Where there is no driver at all, none is nearer.
+        let is_alike = code == Code::NvidiaRequire && term.has_no_feature();
+        let nearest = match count {
+            0 | 1 => String::new(),
+            _ if is_alike => String::new(),
+            _ => format!(" (nearest of {count} alternatives)"),
+        };
         (code, format!("{line}{nearest}"))
     }
 
@@ -133,6 +139,10 @@ impl JudgedTerm<'_> {
                 Some(self.no_instance(first))
             }
             (Outcome::Unmet, Evidence::Count { fitting, .. }) => Some(self.count_line(first, *fitting)),
+            // What is asked of a driver that is not there is said once.
+            (Outcome::Unmet, Evidence::NoFeature { .. }) if first.code() == Code::NvidiaRequire => {
+                Some(first.line(&first.needed()))
+            }
             (Outcome::Unknown, Evidence::Unknown(unknown)) if self.term.count.is_some() => {
                 let (thing, needed) = (first.thing(), first.needed());
                 let (read, reason) = (&unknown.read, &unknown.reason);
@@ -158,6 +168,10 @@ impl JudgedTerm<'_> {
 
     fn decisive(&self) -> Option<&Finding<'_>> {
         self.findings.iter().find(|it| it.outcome == self.outcome)
+    }
+
+    fn has_no_feature(&self) -> bool {
+        self.findings.iter().all(|it| matches!(it.evidence, Evidence::NoFeature { .. }))
     }
 
     fn code(&self) -> Code {
@@ -302,6 +316,7 @@ impl Finding<'_> {
     fn line(&self, needed: &str) -> String {
         match (self.outcome, &self.evidence) {
             (Outcome::Met, _) => String::new(),
+            _ if let Some(Test::Nvidia(condition)) = self.test => self.nvidia_line(condition, needed),
             (Outcome::Unknown, Evidence::Unknown(unknown)) => {
                 let needs = if self.test.is_some() { format!(", needs {needed}") } else { String::new() };
                 let read = if unknown.read.is_empty() { String::new() } else { format!("{} ", unknown.read) };

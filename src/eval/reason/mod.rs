@@ -5,6 +5,7 @@ mod words;
 mod finding;
 mod headline;
 mod demands;
+mod nvidia;
 #[cfg(test)]
 mod tests;
 

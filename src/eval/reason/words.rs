@@ -102,6 +102,7 @@ pub(super) fn needed(test: &Test, (present, absent): (&str, &str)) -> String {
         Test::Enabled => "y or m".to_owned(),
         Test::Quantity(bound) => amount(bound),
         Test::Release(bound) => version(bound),
+        Test::Nvidia(condition) => super::nvidia::needed(condition),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod demand;
+mod nvidia;
 mod own;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,7 @@
 //! Which CUDA a driver of NVIDIA's supports. Guesses nothing of branches that it does not know.
 
+use crate::words::version::Version;
+
 /// A branch of the driver, the first of its releases that NVIDIA lists, and the CUDA of that branch.
 type Branch = (u32, u32, &'static str);
 
@@ -94,6 +96,12 @@ pub(super) fn of_jetson(release: &str) -> Option<Newest> {
     Some(Newest { at_least, at_most })
 }
 
+/// The oldest driver that is known to support a CUDA, such as the `550.54` of 12.4.
+pub fn driver_for(cuda: &Version) -> Option<String> {
+    let supports = |it: &&Branch| Version::parse(it.2).is_some_and(|it| *cuda <= it);
+    BRANCHES.iter().find(supports).map(|(branch, first, _)| format!("{branch}.{first}"))
+}
+
 fn numbers(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version.split('.').map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {
@@ -120,6 +128,19 @@ mod tests {
         check("570.26", "12.8");
         check("580.65.06", "13.0");
         check("375.26", "8.0");
+    }
+
+    #[test]
+    fn a_cuda_has_an_oldest_driver() {
+        let check = |cuda: &str, expected: Option<&str>| {
+            let version = Version::parse(cuda).expect("a version");
+            assert_eq!(driver_for(&version).as_deref(), expected, "{cuda}");
+        };
+        check("12.4", Some("550.54"));
+        check("12.4.1", Some("555.42"));
+        check("8.0", Some("367.48"));
+        check("1", Some("340.29"));
+        check("99.0", None);
     }
 
     #[test]

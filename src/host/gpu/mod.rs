@@ -7,6 +7,8 @@ mod cuda;
 
 use super::{Fact, Probing, Unknown};
 
+pub use cuda::driver_for as driver_for_cuda;
+
 const PCI: &str = "/sys/bus/pci/devices";
 /// Base classes of the PCI code and ID assignment specification: display controllers and processing accelerators.
 const CLASSES: [&str; 2] = ["03", "12"];
