@@ -33,9 +33,22 @@ const ROOMS: &[Room] = &[
         &["words", "image", "os", "container", "spec", "eval"],
         &["report", "saved", "decisions", "history"],
     ),
+    room("nvidia", &["words", "spec", "host"], &["nvidia"]),
     room(
         "decide",
-        &["words", "image", "os", "store", "container", "spec", "host", "eval", "policy", "outcome"],
+        &[
+            "words",
+            "image",
+            "os",
+            "store",
+            "container",
+            "spec",
+            "host",
+            "eval",
+            "policy",
+            "outcome",
+            "nvidia",
+        ],
         &["check", "waive", "requirements", "pipeline", "gate"],
     ),
     room(

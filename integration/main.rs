@@ -18,6 +18,7 @@ mod package;
 mod man;
 mod units;
 mod conformance;
+mod nvidia;
 mod hosts;
 mod vantage;
 mod large;

@@ -15,6 +15,7 @@ pub mod host;
 pub mod eval;
 pub mod policy;
 pub mod outcome;
+pub mod nvidia;
 pub mod decide;
 pub mod door;
 pub mod author;
