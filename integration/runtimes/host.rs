@@ -74,6 +74,15 @@ impl Host {
         host
     }
 
+    /// A host on which it can be seen that no driver of a GPU is there.
+    pub(super) fn without_gpus() -> Self {
+        let host = Self::plain();
+        fs::write(host.path().join("proc/version"), "Linux version 5.4.0-42-generic\n")
+            .expect("writing a version");
+        fs::create_dir_all(host.path().join("sys/bus/pci/devices")).expect("making a host");
+        host
+    }
+
     /// A host that meets the benchmark's twelve rules, and whose processor is that of the machine.
     pub(super) fn capable() -> Self {
         let host = Self::plain();

@@ -61,6 +61,7 @@ under_each_runtime! {
     an_undecided_container_starts,
     an_undecided_container_is_refused_where_the_policy_says_so,
     a_malformed_spec_is_refused,
+    a_cuda_image_is_refused_if_it_is_given_gpus_and_there_is_no_driver,
     fields_of_a_later_specification_change_nothing,
     a_state_longer_than_a_pipe_holds_up_nothing,
     a_killed_hook_starts_nothing,
@@ -112,6 +113,38 @@ fn a_limit_that_no_bundle_sets_is_that_of_the_container_s_process(runtime: Runti
 fn a_malformed_spec_is_refused(runtime: Runtime) {
     let hook = Hook::on(Host::plain());
     is_refused(runtime, &hook, MALFORMED, Bundle::with_a_shell().annotate(SPEC, host::MALFORMED));
+}
+
+fn a_cuda_image_is_refused_if_it_is_given_gpus_and_there_is_no_driver(runtime: Runtime) {
+    let image = || {
+        let env = [
+            PATH,
+            "NVIDIA_REQUIRE_CUDA=cuda>=12.4 brand=tesla,driver>=535,driver<536",
+            "NVIDIA_VISIBLE_DEVICES=all",
+        ];
+        Bundle::with_a_shell().set("/process/env", json!(env))
+    };
+    let gpu = json!({"path": "/dev/nvidia0", "type": "c", "major": 195, "minor": 0});
+    let given = || image().set("/linux/devices", json!([gpu]));
+    let hook = Hook::on(Host::without_gpus());
+    let bundle = given().hook(&hook).written();
+    let said = hook.feed(&bundle.state()).stderr;
+    let first = format!(
+        "oci-compat: refused: the image needs CUDA 12.4 or newer, and this host has no NVIDIA driver: install driver 525 or newer \
+         [nvidia-require; oci-compat why {}]\n",
+        bundle.id()
+    );
+    assert_eq!(said, first);
+    is_refused(runtime, &hook, INCOMPATIBLE, given());
+    starts(runtime, &hook, image());
+    starts(
+        runtime,
+        &hook,
+        given()
+            .set("/process/env", json!([PATH, "NVIDIA_REQUIRE_CUDA=cuda>=12.4", "NVIDIA_DISABLE_REQUIRE=1"])),
+    );
+    let off = Hook::on(Host::without_gpus()).configured("implicit.nvidia = \"off\"\n");
+    starts(runtime, &off, given());
 }
 
 fn fields_of_a_later_specification_change_nothing(runtime: Runtime) {

@@ -19,6 +19,13 @@ pub struct Requirement {
     pub spec: Result<Spec, Malformed>,
 }
 
+impl Requirement {
+    /// Of the tags that select sets, those that count for it.
+    fn heeded<'t>(&self, tags: &'t [String]) -> &'t [String] {
+        if self.origin.has_tags() { tags } else { &[] }
+    }
+}
+
 /// The facts that these requirements need. Without a bundle, what a bundle gives its container is unknown.
 pub fn gather(requirements: &[Requirement], tags: &[String], root: &Root, bundle: Option<&Bundle>) -> Facts {
     let demand = demand(requirements, tags);
@@ -41,8 +48,9 @@ pub fn complete(facts: &mut Facts, requirements: &[Requirement], tags: &[String]
 
 fn demand(requirements: &[Requirement], tags: &[String]) -> Demand {
     let mut demand = Demand::new();
-    for spec in requirements.iter().filter_map(|it| it.spec.as_ref().ok()) {
-        for (feature, wanted) in eval::demand(spec, tags) {
+    for requirement in requirements {
+        let Ok(spec) = &requirement.spec else { continue };
+        for (feature, wanted) in eval::demand(spec, requirement.heeded(tags)) {
             add(&mut demand, feature, wanted);
         }
     }
@@ -118,7 +126,7 @@ pub fn judge_until<'a>(
 ) -> Vec<Checked<'a>> {
     let checked = |it: &'a Requirement| {
         let access = if withholds && !it.origin.is_verified() { Access::Public } else { Access::Full };
-        let judge = |spec| eval::evaluate_until(spec, tags, facts, access, is_over);
+        let judge = |spec| eval::evaluate_until(spec, it.heeded(tags), facts, access, is_over);
         Checked { origin: &it.origin, result: it.spec.as_ref().map(judge) }
     };
     requirements.iter().map(checked).collect()

@@ -13,8 +13,9 @@ use crate::container::input::{Bundle, Fault, Wishes};
 use crate::decide::check::Requirement;
 use crate::host;
 use crate::image::{Image, Reference};
+use crate::nvidia::{self, Environment, Reading};
 use crate::outcome::report::{Attached, Origin, Pod, Subject, Verification};
-use crate::policy::{Builds, Heeded, Policy};
+use crate::policy::{Builds, Heeded, Nvidia, Policy};
 use crate::spec::{self, Malformed, Spec, compiled};
 use crate::store::{Artifact, By, Digest, Kept, Payload, Standing, Store, Trouble};
 
@@ -110,6 +111,7 @@ pub fn of_bundle(
         collected.demand_spec(policy);
     }
     collected.add_own(policy, until, &mut |collected| drop(who.digests(collected)));
+    collected.add_nvidia(&bundle, policy);
     if !collected.is_empty() {
         // It is asked only where something would be demanded.
         if policy.builds == Builds::Skip && identity::is_build(folder, &bundle, &Places::live(), until) {
@@ -217,6 +219,29 @@ impl Collected {
             self.notes.extend(notes);
             self.faults.extend(faults);
         }
+    }
+
+    /// Adds what the environment of an image of NVIDIA's demands, if the container is given GPUs.
+    fn add_nvidia(&mut self, bundle: &Bundle, policy: &Policy) {
+        let reading = match policy.nvidia {
+            Nvidia::Sensible => Reading::Sensible,
+            Nvidia::Strict => Reading::Strict,
+            Nvidia::Off => return,
+        };
+        let environment = Environment::of(bundle.process.env.iter().flatten().map(String::as_str));
+        if !environment.demands() {
+            return;
+        }
+        let runtime = policy.runtimes.first().and_then(|it| it.file_name());
+        let has_runtime = runtime.is_some_and(|it| it.to_string_lossy().starts_with("nvidia-"));
+        let Some(given) = environment.given(&bundle.config, has_runtime) else { return };
+        let (demands, faults) = nvidia::demands(&environment, given, reading, None);
+        self.faults.extend(faults);
+        self.requirements.extend(
+            demands
+                .into_iter()
+                .map(|it| Requirement { origin: Origin::Environment(it.variable), spec: Ok(it.spec) }),
+        );
     }
 
     /// The same trouble is met by everybody who asks the same store: it is told once.

@@ -32,6 +32,8 @@ pub enum Origin {
     Administrator(String),
     /// A file that was named on the command line.
     File(String),
+    /// A variable of the container's environment, which its image sets.
+    Environment(String),
 }
 
 /// An artifact whose subject is the image.
@@ -64,6 +66,7 @@ impl Origin {
             Self::Attached(_) => "attached",
             Self::Administrator(_) => "administrator",
             Self::File(_) => "file",
+            Self::Environment(_) => "environment",
         }
     }
 
@@ -72,8 +75,13 @@ impl Origin {
         match self {
             Self::Administrator(_) | Self::File(_) => true,
             Self::Attached(attached) => attached.verified.is_some(),
-            Self::Inline | Self::Referenced(_) => false,
+            Self::Inline | Self::Referenced(_) | Self::Environment(_) => false,
         }
+    }
+
+    /// Whether its author divides it into sets with tags, of which the administrator may select some.
+    pub fn has_tags(&self) -> bool {
+        !matches!(self, Self::Environment(_))
     }
 
     /// As messages call it.
@@ -85,6 +93,7 @@ impl Origin {
             }
             Self::Administrator(path) => format!("the administrator's spec {path}"),
             Self::File(path) => format!("spec {path}"),
+            Self::Environment(variable) => format!("the image's environment ({variable})"),
         }
     }
 }
@@ -314,7 +323,7 @@ fn outcome_name(outcome: Outcome) -> String {
 impl SpecReport {
     fn new(checked: &Checked<'_>) -> Self {
         let (file, artifact) = match checked.origin {
-            Origin::Inline => (None, None),
+            Origin::Inline | Origin::Environment(_) => (None, None),
             Origin::Referenced(digest) | Origin::Attached(Attached { artifact: digest, .. }) => {
                 (None, Some(printable(digest)))
             }
@@ -324,16 +333,21 @@ impl SpecReport {
             Origin::Attached(it) => {
                 (it.repository.as_deref().map(printable), it.verified.as_ref().map(verified))
             }
-            Origin::Inline | Origin::Referenced(_) | Origin::Administrator(_) | Origin::File(_) => {
-                (None, None)
-            }
+            Origin::Inline
+            | Origin::Referenced(_)
+            | Origin::Administrator(_)
+            | Origin::File(_)
+            | Origin::Environment(_) => (None, None),
         };
         let (outcome, problems, sets) = match &checked.result {
             Ok(judged) => (judged.outcome, Vec::new(), judged.sets.iter().map(SetReport::new).collect()),
             Err(malformed) => (Outcome::Unknown, problems(malformed), Vec::new()),
         };
+        let variable =
+            if let Origin::Environment(name) = checked.origin { Some(printable(name)) } else { None };
         Self {
             source: checked.origin.name().to_owned(),
+            variable,
             file,
             artifact,
             repository,

@@ -115,8 +115,11 @@ pub struct WaiverReport {
 /// One spec.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SpecReport {
-    /// `inline`, `referenced`, `attached`, `administrator` or `file`.
+    /// `inline`, `referenced`, `attached`, `administrator`, `file` or `environment`.
     pub source: String,
+    /// The variable, for `environment`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variable: Option<String>,
     /// The file's path, for `administrator` and `file`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,

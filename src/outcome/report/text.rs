@@ -103,7 +103,8 @@ fn subject(subject: &Subject) -> String {
 }
 
 fn spec_page(spec: &SpecReport, style: Style, page: &mut String) {
-    let name = spec.file.as_ref().or(spec.artifact.as_ref()).map_or_else(String::new, |it| format!(" {it}"));
+    let name = spec.file.as_ref().or(spec.artifact.as_ref()).or(spec.variable.as_ref());
+    let name = name.map_or_else(String::new, |it| format!(" {it}"));
     page.push_str(&format!("\nspec {}{name}: {}\n", spec.source, style.paint(&spec.outcome)));
     if let Some(repository) = &spec.repository {
         let verified = match &spec.verified {

@@ -25,6 +25,7 @@ fn record() -> Record {
     };
     let spec = SpecReport {
         source: "attached".to_owned(),
+        variable: None,
         file: None,
         artifact: Some("sha256:22".to_owned()),
         repository: None,
@@ -92,6 +93,7 @@ fn a_record_is_bounded_whatever_strangers_write() {
     report.notes = vec![long.clone(); 500];
     let spec = SpecReport {
         source: "file".to_owned(),
+        variable: None,
         file: Some(long.clone()),
         artifact: Some(long.clone()),
         repository: None,
