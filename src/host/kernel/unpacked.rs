@@ -1,9 +1,9 @@
 //! The kernel configuration as it was once unpacked, laid out for look-up, so that only the first check after a boot
 //! inflates it. It cannot change while the kernel runs.
 //!
-//! The first page names the boot, and says how many pages there are. The options follow in the order of their names, one a
-//! line, as `NAME=value`. No line goes over the end of a page. A file in another form is not used, and neither is one that
-//! others could have written.
+//! The first page names the boot, says how many pages there are, and has the first name of each of the others, so that an
+//! option is found with one read. The options follow in the order of their names, each as a line feed and `NAME=value`. None
+//! goes over the end of a page. A file in another form is not used, and neither is one that others could have written.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,6 +12,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use memchr::memmem;
 use nix::sys::stat::fstat;
 
 use crate::host::{Root, Wanted};
@@ -21,7 +22,7 @@ const NAME: &str = "kernel-config";
 const PAGE: usize = 4096;
 /// `boot_id` is drawn once per boot (`Documentation/admin-guide/sysctl/kernel.rst`).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-const FORMAT: &str = "oci-compat kernel-config 1";
+const FORMAT: &str = "oci-compat kernel-config 2";
 
 /// The wanted options that are set; `None` if they have to be read where they come from.
 pub(super) fn find(root: &Root, wanted: &Wanted) -> Option<BTreeMap<String, String>> {
@@ -32,29 +33,56 @@ pub(super) fn find(root: &Root, wanted: &Wanted) -> Option<BTreeMap<String, Stri
     if Exposure::of(&found, || path.clone()).is_some() {
         return None;
     }
-    let pages = Pages { file, count: usize::try_from(found.st_size).ok()? / PAGE };
-    if !pages.read(0)?.starts_with(header(root, pages.count)?.as_bytes()) {
-        return None;
-    }
+    let first = page(&file, 0)?;
+    let header = header(root, usize::try_from(found.st_size).ok()? / PAGE)?;
+    let index = first.strip_prefix(header.as_bytes())?.trim_ascii_end();
+    let index: Vec<_> = index.split(|it| *it == b'\n').collect();
     let mut options = BTreeMap::new();
+    let mut last = (0, first);
     for name in names.iter() {
-        if let Some(value) = pages.find(name)? {
+        let at = index.partition_point(|it| *it <= name.as_bytes());
+        if last.0 != at {
+            last = (at, page(&file, at)?);
+        }
+        if at != 0
+            && let Some(value) = value(&last.1, name)
+        {
             options.insert(name.clone(), value);
         }
     }
     Some(options)
 }
 
+fn page(file: &File, index: usize) -> Option<[u8; PAGE]> {
+    let mut page = [0; PAGE];
+    file.read_exact_at(&mut page, u64::try_from(index * PAGE).ok()?).ok()?;
+    Some(page)
+}
+
+/// The value of an option on its page; `None` if it is not set.
+fn value(page: &[u8], name: &str) -> Option<String> {
+    if name.contains('=') {
+        return None;
+    }
+    let start = format!("\n{name}=");
+    let rest = page.get(memmem::find(page, start.as_bytes())? + start.len()..)?;
+    let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+    Some(String::from_utf8_lossy(rest.get(..end)?).into_owned())
+}
+
 /// Keeps the options for later checks. That it cannot be done changes nothing.
 pub(super) fn keep(root: &Root, options: &BTreeMap<String, String>) {
     let Some(folder) = root.memory() else { return };
-    let Some(pages) = pages(options) else { return };
+    let Some((index, pages)) = pages(options) else { return };
     let Some(header) = header(root, 1 + pages.len() / PAGE) else { return };
+    let mut text = format!("{header}{index}").into_bytes();
+    if text.len() > PAGE {
+        return;
+    }
     if !file::is_trusted_folder(folder).unwrap_or_default() {
         return;
     }
     let temporary = folder.join(format!(".{}.{NAME}", std::process::id()));
-    let mut text = header.into_bytes();
     text.resize(PAGE, b'\n');
     text.extend(pages);
     if write(&temporary, &text).and_then(|()| fs::rename(&temporary, folder.join(NAME))).is_err() {
@@ -72,68 +100,24 @@ fn header(root: &Root, count: usize) -> Option<String> {
     Some(format!("{FORMAT}\n{count} pages\n{}\n", root.read_text(BOOT_ID).ok()?.trim_end()))
 }
 
-/// The pages of these options; `None` if one has no place on a page.
-fn pages(options: &BTreeMap<String, String>) -> Option<Vec<u8>> {
-    let mut pages = Vec::new();
+/// The first name of each page, a line each, and the pages of these options; `None` if one has no place on a page.
+fn pages(options: &BTreeMap<String, String>) -> Option<(String, Vec<u8>)> {
+    let (mut index, mut pages) = (String::new(), Vec::new());
     let mut line = String::new();
     for (name, value) in options {
         line.clear();
-        writeln!(line, "{name}={value}").ok()?;
-        let room = PAGE - pages.len() % PAGE;
+        write!(line, "\n{name}={value}").ok()?;
         if line.len() > PAGE {
             return None;
         }
-        if line.len() > room {
-            pages.resize(pages.len() + room, b'\n');
+        if line.len() > pages.len().next_multiple_of(PAGE) - pages.len() {
+            pages.resize(pages.len().next_multiple_of(PAGE), b'\n');
+            writeln!(index, "{name}").ok()?;
         }
         pages.extend_from_slice(line.as_bytes());
     }
     pages.resize(pages.len().next_multiple_of(PAGE), b'\n');
-    Some(pages)
-}
-
-struct Pages {
-    file: File,
-    count: usize,
-}
-
-impl Pages {
-    fn read(&self, index: usize) -> Option<[u8; PAGE]> {
-        let mut page = [0; PAGE];
-        self.file.read_exact_at(&mut page, u64::try_from(index * PAGE).ok()?).ok()?;
-        Some(page)
-    }
-
-    /// The value of an option, or that it is not set; `None` if the file is not what it should be.
-    fn find(&self, name: &str) -> Option<Option<String>> {
-        let (mut low, mut high) = (1, self.count);
-        while low < high {
-            let middle = low.midpoint(high);
-            let page = self.read(middle)?;
-            let mut options = page.split(|it| *it == b'\n').filter_map(option);
-            let first = options.next()?;
-            if name.as_bytes() < first.0 {
-                high = middle;
-                continue;
-            }
-            let found = std::iter::once(first).chain(options).find(|it| it.0 >= name.as_bytes());
-            match found {
-                Some((other, value)) => {
-                    return Some(
-                        (other == name.as_bytes()).then(|| String::from_utf8_lossy(value).into_owned()),
-                    );
-                }
-                None => low = middle + 1,
-            }
-        }
-        Some(None)
-    }
-}
-
-/// The name and the value of a line.
-fn option(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = memchr::memchr(b'=', line)?;
-    Some((line.get(..at)?, line.get(at + 1..)?))
+    Some((index, pages))
 }
 
 #[cfg(test)]
@@ -175,16 +159,20 @@ mod tests {
     #[test]
     fn every_option_is_found_again_and_no_other() {
         let memory = Memory::new();
-        let options = options();
+        let mut options = options();
+        options.insert("E".to_owned(), "a=b".to_owned());
         keep(&memory.root(), &options);
         for it in 0..3000 {
             let name = format!("OPTION_{it}");
             let found = find(&memory.root(), &wanted(&[&name])).expect("kept");
             assert_eq!(found.get(&name), options.get(&name), "{name}");
         }
-        let found = find(&memory.root(), &wanted(&["", "A", "OPTION_1=v", "ZZ", "OPTION_2", "OPTION_2999"]));
+        let found = find(
+            &memory.root(),
+            &wanted(&["", "A", "OPTION_1=v", "ZZ", "OPTION_2", "OPTION_2999", "E", "E=a"]),
+        );
         let found: Vec<_> = found.expect("kept").into_keys().collect();
-        assert_eq!(found, ["OPTION_2", "OPTION_2999"]);
+        assert_eq!(found, ["E", "OPTION_2", "OPTION_2999"]);
     }
 
     #[test]
@@ -215,6 +203,9 @@ mod tests {
         let memory = Memory::new();
         keep(&memory.root(), &BTreeMap::from([("A".to_owned(), "y".repeat(PAGE))]));
         assert!(!memory.path().exists(), "too long for a page");
+        let many = (0..PAGE).map(|it| (format!("OPTION_{it}"), "v".repeat(PAGE / 2)));
+        keep(&memory.root(), &many.collect());
+        assert!(!memory.path().exists(), "too many for an index");
         fs::set_permissions(memory.folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         keep(&memory.root(), &options());
         assert!(!memory.path().exists(), "a folder that others can write");
