@@ -49,7 +49,7 @@ const ROOMS: &[Room] = &[
             "outcome",
             "nvidia",
         ],
-        &["check", "waive", "requirements", "pipeline", "gate"],
+        &["check", "waive", "meant", "requirements", "pipeline", "gate"],
     ),
     room(
         "door",

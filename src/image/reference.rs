@@ -104,6 +104,15 @@ impl Reference {
             None => self.tag.clone().unwrap_or_else(|| LATEST.to_owned()),
         }
     }
+
+    /// The name under which the store keeps the image: its tag, where it has one, and without the digest that a tag stands for
+    /// today.
+    pub fn stored(&self) -> String {
+        match (&self.tag, &self.digest) {
+            (Some(tag), _) => format!("{}:{tag}", self.repository),
+            (None, _) => self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Repository {
@@ -276,6 +285,18 @@ mod tests {
     fn check(text: &str, expected: &str) {
         let found = text.parse::<Reference>().map_or_else(|err| err.to_string(), |it| it.to_string());
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn an_image_is_kept_under_its_tag_and_without_one_under_its_digest() {
+        let check = |text: &str, expected: &str| {
+            let found = text.replace("HEX", HEX).parse::<Reference>().map(|it| it.stored());
+            assert_eq!(found, Ok(expected.replace("HEX", HEX)));
+        };
+        check("upf", "docker.io/library/upf:latest");
+        check("quay.io/acme/upf:1", "quay.io/acme/upf:1");
+        check("acme/upf:1@sha256:HEX", "docker.io/acme/upf:1");
+        check("acme/upf@sha256:HEX", "docker.io/acme/upf@sha256:HEX");
     }
 
     #[test]

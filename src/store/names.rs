@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::durable::Put;
 use super::manifest::json_reason;
 use super::{Digest, Kept, MAX_LISTING, NAMES, Store, Trouble, Writer};
+use crate::image::Reference;
 
 /// A tag that is moved with each build leads to so many images at most: the last ones.
 const MAX_IMAGES: usize = 200;
@@ -77,6 +78,36 @@ impl Store {
             true => Ok(named.images),
             false => Err(wrong(format!("lists the images named {:?}, expected {name:?}", named.name))),
         }
+    }
+
+    /// The images that have artifacts which were fetched under a name, as it is written or in full. It looks at all that the
+    /// store has.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be told.
+    pub fn fetched_as(&self, name: &str) -> Result<Vec<NamedImage>, Trouble> {
+        let full = name.parse::<Reference>().map_or_else(|_| name.to_owned(), |it| it.stored());
+        let mut found = Vec::new();
+        for digest in self.subjects()? {
+            let origins: Vec<_> = self.kept(&digest)?.into_iter().filter_map(|it| it.origin).collect();
+            let fitting = origins.iter().filter(|it| it.is_named(name) || it.is_named(&full));
+            if let Some(fetched) = fitting.map(|it| it.fetched.clone()).max() {
+                found.push(NamedImage { digest, fetched });
+            }
+        }
+        Ok(found)
+    }
+
+    /// The index and the manifest of the image that was fetched last under a name: a tag may have been moved.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be told.
+    pub fn fetched_last(&self, name: &str) -> Result<Vec<Digest>, Trouble> {
+        let fetched = self.fetched_as(name)?;
+        let last = fetched.iter().map(|it| it.fetched.clone()).max().flatten();
+        Ok(fetched.into_iter().filter(|it| it.fetched == last).map(|it| it.digest).collect())
     }
 }
 

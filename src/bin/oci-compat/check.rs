@@ -5,15 +5,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use oci_compat::container::identity::meant::Meant;
 use oci_compat::decide::check::Requirement;
+use oci_compat::decide::meant;
 use oci_compat::decide::pipeline::{self, Host, Terms};
 use oci_compat::decide::requirements::{self, Collected};
 use oci_compat::host::{Facts, Root};
-use oci_compat::image::Image;
 use oci_compat::outcome::report::{self, Origin, Report};
 use oci_compat::policy::{self, Defaults};
-use oci_compat::store::{Digest, Store};
 use oci_compat::{os::file, spec};
 
 use crate::args::{Check, Common, ReportFormat};
@@ -47,7 +45,8 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
 
 fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
     if let Some(image) = &args.image {
-        let (digests, called) = image_of(image, &args.root, &common.store)?;
+        let found = engines::meant(image, &args.root)?;
+        let (digests, called) = meant::image(image, found, &common.store)?;
         let (policy, complaint) = policy::load(&common.config, Defaults::Standard);
         let mut collected = requirements::of_image(&digests, called, &common.store, &policy);
         collected.notes.extend(complaint);
@@ -72,38 +71,6 @@ fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
         collected.requirements.push(Requirement { origin, spec: spec::parse(&read(path)?) });
     }
     Ok(collected)
-}
-
-/// Under which digests the store may have something for an image, and what it is called: as an engine keeps it, by the digest
-/// that is written, or as it was pulled last.
-fn image_of(image: &str, host: &Path, store: &Path) -> anyhow::Result<(Vec<Digest>, Image)> {
-    let silent = match engines::meant(image, host)? {
-        Ok(Meant { mut image, digests, name, .. }) => {
-            // It is called so in what follows.
-            image.names.sort_by_key(|it| Some(it) != name.as_ref());
-            return Ok((digests, image));
-        }
-        Err(silent) => silent,
-    };
-    let names = (!image.starts_with("sha256:")).then(|| image.to_owned()).into_iter().collect();
-    if image.starts_with("sha256:") || image.contains('@') {
-        let digest = image.rsplit('@').next().unwrap_or(image);
-        let digests = vec![digest.parse().with_context(|| format!("the image {image:?}"))?];
-        return Ok((digests.clone(), Image { names, digests }));
-    }
-    let digests = match Store::open(store)? {
-        Some(store) => crate::store::list::current(&store, image)?,
-        None => Vec::new(),
-    };
-    if digests.is_empty() {
-        let asked = silent.iter().map(|it| format!("; {it}")).collect::<String>();
-        bail!(
-            "no engine here has an image {image:?}, and the store {} has nothing for one of that name: oci-compat pull {image}, or \
-             write its digest, such as NAME@sha256:...{asked}",
-            store.display()
-        );
-    }
-    Ok((digests.clone(), Image { names, digests }))
 }
 
 /// Reads a file, or stdin for `-`.

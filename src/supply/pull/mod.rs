@@ -276,33 +276,6 @@ impl Puller<'_> {
 
 impl From<Reference> for Wanted {
     fn from(image: Reference) -> Self {
-        Self { names: vec![name(&image)], image, held: Vec::new() }
-    }
-}
-
-/// Under which name the store keeps an image: its tag, where it has one, and without the digest that a tag stands for
-/// today.
-pub fn name(image: &Reference) -> String {
-    match (image.tag(), image.digest()) {
-        (Some(tag), _) => format!("{}:{tag}", image.repository()),
-        (None, Some(digest)) => format!("{}@{digest}", image.repository()),
-        (None, None) => image.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_image_is_kept_under_its_tag_and_without_one_under_its_digest() {
-        let digest = Digest::of(b"image");
-        let check = |text: &str, expected: &str| {
-            assert_eq!(name(&text.parse().unwrap()), expected.replace("DIGEST", &digest.to_string()));
-        };
-        check("upf", "docker.io/library/upf:latest");
-        check("quay.io/acme/upf:1", "quay.io/acme/upf:1");
-        check(&format!("acme/upf:1@{digest}"), "docker.io/acme/upf:1");
-        check(&format!("acme/upf@{digest}"), "docker.io/acme/upf@DIGEST");
+        Self { names: vec![image.stored()], image, held: Vec::new() }
     }
 }

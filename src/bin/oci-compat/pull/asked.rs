@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Context;
 use oci_compat::container::identity::held::{self, Held};
 use oci_compat::image::Reference;
-use oci_compat::supply::pull::{Wanted, name};
+use oci_compat::supply::pull::Wanted;
 use oci_compat::words::text::printable;
 
 use crate::args::Pull;
@@ -101,7 +101,7 @@ impl Asked {
             }
         };
         let images: Vec<_> = names.iter().take(MAX_NAMES).filter_map(parse).collect();
-        let names = images.iter().map(name).collect();
+        let names = images.iter().map(Reference::stored).collect();
         let image = images.into_iter().next();
         self.images.extend(image.map(|image| Wanted { image, names, held: digests }));
     }

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use oci_compat::image::Reference;
 use oci_compat::store::{ARTIFACT_TYPES, By, CREATED, Digest, Kept, Standing, Store, Writer};
+use oci_compat::supply::attach;
 use oci_compat::supply::registry::Descriptor;
 use oci_compat::words::text::printable;
-use oci_compat::{supply::attach, supply::pull};
 use serde::Serialize;
 
 use crate::args::{List, Remove, ReportFormat};
@@ -157,7 +157,7 @@ pub(crate) fn remove(command: &Remove, store: &Path, output: &mut Output) -> any
 pub(crate) fn subjects(store: &Store, image: &str) -> anyhow::Result<Vec<Digest>> {
     let named = match image.parse::<Digest>() {
         Ok(subject) => vec![subject],
-        Err(_) => named(store, image)?.into_iter().map(|(subject, _)| subject).collect(),
+        Err(_) => store.fetched_as(image)?.into_iter().map(|it| it.digest).collect(),
     };
     let found = with_artifacts(store, named)?;
     if !found.is_empty() {
@@ -174,27 +174,6 @@ fn with_artifacts(store: &Store, images: Vec<Digest>) -> anyhow::Result<Vec<Dige
     for image in images {
         if !store.kept(&image)?.is_empty() {
             found.push(image);
-        }
-    }
-    Ok(found)
-}
-
-/// The index and the manifest of the image that was pulled last under a name: a tag may have been moved.
-pub(crate) fn current(store: &Store, image: &str) -> anyhow::Result<Vec<Digest>> {
-    let named = named(store, image)?;
-    let last = named.iter().map(|(_, fetched)| fetched.clone()).max().flatten();
-    Ok(named.into_iter().filter(|(_, fetched)| *fetched == last).map(|(subject, _)| subject).collect())
-}
-
-/// The images that were fetched under a name, whether short or in full, and when.
-fn named(store: &Store, image: &str) -> anyhow::Result<Vec<(Digest, Option<String>)>> {
-    let full = image.parse::<Reference>().map_or_else(|_| image.to_owned(), |it| pull::name(&it));
-    let mut found = Vec::new();
-    for subject in store.subjects()? {
-        let origins: Vec<_> = store.kept(&subject)?.into_iter().filter_map(|it| it.origin).collect();
-        let fitting = origins.iter().filter(|it| it.is_named(image) || it.is_named(&full));
-        if let Some(fetched) = fitting.map(|it| it.fetched.clone()).max() {
-            found.push((subject, fetched));
         }
     }
     Ok(found)
