@@ -42,6 +42,18 @@ const STRAINS: [(&str, bool); 19] = [
     ("exec 2>&-", true),
 ];
 
+/// The strains that a program of this size can be started under at all: a debug build is larger than some room for addresses.
+fn strains() -> impl Iterator<Item = (&'static str, bool)> {
+    let is_debug = cfg!(debug_assertions) && std::env::var_os("OCI_COMPAT_BIN").is_none();
+    STRAINS.into_iter().filter(move |(strain, _)| {
+        let is_too_small = is_debug && strain.contains("-v");
+        if is_too_small {
+            skip(strain, "this is a debug build (set OCI_COMPAT_BIN, as make does)");
+        }
+        !is_too_small
+    })
+}
+
 /// A shell that strains the process and becomes the program.
 fn strained(strain: &str, program: &Command) -> Command {
     let mut command = Command::new("/bin/sh");
@@ -61,7 +73,7 @@ fn fed(hook: &Hook, strain: &str, bundle: &Bundle) -> Outcome {
 
 #[test]
 fn no_strain_refuses_what_fits_and_none_that_leaves_room_lets_through_what_does_not() {
-    for (strain, is_checked) in STRAINS {
+    for (strain, is_checked) in strains() {
         let hook = Hook::on(Host::plain());
         for fits in [Bundle::hollow().written(), Bundle::hollow().annotate(SPEC, MET).written()] {
             let outcome = fed(&hook, strain, &fits);
@@ -84,7 +96,7 @@ exit 42
 
 #[test]
 fn the_wrapper_becomes_the_runtime_under_every_strain_and_hands_all_of_it_on() {
-    for (strain, is_checked) in STRAINS {
+    for (strain, is_checked) in strains() {
         // A runtime without processes or a size of files could not say anything.
         if strain.contains("-p") || strain.contains("-f") {
             continue;
