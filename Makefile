@@ -102,7 +102,7 @@ install: $(if $(shell command -v $(CARGO)),build) ## Install programs, man pages
 	install -d $(DESTDIR)$(UNITDIR)
 	sed 's|@BINDIR@|$(BINDIR)|' hooks/oci-compat-pull.service > $(DESTDIR)$(UNITDIR)/oci-compat-pull.service
 	chmod 0644 $(DESTDIR)$(UNITDIR)/oci-compat-pull.service
-	install -m 0644 hooks/oci-compat-pull.timer $(DESTDIR)$(UNITDIR)
+	install -m 0644 hooks/oci-compat-pull.timer hooks/oci-compat-pull.path $(DESTDIR)$(UNITDIR)
 	install -d $(DESTDIR)$(DATADIR)/man/man1 $(DESTDIR)$(DATADIR)/man/man8 $(DESTDIR)$(DATADIR)/bash-completion/completions \
 		$(DESTDIR)$(DATADIR)/zsh/site-functions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 	$(BIN)/oci-compat man $(DESTDIR)$(DATADIR)/man/man1
@@ -127,7 +127,7 @@ uninstall: ## Take our entries out of the engines, and remove what `make install
 	rm -f $(DESTDIR)$(DATADIR)/zsh/site-functions/_oci-compat
 	rm -f $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/oci-compat.fish
 	rm -f $(DESTDIR)$(TMPFILESDIR)/oci-compat.conf
-	rm -f $(DESTDIR)$(UNITDIR)/oci-compat-pull.service $(DESTDIR)$(UNITDIR)/oci-compat-pull.timer
+	rm -f $(DESTDIR)$(UNITDIR)/oci-compat-pull.service $(DESTDIR)$(UNITDIR)/oci-compat-pull.timer $(DESTDIR)$(UNITDIR)/oci-compat-pull.path
 	rm -rf $(DESTDIR)$(DATADIR)/oci-compat
 
 .PHONY: clean

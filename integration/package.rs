@@ -13,6 +13,7 @@ use crate::runtimes::runtime::skip;
 const FILES: &[&str] = &[
     "755 usr/bin/oci-compat",
     "755 usr/bin/oci-compat-runtime",
+    "644 usr/lib/systemd/system/oci-compat-pull.path",
     "644 usr/lib/systemd/system/oci-compat-pull.service",
     "644 usr/lib/systemd/system/oci-compat-pull.timer",
     "644 usr/lib/tmpfiles.d/oci-compat.conf",

@@ -17,14 +17,16 @@ fn systemd_finds_nothing_wrong_with_the_units_and_little_exposed() {
     // Any program that is there.
     let service = service.replace("@BINDIR@/oci-compat", "/bin/true");
     fs::write(folder.path().join("oci-compat-pull.service"), service).expect("writing a unit");
-    fs::copy(hooks.join("oci-compat-pull.timer"), folder.path().join("oci-compat-pull.timer"))
-        .expect("a copy");
+    for unit in ["oci-compat-pull.timer", "oci-compat-pull.path"] {
+        fs::copy(hooks.join(unit), folder.path().join(unit)).expect("a copy");
+    }
     let ran = |arguments: &[&str]| {
         let mut command = Command::new(&program);
         command.current_dir(folder.path()).args(arguments);
         crate::command::ran(&mut command)
     };
-    let verified = ran(&["verify", "--man=no", "./oci-compat-pull.service", "./oci-compat-pull.timer"]);
+    let units = ["./oci-compat-pull.service", "./oci-compat-pull.timer", "./oci-compat-pull.path"];
+    let verified = ran(&[&["verify", "--man=no"], &units[..]].concat());
     let ours: Vec<_> = verified.stderr.lines().filter(|it| it.contains("oci-compat")).collect();
     assert_eq!((verified.status, ours), (0, Vec::new()));
     // From 0 to 100, the more the worse; units without any hardening have more than 90.

@@ -119,3 +119,37 @@ fn the_service_pulls_under_all_its_restrictions_and_tells_what_it_cannot() {
     serves(&machine, "1", failed, &all.concat());
     assert_eq!(machine.succeed("oci-compat", &["store", "verify"]), whole);
 }
+
+/// More often than the default limit on starts allows.
+#[test]
+fn what_arrives_in_podman_is_fetched_for_at_once() {
+    let Some((machine, digests)) = installed() else { return };
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks/oci-compat-pull.path");
+    let unit = fs::read_to_string(unit).expect("reading the unit");
+    machine.write("/usr/local/lib/systemd/system/oci-compat-pull.path", &unit);
+    machine.succeed("systemctl", &["daemon-reload"]);
+    machine.succeed("systemctl", &["start", "oci-compat-pull.path"]);
+    attach(&machine, IMAGE, &digests.index, &[]);
+    let runs = |what: &str, act: &dyn Fn()| {
+        let of_service = |property: &str| {
+            machine.succeed("systemctl", &["show", "--value", "-p", property, "oci-compat-pull.service"])
+        };
+        let before = of_service("InvocationID");
+        act();
+        let has_run = || {
+            of_service("InvocationID") != before
+                && ["inactive\n", "failed\n"].contains(&of_service("ActiveState").as_str())
+        };
+        let status = || machine.run("systemctl", &["status", "oci-compat-pull.path"]).stdout;
+        assert!(soon(has_run), "{what}: {}", status());
+    };
+    for round in 0..6 {
+        machine.run("rm", &["-rf", "/var/lib/oci-compat/store"]);
+        runs(&format!("pull {round}"), &|| drop(machine.succeed("podman", &["pull", "--quiet", IMAGE])));
+        let listed = machine.succeed("oci-compat", &["list", IMAGE]);
+        assert!(listed.starts_with(&digests.index), "{listed}");
+        runs(&format!("removal {round}"), &|| {
+            drop(machine.succeed("podman", &["rmi", "--force", IMAGE]));
+        });
+    }
+}
