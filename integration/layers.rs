@@ -79,6 +79,11 @@ const ROOMS: &[Room] = &[
         ],
         &["engines", "install", "placement", "status", "config"],
     ),
+    room(
+        "scan",
+        &["words", "image", "store", "container", "spec", "eval", "policy", "outcome", "decide", "supply"],
+        &["platform", "remote", "table", "engines"],
+    ),
 ];
 
 const fn room(name: &'static str, names: &'static [&'static str], modules: &'static [&'static str]) -> Room {

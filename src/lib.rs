@@ -21,6 +21,7 @@ pub mod door;
 pub mod author;
 pub mod supply;
 pub mod setup;
+pub mod scan;
 
 #[cfg(test)]
 mod testing;

@@ -24,6 +24,7 @@ mod status;
 mod opened;
 mod remote;
 mod login;
+mod scan;
 mod terminal;
 
 use std::fs;

@@ -153,7 +153,7 @@ fn a_pulled_image_is_checked_by_its_name() {
     super::fails(
         &folder,
         "check acme/smf:1 --store store --root host",
-        "no engine here has an image \"acme/smf:1\", and the store store has nothing for one of that name: oci-compat pull acme/smf:1, or write its \
+        "no engine here has an image \"acme/smf:1\", and the store store has nothing for one of that name: oci-compat pull acme/smf:1, ask its registry with --remote, or write its \
          digest, such as NAME@sha256:...",
     );
 }

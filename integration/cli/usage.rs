@@ -24,8 +24,8 @@ fn a_command_line_that_cannot_be_followed_says_what_is_wrong() {
         "unrecognized subcommand 'chekc'\n\n  tip: a similar subcommand exists: 'check'\n\n\
          Usage: oci-compat [OPTIONS] <COMMAND>",
     );
-    let usage = "Usage: oci-compat check <IMAGE|--bundle <DIR>|--spec <FILE>...>";
-    let subject = "<IMAGE|--bundle <DIR>|--spec <FILE>...>";
+    let usage = "Usage: oci-compat check <IMAGE|--bundle <DIR>|--spec <FILE>...|--from-engine <ENGINE>>";
+    let subject = "<IMAGE|--bundle <DIR>|--spec <FILE>...|--from-engine <ENGINE>>";
     check("check", &format!("the following required arguments were not provided:\n  {subject}\n\n{usage}"));
     check(
         "check sha256:1 --spec spec.yaml",
@@ -38,7 +38,7 @@ fn a_command_line_that_cannot_be_followed_says_what_is_wrong() {
              Usage: oci-compat check --facts <FILE> {subject}"
         ),
     );
-    let formats = "[possible values: text, json]";
+    let formats = "[possible values: text, json, junit, sarif]";
     let format = format!("invalid value 'xml' for '--format <FORMAT>'\n  {formats}");
     check("check --spec spec.yaml --format xml", &format);
     check(
@@ -80,7 +80,7 @@ fn an_image_is_named_by_its_digest_or_as_it_was_pulled() {
         &folder,
         "check docker.io/acme/upf:1 --store store",
         "no engine here has an image \"docker.io/acme/upf:1\", and the store store has nothing for one of that name: oci-compat pull \
-         docker.io/acme/upf:1, or write its digest, such as NAME@sha256:...",
+         docker.io/acme/upf:1, ask its registry with --remote, or write its digest, such as NAME@sha256:...",
     );
     fails(
         &folder,

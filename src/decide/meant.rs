@@ -114,7 +114,7 @@ mod tests {
             "acme/upf:2",
             Err(
                 "no engine here has an image \"acme/upf:2\", and the store DIR/store has nothing for one of that name: oci-compat \
-                 pull acme/upf:2, or write its digest, such as NAME@sha256:...; docker does not answer",
+                 pull acme/upf:2, ask its registry with --remote, or write its digest, such as NAME@sha256:...; docker does not answer",
             ),
         );
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::registry::RegistryOptions;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
+use oci_compat::supply::attach::Platform;
 use oci_compat::{decide::gate, decide::requirements, policy};
 
 use crate::install::{Install, Uninstall};
@@ -97,14 +98,34 @@ pub(crate) enum Command {
 
 /// Check a host against the requirements of an image, a bundle or a spec
 ///
+/// With --from-engine: every image of this host, in a table, the worst first. The worst image decides the exit status.
+///
 /// Exit status: 0 compatible, 1 incompatible, 2 usage or trouble, 3 undecided
 #[derive(Debug, clap::Args)]
-#[command(group(ArgGroup::new("subject").required(true).multiple(true).args(["image", "bundle", "spec"])))]
+#[command(group(ArgGroup::new("subject").required(true).multiple(true).args(["image", "bundle", "spec", "from_engine"])))]
 pub(crate) struct Check {
     /// An image as its engine calls it: its name, its ID or the start of it, or the digest of its manifest or index; or the
-    /// name that it was pulled under
+    /// name that it was pulled under; with --remote, a name in a registry
     #[arg(value_name = "IMAGE", conflicts_with_all = ["bundle", "spec"])]
     pub(crate) image: Option<String>,
+    /// Ask the registry instead of this host: what is attached to the image there, and for which platforms it is
+    #[arg(long, requires = "image")]
+    pub(crate) remote: bool,
+    /// With --remote, store what a pull would store, and nothing otherwise
+    #[arg(long, requires = "remote")]
+    pub(crate) keep: bool,
+    /// With --remote, of an image for several platforms, that for this one [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", requires = "remote")]
+    pub(crate) platform: Option<Platform>,
+    /// Every image that this engine holds
+    #[arg(long, value_enum, value_name = "ENGINE", conflicts_with_all = ["image", "bundle", "spec"])]
+    pub(crate) from_engine: Vec<Engine>,
+    /// The engine's folder [default: as it is configured, else /var/lib/docker, /var/lib/containers/storage]
+    #[arg(long, value_name = "DIR", requires = "from_engine")]
+    pub(crate) engine_root: Option<PathBuf>,
+    /// containerd's socket
+    #[arg(long, value_name = "FILE", requires = "from_engine", default_value = CONTAINERD)]
+    pub(crate) engine_socket: PathBuf,
     /// The folder of an OCI bundle; with --spec, those specs must hold too
     #[arg(long, value_name = "DIR")]
     pub(crate) bundle: Option<PathBuf>,
@@ -122,7 +143,9 @@ pub(crate) struct Check {
     pub(crate) tags: Vec<String>,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: ReportFormat,
+    pub(crate) format: CheckFormat,
+    #[command(flatten)]
+    pub(crate) registry: RegistryOptions,
 }
 
 /// Print the facts of this host with their sources, and what is unknown and why
@@ -474,6 +497,19 @@ pub(crate) enum ReportFormat {
     Text,
     /// For programs; docs/report.schema.json describes it
     Json,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs; docs/report.schema.json describes it, and docs/images.schema.json the table
+    Json,
+    /// For CI systems that show tests
+    Junit,
+    /// For code hosts that show findings (SARIF 2.1.0)
+    Sarif,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -12,18 +12,23 @@ use oci_compat::decide::requirements::{self, Collected};
 use oci_compat::host::{Facts, Root};
 use oci_compat::outcome::report::{self, Origin, Report};
 use oci_compat::policy::{self, Defaults};
+use oci_compat::scan::table::{Row, Table};
 use oci_compat::{os::file, spec};
 
-use crate::args::{Check, Common, ReportFormat};
+use crate::args::{Check, CheckFormat, Common, ReportFormat};
 use crate::engines;
 use crate::output::Output;
+use crate::scan;
 
 /// More than any spec, and than the facts of the largest host.
 const MAX_FILE: usize = 32 << 20;
 
 pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+    if !args.from_engine.is_empty() {
+        return scan::every(args, common, output);
+    }
     let mut collected = collect(args, common)?;
-    if collected.is_empty() {
+    if collected.is_empty() && !args.remote {
         collected.notes.push(format!(
             "nothing is demanded: there is no spec for it, in {} or elsewhere",
             common.store.display()
@@ -31,6 +36,7 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
     }
     let waivers = collected.policy.take().map(|it| it.waivers).unwrap_or_default();
     let terms = Terms { tags: &args.tags, waivers: &waivers, ..Terms::default() };
+    let demands = !collected.is_empty();
     let assessment = match &args.facts {
         Some(path) => {
             let facts = Facts::from_json(&read(path)?)
@@ -39,11 +45,34 @@ pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow:
         }
         None => pipeline::assess(collected, &Host::Root(&Root::at(&args.root)?), &terms),
     };
-    show(&assessment.report, args.format, output)?;
-    Ok(assessment.status())
+    let status = assessment.status();
+    match args.format {
+        CheckFormat::Text => show(&assessment.report, ReportFormat::Text, output)?,
+        CheckFormat::Json => show(&assessment.report, ReportFormat::Json, output)?,
+        CheckFormat::Junit | CheckFormat::Sarif => {
+            let (what, names) = subject(args);
+            let digest = assessment.report.subject.digest.clone();
+            let row = Row::new(what, &names, digest, demands, assessment);
+            scan::show(&Table::new(vec![row], &[]), args.format, output)?;
+        }
+    }
+    Ok(status)
+}
+
+/// What is checked, and what it is called, where it is one of many.
+fn subject(args: &Check) -> (&'static str, Vec<String>) {
+    let path = |it: &Path| it.display().to_string();
+    match (&args.image, &args.bundle) {
+        (Some(image), _) => ("image", vec![image.clone()]),
+        (None, Some(bundle)) => ("bundle", vec![path(bundle)]),
+        (None, None) => ("spec", args.spec.iter().map(|it| path(it)).collect()),
+    }
 }
 
 fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
+    if let Some(image) = args.image.as_ref().filter(|_| args.remote) {
+        return scan::remote(image, args, common);
+    }
     if let Some(image) = &args.image {
         let found = engines::meant(image, &args.root)?;
         let (digests, called) = meant::image(image, found, &common.store)?;

@@ -25,6 +25,15 @@ pub(crate) struct Answers {
     pub(crate) absent: Vec<String>,
 }
 
+/// As [`ask`], of the host in this folder.
+pub(crate) fn ask_host(engines: &[Engine], root: Option<&Path>, socket: &Path, host: &Path) -> Answers {
+    let socket = match host == Path::new("/") {
+        true => socket.to_owned(),
+        false => host.join(socket.strip_prefix("/").unwrap_or(socket)),
+    };
+    ask_at(engines, root, &socket, &Places { root: host.to_owned() })
+}
+
 /// Asks these engines; `root` is the folder, and `socket` the socket of those that have one.
 pub(crate) fn ask(engines: &[Engine], root: Option<&Path>, socket: &Path) -> Answers {
     ask_at(engines, root, socket, &Places::live())

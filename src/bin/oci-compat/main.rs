@@ -14,6 +14,7 @@ mod log;
 mod logger;
 mod output;
 mod registry;
+mod scan;
 mod show;
 mod status;
 mod why;

@@ -135,6 +135,13 @@ fn one<'a>(found: Vec<&'a Record>, what: &str, remedy: &str) -> Result<Option<&'
 }
 
 impl Record {
+    /// The image of this record, with all its digests that can be known here.
+    pub fn image_at(&self, places: &Places) -> Meant {
+        let mut meant = self.meant(None, None);
+        meant.complete(places);
+        meant
+    }
+
     fn has(&self, digest: Digest) -> bool {
         self.all_digests().any(|it| it == digest)
     }

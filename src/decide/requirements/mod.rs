@@ -17,7 +17,7 @@ use crate::nvidia::{self, Environment, Reading};
 use crate::outcome::report::{Attached, Origin, Pod, Subject, Verification};
 use crate::policy::{Builds, Heeded, Nvidia, Policy};
 use crate::spec::{self, Malformed, Spec, compiled};
-use crate::store::{Artifact, By, Digest, Kept, Payload, Standing, Store, Trouble};
+use crate::store::{Addition, Artifact, By, Digest, Kept, Payload, Standing, Store, Trouble};
 
 use administrator::OwnFile;
 pub use administrator::{OwnProblem, SurveyedOwn, survey};
@@ -137,6 +137,28 @@ pub fn of_image(image: &[Digest], called: Image, store: &Path, policy: &Policy) 
     let verified = shelf.of_image(image, PATIENT, &mut collected);
     collected.has_verified = verified.as_ref().is_ok_and(|it| *it);
     collected.note_trouble(verified.map(drop));
+    collected.demand_spec(policy);
+    collected.add_own(policy, PATIENT, &mut |_| {});
+    collected
+}
+
+/// As [`of_image`], with what a registry offers for the image in place of what the store has.
+pub fn of_offered(image: &[Digest], called: Image, offered: &[Addition], policy: &Policy) -> Collected {
+    let mut collected = Collected::default();
+    collected.subject.digest = image.last().map(Digest::to_string);
+    collected.subject.image = called.names.first().cloned();
+    collected.image = called;
+    for Addition { subject, package, origin, .. } in offered {
+        match package.artifact(subject) {
+            Ok(artifact) => {
+                let kept = Kept { artifact, origin: origin.clone() };
+                collected.has_verified |= kept.is_verified();
+                let origin = Origin::Attached(attached(&kept));
+                collected.requirements.push(Requirement { origin, spec: spec::parse(&package.spec) });
+            }
+            Err(err) => collected.troubles.push(format!("{err:#}")),
+        }
+    }
     collected.demand_spec(policy);
     collected.add_own(policy, PATIENT, &mut |_| {});
     collected

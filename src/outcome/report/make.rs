@@ -34,6 +34,8 @@ pub enum Origin {
     File(String),
     /// A variable of the container's environment, which its image sets.
     Environment(String),
+    /// What the image, or its index, says of its platform.
+    Platform,
 }
 
 /// An artifact whose subject is the image.
@@ -67,6 +69,7 @@ impl Origin {
             Self::Administrator(_) => "administrator",
             Self::File(_) => "file",
             Self::Environment(_) => "environment",
+            Self::Platform => "platform",
         }
     }
 
@@ -75,7 +78,7 @@ impl Origin {
         match self {
             Self::Administrator(_) | Self::File(_) => true,
             Self::Attached(attached) => attached.verified.is_some(),
-            Self::Inline | Self::Referenced(_) | Self::Environment(_) => false,
+            Self::Inline | Self::Referenced(_) | Self::Environment(_) | Self::Platform => false,
         }
     }
 
@@ -94,6 +97,7 @@ impl Origin {
             Self::Administrator(path) => format!("the administrator's spec {path}"),
             Self::File(path) => format!("spec {path}"),
             Self::Environment(variable) => format!("the image's environment ({variable})"),
+            Self::Platform => "what the image says of its platform".to_owned(),
         }
     }
 }
@@ -323,7 +327,7 @@ fn outcome_name(outcome: Outcome) -> String {
 impl SpecReport {
     fn new(checked: &Checked<'_>) -> Self {
         let (file, artifact) = match checked.origin {
-            Origin::Inline | Origin::Environment(_) => (None, None),
+            Origin::Inline | Origin::Environment(_) | Origin::Platform => (None, None),
             Origin::Referenced(digest) | Origin::Attached(Attached { artifact: digest, .. }) => {
                 (None, Some(printable(digest)))
             }
@@ -337,7 +341,8 @@ impl SpecReport {
             | Origin::Referenced(_)
             | Origin::Administrator(_)
             | Origin::File(_)
-            | Origin::Environment(_) => (None, None),
+            | Origin::Environment(_)
+            | Origin::Platform => (None, None),
         };
         let (outcome, problems, sets) = match &checked.result {
             Ok(judged) => (judged.outcome, Vec::new(), judged.sets.iter().map(SetReport::new).collect()),

@@ -47,6 +47,25 @@ impl Platform {
     }
 }
 
+impl Platform {
+    /// A platform by its parts; `None` if the operating system or the architecture is empty.
+    pub fn new(os: &str, architecture: &str, variant: Option<&str>) -> Option<Self> {
+        let variant = variant.filter(|it| !it.is_empty()).map(str::to_owned);
+        let platform = Self { os: os.to_owned(), architecture: architecture.to_owned(), variant };
+        (!os.is_empty() && !architecture.is_empty()).then_some(platform)
+    }
+
+    /// The operating system, as Go's `GOOS`.
+    pub fn os(&self) -> &str {
+        &self.os
+    }
+
+    /// The architecture, as Go's `GOARCH`.
+    pub fn architecture(&self) -> &str {
+        &self.architecture
+    }
+}
+
 impl FromStr for Platform {
     type Err = BadPlatform;
 
@@ -132,10 +151,46 @@ pub fn choose(media_type: &str, document: &[u8], choice: &Choice) -> anyhow::Res
 pub fn images(index: &[u8], platform: Option<&Platform>) -> anyhow::Result<Vec<Subject>> {
     let index: Index = serde_json::from_slice(index)?;
     let images = index.manifests.into_iter().filter(|it| {
-        let is_image = !it.is_attestation() && ![IMAGE_INDEX, DOCKER_INDEX].contains(&&*it.media_type);
+        let is_image = !it.is_attestation() && !it.is_index();
         is_image && platform.is_none_or(|wanted| it.fits(wanted))
     });
     images.map(Entry::subject).collect()
+}
+
+/// The image of an index that an engine on a host of one platform would take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pick {
+    /// Its entry names this platform.
+    One(Digest),
+    /// No entry names this platform; this one names none, and engines take it.
+    Unlabelled(Digest),
+    /// Every entry names a platform, and none of them this one. The platforms that they name.
+    None(Vec<Platform>),
+    /// There is no image, or several that name no platform, or a further index.
+    Unclear,
+}
+
+/// Picks the image for a platform. Of several variants engines take the one that fits best, which is not known here: the entry
+/// without a variant counts, or else the first one. As in containerd, a 64-bit host takes an image of 32 bits where there is no
+/// other (`platforms/compare.go`, `platformVector`).
+///
+/// # Errors
+///
+/// If it is no index, or names the image by what is no SHA-256 digest.
+pub fn pick(index: &[u8], platform: &Platform) -> anyhow::Result<Pick> {
+    let index: Index = serde_json::from_slice(index)?;
+    let images: Vec<_> = index.manifests.into_iter().filter(|it| !it.is_attestation()).collect();
+    let ranked = images.iter().filter_map(|it| Some((it.rank(platform)?, it)));
+    if let Some((_, entry)) = ranked.min_by_key(|(rank, _)| *rank).filter(|(_, it)| !it.is_index()) {
+        return Ok(Pick::One(entry.digest.parse()?));
+    }
+    let unlabelled: Vec<_> = images.iter().filter(|it| it.platform.is_none()).collect();
+    Ok(match unlabelled.as_slice() {
+        [] if images.is_empty() || images.iter().any(Entry::is_index) => Pick::Unclear,
+        [] => Pick::None(images.iter().filter_map(Entry::named).collect()),
+        [only] if !only.is_index() => Pick::Unlabelled(only.digest.parse()?),
+        _ => Pick::Unclear,
+    })
 }
 
 fn one(images: Vec<Entry>, platform: &Platform) -> anyhow::Result<Vec<Subject>> {
@@ -155,6 +210,19 @@ impl Entry {
         Ok(Subject { digest: self.digest.parse()?, media_type: self.media_type, size: self.size })
     }
 
+    fn is_index(&self) -> bool {
+        [IMAGE_INDEX, DOCKER_INDEX].contains(&self.media_type.as_str())
+    }
+
+    /// The platform that it names.
+    fn named(&self) -> Option<Platform> {
+        self.platform.as_ref().map(|it| Platform {
+            os: it.os.clone(),
+            architecture: it.architecture.clone(),
+            variant: it.variant.clone(),
+        })
+    }
+
     fn is_attestation(&self) -> bool {
         self.platform.as_ref().is_some_and(|it| it.os == "unknown" && it.architecture == "unknown")
     }
@@ -166,13 +234,23 @@ impl Entry {
         })
     }
 
+    /// How well engines on a host of this platform like it, the lower the better; `None` if they never take it.
+    fn rank(&self, wanted: &Platform) -> Option<u8> {
+        let kin = match wanted.architecture.as_str() {
+            _ if wanted.variant.is_some() => None,
+            "amd64" => Some("386"),
+            "arm64" => Some("arm"),
+            _ => None,
+        };
+        let named = self.platform.as_ref()?;
+        match self.fits(wanted) {
+            true => Some(u8::from(named.variant != wanted.variant)),
+            false => (named.os == wanted.os && kin == Some(named.architecture.as_str())).then_some(2),
+        }
+    }
+
     fn name(&self) -> String {
-        let platform = self.platform.as_ref().map(|it| Platform {
-            os: it.os.clone(),
-            architecture: it.architecture.clone(),
-            variant: it.variant.clone(),
-        });
-        platform.map_or_else(|| "one without platform".to_owned(), |it| it.to_string())
+        self.named().map_or_else(|| "one without platform".to_owned(), |it| it.to_string())
     }
 }
 

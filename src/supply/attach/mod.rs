@@ -1,7 +1,7 @@
 //! Attaches a spec to an image that is there already: makes the artifact, and puts it beside the image in a registry, a
 //! layout or an archive. Never changes the image.
 
-pub use choice::{BadPlatform, Choice, Platform, choose, images};
+pub use choice::{BadPlatform, Choice, Pick, Platform, choose, images, pick};
 pub use layout::attach_to_layout;
 pub use push::{Pushed, push, replace};
 

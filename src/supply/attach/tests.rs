@@ -165,3 +165,41 @@ fn a_layout_without_that_image_is_told() {
     fs::remove_file(folder.path().join("index.json")).unwrap();
     assert_eq!(refused(None), "reading layout DIR: it is no OCI image layout: it has no file \"index.json\"");
 }
+
+#[test]
+fn an_engine_s_pick_of_an_index_is_found() {
+    let check = |platforms: &[&str], wanted: &str, expected: &Pick| {
+        let platform: Platform = wanted.parse().unwrap();
+        assert_eq!(&pick(&document(platforms), &platform).unwrap(), expected, "{platforms:?} {wanted}");
+    };
+    let one = |it: &str| Pick::One(Digest::of(it.as_bytes()));
+    check(&PLATFORMS, "linux/amd64", &one("linux/amd64"));
+    check(&PLATFORMS, "linux/arm64", &one("linux/arm64/v8"));
+    check(&["linux/amd64/v3", "linux/amd64"], "linux/amd64", &one("linux/amd64"));
+    check(&["linux/amd64/v3", "linux/amd64/v2"], "linux/amd64", &one("linux/amd64/v3"));
+    check(&["linux/386", "linux/amd64/v2"], "linux/amd64", &one("linux/amd64/v2"));
+    check(&["windows/amd64", "linux/386"], "linux/amd64", &one("linux/386"));
+    check(&["linux/arm/v7", "linux/amd64"], "linux/arm64", &one("linux/arm/v7"));
+    let offered = ["linux/amd64", "linux/arm64/v8", "linux/arm/v7"].map(|it| it.parse().unwrap()).to_vec();
+    check(&PLATFORMS, "linux/s390x", &Pick::None(offered));
+    let offered = vec!["linux/amd64/v3".parse().unwrap()];
+    check(&["linux/amd64/v3"], "linux/amd64/v2", &Pick::None(offered));
+    check(&["unknown/unknown"], "linux/amd64", &Pick::Unclear);
+}
+
+/// An index of artifacts, or one that an old tool made.
+#[test]
+fn entries_without_a_platform_are_for_every_host() {
+    let platform: Platform = "linux/amd64".parse().unwrap();
+    let bare = |name: &str, media_type: &str| json!({"mediaType": media_type, "digest": Digest::of(name.as_bytes()), "size": 7});
+    let check = |entries: Vec<Value>, expected: Pick| {
+        let index = json!({"schemaVersion": 2, "manifests": entries}).to_string();
+        assert_eq!(pick(index.as_bytes(), &platform).unwrap(), expected, "{index}");
+    };
+    let (a, b) = (bare("a", IMAGE_MANIFEST), bare("b", IMAGE_MANIFEST));
+    check(vec![entry("linux/s390x"), a.clone()], Pick::Unlabelled(Digest::of(b"a")));
+    check(vec![a, b], Pick::Unclear);
+    check(vec![bare("c", IMAGE_INDEX)], Pick::Unclear);
+    check(vec![entry("linux/s390x"), bare("c", IMAGE_INDEX)], Pick::Unclear);
+    check(vec![], Pick::Unclear);
+}

@@ -1,9 +1,11 @@
 //! Fetches the artifacts of images from registries, and decides which of them may go into the store: the newest that
-//! fits its image, is whole, can be read, and is signed where the administrator demands it. Never writes: its caller has
-//! the store. An error is never "there are none", and what could not be fetched leaves the store as it was.
+//! fits its image, is whole, can be read, and is signed where the administrator demands it. Writes nothing but in [`keep()`].
+//! An error is never "there are none", and what could not be fetched leaves the store as it was.
 
 pub use anchors::{Anchors, Proof};
 pub use crowd::pull_all;
+pub use keep::keep;
+pub use remote::{Label, Remote};
 pub use verifier::Verifier;
 
 mod anchors;
@@ -12,6 +14,8 @@ mod candidate;
 mod signatures;
 mod artifact;
 mod crowd;
+mod keep;
+mod remote;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -4,9 +4,8 @@ use std::mem;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use oci_compat::store::{Addition, Digest, Writer};
-use oci_compat::supply::pull::{Obsolete, Pulled};
+use oci_compat::store::{Addition, Digest};
+use oci_compat::supply::pull::{Obsolete, Pulled, keep};
 
 /// So many artifacts are synced together.
 const MAX_ADDITIONS: usize = 100;
@@ -48,19 +47,10 @@ impl<'a> Batch<'a> {
         if is_full || self.flushed.elapsed() >= MAX_AGE { self.flush() } else { Ok(()) }
     }
 
-    /// Adds first: a look-up finds the old or the new, never neither.
     pub(super) fn flush(&mut self) -> anyhow::Result<()> {
-        if !(self.additions.is_empty() && self.obsolete.is_empty() && self.demanding.is_empty()) {
-            let mut writer = Writer::open(self.store)?;
-            writer.add_all(&mem::take(&mut self.additions)).context("storing what was fetched")?;
-            for gone in mem::take(&mut self.obsolete) {
-                writer.remove(&gone.subject, |it| gone.is(it))?;
-            }
-            writer
-                .demand(&mem::take(&mut self.demanding))
-                .context("noting which images must have a signed spec")?;
-            self.bytes = 0;
-        }
+        let (additions, obsolete) = (mem::take(&mut self.additions), mem::take(&mut self.obsolete));
+        keep(self.store, &additions, &obsolete, &mem::take(&mut self.demanding))?;
+        self.bytes = 0;
         self.flushed = Instant::now();
         Ok(())
     }

@@ -82,6 +82,6 @@ pub(crate) fn anchors(config: &Path) -> anyhow::Result<Anchors> {
 }
 
 /// Whole seconds, as everybody writes them.
-fn now() -> String {
+pub(crate) fn now() -> String {
     moment::text((decisions::now().0, 0)).replace(".000000Z", "Z")
 }

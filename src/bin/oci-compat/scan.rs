@@ -1,0 +1,97 @@
+//! `check --remote` and `check --from-engine`: images where nothing starts yet.
+
+use anyhow::{Context, bail};
+use oci_compat::container::identity::Places;
+use oci_compat::decide::pipeline::{Host, Terms};
+use oci_compat::decide::requirements::Collected;
+use oci_compat::host::{Facts, Root};
+use oci_compat::image::Reference;
+use oci_compat::policy::{self, Defaults};
+use oci_compat::scan::engines as scanned;
+use oci_compat::scan::remote::Inquiry;
+use oci_compat::scan::table::{self, Table};
+use oci_compat::store::{Images, Store};
+use oci_compat::supply::attach::Platform;
+use oci_compat::supply::pull::{Patience, Puller};
+
+use crate::args::{Check, CheckFormat, Common, Seconds};
+use crate::check::read;
+use crate::engines::{self, Answers};
+use crate::output::Output;
+use crate::pull::{anchors, now};
+
+/// What a registry says that an image demands.
+pub(crate) fn remote(name: &str, args: &Check, common: &Common) -> anyhow::Result<Collected> {
+    let image: Reference = name.parse()?;
+    let (policy, complaint) = policy::load(&common.config, Defaults::Standard);
+    let store = if args.keep { Store::open(&common.store)? } else { None };
+    let puller = Puller {
+        client: &args.registry.client([image.repository()])?,
+        store: store.as_ref(),
+        images: &Images::default(),
+        anchors: &anchors(&common.config)?,
+        platform: None,
+        force: false,
+        patience: Patience::new(Seconds::IMAGE.into(), Seconds::ALL.into()),
+        now: now(),
+        until: None,
+    };
+    let platform = args.platform.clone().unwrap_or_else(Platform::of_host);
+    let inquiry = Inquiry::new(&puller, &image, &platform)?;
+    let mut collected = match args.keep {
+        true => {
+            inquiry.pulled.keep(&common.store)?;
+            inquiry.stored(&common.store, &policy)
+        }
+        false => inquiry.offered(&policy),
+    };
+    if collected.is_empty() {
+        collected.notes.push(format!("nothing is demanded: nothing is attached to {image}"));
+    }
+    collected.notes.extend(complaint);
+    collected.policy.get_or_insert(policy);
+    Ok(collected)
+}
+
+/// Every image of this host; the exit status of all.
+pub(crate) fn every(args: &Check, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+    let Answers { held, has_any, mut silent, absent } =
+        engines::ask_host(&args.from_engine, args.engine_root.as_deref(), &args.engine_socket, &args.root);
+    if !has_any {
+        silent.extend(absent);
+    }
+    if held.is_empty() && !silent.is_empty() {
+        bail!("asking which images there are: {}", silent.join("; "));
+    }
+    let (policy, complaint) = policy::load(&common.config, Defaults::Standard);
+    if let Some(warning) = complaint {
+        log::warn!("{warning}");
+    }
+    let terms = Terms { tags: &args.tags, waivers: &policy.waivers, ..Terms::default() };
+    let places = Places { root: args.root.clone() };
+    let judge =
+        |host: &Host<'_>| scanned::judge(&held, &silent, &common.store, &policy, &places, host, &terms);
+    let table = match &args.facts {
+        Some(path) => {
+            let facts = Facts::from_json(&read(path)?)
+                .with_context(|| format!("reading facts from {}", path.display()))?;
+            judge(&Host::Facts(&facts))
+        }
+        None => judge(&Host::Root(&Root::at(&args.root)?)),
+    };
+    for why in &table.unread {
+        log::error!("asking which images there are: {why}");
+    }
+    show(&table, args.format, output)?;
+    Ok(table.status())
+}
+
+/// Prints a table.
+pub(crate) fn show(table: &Table, format: CheckFormat, output: &mut Output) -> anyhow::Result<()> {
+    match format {
+        CheckFormat::Text => output.print(&table::text(table)),
+        CheckFormat::Json => output.json(table),
+        CheckFormat::Junit => output.print(&table::junit(table)),
+        CheckFormat::Sarif => output.json(&table::sarif(table)),
+    }
+}

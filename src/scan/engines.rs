@@ -1,0 +1,33 @@
+//! Every image of this host's engines, held against the host.
+
+use std::path::Path;
+
+use crate::container::identity::Places;
+use crate::container::identity::held::Record;
+use crate::decide::pipeline::{self, Host, Terms};
+use crate::decide::requirements;
+use crate::policy::Policy;
+use crate::store::Digest;
+
+use super::table::{Row, Table};
+
+/// Judges all of them by what the store has for each, and by what the administrator demands. `unread` says why not all are known.
+pub fn judge(
+    records: &[Record],
+    unread: &[String],
+    store: &Path,
+    policy: &Policy,
+    places: &Places,
+    host: &Host<'_>,
+    terms: &Terms<'_>,
+) -> Table {
+    let row = |record: &Record| {
+        let meant = record.image_at(places);
+        let digest = meant.digests.first().or(meant.id.as_ref()).map(Digest::to_string);
+        let collected = requirements::of_image(&meant.digests, meant.image, store, policy);
+        let demands = !collected.is_empty();
+        let assessed = pipeline::assess(collected, host, terms);
+        Row::new(record.engine.name(), &record.names, digest, demands, assessed)
+    };
+    Table::new(records.iter().map(row).collect(), unread)
+}
