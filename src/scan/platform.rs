@@ -16,7 +16,8 @@ const SHOWN: usize = 6;
 
 /// What the label of an image demands of its host, if it was asked for on behalf of a host of this platform.
 ///
-/// Only a label by which engines choose is certain: where an index has nothing for a platform, engines on such a host refuse to
+/// A handler of binfmt_misc may run programs of other machines, so that none must be registered; where that cannot be seen, nothing
+/// is certain. Only a label by which engines choose is certain: where an index has nothing for a platform, engines on such a host refuse to
 /// pull it. What a single image says of itself is not looked at by them, so that it is recommended and no more. Nothing is
 /// demanded where the label fits this machine, and where it names what is not known here.
 pub fn demand(label: &Label, asked: &Platform) -> Option<Requirement> {
@@ -44,6 +45,7 @@ pub fn demand(label: &Label, asked: &Platform) -> Option<Requirement> {
         }
         Label::Listed(_) | Label::Claimed(_) | Label::Unknown => format!("have it built for {host}"),
     };
+    // No handler of Linux runs programs of Windows in a container, but nothing is lost by asking.
     let document = json!({
         "version": "oci-compat/v1",
         "compatibilities": [{"rules": [{
@@ -51,10 +53,14 @@ pub fn demand(label: &Label, asked: &Platform) -> Option<Requirement> {
             "id": RULE,
             "severity": if is_certain { "required" } else { "recommended" },
             "remedy": remedy,
-            "matchFeatures": [{
-                "feature": "system.arch",
-                "matchExpressions": {"name": {"op": "In", "value": machines}},
-            }],
+            "matchAny": [
+                {"matchFeatures": [{
+                    "feature": "system.arch",
+                    "matchExpressions": {"name": {"op": "In", "value": machines}},
+                }]},
+                // Which machine a handler is for does not show in its name: any of them may be the one.
+                {"matchFeatures": [{"feature": "kernel.binfmt", "matchName": {"op": "InRegexp", "value": ["."]}}]},
+            ],
         }]}],
     });
     Some(Requirement { origin: Origin::Platform, spec: spec::parse(document.to_string().as_bytes()) })
@@ -107,7 +113,7 @@ mod tests {
             let Spec { sets, .. } = it.spec.unwrap_or_else(|err| panic!("{err}"));
             let rule = &sets[0].rules[0];
             let is_certain = rule.severity == Severity::Required;
-            let expressions = rule.match_features[0].expressions.as_ref().unwrap();
+            let expressions = rule.match_any[0][0].expressions.as_ref().unwrap();
             format!("{is_certain} {:?} {}", expressions[0].1.test, rule.remedy)
         });
         assert_eq!(found.unwrap_or_default(), expected, "{label:?}");
