@@ -862,3 +862,93 @@ fn a_user_s_own_hook_is_told_and_left_to_the_user() {
     assert_eq!(system.uninstall("docker"), succeeded("no engine here has an entry\n"));
     assert_eq!(system.everything(), before);
 }
+
+const VERIFIER: &str = "/opt/containerd/image-verifier/bin/oci-compat-verifier";
+
+/// A system with a shell and the command line program.
+fn with_shell() -> System {
+    let system = System::new();
+    for program in ["/bin/sh", "/usr/bin/oci-compat"] {
+        system.write(program, "");
+        fs::set_permissions(system.path(program), fs::Permissions::from_mode(0o755)).expect("a mode");
+    }
+    system
+}
+
+#[test]
+fn containerd_s_verifier_is_placed_alone_in_its_folder_and_goes_again() {
+    let system = with_shell();
+    let run = |args: &str| {
+        let root = system.0.path().to_str().expect("a plain name");
+        let line =
+            format!("install --root {root} --program /usr/bin/oci-compat containerd --verifier {args}");
+        let ran = oci_compat(Path::new("/"), &line.split_whitespace().collect::<Vec<_>>());
+        Ran { stdout: ran.stdout.replace(root, "ROOT"), stderr: ran.stderr.replace(root, "ROOT"), ..ran }
+    };
+    let script = "#!/bin/sh\n# Written by `oci-compat install containerd --verifier`, and removed by its --remove.\n\
+                  '/usr/bin/oci-compat' verifier -- \"$@\"\n[ $? -ne 1 ]\n";
+    let shown = run("--print");
+    let added: String = script.lines().map(|it| format!("+{it}\n")).collect();
+    assert!(shown.status == 0 && shown.stdout.ends_with(&added), "{shown:?}");
+    let said = format!(
+        "ROOT{VERIFIER}: written\ncontainerd asks it from its next pull on (containerd 2.0 and later)\n"
+    );
+    assert_eq!(run(""), succeeded(&said));
+    assert_eq!(written(&system, VERIFIER), script);
+    let found = fs::metadata(system.path(VERIFIER)).expect("a file").permissions().mode();
+    assert_eq!(found & 0o7777, 0o755);
+    let names = |folder: &str| {
+        let names = fs::read_dir(system.path(folder)).expect("a folder");
+        let mut names: Vec<_> =
+            names.map(|it| it.expect("an entry").file_name().into_string().expect("a name")).collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(names("/opt/containerd/image-verifier/bin"), ["oci-compat-verifier"]);
+    assert_eq!(names("/opt/containerd/image-verifier"), ["bin"]);
+    let unchanged = format!("ROOT{VERIFIER}: nothing to change\n");
+    assert_eq!(run(""), succeeded(&unchanged));
+    assert_eq!(run("--remove"), succeeded(&format!("ROOT{VERIFIER}: removed\n")));
+    assert_eq!(names("/opt/containerd/image-verifier/bin"), Vec::<String>::new());
+    assert_eq!(run("--remove"), succeeded(&unchanged));
+    run("");
+    assert_eq!(system.uninstall("all"), succeeded(&format!("ROOT{VERIFIER}: removed\n")));
+    assert_eq!(system.uninstall("all"), succeeded("no engine here has an entry\n"));
+}
+
+#[test]
+fn a_verifier_that_containerd_would_not_ask_or_could_not_run_is_told() {
+    let run = |system: &System, engine: &str| {
+        let root = system.0.path().to_str().expect("a plain name");
+        let line = format!("install --root {root} --program /usr/bin/oci-compat {engine} --verifier");
+        let ran = oci_compat(Path::new("/"), &line.split(' ').collect::<Vec<_>>());
+        Ran { stdout: ran.stdout.replace(root, "ROOT"), stderr: ran.stderr.replace(root, "ROOT"), ..ran }
+    };
+    let fails = |system: &System, engine: &str, message: &str| {
+        let expected = Ran { status: 2, stdout: String::new(), stderr: format!("error: {message}\n") };
+        assert_eq!(run(system, engine), expected);
+    };
+    let config = "version = 3\n[plugins.\"io.containerd.cri.v1.images\"]\nuse_local_image_pull = true\n\
+                  [plugins.\"io.containerd.image-verifier.v1.bindir\"]\nbin_dir = \"/verifiers\"\n";
+    let system = with_shell().with(CONTAINERD, config);
+    let ran = run(&system, "containerd");
+    assert_eq!(
+        (ran.status, ran.stdout.lines().next(), ran.stderr.as_str()),
+        (
+            0,
+            Some("ROOT/verifiers/oci-compat-verifier: written"),
+            "warning: /etc/containerd/config.toml: [plugins.\"io.containerd.cri.v1.images\"] has use_local_image_pull = true: for \
+             Kubernetes containerd pulls by itself then, and asks no verifier\n"
+        )
+    );
+    fails(&system, "docker", "--verifier is for containerd, also as k3s, RKE2, k0s and MicroK8s have it");
+    let system = with_shell();
+    fs::remove_file(system.path("/bin/sh")).expect("removing a file");
+    fails(&system, "containerd", "ROOT/bin/sh is not there: say where it is with --program");
+    let system = with_shell().with(VERIFIER, "#!/bin/sh\nexit 1\n");
+    fails(
+        &system,
+        "containerd",
+        &format!("ROOT{VERIFIER} is there already, and is not ours: remove it first"),
+    );
+}

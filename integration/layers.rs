@@ -82,7 +82,7 @@ const ROOMS: &[Room] = &[
     room(
         "scan",
         &["words", "image", "store", "container", "spec", "eval", "policy", "outcome", "decide", "supply"],
-        &["platform", "remote", "table", "engines"],
+        &["platform", "remote", "table", "engines", "verifier"],
     ),
 ];
 

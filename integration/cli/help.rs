@@ -21,6 +21,7 @@ const COMMANDS: &[&str] = &[
     "log",
     "uninstall",
     "status",
+    "verifier",
     "install",
     "store",
     "store add",

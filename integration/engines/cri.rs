@@ -49,8 +49,12 @@ pub(super) fn answers(machine: &Machine) -> bool {
 }
 
 pub(super) fn pull(machine: &Machine, image: &str) {
+    try_pull(machine, image).expect("pulling an image");
+}
+
+pub(super) fn try_pull(machine: &Machine, image: &str) -> Result<(), Refusal> {
     let request = Message::new().message(1, Message::new().text(1, image));
-    call(machine, "ImageService/PullImage", request).expect("pulling an image");
+    call(machine, "ImageService/PullImage", request).map(drop)
 }
 
 /// Starts a pod, with the runtime of that name.

@@ -27,3 +27,4 @@ mod service;
 mod runc;
 mod exceptions;
 mod killed;
+mod verifier;

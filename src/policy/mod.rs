@@ -224,6 +224,20 @@ impl Policy {
     }
 }
 
+impl Situation {
+    /// As records write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoRequirements => "no-requirements",
+            Self::Judged(verdict) => verdict.name(),
+            Self::Malformed => "malformed",
+            Self::Container => "container-trouble",
+            Self::SpecMissing => "spec-missing",
+            Self::Trouble => "trouble",
+        }
+    }
+}
+
 impl Action {
     /// As configurations and reports write it.
     pub fn name(self) -> &'static str {

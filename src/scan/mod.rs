@@ -5,3 +5,4 @@ pub mod platform;
 pub mod remote;
 pub mod table;
 pub mod engines;
+pub mod verifier;

@@ -83,6 +83,7 @@ pub(crate) enum Command {
     Install(Install),
     Uninstall(Uninstall),
     Status(Status),
+    Verifier(Verifier),
     /// Print shell completions
     Completions {
         /// The shell
@@ -146,6 +147,18 @@ pub(crate) struct Check {
     pub(crate) format: CheckFormat,
     #[command(flatten)]
     pub(crate) registry: RegistryOptions,
+}
+
+/// Say whether containerd may pull an image onto this host, as its image verifier
+///
+/// containerd calls it, by the script that `install containerd --verifier` places.
+///
+/// Exit status: 1 the image cannot run here, with the reason on stdout; anything else lets it through
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verifier {
+    /// What containerd says: -name NAME -digest DIGEST -stdin-media-type TYPE
+    #[arg(value_name = "WORD", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) words: Vec<OsString>,
 }
 
 /// Print the facts of this host with their sources, and what is unknown and why

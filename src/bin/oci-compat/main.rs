@@ -15,6 +15,7 @@ mod logger;
 mod output;
 mod registry;
 mod scan;
+mod verifier;
 mod show;
 mod status;
 mod why;
@@ -73,6 +74,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         }
         Command::Log(log) => log::run(&log, &args.common.config, output),
         Command::Install(install) => install::run(&install, &args.common.config, output),
+        Command::Verifier(words) => verifier::run(&words, &args.common, output),
         Command::Status(status) => status::run(&status, &args.common, output),
         Command::Uninstall(uninstall) => install::uninstall(&uninstall, output),
         Command::Store(command) => store::run(&command, &args.common, output),

@@ -249,7 +249,7 @@ fn conclude(assessment: Assessment, setting: &Setting<'_>) -> Decision {
         at,
         program: setting.caller.name(),
         mode: if policy.mode == Mode::Enforce { "enforce" } else { "audit" },
-        situation: name(gravest),
+        situation: gravest.name(),
         intention: ruling.intention.name(),
         message: &recorded,
     };
@@ -297,18 +297,6 @@ fn targets(setting: &Setting<'_>) -> Targets {
         repeats: None,
         journal: log.journal.then(|| journal.clone()),
         syslog: log.syslog.then(|| syslog.clone()),
-    }
-}
-
-/// As records call a situation.
-fn name(situation: Situation) -> &'static str {
-    match situation {
-        Situation::NoRequirements => "no-requirements",
-        Situation::Judged(verdict) => verdict.name(),
-        Situation::Malformed => "malformed",
-        Situation::Container => "container-trouble",
-        Situation::SpecMissing => "spec-missing",
-        Situation::Trouble => "trouble",
     }
 }
 

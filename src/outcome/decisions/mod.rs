@@ -67,7 +67,7 @@ pub struct Targets {
 pub struct Decided<'a> {
     /// When, by the host's clock.
     pub at: Moment,
-    /// Which program decided: `hook` or `runtime`.
+    /// Which program decided: `hook`, `runtime` or `verifier`.
     pub program: &'a str,
     /// `enforce` or `audit`.
     pub mode: &'a str,
@@ -86,7 +86,7 @@ pub struct Record {
     pub schema: String,
     /// RFC 3339, in UTC, with microseconds.
     pub time: String,
-    /// `hook` or `runtime`.
+    /// `hook`, `runtime` or `verifier`.
     pub program: String,
     /// `enforce` or `audit`.
     pub mode: String,

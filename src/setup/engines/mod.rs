@@ -129,7 +129,7 @@ fn merge(under: &mut toml::Table, over: &toml::Table) {
 }
 
 /// The table at a path.
-fn descend<'a>(table: &'a toml::Table, path: &[&str]) -> Option<&'a toml::Table> {
+pub(crate) fn descend<'a>(table: &'a toml::Table, path: &[&str]) -> Option<&'a toml::Table> {
     path.iter().try_fold(table, |table, key| table.get(*key)?.as_table())
 }
 
@@ -138,7 +138,7 @@ fn string<'a>(table: &'a toml::Table, key: &str) -> Option<&'a str> {
 }
 
 /// The last file that sets a text at a path.
-fn last(files: &[File], path: &[&str], key: &str) -> Option<Said> {
+pub(crate) fn last(files: &[File], path: &[&str], key: &str) -> Option<Said> {
     files.iter().rev().find_map(|file| {
         let value = string(descend(&file.table, path)?, key)?;
         Some(Said { value: value.to_owned(), file: file.path.clone() })

@@ -9,6 +9,7 @@ mod hook;
 mod dropin;
 mod chain;
 mod table;
+pub mod verifier;
 
 use anyhow::{Context, ensure};
 

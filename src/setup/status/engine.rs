@@ -7,7 +7,7 @@ use crate::os::file::PATH;
 use crate::policy::Policy;
 use crate::setup::engines::Effective;
 use crate::setup::engines::podman::Rules;
-use crate::setup::install::{Way, is_ours};
+use crate::setup::install::{Engine, Way, is_ours, verifier};
 use crate::setup::placement::live::{self, Daemon, Docker};
 use crate::setup::placement::{self, Standing, System, podman_users};
 use crate::words::moment;
@@ -169,7 +169,26 @@ impl Seen<'_> {
         if has_way("wrapper") && !has_way("hook") && !others.is_empty() {
             notes.push(format!("not checked, if a container asks for it: {}", others.join(", ")));
         }
+        notes.extend(self.verifier());
         notes
+    }
+
+    /// What an operator should know of the image verifier, if it is installed.
+    fn verifier(&self) -> Vec<String> {
+        if self.system.engine() != Engine::Containerd {
+            return Vec::new();
+        }
+        let file = format!("{}/{}", verifier::folder(&self.effective), verifier::VERIFIER);
+        let Some(program) = self.root.read_text(&file).ok().and_then(|it| verifier::called(&it)) else {
+            return Vec::new();
+        };
+        let broken = program::look(self.root, &file).err().or(program::look(self.root, &program).err());
+        let told = match broken {
+            Some(why) => format!("{file} judges no image before it is pulled: {why}"),
+            None => format!("{file} judges images before they are pulled (containerd 2.0 and later)"),
+        };
+        let all = std::iter::once(told).chain(verifier::bypasses(&self.effective));
+        all.map(|it| printable(&it)).collect()
     }
 
     fn has_kubelet(&self) -> bool {

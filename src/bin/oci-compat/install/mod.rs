@@ -5,6 +5,7 @@ mod features;
 mod place;
 mod uninstall;
 mod user;
+mod verifier;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,9 @@ pub(crate) struct Install {
     /// Podman: install the hook for the current user, in their own configuration
     #[arg(long, conflicts_with_all = ["file", "bundle", "wrapper", "runtime_class"])]
     user: bool,
+    /// containerd: install only the verifier, which containerd asks before it pulls an image
+    #[arg(long, conflicts_with_all = ["default", "strict", "user", "runtime_class", "wrapper", "file", "bundle"])]
+    verifier: bool,
     /// The wrapper's name among the engine's runtimes
     #[arg(long, value_name = "NAME", default_value = oci_compat::setup::install::NAME)]
     runtime_name: String,
@@ -59,7 +63,7 @@ pub(crate) struct Install {
     /// The root folder of another system, such as an image that is being built
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
-    /// The hook or the wrapper, if not installed with this program
+    /// The hook or the wrapper, if not installed with this program; with --verifier, oci-compat itself
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
     /// runc: the folder of the bundle
@@ -112,6 +116,9 @@ struct Target {
 }
 
 pub(crate) fn run(install: &Install, config: &Path, output: &mut Output) -> anyhow::Result<u8> {
+    if install.verifier {
+        return verifier::run(install, output);
+    }
     let mut entry = entry(install)?;
     if install.runtime_class {
         output.print(&entry.runtime_class())?;

@@ -64,10 +64,34 @@ impl Place {
     }
 }
 
+/// This program.
+pub(super) fn this() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().map_err(|err| anyhow!("this program's own path {}", explain_io(&err)))
+}
+
+/// Makes a program in a folder where nothing else may ever lie, not even for a moment: it is written beside the folder.
+pub(super) fn program(path: &Path, text: &str) -> anyhow::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(folder).map_err(|err| unwritable(folder, &err))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = folder.with_file_name(format!(".{name}.{}", std::process::id()));
+    let written =
+        OpenOptions::new().write(true).create_new(true).mode(0o755).open(&temporary).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.set_permissions(Permissions::from_mode(0o755))?;
+            file.sync_all()
+        });
+    if let Err(err) = written.and_then(|()| fs::rename(&temporary, path)) {
+        // It may not even be there; what went wrong is the error to tell.
+        let _swept = fs::remove_file(&temporary);
+        return Err(unwritable(path, &err));
+    }
+    Ok(())
+}
+
 /// Where `make install` has placed the programs: beside this one, or below the same prefix.
 pub(super) fn installed(way: Way) -> anyhow::Result<PathBuf> {
-    let this =
-        std::env::current_exe().map_err(|err| anyhow!("this program's own path {}", explain_io(&err)))?;
+    let this = this()?;
     let folder = this.parent().context("this program is in no folder")?;
     Ok(match way {
         Way::Wrapper => folder.join("oci-compat-runtime"),
@@ -156,7 +180,7 @@ fn replace(path: &Path, text: &str, model: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn remove(path: &Path) -> anyhow::Result<()> {
+pub(super) fn remove(path: &Path) -> anyhow::Result<()> {
     match fs::remove_file(path) {
         Err(err) if err.kind() != ErrorKind::NotFound => Err(unwritable(path, &err)),
         _ => Ok(()),

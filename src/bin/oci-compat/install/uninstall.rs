@@ -10,7 +10,7 @@ use oci_compat::words::text::printable;
 
 use crate::output::Output;
 
-use super::{Place, below, features, system_root, take_out};
+use super::{Place, below, features, system_root, take_out, verifier};
 use oci_compat::words::text::counted;
 
 /// Remove every entry from the engines' configuration, whatever its name
@@ -76,7 +76,11 @@ pub(crate) fn run(uninstall: &Uninstall, output: &mut Output) -> anyhow::Result<
     }
     let standing: Vec<_> =
         standing.into_iter().filter(|it| wanted.is_none_or(|wanted| it.system == wanted)).collect();
-    if standing.is_empty() {
+    let verifiers = verifier::standing(wanted, &root, &uninstall.root);
+    for file in &verifiers {
+        output.print(&verifier::take_out(file, uninstall.print)?)?;
+    }
+    if standing.is_empty() && verifiers.is_empty() {
         output.print("no engine here has an entry\n")?;
     }
     let mut rereads: Vec<(System, &str)> = Vec::new();

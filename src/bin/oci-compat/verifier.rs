@@ -1,0 +1,193 @@
+//! `verifier`: containerd's image verifier. Says no by status 1 and a reason on stdout; everything else lets the image through.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::unistd::geteuid;
+use oci_compat::decide::pipeline::{Host, Terms};
+use oci_compat::host::Root;
+use oci_compat::outcome::decisions::{self, Decided, JOURNAL, Record, SYSLOG, Targets};
+use oci_compat::outcome::report::{self, Report};
+use oci_compat::policy::{self, Action, Defaults, Mode, Policy, Sensitive};
+use oci_compat::scan::verifier::{self, Call};
+use oci_compat::setup::install::verifier::sandboxes;
+use oci_compat::setup::placement::System;
+use oci_compat::store::{Images, Store};
+use oci_compat::supply::pull::{Anchors, Patience, Puller};
+use oci_compat::supply::registry::{Client, Environment, Limits, Settings};
+use oci_compat::words::moment;
+
+use crate::args::{Common, Verifier};
+use crate::output::Output;
+use crate::pull::{anchors, now};
+
+/// containerd gives a verifier ten seconds (`per_verifier_timeout`), and blocks the pull then.
+const ALL: Duration = Duration::from_secs(6);
+/// For the registry, so that there is time for the rest.
+const REGISTRY: Duration = Duration::from_millis(4500);
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(2),
+    idle: Duration::from_secs(3),
+    total: REGISTRY,
+    tries: 2,
+    first_pause: Duration::from_millis(100),
+    longest_pause: Duration::from_millis(500),
+};
+const REFUSED: u8 = 1;
+
+/// What is said of an image.
+struct Answer {
+    is_refused: bool,
+    message: String,
+}
+
+/// What was found out so far about a policy that refuses what is not found out in time.
+static IS_STRICT: OnceLock<bool> = OnceLock::new();
+
+#[expect(clippy::disallowed_methods, reason = "nothing that never answers may keep containerd waiting")]
+pub(crate) fn run(args: &Verifier, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+    let (send, answer) = sync_channel(1);
+    let (words, store, config) = (args.words.clone(), common.store.clone(), common.config.clone());
+    thread::spawn(move || send.send(answered(&words, &store, &config)));
+    let Answer { is_refused, message } = answer.recv_timeout(ALL).unwrap_or_else(|_| late());
+    if is_refused {
+        output.print(&message)?;
+        return Ok(REFUSED);
+    }
+    // containerd has it in its log of debugging. Nobody else is there to hear it.
+    let _unheard = std::io::stderr().write_all(message.as_bytes());
+    Ok(0)
+}
+
+fn late() -> Answer {
+    let text = format!("whether the image fits was not found out within {} s [trouble]", ALL.as_secs());
+    let is_refused = IS_STRICT.get().copied().unwrap_or(false);
+    let message = if is_refused { report::refusal(&text) } else { report::warning(&text) };
+    Answer { is_refused, message: format!("{message}\n") }
+}
+
+fn through(message: &str) -> Answer {
+    let message = if message.is_empty() { String::new() } else { format!("{}\n", report::warning(message)) };
+    Answer { is_refused: false, message }
+}
+
+fn answered(words: &[OsString], store: &Path, config: &Path) -> Answer {
+    let call = match Call::parse(words) {
+        Ok(call) => call,
+        Err(err) => return through(&err.to_string()),
+    };
+    let (policy, complaint) = policy::load(config, Defaults::Standard);
+    if policy.mode == Mode::Off {
+        return through("");
+    }
+    // Set once in a process.
+    let _set = IS_STRICT.set(policy.mode == Mode::Enforce && policy.trouble == Action::Refuse);
+    let root = Root::live();
+    if call.is_sandbox(&sandbox_images(&root)) {
+        return through("");
+    }
+    let until = Instant::now() + ALL;
+    let terms = Terms {
+        tags: &policy.tags,
+        waivers: &policy.waivers,
+        withholds: policy.sensitive == Sensitive::Verified,
+        until: &|| until,
+        lists_compatible: false,
+        ..Terms::default()
+    };
+    let supplies = supplies(store, config, &call);
+    let images = Images::default();
+    let puller = supplies.as_ref().map(|it| it.puller(&images)).map_err(Clone::clone);
+    let assessed = verifier::examine(&call, puller, store, &policy, &Host::Root(&root), &terms);
+    if assessed.is_plain() {
+        return through(complaint.as_deref().unwrap_or_default());
+    }
+    let ruling = assessed.under(&policy);
+    let report = if policy.disclose { assessed.report.clone().disclosed() } else { assessed.report.clone() };
+    let message = report::message(&report, ruling.opening);
+    if ruling.intention == Action::Refuse {
+        record(report, &policy, assessed.gravest().name(), ruling.action(), &message);
+    }
+    Answer { is_refused: ruling.refused.is_some(), message }
+}
+
+/// The images of sandboxes, as any containerd of this host names them. One that cannot be read names none.
+fn sandbox_images(root: &Root) -> Vec<String> {
+    let mains = System::ALL.into_iter().filter(|it| it.main().is_some());
+    mains.filter_map(|it| it.effective(root).ok()?).flat_map(|it| sandboxes(&it)).collect()
+}
+
+/// What it takes to ask a registry.
+struct Supplies {
+    client: Client,
+    store: Option<Store>,
+    anchors: Anchors,
+}
+
+fn supplies(store: &Path, config: &Path, call: &Call) -> Result<Supplies, String> {
+    let told = |err: anyhow::Error| format!("{err:#}");
+    // containerd's service has no HOME, and there are root's logins.
+    let mut variables: Vec<_> = std::env::vars_os().collect();
+    if !variables.iter().any(|(name, _)| name == "HOME") {
+        variables.push(("HOME".into(), "/root".into()));
+    }
+    let settings = Settings {
+        plain_http: call.is_local(),
+        environment: Environment::new(variables, geteuid().as_raw()),
+        limits: LIMITS,
+        ..Settings::default()
+    };
+    Ok(Supplies {
+        client: Client::new(settings).map_err(|err| err.to_string())?,
+        store: Store::open(store).map_err(|err| err.to_string())?,
+        anchors: anchors(config).map_err(told)?,
+    })
+}
+
+impl Supplies {
+    fn puller<'a>(&'a self, images: &'a Images) -> Puller<'a> {
+        Puller {
+            client: &self.client,
+            store: self.store.as_ref(),
+            images,
+            anchors: &self.anchors,
+            platform: None,
+            force: false,
+            patience: Patience::new(REGISTRY, REGISTRY),
+            now: now(),
+            until: None,
+        }
+    }
+}
+
+/// Leaves a record of a refusal. What goes wrong with that changes nothing.
+fn record(mut report: Report, policy: &Policy, situation: &str, action: Action, message: &str) {
+    let at = decisions::now();
+    report.action = Some(action.name().to_owned());
+    report.time = Some(moment::text(at));
+    let log = &policy.log;
+    let targets = Targets {
+        decisions: log.decisions.clone().and_then(|it| decisions::files(it).into_iter().next()),
+        max_bytes: log.max_bytes,
+        keep: log.keep,
+        repeats: None,
+        journal: log.journal.then(|| PathBuf::from(JOURNAL)),
+        syslog: log.syslog.then(|| PathBuf::from(SYSLOG)),
+    };
+    let decided = Decided {
+        at,
+        program: "verifier",
+        mode: policy.mode.name(),
+        situation,
+        intention: "refuse",
+        message,
+    };
+    for warning in decisions::write(&targets, &Record::new(&report, &decided)) {
+        log::warn!("{warning}");
+    }
+}
