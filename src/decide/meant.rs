@@ -41,8 +41,8 @@ pub fn image(
     if digests.is_empty() {
         let asked = silent.iter().map(|it| format!("; {it}")).collect::<String>();
         bail!(
-            "no engine here has an image {text:?}, and the store {} has nothing for one of that name: oci-compat pull {text}, or \
-             write its digest, such as NAME@sha256:...{asked}",
+            "no engine here has an image {text:?}, and the store {} has nothing for one of that name: oci-compat pull {text}, ask \
+             its registry with --remote, or write its digest, such as NAME@sha256:...{asked}",
             store.display()
         );
     }

@@ -45,7 +45,6 @@ pub fn demand(label: &Label, asked: &Platform) -> Option<Requirement> {
         }
         Label::Listed(_) | Label::Claimed(_) | Label::Unknown => format!("have it built for {host}"),
     };
-    // No handler of Linux runs programs of Windows in a container, but nothing is lost by asking.
     let document = json!({
         "version": "oci-compat/v1",
         "compatibilities": [{"rules": [{

@@ -15,7 +15,7 @@ use crate::image::digest::Digest;
 use crate::image::{Image, Reference};
 use crate::policy::Policy;
 use crate::supply::attach::Platform;
-use crate::supply::pull::{Puller, name};
+use crate::supply::pull::Puller;
 
 use super::remote::Inquiry;
 
@@ -104,7 +104,7 @@ fn collected(call: &Call, puller: Result<Puller<'_>, String>, store: &Path, poli
         Ok(inquiry) => inquiry,
         Err(trouble) => {
             let digests: Vec<_> = call.image.digest().copied().into_iter().collect();
-            let called = Image { names: vec![name(&call.image)], digests: digests.clone() };
+            let called = Image { names: vec![call.image.stored()], digests: digests.clone() };
             let mut collected = requirements::of_image(&digests, called, store, policy);
             collected.troubles.push(trouble);
             return collected;

@@ -15,10 +15,12 @@ use oci_compat::outcome::decisions::{self, Decided, JOURNAL, Record, SYSLOG, Tar
 use oci_compat::outcome::report::{self, Report};
 use oci_compat::policy::{self, Action, Defaults, Mode, Policy, Sensitive};
 use oci_compat::scan::verifier::{self, Call};
-use oci_compat::setup::install::verifier::sandboxes;
+use oci_compat::setup::engines::Effective;
+use oci_compat::setup::install::verifier::{hosts_folders, sandboxes};
 use oci_compat::setup::placement::System;
 use oci_compat::store::{Images, Store};
 use oci_compat::supply::pull::{Anchors, Patience, Puller};
+use oci_compat::supply::registry::hosts;
 use oci_compat::supply::registry::{Client, Environment, Limits, Settings};
 use oci_compat::words::moment;
 
@@ -88,7 +90,9 @@ fn answered(words: &[OsString], store: &Path, config: &Path) -> Answer {
     // Set once in a process.
     let _set = IS_STRICT.set(policy.mode == Mode::Enforce && policy.trouble == Action::Refuse);
     let root = Root::live();
-    if call.is_sandbox(&sandbox_images(&root)) {
+    let engines = engines(&root);
+    let sandboxes: Vec<_> = engines.iter().flat_map(sandboxes).collect();
+    if call.is_sandbox(&sandboxes) {
         return through("");
     }
     let until = Instant::now() + ALL;
@@ -100,7 +104,7 @@ fn answered(words: &[OsString], store: &Path, config: &Path) -> Answer {
         lists_compatible: false,
         ..Terms::default()
     };
-    let supplies = supplies(store, config, &call);
+    let supplies = supplies(store, config, &call, rewrites(&root, &engines, &call));
     let images = Images::default();
     let puller = supplies.as_ref().map(|it| it.puller(&images)).map_err(Clone::clone);
     let assessed = verifier::examine(&call, puller, store, &policy, &Host::Root(&root), &terms);
@@ -116,10 +120,25 @@ fn answered(words: &[OsString], store: &Path, config: &Path) -> Answer {
     Answer { is_refused: ruling.refused.is_some(), message }
 }
 
-/// The images of sandboxes, as any containerd of this host names them. One that cannot be read names none.
-fn sandbox_images(root: &Root) -> Vec<String> {
+/// The configuration of every containerd of this host. One that cannot be read says nothing.
+fn engines(root: &Root) -> Vec<Effective> {
     let mains = System::ALL.into_iter().filter(|it| it.main().is_some());
-    mains.filter_map(|it| it.effective(root).ok()?).flat_map(|it| sandboxes(&it)).collect()
+    mains.filter_map(|it| it.effective(root).ok()?).collect()
+}
+
+/// What `hosts.toml` says of the registry, in the first folder that has one.
+fn rewrites(root: &Root, engines: &[Effective], call: &Call) -> Option<String> {
+    let registry = call.image.repository().registry();
+    let mut folders: Vec<_> = engines.iter().flat_map(hosts_folders).collect();
+    if folders.is_empty() {
+        folders = hosts_folders(&Effective::default());
+    }
+    let files = folders
+        .iter()
+        .flat_map(|folder| hosts::paths(registry).into_iter().map(move |it| format!("{folder}/{it}")));
+    let text = files.filter_map(|it| root.read_text(&it).ok()).next()?;
+    // What is no such file leaves the registry itself.
+    hosts::rewrites(registry, &text).ok()
 }
 
 /// What it takes to ask a registry.
@@ -129,7 +148,7 @@ struct Supplies {
     anchors: Anchors,
 }
 
-fn supplies(store: &Path, config: &Path, call: &Call) -> Result<Supplies, String> {
+fn supplies(store: &Path, config: &Path, call: &Call, rewrites: Option<String>) -> Result<Supplies, String> {
     let told = |err: anyhow::Error| format!("{err:#}");
     // containerd's service has no HOME, and there are root's logins.
     let mut variables: Vec<_> = std::env::vars_os().collect();
@@ -138,6 +157,7 @@ fn supplies(store: &Path, config: &Path, call: &Call) -> Result<Supplies, String
     }
     let settings = Settings {
         plain_http: call.is_local(),
+        rewrites,
         environment: Environment::new(variables, geteuid().as_raw()),
         limits: LIMITS,
         ..Settings::default()

@@ -11,6 +11,10 @@ const FOLDER: &str = "/opt/containerd/image-verifier/bin";
 const MARK: &str = "# Written by `oci-compat install containerd --verifier`, and removed by its --remove.";
 /// The plugin that calls verifiers.
 const PLUGIN: &str = "io.containerd.image-verifier.v1.bindir";
+/// The plugin that pulls, for `ctr` as well.
+const TRANSFER: &str = "io.containerd.transfer.v1.local";
+/// Where `hosts.toml` of registries usually are.
+const HOSTS: &str = "/etc/containerd/certs.d";
 /// The CRI plugin's settings of images, in files of version 2, and of version 3 and later.
 const CRI: [&str; 2] = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images"];
 
@@ -111,6 +115,18 @@ pub fn sandboxes(around: &Effective) -> Vec<String> {
     [version_2, version_3].into_iter().flatten().map(|it| it.value).collect()
 }
 
+/// The folders in which this containerd looks for `hosts.toml` of registries, the one that is usual included.
+pub fn hosts_folders(around: &Effective) -> Vec<String> {
+    let places =
+        [&["plugins", CRI[0], "registry"][..], &["plugins", CRI[1], "registry"], &["plugins", TRANSFER]];
+    let mut found: Vec<String> = Vec::new();
+    for said in places.iter().filter_map(|it| engines::last(&around.files, it, "config_path")) {
+        found.extend(said.value.split(':').filter(|it| !it.is_empty()).map(str::to_owned));
+    }
+    found.push(HOSTS.to_owned());
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +164,14 @@ mod tests {
         let third =
             "version = 3\n[plugins.\"io.containerd.cri.v1.images\".pinned_images]\nsandbox = \"r/p:3\"\n";
         assert_eq!(sandboxes(&around(third)), ["r/p:3"]);
+    }
+
+    #[test]
+    fn the_folders_of_registries_are_those_of_every_plugin() {
+        assert_eq!(hosts_folders(&Effective::default()), ["/etc/containerd/certs.d"]);
+        let text = "version = 3\n[plugins.\"io.containerd.cri.v1.images\".registry]\nconfig_path = \"/a:/b\"\n\
+                    [plugins.\"io.containerd.transfer.v1.local\"]\nconfig_path = \"/c\"\n";
+        assert_eq!(hosts_folders(&around(text)), ["/a", "/b", "/c", "/etc/containerd/certs.d"]);
     }
 
     #[test]

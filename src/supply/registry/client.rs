@@ -84,7 +84,10 @@ impl Client {
     pub fn new(settings: Settings) -> Result<Self, Error> {
         names::restrict();
         let auth = Auth::new(&settings).map_err(Error::of_settings)?;
-        let rewrites = Rewrites::read(&settings.environment).map_err(Error::of_settings)?;
+        let mut rewrites = Rewrites::read(&settings.environment).map_err(Error::of_settings)?;
+        if let Some(more) = &settings.rewrites {
+            rewrites.add(more).map_err(|err| Error::of_settings(Problem::Settings(err)))?;
+        }
         let transport = Transport::new(settings.clone());
         let shared = Shared { rewrites, transport, auth, settings, writing: Mutex::new(()) };
         Ok(Self { shared: Arc::new(shared), until: None })

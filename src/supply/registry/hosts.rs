@@ -8,7 +8,10 @@ use super::url::{Scheme, Url};
 /// Where a file for this registry may be below a folder of such files, in the order in which containerd looks.
 pub fn paths(registry: &str) -> Vec<String> {
     let with_port = registry.rsplit_once(':').map(|(host, port)| format!("{host}_{port}_/hosts.toml"));
-    with_port.into_iter().chain([format!("{registry}/hosts.toml"), "_default/hosts.toml".to_owned()]).collect()
+    with_port
+        .into_iter()
+        .chain([format!("{registry}/hosts.toml"), "_default/hosts.toml".to_owned()])
+        .collect()
 }
 
 /// What a file says of this registry, as a text of registries.conf.
@@ -31,9 +34,11 @@ pub fn rewrites(registry: &str, text: &str) -> Result<String, String> {
     // Their order in the file counts.
     hosts.sort_by_key(|(name, _)| text.find(&format!("\"{name}\"")));
     for (name, host) in hosts {
-        let Some((location, is_insecure)) = host.as_table().filter(|it| is_plain(it)).and_then(|it| {
-            place(name, it.get("override_path").and_then(|it| it.as_bool()).unwrap_or(false))
-        }) else {
+        let Some((location, is_insecure)) = host
+            .as_table()
+            .filter(|it| is_plain(it))
+            .and_then(|it| place(name, it.get("override_path").and_then(|it| it.as_bool()).unwrap_or(false)))
+        else {
             continue;
         };
         let _infallible = write!(
@@ -47,9 +52,10 @@ pub fn rewrites(registry: &str, text: &str) -> Result<String, String> {
 
 /// Whether a mirror is one that we can ask: it hands out images, and wants nothing but that.
 fn is_plain(host: &toml::Table) -> bool {
-    let can_pull = host.get("capabilities").and_then(|it| it.as_array()).is_none_or(|it| {
-        it.iter().any(|it| it.as_str() == Some("pull"))
-    });
+    let can_pull = host
+        .get("capabilities")
+        .and_then(|it| it.as_array())
+        .is_none_or(|it| it.iter().any(|it| it.as_str() == Some("pull")));
     can_pull && ["ca", "client", "header", "skip_verify"].iter().all(|it| host.get(*it).is_none())
 }
 
@@ -69,9 +75,9 @@ fn place(text: &str, has_own_path: bool) -> Option<(String, bool)> {
     Some((format!("{host}{path}"), url.origin.scheme == Scheme::Http))
 }
 
-/// As TOML's basic strings.
+/// As TOML's basic strings, which escape as JSON's do.
 fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    serde_json::Value::from(text).to_string()
 }
 
 #[cfg(test)]
@@ -106,11 +112,8 @@ server = "https://registry-1.docker.io"
         let mirror = |location: &str, insecure: bool| {
             format!("[[registry.mirror]]\nlocation = \"{location}\"\ninsecure = {insecure}\n")
         };
-        let mirrors = [
-            mirror("z.example:5000", false),
-            mirror("a.example", true),
-            mirror("harbor.example/hub", false),
-        ];
+        let mirrors =
+            [mirror("z.example:5000", false), mirror("a.example", true), mirror("harbor.example/hub", false)];
         let expected = format!("[[registry]]\nprefix = \"docker.io\"\n{}", mirrors.concat());
         assert_eq!(rewrites("docker.io", text).unwrap(), expected);
     }
@@ -126,6 +129,9 @@ server = "https://registry-1.docker.io"
         check("server = \"other.example\"\n", "location = \"other.example\"\ninsecure = false\n");
         check("server = \"https://other.example/path\"\n", "");
         check("server = 1\nhost = 2\n", "");
-        assert_eq!(rewrites("r.example", "server = ").unwrap_err(), "string values must be quoted, expected literal string");
+        assert_eq!(
+            rewrites("r.example", "server = ").unwrap_err(),
+            "string values must be quoted, expected literal string"
+        );
     }
 }

@@ -27,6 +27,7 @@ mod tls;
 mod trouble;
 mod transport;
 mod rewrites;
+pub mod hosts;
 mod endpoint;
 mod helper;
 mod credentials;

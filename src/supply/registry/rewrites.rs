@@ -87,7 +87,7 @@ impl Rewrites {
         Ok(all)
     }
 
-    fn add(&mut self, text: &str) -> Result<(), String> {
+    pub(super) fn add(&mut self, text: &str) -> Result<(), String> {
         let content: Content = toml::from_str(text).map_err(|err| err.message().to_owned())?;
         if content.registries.is_some() {
             return Err("it is of version 1, [registries.*]: write it anew with [[registry]]".to_owned());

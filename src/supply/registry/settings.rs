@@ -17,6 +17,8 @@ pub struct Settings {
     pub auth_file: Option<PathBuf>,
     /// A login that was given for this call, which goes before those in files (`--username`, `--token-stdin`).
     pub login: Option<Given>,
+    /// What else counts like registries.conf, and after it: [`super::hosts::rewrites`] makes it of containerd's files.
+    pub rewrites: Option<String>,
     /// More certificates of authorities to trust, in PEM, for every registry (`--ca-file`).
     pub ca_files: Vec<PathBuf>,
     /// Hosts that may have the credentials of registries of other domains that name them as their token services
