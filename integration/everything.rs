@@ -63,7 +63,7 @@ fn what_cannot_be_read_is_in_doubt() {
 }
 
 #[test]
-fn what_is_malformed_is_told_as_it_is_or_is_in_doubt() {
+fn what_is_malformed_is_reported_as_it_is_or_is_in_doubt() {
     let nonsense = |path: &str| (path.to_owned(), Content::Text(NONSENSE.to_owned()));
     facts("malformed", &changed(nonsense, r#"{"process": 1, "linux": 2, "mounts": 3}"#));
 }

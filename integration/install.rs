@@ -273,7 +273,7 @@ fn a_bundle_gets_the_hook_and_loses_it_again() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said_and_nothing_changes() {
+fn an_impossible_install_is_reported_and_changes_nothing() {
     let broken = "version = 2\n[plugins\n";
     check_error(
         &System::new().with(CONTAINERD, broken),
@@ -628,7 +628,7 @@ fn where_containerd_imports_a_folder_a_file_of_ours_goes_there_and_has_the_last_
 }
 
 #[test]
-fn that_nobody_reads_the_entry_is_said() {
+fn an_entry_that_no_engine_reads_is_reported() {
     let system = System::new().with(CONTAINERD, "version = 2\ndisabled_plugins = [\"cri\"]\n");
     let ran = system.install("containerd --default");
     assert_eq!(ran.status, 0);
@@ -829,7 +829,7 @@ fn everything_that_was_installed_goes_at_once() {
 }
 
 #[test]
-fn what_still_needs_the_programs_is_said() {
+fn what_still_needs_the_programs_is_reported() {
     let running = "/run/containerd/io.containerd.runtime.v2.task/k8s.io/abc/runtime";
     let system = System::new().with(running, "/usr/bin/oci-compat-runtime");
     let ran = system.uninstall("");
@@ -846,7 +846,7 @@ fn what_still_needs_the_programs_is_said() {
 
 /// Root takes nothing out of a folder that a user can change; it says who has to.
 #[test]
-fn a_user_s_own_hook_is_told_and_left_to_the_user() {
+fn a_user_s_own_hook_is_reported_and_left_to_the_user() {
     let system = System::new()
         .with("etc/passwd", "dev:x:1000:1000::/home/dev:/bin/sh\n")
         .with("home/dev/.local/share/containers/storage/x", "")

@@ -151,7 +151,7 @@ fn check(machine: &Machine, why: &str) {
 }
 
 #[test]
-fn a_runtime_that_tells_nothing_usable_is_a_note_and_no_error() {
+fn a_runtime_that_reports_nothing_usable_is_a_note_and_no_error() {
     let none = "`/usr/local/bin/runc features` prints no features (runc has this command since 1.1, crun since 1.8.6)";
     for (script, why) in [
         ("echo unknown command features; exit 1", none),
@@ -212,7 +212,7 @@ fn a_runtime_of_another_system_is_not_run() {
 }
 
 #[test]
-fn runc_tells_what_it_can_do() {
+fn runc_reports_its_features() {
     if !Path::new("/usr/sbin/runc").is_file() {
         return skip("runc", "/usr/sbin/runc is not installed");
     }

@@ -19,7 +19,7 @@ const NOBODY: u32 = 65_534;
 const PROBE: [&str; 3] = ["probe", "--format", "json"];
 
 #[test]
-fn nobody_knows_less_than_root_and_nothing_else() {
+fn an_unprivileged_user_gets_root_s_facts_or_unknown() {
     let Some(folder) = as_root() else { return };
     let seen = |user: u32| {
         let mut command = in_folder(&folder.path().join("oci-compat"), Path::new("/"));
@@ -52,7 +52,7 @@ fn a_container_with_the_host_s_tree_knows_less_than_the_host_and_nothing_else() 
 }
 
 #[test]
-fn nobody_reads_what_is_known_and_why_the_rest_is_not() {
+fn an_unprivileged_user_reads_what_is_known_and_why_the_rest_is_not() {
     let Some(folder) = as_root() else { return };
     let host = folder.path().join("host");
     fs::create_dir_all(host.join("proc/sys/kernel")).expect("making a host");

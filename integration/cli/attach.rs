@@ -240,7 +240,7 @@ fn what_is_attached_to_a_layout_or_archive_goes_into_the_store() {
 }
 
 #[test]
-fn what_cannot_be_attached_is_told() {
+fn a_failed_attach_is_reported() {
     let (fake, image) = stocked(true);
     let folder = folder();
     let name = fake.name();

@@ -257,7 +257,7 @@ fn force_says_what_it_takes_the_place_of_where_no_signature_is_demanded_either()
 }
 
 #[test]
-fn what_was_stored_before_signatures_were_demanded_is_told_of() {
+fn artifacts_stored_before_signatures_were_required_are_reported() {
     let guarded = Guarded::new();
     let artifact = guarded.attach(SPEC, OLD);
     pulls(&guarded.folder, &guarded.fake, "", 0, STORED, "");
@@ -703,7 +703,7 @@ fn a_registry_that_keeps_back_what_it_had() {
 }
 
 #[test]
-fn an_artifact_that_nobody_renews() {
+fn an_artifact_that_is_not_renewed_is_reported() {
     let guarded = Guarded::new();
     demand_spec(&guarded, "max_age_days = 30");
     let old = guarded.attach_signed(SPEC, OLD);
@@ -815,7 +815,7 @@ fn an_entry_of_a_list_that_cannot_be_one_costs_itself() {
 }
 
 #[test]
-fn many_referrers_of_which_no_list_says_what_they_are() {
+fn many_referrers_without_a_type_in_the_list() {
     let (fake, image) = plain();
     let good = document(&image, SPEC, OLD);
     let artifact = put(&fake, &good, SPEC);

@@ -58,7 +58,7 @@ fn programs_get_the_same_as_json() {
 }
 
 #[test]
-fn the_status_tells_whether_something_is_wrong() {
+fn the_status_reports_whether_something_is_wrong() {
     let folder = folder();
     file(&folder, "etc/config.toml", "mode = 1\n");
     let (status, document) = json_of(&folder);

@@ -13,7 +13,7 @@ fn a_spec_of_nfd_comes_back_with_every_value_quoted() {
 }
 
 #[test]
-fn what_gets_lost_is_told_with_its_place() {
+fn what_gets_lost_is_reported_with_its_place() {
     let folder = folder();
     let text = SPEC.replace("version: v1alpha1", "version: oci-compat/v1").replace("- name: ", "- id: ");
     write(&folder, "own.yaml", &text);

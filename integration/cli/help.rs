@@ -61,7 +61,7 @@ fn no_command_is_without_its_help() {
 }
 
 #[test]
-fn every_command_tells_the_version() {
+fn every_command_reports_the_version() {
     let version = oci_compat::decide::gate::VERSION;
     let (number, commit) = version.split_once(' ').expect("a commit");
     assert_eq!(number, env!("CARGO_PKG_VERSION"));

@@ -114,7 +114,7 @@ fn programs_get_the_lines_as_they_were_written_and_the_sums_as_one_document() {
 }
 
 #[test]
-fn what_is_torn_or_missing_is_told_beside_the_data() {
+fn what_is_torn_or_missing_is_reported_beside_the_data() {
     let folder = log();
     write(&folder, "d.jsonl", &format!("{}{DECISIONS}", &DECISIONS[..80]));
     let ran = run(&folder, "log --file d.jsonl --summary");

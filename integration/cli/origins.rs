@@ -104,7 +104,7 @@ impl Two {
 }
 
 #[test]
-fn what_nobody_vouches_for_relaxes_nothing_that_was_verified() {
+fn an_unverified_artifact_relaxes_nothing_that_was_verified() {
     let two = Two::new();
     let good = two.attach_signed("acme/upf", &strict(), OLD);
     let evil = two.attach("evil/upf", LAX, NEW);
@@ -129,7 +129,7 @@ fn what_nobody_vouches_for_relaxes_nothing_that_was_verified() {
 }
 
 #[test]
-fn what_nobody_vouches_for_refuses_nothing_beside_what_was_verified() {
+fn an_unverified_artifact_refuses_nothing_beside_a_verified_one() {
     let two = Two::new();
     two.attach_signed("acme/upf", LAX, OLD);
     let evil = two.attach("evil/upf", &strict(), NEW);
@@ -137,7 +137,7 @@ fn what_nobody_vouches_for_refuses_nothing_beside_what_was_verified() {
 }
 
 #[test]
-fn of_several_repositories_of_which_nothing_is_verified_each_counts() {
+fn several_repositories_without_verified_artifacts_all_count() {
     let two = Two::new();
     write(&two.folder, "config.toml", "");
     two.attach("acme/upf", &strict(), OLD);
@@ -167,7 +167,7 @@ fn what_the_administrator_added_from_a_file_is_superseded_by_nothing_that_is_pul
 }
 
 #[test]
-fn a_store_of_before_is_read_by_the_names_in_it_and_made_anew_by_the_next_pull() {
+fn a_store_of_an_older_release_is_read_by_its_names_until_the_next_pull() {
     let two = Two::new();
     two.attach_signed("acme/upf", &strict(), OLD);
     two.attach("evil/upf", LAX, NEW);

@@ -275,7 +275,7 @@ fn an_image_is_pulled_once_under_all_its_names_and_at_all_its_digests() {
 }
 
 #[test]
-fn an_engine_that_does_not_answer_is_told_of_and_the_images_of_others_are_pulled() {
+fn a_silent_engine_is_reported_and_the_images_of_others_are_pulled() {
     let (fake, image) = stocked();
     artifact(&fake, &image, SPEC, OLD);
     let none = folder();

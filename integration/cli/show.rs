@@ -86,7 +86,7 @@ fn what_its_author_says_is_shown_without_terminal_escapes() {
 }
 
 #[test]
-fn an_image_without_artifacts_is_told() {
+fn an_image_without_artifacts_is_reported() {
     let folder = folder();
     fails(
         &folder,

@@ -68,7 +68,7 @@ fn layout(folder: &TempDir) -> String {
 }
 
 #[test]
-fn specs_are_compiled_anew() {
+fn specs_are_compiled_again() {
     let folder = folder();
     let artifact = added(&folder, &format!("spec.yaml --subject {IMAGE}"));
     prints(&folder, "store recompile --store store", 0, "0 specs compiled\n");

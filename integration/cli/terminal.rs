@@ -17,7 +17,7 @@ const COLOURS: &str = "\u{1b}[32mcompatible\u{1b}[0m\r\n";
 const WORDS: &str = "compatible\r\n";
 
 #[test]
-fn colour_is_for_terminals_that_can_show_it_and_whose_user_wants_it() {
+fn colour_needs_a_terminal_that_supports_it_and_a_user_who_wants_it() {
     if !has_terminals("colour") {
         return;
     }

@@ -90,7 +90,7 @@ fn an_image_is_named_by_its_digest_or_as_it_was_pulled() {
 }
 
 #[test]
-fn of_an_image_without_specs_it_is_said_that_nothing_was_checked() {
+fn an_image_without_specs_is_reported_as_not_checked() {
     let note = "  note: nothing is demanded: there is no spec for it, in store or elsewhere\n";
     let line = format!("check upf@{DIGEST} --store store --root host");
     let expected = format!("compatible: image upf@{DIGEST}, {DIGEST}\n{note}");

@@ -34,7 +34,7 @@ fn waiver(image: &str, rule: &str) -> String {
 }
 
 #[test]
-fn a_waiver_lets_a_container_start_and_everybody_is_told() {
+fn a_waiver_lets_a_container_start_and_is_reported() {
     let Some((machine, digests)) = started() else { return };
     demand_too_much(&machine, &digests.index);
     for by in BOTH {

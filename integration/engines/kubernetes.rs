@@ -34,7 +34,7 @@ fn kubernetes_starts_what_fits_and_what_cannot_be_known() {
 }
 
 #[test]
-fn kubernetes_is_told_of_a_refusal_and_the_pod_of_it_lives() {
+fn kubernetes_reports_a_refusal_and_its_pod_lives_on() {
     let Some((machine, digests)) = started() else { return };
     for subject in [&digests.index, &digests.manifest] {
         demand_too_much(&machine, subject);

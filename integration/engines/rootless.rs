@@ -94,7 +94,7 @@ fn podman_without_root_calls_the_hook_that_a_user_has_installed() {
 }
 
 #[test]
-fn podman_without_root_trusts_nobody_s_store_only_where_root_alone_can_write() {
+fn podman_without_root_trusts_root_s_store_only_where_others_cannot_write() {
     let Some((machine, digests)) = rootless() else { return };
     demand_too_much(&machine, &digests.index);
     let complaint = |why: &str| {

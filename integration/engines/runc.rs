@@ -92,7 +92,7 @@ fn runc_starts_a_container_whose_image_cannot_be_found_out() {
 }
 
 #[test]
-fn runc_starts_no_container_whose_bundle_has_damaged_what_tells_its_image() {
+fn runc_starts_no_container_with_a_damaged_umoci_json() {
     let Some((machine, digests)) = started() else { return };
     demand_too_much(&machine, &digests.index);
     for by in BOTH {

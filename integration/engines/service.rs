@@ -75,7 +75,7 @@ fn serves(machine: &Machine, status: &str, stdout: &str, stderr: &str) {
 }
 
 #[test]
-fn the_service_pulls_under_all_its_restrictions_and_tells_what_it_cannot() {
+fn the_service_pulls_under_all_its_restrictions_and_reports_what_it_cannot() {
     let Some((machine, digests)) = installed() else { return };
     let none = "error: asking which images there are: containerd at /run/containerd/containerd.sock is not there: start it, or \
                 name its socket with --engine-socket; /var/lib/docker has no images of dockerd's: name its folder with \

@@ -43,7 +43,7 @@ fn a_password_lets_us_in() {
 }
 
 #[test]
-fn without_a_login_and_with_a_wrong_one_it_is_said_what_to_do() {
+fn without_a_login_and_with_a_wrong_one_the_remedy_is_shown() {
     let fake = Fake::start(Play { basic: Some(("u", "p")), ..Play::default() });
     let image = image(&format!("{}/acme/upf:1", fake.name()));
     fails(

@@ -85,7 +85,7 @@ fn an_answer_that_stops_or_never_ends_is_given_up() {
 }
 
 #[test]
-fn where_nothing_listens_and_what_has_no_name_is_said() {
+fn a_closed_port_and_an_unknown_name_are_reported() {
     let gone = Server::start(|_| Reply::new(200)).address.to_string();
     let gone = gone.replace("127.0.0.1", "127.0.0.2");
     fails(
@@ -176,7 +176,7 @@ fn through(proxy: &Server, login: &str) -> Client {
 }
 
 #[test]
-fn a_proxy_is_used_and_told_who_we_are() {
+fn a_proxy_is_used_and_gets_our_credentials() {
     let bytes = manifest("a/b", None, 1);
     let proxy = proxy(move |_| Reply::new(200).body(IMAGE_MANIFEST, bytes.clone()));
     through(&proxy, "u:p@").resolve(&image("registry.example/upf:1")).expect("a manifest");

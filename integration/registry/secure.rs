@@ -116,7 +116,7 @@ fn nothing_leads_from_https_to_http() {
 }
 
 #[test]
-fn what_is_wrong_with_a_certificate_and_what_to_do_is_said() {
+fn what_is_wrong_with_a_certificate_and_what_to_do_is_reported() {
     let check = |names: &[&str], is_expired: bool, is_known: bool, expected: &str| {
         let (authority, tls) = authority(names, is_expired);
         let server = serving(tls);
@@ -171,7 +171,7 @@ fn a_registry_that_speaks_the_other_language_is_recognised() {
 }
 
 #[test]
-fn nobody_leads_us_from_tls_to_plain_http() {
+fn no_redirect_leads_from_tls_to_plain_http() {
     let (authority, tls) = authority(&["127.0.0.1"], false);
     let plain = Fake::start(Play::default());
     let place = format!("http://{}/x", plain.name());

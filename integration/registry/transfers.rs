@@ -77,7 +77,7 @@ fn a_blob_is_pushed_once_and_read_back() {
 }
 
 #[test]
-fn a_pushed_manifest_tells_whether_the_registry_lists_referrers() {
+fn a_pushed_manifest_reports_whether_the_registry_lists_referrers() {
     for lists_referrers in [true, false] {
         let fake = Fake::start(Play { lists_referrers, ..Play::default() });
         let (client, repository) = (client(), repository(&format!("{}/acme/upf", fake.name())));
@@ -127,7 +127,7 @@ fn a_registry_that_deletes_nothing_is_quoted() {
 }
 
 #[test]
-fn an_index_is_told_from_an_image() {
+fn an_index_is_distinguished_from_an_image() {
     let fake = Fake::start(Play::default());
     let bytes = format!(r#"{{"schemaVersion":2,"mediaType":"{IMAGE_INDEX}","manifests":[]}}"#);
     fake.put("acme/upf", Some("1"), IMAGE_INDEX, bytes.as_bytes());

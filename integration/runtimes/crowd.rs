@@ -33,7 +33,7 @@ const CASES: [(Option<&str>, i32, &str); 5] = [
 ];
 
 #[test]
-fn two_hundred_containers_at_once_fare_as_each_would_alone() {
+fn two_hundred_containers_at_once_get_the_decision_of_one() {
     under(Runtime::Runc, |runtime| {
         let wrapper = Wrapper::beside(Hook::on(Host::plain()).giving_up_after(20_000));
         let bundles: Vec<_> = (0..CROWD)

@@ -32,7 +32,7 @@ const ROOM: u32 = 32 << 10;
 const PADDING: usize = 40 << 20;
 
 #[test]
-fn a_host_that_fits_is_told_nothing() {
+fn a_host_that_fits_is_reported_nothing() {
     let hook = Hook::on(Host::plain());
     for bundle in [Bundle::hollow(), Bundle::hollow().annotate(SPEC, MET)] {
         assert_ended(&hook.feed(&bundle.written().state()), 0, "");
@@ -201,7 +201,7 @@ fn a_state_that_never_ends_is_a_warning_after_the_deadline() {
 }
 
 #[test]
-fn a_stderr_that_nobody_reads_is_left_after_the_deadline() {
+fn a_stderr_without_a_reader_is_left_after_the_deadline() {
     let hook = Hook::on(Host::plain()).giving_up_after(100);
     let (_unread, full) = pipe().expect("a pipe");
     let flags = |it| fcntl(&full, FcntlArg::F_SETFL(it)).expect("a flag of a pipe");

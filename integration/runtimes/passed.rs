@@ -342,7 +342,7 @@ fn it_never_becomes_itself() {
 }
 
 #[test]
-fn without_a_runtime_everybody_is_told() {
+fn without_a_runtime_stderr_and_the_log_get_the_error() {
     let wrapper = Wrapper::beside(Hook::on(Host::plain()));
     let log = wrapper.folder().join("log.json");
     let mut command = Command::new(wrapper.called("nothing"));

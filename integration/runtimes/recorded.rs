@@ -165,7 +165,7 @@ fn no_line_is_lost_torn_or_doubled_where_hundreds_write_while_the_file_is_rotate
 }
 
 #[test]
-fn a_file_that_somebody_holds_locked_makes_nobody_wait() {
+fn a_locked_file_makes_no_process_wait() {
     let hook = Hook::on(Host::plain());
     fs::create_dir(hook.decisions().parent().expect("a folder")).expect("making a folder");
     fs::write(hook.decisions(), "x".repeat(11 << 20) + "\n").expect("filling the file");
@@ -191,7 +191,7 @@ fn records_and_skipped(path: &Path) -> (usize, usize) {
 }
 
 #[test]
-fn what_stands_in_the_place_of_the_file_is_told_and_changes_nothing() {
+fn what_stands_in_the_place_of_the_file_is_reported_and_changes_nothing() {
     let check = |make: &dyn Fn(&Path), what: &str| {
         let hook = Hook::on(Host::plain());
         fs::create_dir(hook.decisions().parent().expect("a folder")).expect("making a folder");

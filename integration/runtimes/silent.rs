@@ -132,7 +132,7 @@ fn a_store_that_never_answers_is_trouble_within_the_deadline() {
 
 /// Also where an artifact of it is wanted besides, and where a link leads to it.
 #[test]
-fn what_is_demanded_without_the_store_is_judged_all_the_same() {
+fn demands_from_outside_the_store_are_judged_without_it() {
     for is_linked in [false, true] {
         apart(|| {
             let hook = Hook::on(Host::plain()).giving_up_after(DEADLINE);

@@ -97,7 +97,7 @@ fn hook_and_wrapper_are_small_static_programs() {
 }
 
 #[test]
-fn an_error_is_told_where_somebody_wants_backtraces() {
+fn an_error_is_printed_even_with_backtraces_on() {
     let mut hook = std::process::Command::new(ours("oci-compat-hook"));
     hook.envs([("RUST_BACKTRACE", "full"), ("RUST_LIB_BACKTRACE", "1")]);
     let ran = hook.arg("--no-such-option").output().expect("running the hook");
