@@ -1,4 +1,4 @@
-//! For authors of specs: what is allowed and probably not meant, and the way to Node Feature Discovery's language.
+//! For authors of specs: probable mistakes, and the conversion to Node Feature Discovery's language.
 
 pub mod lint;
 pub mod convert;

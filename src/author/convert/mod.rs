@@ -1,5 +1,5 @@
 //! From our own language to Node Feature Discovery's: keeps what that can say, and names what it cannot. Never makes a spec
-//! stricter: what would refuse a host that fits is left out.
+//! stricter: a part that would refuse a fitting host is left out.
 
 mod write;
 #[cfg(test)]
@@ -82,7 +82,7 @@ fn rule(rule: &Rule, losses: &mut Vec<Loss>) -> Option<Rule> {
     })
 }
 
-/// A rule with an id alone is called by it.
+/// A rule with only an id is named by it.
 fn name(rule: &Rule) -> &str {
     if rule.name.is_empty() { &rule.id } else { &rule.name }
 }

@@ -1,4 +1,4 @@
-//! What of a spec is kept, what is lost, and that it is read back.
+//! The parts of a spec that are kept and lost, and that the result can be read.
 
 use super::to_nfd;
 use crate::spec::{Language, parse};
@@ -35,7 +35,7 @@ fn what_nfd_can_say_is_kept() {
 }
 
 #[test]
-fn what_would_be_stricter_is_left_out_and_told() {
+fn what_would_be_stricter_is_left_out_and_reported() {
     let terms = "matchFeatures: [{feature: f.g}]";
     check(
         &format!(

@@ -1,4 +1,4 @@
-//! A spec as text that its parser reads back. Quotes every value, so that no reader of YAML takes it for something else.
+//! A spec as text for its parser. Quotes every value, so that no YAML reader takes it for another type.
 
 use crate::spec::{Bound, Expression, Rule, Set, Spec, Term, Test};
 

@@ -1,4 +1,4 @@
-//! What is allowed in a spec and yet probably not meant. Never repeats what parsing refuses.
+//! Probable mistakes in a spec that are allowed. Never repeats errors of parsing.
 
 mod written;
 

@@ -1,4 +1,4 @@
-//! Names and values that people write otherwise than hosts do, so that they are never found.
+//! Names and values in a spelling that hosts never have.
 
 use crate::host::{FeatureInfo, Kind};
 use crate::spec::Test;
