@@ -1,4 +1,4 @@
-//! Moments as RFC 3339 writes them, put in order. Never asks what time it is.
+//! Times in the format of RFC 3339, and their order. Never reads a clock.
 
 use std::ops::Range;
 
