@@ -1,4 +1,4 @@
-//! What is allowed in a pattern and probably not meant. For those who write configurations.
+//! Probable mistakes in a pattern that are allowed. For authors of configurations.
 
 use super::Spelled;
 use super::reference::{check_host, check_path, check_tag, is_component};

@@ -1,4 +1,4 @@
-//! Patterns of images: which images an exception, a requirement or a rule of trust is for. Never looks an image up.
+//! Patterns of images, which select the images of a waiver, a requirement or a rule of trust. Never looks an image up.
 
 use crate::image::digest::Digest;
 use crate::words::glob::Glob;

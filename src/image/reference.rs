@@ -1,4 +1,4 @@
-//! Names of images as people and engines write them, filled up the way Docker does. Never asks a registry anything.
+//! Names of images as people and engines write them, completed as Docker does. Never asks a registry.
 
 use std::fmt;
 use std::net::Ipv6Addr;

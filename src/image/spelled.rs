@@ -1,4 +1,4 @@
-//! Takes a name apart, and fills it up the way Docker does (`distribution/reference`, `normalize.go`). Checks nothing.
+//! Splits a name, and completes it as Docker does (`distribution/reference`, `normalize.go`). Checks nothing.
 
 use std::borrow::Cow;
 

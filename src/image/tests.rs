@@ -1,4 +1,4 @@
-//! Names and patterns from two tables, and what has to hold between them.
+//! Names and patterns from two tables, and the properties that must hold between them.
 
 use std::str::FromStr;
 
@@ -130,7 +130,7 @@ fn digests_of_an_image_count_whatever_its_name() {
 }
 
 #[test]
-fn what_is_no_pattern_is_said() {
+fn what_is_no_pattern_is_reported() {
     let check = |text: &str, expected: &str| {
         assert_eq!(ImagePattern::parse(text), Err(expected.to_owned()), "{text:?}");
     };
