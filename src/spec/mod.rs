@@ -127,7 +127,7 @@ pub enum Severity {
     Required,
     /// It fits, and that is told.
     Recommended,
-    /// It fits, and that stands in the report alone.
+    /// It fits; only the report says so.
     Info,
 }
 

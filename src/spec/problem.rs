@@ -1,4 +1,4 @@
-//! What is wrong with a document, and where. Never thrown away at the first: a reader collects them all.
+//! The errors of a document with their places. A reader collects all of them and never stops at the first.
 
 use std::fmt;
 
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn problems_stand_in_the_order_of_the_document_and_the_first_is_told() {
+    fn problems_stand_in_the_order_of_the_document_and_the_first_is_reported() {
         assert_eq!(Malformed::all(Vec::new()), None);
         let unsorted = vec![problem(2, 1, "b"), problem(1, 9, "a"), problem(2, 1, "c")];
         let malformed = Malformed::all(unsorted).expect("there are some");

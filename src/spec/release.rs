@@ -1,5 +1,5 @@
-//! Builds of a distribution's kernel, such as `4.18.0-553.el8_10.x86_64` and `6.8.0-41-generic`, in the order in which
-//! rpm and dpkg put them. Never orders what was built apart.
+//! Builds of a distribution's kernel, such as `4.18.0-553.el8_10.x86_64` and `6.8.0-41-generic`, in the order of rpm and dpkg.
+//! Never orders builds of different origin.
 
 use std::cmp::Ordering;
 use std::fmt;

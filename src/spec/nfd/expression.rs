@@ -1,5 +1,5 @@
-//! The expressions of a term: an operator with as many values of the kind as it needs. Never keeps one that could not be
-//! held against a host.
+//! The expressions of a term: an operator with the number and kind of values that it needs. Never keeps an expression that
+//! could not be judged.
 
 use super::super::problem::Place;
 use super::super::reader::{NEEDS_OURS, Reader, did_you_mean};
@@ -23,7 +23,7 @@ const OPERATORS: [&str; 13] = [
     "IsTrue",
     "IsFalse",
 ];
-/// What our own language has besides.
+/// The additions of our own language.
 const OWN_OPERATORS: [&str; 2] = ["NotInRange", "Enabled"];
 const EXPRESSION: [&str; 3] = ["op", "value", "type"];
 

@@ -1,4 +1,4 @@
-//! Documents of Node Feature Discovery that are taken for specs. Never reads one.
+//! Other documents of Node Feature Discovery, which are mistaken for specs. Never reads one.
 
 use super::super::yaml::{Node, Value};
 

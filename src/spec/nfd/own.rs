@@ -1,4 +1,4 @@
-//! Documents in our own language, and what of it `v1alpha1` must not have.
+//! Documents in our own language, and the parts of it that `v1alpha1` must not have.
 
 use super::super::{Bound, Group, Language, Rule, Severity, Spec, Test, parse};
 
@@ -148,7 +148,7 @@ fn our_own_tests_are_read() {
 }
 
 #[test]
-fn documents_of_nfd_that_are_no_specs_are_told_the_way() {
+fn other_documents_of_nfd_get_a_hint() {
     let check = |kind: &str, expected: &str| {
         let text = format!("apiVersion: nfd.k8s-sigs.io/v1alpha1\nkind: {kind}\nspec: {{rules: []}}\n");
         assert_eq!(parse(text.as_bytes()).map_err(|it| it.to_string()), Err(expected.to_owned()));

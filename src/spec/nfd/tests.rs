@@ -1,4 +1,4 @@
-//! Documents with errors, and all that is said about them.
+//! Documents with errors, and all messages about them.
 
 use super::super::parse;
 
@@ -28,7 +28,7 @@ fn check_expression(text: &str, expected: &[&str]) {
 }
 
 #[test]
-fn what_is_no_spec_at_all_is_said() {
+fn what_is_no_spec_at_all_is_reported() {
     for text in ["", "# nothing\n", "---\n"] {
         let place = if text.starts_with('#') { "2:1" } else { "1:1" };
         let place = if text.starts_with('-') { "2:1" } else { place };
@@ -385,7 +385,7 @@ fn a_key_counts_once() {
 }
 
 #[test]
-fn all_errors_are_told_in_the_order_of_the_document() {
+fn all_errors_are_reported_in_the_order_of_the_document() {
     let text = "version: v2\ncompatibilities:\n- rules:\n  - nam: x\n    matchFeatures:\n    - matchName: {op: Nope}\n    \
                 - feature: a.b\n      matchExpressions:\n        c: {op: Gt, value: [x]}\n  weight: w\n";
     check(

@@ -1,4 +1,4 @@
-//! A character behind a backslash. Never a class or an assertion: callers look for those first.
+//! A character after a backslash. Never a class or an assertion: callers look for those first.
 
 use super::PatternError;
 use super::cursor::{Cursor, error, shown};

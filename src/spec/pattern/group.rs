@@ -1,4 +1,4 @@
-//! What follows `(?`: a name, flags, or what other dialects have there and Go has not. Never reads what a group holds.
+//! The text after `(?`: a name, flags, or syntax of other dialects that Go lacks. Never reads the content of a group.
 
 use super::PatternError;
 use super::cursor::{Cursor, error, shown};

@@ -1,4 +1,4 @@
-//! Which names `\p{…}` knows and which characters they stand for, and which characters differ by case alone.
+//! The names in `\p{…}` and their characters, and the characters that differ only by case.
 //!
 //! `regex_syntax` has all of this too, but hands it out only together with the tables of every other property, which are
 //! a tenth of the hook.
@@ -119,7 +119,7 @@ fn runs(table: &str, is_meant: impl Fn(&str) -> bool) -> Option<ClassUnicode> {
     is_known.then(|| ClassUnicode::new(ranges))
 }
 
-/// Adds what differs from a character of the class by case alone (Unicode simple folding).
+/// Adds characters that differ from one of the class only by case (Unicode simple folding).
 pub(super) fn fold(class: &mut ClassUnicode) {
     let mut folded = class.clone();
     folded.intersect(&from_pairs(&CASED));

@@ -1,5 +1,5 @@
-//! Cuts a template into text and actions, and actions into tokens, as Go's `text/template/parse` does. Never looks at what an
-//! action means.
+//! Splits a template into text and actions, and actions into tokens, as Go's `text/template/parse` does. Never interprets an
+//! action.
 
 use std::vec;
 

@@ -1,5 +1,5 @@
-//! `varsTemplate`: the part of Go's `text/template` by which a rule turns what it matched into variables. Refuses at parsing
-//! whatever it does not support, and never means anything other than Go does.
+//! `varsTemplate`: the part of Go's `text/template` that turns what a rule matched into variables. Refuses at parsing what it
+//! does not support, and never differs from Go in meaning.
 
 mod lex;
 mod literal;

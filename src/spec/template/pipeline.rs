@@ -1,4 +1,4 @@
-//! Makes trees of the pipelines in a template's actions. Checks what can be known without a host: variables, functions and the
+//! Makes trees of the pipelines in a template's actions. Checks what does not depend on a host: variables, functions and the
 //! number of their arguments.
 
 use super::TemplateError;

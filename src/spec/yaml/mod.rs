@@ -1,4 +1,4 @@
-//! Reads YAML (and JSON, which is YAML) into a tree that knows its places. Never guesses what an author meant.
+//! Reads YAML (and JSON, which is YAML) into a tree of values with their places. Never guesses what an author meant.
 
 mod plain;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a scalar without quotes says. Refuses to guess where YAML and its reader could disagree.
+//! The meaning of a scalar without quotes. Refuses to guess where YAML and its readers could disagree.
 
 use super::Value;
 

@@ -1,4 +1,4 @@
-//! Documents, and the trees or messages that come of them.
+//! Documents, and the resulting trees or messages.
 
 use super::*;
 
@@ -103,7 +103,7 @@ fn a_tab_may_stand_after_a_colon_or_a_dash() {
 }
 
 #[test]
-fn merges_fill_in_what_is_not_said() {
+fn merges_add_missing_keys() {
     check(
         "a: &a {op: In, x: 1}\nb: {<<: *a, x: 2}",
         r#"{"a": {"op": "In", "x": "1"}, "b": {"x": "2", "op": "In"}}"#,

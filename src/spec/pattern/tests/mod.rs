@@ -1,4 +1,4 @@
-//! Holds patterns against the answers of Go's `regexp`: each table is one of its facts.
+//! Compares patterns with the answers of Go's `regexp`: each table is one of its facts.
 
 mod nfd;
 mod syntax;

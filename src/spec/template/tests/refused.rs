@@ -1,4 +1,4 @@
-//! What is wrong with a template whatever the host, and where.
+//! Errors of a template on every host, with their places.
 
 use super::refuses;
 
