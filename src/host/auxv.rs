@@ -1,4 +1,4 @@
-//! The auxiliary vector, by which the kernel tells each process of the machine. `getauxval` would need unsafe code.
+//! The auxiliary vector, in which the kernel describes the machine to each process. `getauxval` would need unsafe code.
 
 /// That of this process.
 pub(super) const AUXV: &str = "/proc/self/auxv";

@@ -1,4 +1,4 @@
-//! What is said of a host: facts, each known or unknown with a reason. Plain data; reads nothing.
+//! Facts about a host, each known, or unknown with a reason. Plain data; reads nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ pub struct Feature {
     /// Elements whose values stand in files that only root may read: rules may use them, and engines' messages do not show
     /// them.
     pub secret: BTreeSet<String>,
-    /// Elements that may be there or not, and why that is not known of them alone.
+    /// Elements that may be there or not, and why only these are unknown.
     pub doubtful: BTreeMap<String, Unknown>,
 }
 

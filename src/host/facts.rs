@@ -133,7 +133,7 @@ mod tests {
     use crate::testing::FakeHost;
 
     #[test]
-    fn what_was_inserted_last_is_said_and_in_the_order_of_names() {
+    fn the_last_insert_of_a_name_counts_and_names_are_sorted() {
         let mut facts = Facts::default();
         facts.insert("b.b", Fact::Absent("/b".to_owned()));
         facts.insert("a.a", Fact::Absent("/a".to_owned()));

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_beyond_nfd_are_told_by_name_or_by_how_they_start() {
+    fn elements_beyond_nfd_are_known_by_name_or_by_prefix() {
         let info = FeatureInfo { beyond_nfd: &["driver", "free-*"], ..CPU_MODEL };
         let ours = ["driver", "drivers", "free-1Gi", "free-", "free", "xfree-1Gi", "*"];
         let ours = ours.map(|it| info.is_beyond_nfd(it));
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_of_ours_are_told_from_those_of_nfd() {
+    fn elements_of_ours_are_distinguished_from_those_of_nfd() {
         let check = |name, element, expected| {
             let info = feature(name).expect("a feature");
             assert_eq!(info.is_beyond_nfd(element), expected, "{name}: {element}");

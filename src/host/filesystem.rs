@@ -1,4 +1,4 @@
-//! `storage.filesystem`: how large the mounted file systems are. Asks none that may not answer.
+//! `storage.filesystem`: the sizes of the mounted file systems. Asks none that may not answer.
 
 use std::collections::BTreeMap;
 
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_system_tells_its_size_and_whether_it_tells_kinds() {
+    fn a_file_system_reports_its_size_and_whether_it_reports_kinds() {
         let host = host(&[("/data", "ext4"), ("/sys", "sysfs")]).file("/data/x", "");
         check(&host, &["target=/data", "fstype"], "[/data: fstype=ext4 target=/data]");
         check(&host, &["target=/data", "d_type"], "[/data: d_type=true target=/data]");
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_under_another_mount_or_is_seen_from_elsewhere_tells_nothing() {
+    fn what_lies_under_another_mount_or_is_seen_from_elsewhere_reports_nothing() {
         let twice = host(&[("/data", "nfs4"), ("/data", "ext4")]);
         let asked = "is on a file system that may not answer (nfs4), and was not asked";
         check(&twice, &["target=/data", "fstype"], &format!("and maybe more: /data: {asked}"));

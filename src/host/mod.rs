@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn of_facts_that_were_taken_elsewhere_the_same_is_said() {
+    fn facts_of_another_host_give_the_same_report() {
         let mut facts = Facts::from_json(br#"{"flags": {"vendor.thing": {"elements": {"x": {}}}}}"#).unwrap();
         let names = ["kernel.version", "vendor.thing", "zzz"].map(|it| (it.to_owned(), Wanted::All));
         add_unprobed(&mut facts, &Demand::from(names));

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn interfaces_with_a_device_are_told_from_those_without() {
+    fn interfaces_with_a_device_are_distinguished_from_those_without() {
         check(
             &host(),
             &known(

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn one_file_tells_what_a_device_is() {
+    fn one_file_reports_what_a_device_is() {
         check(FakeHost::new().file(&format!("{NIC}/modalias"), ALIAS), &known(NIC_TOLD));
     }
 
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_tells_its_driver_and_where_it_belongs_if_that_is_wanted() {
+    fn a_device_reports_its_driver_and_where_it_belongs_if_that_is_wanted() {
         let host = nic()
             .link(&format!("{NIC}/driver"), "../../../bus/pci/drivers/vfio-pci")
             .link(&format!("{NIC}/iommu_group"), "../../../kernel/iommu_groups/17")

@@ -1,4 +1,4 @@
-//! One pass over a host's files: what several probes read is read once, and "not there" is told from "hidden".
+//! One pass over a host's files: a file that several probes need is read once. Distinguishes "not there" from "hidden".
 
 use std::cell::OnceCell;
 use std::time::SystemTime;

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn each_port_of_a_device_is_told() {
+    fn each_port_of_a_device_is_reported() {
         let of_device = "board_id=MT_0000000223 fw_ver=20.31.1014";
         let first = format!(
             "[{CARD}/ports/1: {of_device} link_layer=InfiniBand name=mlx5_0 node_type=CA port=1 rate=200 state=ACTIVE]"

@@ -1,4 +1,4 @@
-//! The records of what runtimes can do (`runtime.feature`): who wrote each, and whether the runtime has changed since.
+//! The records of runtimes' features (`runtime.feature`): whether we wrote them, and whether the runtime has changed since.
 
 use std::os::unix::fs::MetadataExt;
 

@@ -1,4 +1,4 @@
-//! `runtime.feature`: what the low-level runtimes of this host can do, where somebody has recorded it. Runs none of them.
+//! `runtime.feature`: the recorded features of this host's low-level runtimes. Runs none of them.
 
 use std::collections::BTreeMap;
 
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_tells_what_a_runtime_can_do() {
+    fn a_record_has_the_features_of_a_runtime() {
         let host = FakeHost::new().file(RUNC, FEATURES).file("/etc/oci-compat/runtimes.d/README", "x");
         let all = "apparmor=true cgroup_v1=true cgroup_v2=true hooks=prestart,createRuntime libseccomp=2.5.4 name=runc \
                    namespaces=ipc,user oci_version=1.0.2-dev seccomp=true seccomp_actions=SCMP_ACT_ALLOW systemd=true \
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn each_runtime_tells_its_version_in_its_own_place() {
+    fn each_runtime_reports_its_version_in_its_own_place() {
         for place in ["org.opencontainers.runc.version", "run.oci.crun.version", "org.oci-compat.version"] {
             let host = FakeHost::new().file(RUNC, format!(r#"{{"annotations": {{"{place}": "1.2"}}}}"#));
             check(&host, &["name=runc", "version"], &format!("[{RUNC}: name=runc version=1.2]"));

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn devices_are_told_with_what_their_kernel_tells() {
+    fn devices_are_reported_with_what_their_kernel_tells() {
         check(
             host(),
             &known(

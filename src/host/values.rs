@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_the_device_does_not_have_now_is_told_from_one_that_is_hidden() {
+    fn a_value_that_the_device_does_not_have_now_is_distinguished_from_one_that_is_hidden() {
         assert_eq!(no_value("/sys/x", Errno::EINVAL), Ok(()));
         assert_eq!(no_value("/sys/x", Errno::ENODEV), Ok(()));
         let hidden = Err(Unknown::new("/sys/x", "may not be read by this user"));

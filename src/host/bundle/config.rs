@@ -1,5 +1,5 @@
-//! A bundle's `config.json`, taken apart where a rule asks for it. What is not as runtime-spec describes it is unknown,
-//! with its place; never taken for missing.
+//! A bundle's `config.json`, parsed where a rule asks for it. A part that does not conform to runtime-spec is unknown, with its
+//! place, and never counts as missing.
 
 use serde_json::Value;
 

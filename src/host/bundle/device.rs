@@ -1,4 +1,4 @@
-//! `bundle.device`: the device nodes that the container is given. Opens none, on the host or in the container.
+//! `bundle.device`: the device nodes that the container gets. Opens none, on the host or in the container.
 
 use std::collections::{BTreeMap, BTreeSet};
 

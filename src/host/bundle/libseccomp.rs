@@ -1,5 +1,5 @@
-//! Which release of libseccomp was the first to know a system call. Runtimes skip the names in a filter that their libseccomp
-//! does not know.
+//! The first release of libseccomp that knows a system call. Runtimes skip the names in a filter that their libseccomp does
+//! not know.
 
 use crate::words::version::Version;
 

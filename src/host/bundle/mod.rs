@@ -1,5 +1,5 @@
-//! `bundle.*`: what the container is given, from its `config.json` (runtime-spec, `config.md` and `config-linux.md`).
-//! Says nothing of the host or of this process, and a rule that names none of these features costs nothing.
+//! `bundle.*`: what the container gets, from its `config.json` (runtime-spec, `config.md` and `config-linux.md`). Not about the
+//! host or this process. Rules without these features cost nothing.
 
 pub(super) mod capability;
 mod config;
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runtimes_read_differently_is_told() {
+    fn what_runtimes_read_differently_is_reported() {
         let check = |text: &str, expected: Option<&str>| {
             let fault = Bundle::new(text.as_bytes().to_vec()).fault();
             assert_eq!(fault.as_deref(), expected, "{text}");
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_demanded_is_said() {
+    fn only_demanded_features_are_added() {
         let mut facts = Facts::default();
         let demand = Demand::from([("bundle.namespace".to_owned(), Wanted::All)]);
         add_bundle(&mut facts, &Bundle::new(b"{}".to_vec()), &demand);

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn mounts_are_told_one_by_one() {
+    fn mounts_are_reported_one_by_one() {
         let config = r#"{"mounts": [
             {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["nosuid", "size=65536k"]},
             {"destination": "data//x/", "source": "/srv"}]}"#;
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_in_doubt_where_no_mount_can_have_a_size_that_is_not_told() {
+    fn nothing_is_in_doubt_if_every_mount_has_a_known_size() {
         let config = r#"{"mounts": [{"destination": "/proc", "type": "proc"},
             {"destination": "/dev/shm", "type": "tmpfs", "options": ["size=1k"]}]}"#;
         check(

@@ -1,4 +1,4 @@
-//! `bundle.namespace`: which namespaces the container does not share with the runtime. Enters none.
+//! `bundle.namespace`: the namespaces that the container does not share with the runtime. Enters none.
 
 use std::collections::BTreeSet;
 

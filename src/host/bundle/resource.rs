@@ -1,4 +1,4 @@
-//! `bundle.resource`: the limits of the container's own cgroup. Sums nothing up: a pod, or a slice, may set lower ones.
+//! `bundle.resource`: the limits of the container's own cgroup only: a pod or a slice may set lower ones.
 
 use std::collections::BTreeMap;
 
@@ -191,7 +191,7 @@ mod tests {
     const NONE: &str = r#"cpu.period="100000" cpu.quota="MAX" memory.limit="MAX" pids.limit="MAX""#;
 
     #[test]
-    fn limits_are_told_as_numbers() {
+    fn limits_are_reported_as_numbers() {
         check(
             r#"{"memory": {"limit": 1073741824}, "pids": {"limit": 512}, "hugepageLimits":
                 [{"pageSize": "2MB", "limit": 0}, {"pageSize": "1GB", "limit": 2147483648}],
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_twice_or_read_in_two_ways_is_in_doubt() {
+    fn what_is_reported_twice_or_read_in_two_ways_is_in_doubt() {
         check(
             r#"{"pids": {"limit": 0}, "unified": {"memory.max": "max", "hugetlb.2MB.max": "0", "io.max": "x"}}"#,
             &["hugepages-2Mi"],

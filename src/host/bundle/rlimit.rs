@@ -1,5 +1,5 @@
-//! `bundle.rlimit`: the resource limits that the container's process is given. What the bundle does not set is unknown here:
-//! who knows whose limits the container inherits adds them ([`super::inherit`]).
+//! `bundle.rlimit`: the resource limits of the container's process. A limit that the bundle does not set is unknown here;
+//! [`super::inherit`] adds the inherited limits where they are known.
 
 use std::collections::BTreeMap;
 
@@ -109,7 +109,7 @@ mod tests {
     const NOFILE: &str = r#"{"type": "RLIMIT_NOFILE", "soft": 1024, "hard": 1048576}"#;
 
     #[test]
-    fn limits_are_told_soft_and_hard() {
+    fn limits_are_reported_soft_and_hard() {
         check(
             &format!("[{NOFILE}]"),
             &["RLIMIT_NOFILE.soft"],

@@ -1,5 +1,5 @@
-//! `bundle.seccomp`: what the container's seccomp filter lets through. Says nothing of filters that the runtime itself
-//! runs under.
+//! `bundle.seccomp`: the system calls that the container's seccomp filter allows. Ignores filters that the runtime itself runs
+//! under.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_somebody_else_decides_on_is_in_doubt() {
+    fn a_call_that_a_tracer_or_an_agent_decides_is_in_doubt() {
         let agent = "leaves mount to a tracer or an agent outside the container";
         allowed(
             r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mount"], "action": "SCMP_ACT_NOTIFY"}]}"#,

@@ -1,4 +1,4 @@
-//! What a bundle says, as one line of text.
+//! The facts of a bundle, as one line of text.
 
 use super::{Bundle, add_bundle};
 use crate::host::testing::{show, wanted};

@@ -1,4 +1,4 @@
-//! Names what a 32-bit Arm processor can do. Never executes an instruction to find out.
+//! The features of a 32-bit Arm processor. Never executes an instruction to find out.
 
 use super::hwcap::{self, Tables};
 use super::unnamed;

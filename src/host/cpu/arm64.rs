@@ -1,7 +1,7 @@
-//! Tells what an arm64 processor can do and which one it is. Never executes an instruction to find out.
+//! The features and the model of an arm64 processor. Never executes an instruction to find out.
 //!
-//! The kernel says both: the first in the auxiliary vector (`Documentation/arch/arm64/elf_hwcaps.rst`), the second in sysfs
-//! (`Documentation/arch/arm64/cpu-feature-registers.rst`).
+//! Both come from the kernel: the features from the auxiliary vector (`Documentation/arch/arm64/elf_hwcaps.rst`), the model
+//! from sysfs (`Documentation/arch/arm64/cpu-feature-registers.rst`).
 
 use super::hwcap::{self, Tables};
 use crate::host::{Fact, Feature, Root, Unknown, Wanted};
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn only_wanted_attributes_are_told() {
+    fn only_wanted_attributes_are_reported() {
         let host = FakeHost::new().file(MIDR, "0x00000000413fd0c1\n");
         let wanted = Wanted::Names(["vendor_id".to_owned()].into());
         let expected = Fact::Known(Feature::attributes([("vendor_id", "ARM")]), MIDR.to_owned());

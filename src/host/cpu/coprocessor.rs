@@ -1,4 +1,4 @@
-//! `cpu.coprocessor`: the accelerators that a processor brings along. Asks none of them to work.
+//! `cpu.coprocessor`: the accelerators of a processor. Uses none of them.
 
 use super::gathered;
 use crate::host::probing::known;

@@ -1,4 +1,4 @@
-//! `cpu.count`: how many CPUs there are. Those that a container may use are the bundle's to say.
+//! `cpu.count`: the number of CPUs of the host. For those of a container, see `bundle.resource`.
 
 use crate::host::values::{Reading, required, value};
 use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};

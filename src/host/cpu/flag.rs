@@ -1,4 +1,4 @@
-//! `cpu.flag`: what all CPUs can do, in the kernel's words. Holds no more of `/proc/cpuinfo` than a line or two.
+//! `cpu.flag`: the features of all CPUs, by the kernel's names. Holds no more of `/proc/cpuinfo` than a line or two.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -32,7 +32,7 @@ const CPUINFO: &str = "/proc/cpuinfo";
 const MAX_TEXT: usize = 16 << 20;
 /// No line is longer: one with every flag that the kernel knows has 4 KiB.
 const MAX_LINE: usize = 64 << 10;
-/// The kernel hands out a page at a time.
+/// The kernel returns a page at a time.
 const READ: usize = 4096;
 /// What the line with the flags is called, on the architectures that have one.
 const KEYS: [&[u8]; 3] = [b"flags", b"Features", b"features"];

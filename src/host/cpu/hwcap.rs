@@ -1,4 +1,4 @@
-//! Reads what the kernel says of a processor to every process: the auxiliary vector. Knows no architecture's bits.
+//! Reads the kernel's description of the processor: the auxiliary vector. Knows no architecture's bits.
 
 use super::elsewhere;
 use crate::host::auxv::{AUXV, entry};

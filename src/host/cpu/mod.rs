@@ -1,5 +1,4 @@
-//! Reads what the processor can do, which one it is and how it is set up. Never judges, and never asks for more than is
-//! wanted.
+//! Reads the features, the model and the setup of the processor. Never judges, and reads only what is asked for.
 
 mod levels;
 #[cfg(any(target_arch = "x86_64", test))]
@@ -129,7 +128,7 @@ mod tests {
     use crate::testing::FakeHost;
 
     #[test]
-    fn the_first_reason_is_told_of_what_could_not_be_read() {
+    fn the_first_reason_for_an_unreadable_file_is_reported() {
         let unknown = |place: &str| Err(Unknown::new(place, "is hidden"));
         let found = |name, value: &str| Ok(Some((name, value.to_owned())));
         let feature = gathered([found("a", "1"), unknown("/x"), Ok(None), unknown("/y"), found("b", "2")]);

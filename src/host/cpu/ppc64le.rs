@@ -1,4 +1,4 @@
-//! Names what a POWER processor can do. Never executes an instruction to find out.
+//! The features of a POWER processor. Never executes an instruction to find out.
 
 use super::hwcap::{self, Tables};
 use super::unnamed;

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_governor_is_told_if_the_driver_is_active_and_all_cpus_have_it() {
+    fn the_governor_is_reported_if_the_driver_is_active_and_all_cpus_have_it() {
         let active = || with_policy(host("active\n"), "policy0", "0\n", "powersave\n");
         let both = r#"status="active" turbo="true""#;
         check(&active(), &format!(r#"scaling_governor="powersave" {both}"#));

@@ -1,4 +1,4 @@
-//! `cpu.rdt`: what of caches and memory bandwidth can be watched and allotted. Watches and allots nothing.
+//! `cpu.rdt`: whether caches and memory bandwidth can be monitored and allocated. Does neither.
 
 use super::{gathered, instruction};
 use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};

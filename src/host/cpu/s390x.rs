@@ -1,5 +1,4 @@
-//! Tells what an IBM Z processor can do and which one it is, in the kernel's words. Never executes an instruction to
-//! find out.
+//! The features and the model of an IBM Z processor, by the kernel's names. Never executes an instruction to find out.
 
 use super::hwcap::{self, Tables};
 use super::{gathered, sanitized};
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_told_is_called_as_nfd_calls_it() {
+    fn a_missing_vendor_and_hypervisor_have_nfd_s_names() {
         let cpuinfo = "vendor_id :\nidentification : 0\nmachine : 3931\n";
         let expected = r#"family="0" hypervisor="none" id="3931" vendor_id="VendorUnknown""#;
         check(&host(cpuinfo, LPAR), expected);

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_not_told_is_unknown() {
+    fn a_number_that_is_not_reported_is_unknown() {
         let nowhere = "is not there: this kernel does not count them, or this is not its root cgroup";
         let sev = || host().file(SEV, "Y\n");
         let more = |reason: &str| format!(r#"sev.enabled="true" and maybe more: {}: {reason}"#, CAPACITY[0]);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_tree_of_files_what_only_the_processor_tells_is_unknown() {
+    fn under_another_root_what_only_the_processor_reports_is_unknown() {
         let reason = "can only be read on the machine itself, not from a tree of its files";
         for name in ["sgx.enabled", "sgx.epc", "tdx.protected"] {
             check_of(&host(), &[name], &format!("and maybe more: CPUID: {reason}"));

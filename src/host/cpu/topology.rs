@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn where_packages_cannot_be_read_the_list_of_cpus_tells_the_sockets() {
+    fn if_packages_cannot_be_read_the_list_of_cpus_has_the_sockets() {
         let place = format!("{CPUS}/cpu0/topology/physical_package_id");
         let hidden = || {
             let siblings = format!("{CPUS}/cpu0/topology/thread_siblings_list");
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_none_of_whose_cpus_tells_is_unknown() {
+    fn a_machine_none_of_whose_cpus_reports_is_unknown() {
         let mute = FakeHost::new().folder(&format!("{CPUS}/cpu0"));
         check(&mute, &format!("and maybe more: {CPUS}: has no CPU with topology/thread_siblings_list"));
     }

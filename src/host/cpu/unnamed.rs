@@ -1,4 +1,4 @@
-//! Tells the model of processors that NFD knows no names for, in NFD's words for that. Reads nothing.
+//! The model of processors for which NFD has no names, in NFD's words for that. Reads nothing.
 
 use super::elsewhere;
 use crate::host::{Fact, Feature, Root, Wanted};
@@ -31,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn a_processor_without_a_name_is_told_as_nfd_tells_it() {
+    fn a_processor_without_a_name_is_reported_as_nfd_reports_it() {
         check(&Wanted::All, r#"family="0" hypervisor="none" id="0" vendor_id="VendorUnknown""#);
         check(&wanted(&["vendor_id", "cores"]), r#"vendor_id="VendorUnknown""#);
     }

@@ -1,4 +1,4 @@
-//! Answers for architectures without the CPUID instruction: they have nothing of what only it tells. Reads nothing.
+//! For architectures without the CPUID instruction: the facts that only it provides are absent. Reads nothing.
 
 use super::elsewhere;
 use crate::host::{Root, Unknown};
@@ -33,7 +33,7 @@ mod tests {
     use crate::testing::FakeHost;
 
     #[test]
-    fn there_is_nothing_that_only_cpuid_tells() {
+    fn facts_of_cpuid_only_are_absent() {
         let root = Root::live();
         assert_eq!((rdt(&root), sgx_epc(&root), is_tdx_guest(&root)), (Ok(vec![]), Ok(0), Ok(false)));
         let reason = "is an instruction that this architecture does not have";

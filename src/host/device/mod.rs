@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_tells_its_kind_its_numbers_and_its_permissions() {
+    fn a_node_has_its_kind_its_numbers_and_its_permissions() {
         check_node(0o020_666, (10, 232), Some("kind=char major=10 minor=232 mode=666 path=/dev/a"));
         check_node(0o060_660, (259, 300), Some("kind=block major=259 minor=300 mode=660 path=/dev/a"));
         check_node(0o020_000, (195, 255), Some("kind=char major=195 minor=255 mode=0 path=/dev/a"));

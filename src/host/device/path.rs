@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_told_from_what_cannot_be_read() {
+    fn what_is_not_there_is_distinguished_from_what_cannot_be_read() {
         let host =
             host().link("/dev/dangling", "gone").unreadable("/dev/loop").link("/dev/file", "disk/sda/");
         check(&host, "/dev/x", Err("nothing there"));

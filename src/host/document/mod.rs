@@ -1,4 +1,4 @@
-//! Facts as a JSON document: NFD's shape, and what it cannot say beside it. Reads no host.
+//! Facts as a JSON document: NFD's format, with additional fields for what it cannot express. Reads no host.
 
 mod read;
 mod write;

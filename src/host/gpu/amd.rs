@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gpu_tells_its_name_architecture_and_address() {
+    fn a_gpu_reports_its_name_architecture_and_address() {
         let gpu = format!("[{NODE}: address=0000:c1:00.0 gfx=gfx90a name=aldebaran]");
         check(&host(GPU), &known(&gpu));
         let outside = host(GPU).file(VERSION, "6.8.5\n");

@@ -1,4 +1,4 @@
-//! Which CUDA a driver of NVIDIA's supports. Guesses nothing of branches that it does not know.
+//! The CUDA version that a driver of NVIDIA's supports. Guesses nothing for unknown branches.
 
 use crate::words::version::Version;
 

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_of_an_intel_driver_is_told() {
+    fn a_card_of_an_intel_driver_is_reported() {
         for driver in ["i915", "xe"] {
             let host = card(driver).folder("/sys/class/drm/card0-eDP-1").folder("/sys/class/drm/renderD128");
             let expected =

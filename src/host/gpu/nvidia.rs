@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_tells_its_version_its_cuda_and_its_gpus() {
+    fn a_driver_reports_its_version_its_cuda_and_its_gpus() {
         let host = host(CLOSED).file(&format!("{GPU}/information"), INFO);
         let expected = known(
             "cuda=\"12.2\" driver=\"535.104.05\" [/proc/driver/nvidia/gpus/0000:07:00.0: address=0000:07:00.0 \
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_driver_that_the_table_does_not_have_the_limits_are_told() {
+    fn a_driver_that_is_not_in_the_table_has_limits() {
         let version = |it: &str| format!("NVRM version: NVIDIA UNIX x86_64 Kernel Module  {it}  Sat\n");
         let doubt = |it: &str| {
             format!(
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn the_release_of_jetson_linux_tells_its_cuda() {
+    fn the_release_of_jetson_linux_decides_its_cuda() {
         let text = "# R35 (release), REVISION: 4.1, GCID: 33958178, BOARD: t186ref, EABI: aarch64\n";
         let host = FakeHost::new().folder("/sys/bus").file("/proc/version", "Linux").file(l4t::RELEASE, text);
         let told = told_of(&host, FEATURE.name, wanted(&["cuda"]));

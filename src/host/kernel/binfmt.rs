@@ -54,7 +54,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
 fn entries(probing: &Probing<'_>) -> Result<Vec<String>, Unknown> {
     let unmounted = || Unknown::new(FOLDER, "is not mounted here, so its entries do not show");
     match probing.root.is_automount(FOLDER) {
-        // systemd mounts it, and loads a module for it, as soon as somebody looks inside.
+        // systemd mounts it, and loads a module for it, when it is first accessed.
         Ok(true) | Err(Miss::NotFound) => return Err(unmounted()),
         Ok(false) => {}
         Err(Miss::Unreadable(unknown)) => return Err(unknown),
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_without_it_is_told_from_a_folder_where_it_is_not_mounted() {
+    fn a_kernel_without_it_is_distinguished_from_a_folder_where_it_is_not_mounted() {
         check(FakeHost::new().file(FILESYSTEMS, "nodev\tproc\n"), "absent (/proc/filesystems)");
         let reason = "is not mounted here, so its entries do not show";
         let host = || FakeHost::new().file(FILESYSTEMS, "nodev\tbinfmt_misc\n");

@@ -1,4 +1,4 @@
-//! `kernel.bpf`: what the kernel offers to programs that bring BPF. Loads no program.
+//! `kernel.bpf`: the kernel's support for BPF programs. Loads no program.
 
 use super::{one_by_one, sysctl};
 use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};

@@ -1,4 +1,4 @@
-//! `kernel.bpftype`: the types of BPF programs and maps that the kernel has, as its description of itself tells. Loads none.
+//! `kernel.bpftype`: the types of BPF programs and maps that the kernel has, from its own type information. Loads none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,7 +47,7 @@ const ALWAYS: [&str; 17] = [
     "STACK",
     "USER_RINGBUF",
 ];
-/// Maps that may be left out, and a function that is there with them alone.
+/// Optional maps, each with a function that exists only with it.
 const WITH: [(&str, &[u8]); 13] = [
     ("CGROUP_ARRAY", b"cgroup_fd_array_free"),
     ("CPUMAP", b"cpu_map_alloc"),
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_tells_the_types_that_it_was_built_with() {
+    fn a_kernel_reports_the_types_that_it_was_built_with() {
         let host = FakeHost::new().file(BTF, whole());
         let doubt = format!(
             "and perhaps BPF_MAP_TYPE_SOCKMAP: {BTF}: tells this type, but not whether the kernel was built with it"
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_kernel_tells_no_types_of_programs() {
+    fn an_old_kernel_reports_no_types_of_programs() {
         let host = FakeHost::new().file(BTF, btf(&[(ENUM, "bpf_map_type", &["BPF_MAP_TYPE_HASH"])]));
         let reason = "does not tell the types of programs, as it does since Linux 5.5";
         assert_eq!(

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_makes_the_rest_incomplete() {
+    fn an_unknown_element_makes_the_rest_incomplete() {
         let doubt = "and maybe more: the bounding set: cannot be read (PR_CAPBSET_READ)";
         check(40, &["CAP_KILL", "CAP_SYS_TIME"], &format!("CAP_KILL {doubt}"));
         let doubt = "and maybe more: /proc/sys/kernel/cap_last_cap: \
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn under_another_root_the_first_process_tells() {
+    fn under_another_root_the_first_process_is_read() {
         let host = |mask: &str| {
             let status = format!("Name:\tsystemd\nCapEff:\t000001ffffffffff\nCapBnd:\t{mask}\n");
             FakeHost::new().file(OSRELEASE, "6.1.0\n").file(LAST, "40\n").file(INIT, status)

@@ -1,4 +1,4 @@
-//! `kernel.cgroup`: which version of control groups the host runs on, and with which controllers. Makes no group.
+//! `kernel.cgroup`: the version of control groups on the host, and its controllers. Creates no group.
 
 use std::collections::BTreeSet;
 
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_without_control_groups_is_told_from_a_sandbox_that_mounts_none() {
+    fn a_kernel_without_control_groups_is_distinguished_from_a_sandbox_that_mounts_none() {
         check(host(&[]).file(FILESYSTEMS, "nodev\tproc\n"), "absent (/proc/filesystems)");
         let reason = "lists no mounted cgroup file system, but the kernel has it";
         let host = host(&[]).file(FILESYSTEMS, "nodev\tproc\nnodev\tcgroup2\n");

@@ -1,4 +1,4 @@
-//! `kernel.cmdline`: what the kernel was told when it was booted.
+//! `kernel.cmdline`: the kernel's boot parameters.
 
 use std::collections::{BTreeMap, BTreeSet};
 

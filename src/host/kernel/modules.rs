@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_without_modules_is_told_from_a_proc_that_is_not_mounted() {
+    fn a_kernel_without_modules_is_distinguished_from_a_proc_that_is_not_mounted() {
         check_loaded(host(), "absent (/proc/modules)");
         let nothing = "is not there, and nor is the rest of its file system";
         check_loaded(FakeHost::new(), &format!("unknown: /proc/modules: {nothing}"));

@@ -1,4 +1,4 @@
-//! Which kernel option builds which module, for modules that images ask for. Guesses nothing of others.
+//! The kernel options that build modules which images ask for. Guesses nothing about others.
 
 /// By module, with `_`. From the Makefiles of Linux 6.12; each of these modules has been under this option since it is
 /// there, and is built in exactly if the option is `y`.

@@ -1,4 +1,4 @@
-//! `kernel.security`: how far the kernel's security mechanisms go now. Each is read by itself.
+//! `kernel.security`: the current state of the kernel's security mechanisms. Each is read by itself.
 
 use super::{lsm, one_by_one, selinux, sysctl};
 use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};

@@ -149,7 +149,7 @@ pub(super) fn setting(probing: &Probing<'_>, path: &str) -> Result<Option<String
     }
 }
 
-/// Whether `/proc/sys/net` is that of the first network namespace, which alone shows all that the kernel has.
+/// Whether `/proc/sys/net` is that of the first network namespace; only that one has all settings of the kernel.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! The kernel configuration as it was once unpacked, laid out for look-up, so that only the first check after a boot
-//! inflates it. It cannot change while the kernel runs.
+//! The unpacked kernel configuration in a file for look-ups, so that only the first check after a boot inflates it. The
+//! configuration cannot change while the kernel runs.
 //!
 //! The first page names the boot, says how many pages there are, and has the first name of each of the others, so that an
 //! option is found with one read. The options follow in the order of their names, each as a line feed and `NAME=value`. None

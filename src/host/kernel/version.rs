@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn nfd_is_told_what_it_would_find_itself() {
+    fn nfd_gets_the_facts_that_it_would_find_itself() {
         let check = |release: &str, expected: &[(&str, &str)]| {
             assert_eq!(as_nfd(&parse(release)), Feature::attributes(expected.iter().copied()), "{release}");
         };

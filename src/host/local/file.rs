@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn directives_that_mean_nothing_are_told_and_ignored() {
+    fn directives_that_mean_nothing_are_reported_and_ignored() {
         let strange = ["# +expiry-time", "# +expiry-time=tomorrow", "# +", "# + no-label", "# +no-labels"];
         for directive in strange {
             let text = format!("{directive}\na=1");

@@ -1,4 +1,4 @@
-//! `local.label`, `local.feature`: what the host's administrator says of it in files. Executes none of them.
+//! `local.label`, `local.feature`: the administrator's statements about the host, from files. Executes none of them.
 
 mod file;
 
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_of_which_nothing_is_said_has_no_elements() {
+    fn a_host_without_facts_has_no_elements() {
         check(&FakeHost::new(), &known(""), &known(""));
         check(&FakeHost::new().folder(NFD), &known(""), &known(""));
     }

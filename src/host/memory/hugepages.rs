@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn pools_are_told_by_size_and_by_node() {
+    fn pools_are_reported_by_size_and_by_node() {
         check(
             host(),
             &known(
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_knows_whether_a_pool_that_cannot_be_read_has_pages() {
+    fn an_unreadable_pool_leaves_the_presence_of_pages_unknown() {
         let hidden = "/sys/kernel/mm/hugepages/hugepages-64kB/nr_hugepages";
         let reason = format!("{hidden}: is a loop of symbolic links");
         check(FakeHost::new().folder("/sys/bus").unreadable(hidden), &format!("unknown: {reason}"));

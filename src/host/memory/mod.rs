@@ -1,4 +1,4 @@
-//! Memory: how much, of which kind, and how it is spread. Allocates none of it.
+//! Memory: its amount, its kinds, and its distribution. Allocates none of it.
 
 pub(super) mod hugepages;
 pub(super) mod numa;

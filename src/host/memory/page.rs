@@ -58,14 +58,14 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_tells_the_smallest_page_of_a_process() {
+    fn a_tree_reports_the_smallest_page_of_a_process() {
         let text = "aaaa-bbbb r-xp 0 08:01 1 /bin/cat\nSize: 64 kB\nKernelPageSize:       64 kB\nMMUPageSize: 64 kB\n\
                     cccc-dddd rw-p 0 00:10 2 /dev/hugepages/x\nKernelPageSize:    524288 kB\n";
         check(&FakeHost::new().file(SMAPS, text), r#"known (/proc/self/smaps): bytes="65536""#);
     }
 
     #[test]
-    fn a_machine_tells_it_to_each_process() {
+    fn each_process_gets_the_size_from_the_kernel() {
         let vector: Vec<u8> = [AT_PAGESZ, 16384, 0, 0].iter().flat_map(|it| it.to_ne_bytes()).collect();
         assert_eq!(own(&FakeHost::new().file(AUXV, vector).root()), Ok(16384));
         let none = own(&FakeHost::new().file(AUXV, "").root());

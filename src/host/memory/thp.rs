@@ -1,4 +1,4 @@
-//! `memory.thp`: whether the kernel gives processes huge pages without being asked. Changes no setting.
+//! `memory.thp`: whether the kernel uses huge pages transparently. Changes no setting.
 
 use crate::host::values::{Reading, value};
 use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_chosen_words_are_told() {
+    fn the_chosen_words_are_the_values() {
         let all = r#"known (/sys/kernel/mm/transparent_hugepage): defrag="defer+madvise" enabled="madvise""#;
         assert_eq!(told(&host().folder("/sys/bus"), FEATURE.name), all);
         let enabled = r#"known (/sys/kernel/mm/transparent_hugepage): enabled="madvise""#;

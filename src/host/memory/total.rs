@@ -1,4 +1,4 @@
-//! `memory.total`: how much memory and swap space the kernel has to give.
+//! `memory.total`: the memory and swap space that the kernel manages.
 
 use procfs::{FromRead, Meminfo};
 
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_told_in_bytes() {
+    fn sizes_are_reported_in_bytes() {
         let sizes = r#"known (/proc/meminfo): bytes="16708005888" swap_bytes="2147479552""#;
         check_text(MEMINFO, sizes);
         check_text(&format!("{MEMINFO}Newer_Line: 1 kB\n"), sizes);

@@ -1,5 +1,4 @@
-//! Looks that take more care than to open a path: for names that strangers spelled, and for folders that are mounted as
-//! soon as they are touched.
+//! Careful reads: of names that strangers wrote, and of folders that are mounted as soon as they are touched.
 
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;

@@ -1,4 +1,4 @@
-//! The only door to the files of a host. Under another root than `/`, no link leads out of it.
+//! The only way to read the files of a host. Under another root than `/`, no link leads out of it.
 
 mod careful;
 
@@ -26,9 +26,9 @@ use crate::words::errno::known;
 const MAX_FILE: usize = 16 << 20;
 /// No folder that we list has more entries: the largest seen is a `/sys/bus/pci/devices` with 4,000.
 const MAX_ENTRIES: usize = 65_536;
-/// The smallest page, and the least that is worth a call: procfs hands out about as much at a time.
+/// The smallest page, and the least that is worth a call: procfs returns about this much at a time.
 const MIN_READ: usize = 4096;
-/// How often a path is followed anew. Each time is some microseconds, and mounts come by the second at worst.
+/// How often a path is followed again. Each time takes some microseconds, and mounts appear once a second at worst.
 const MAX_TRIES: usize = 32;
 /// Said of what is left when a check has taken too long.
 const TOO_LATE: &str = "was not read: the deadline has passed";
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_told_from_what_cannot_be_read() {
+    fn what_is_not_there_is_distinguished_from_what_cannot_be_read() {
         let host = FakeHost::new().file("/a", "").folder("/b").unreadable("/c");
         check_read(&host, "/a", Ok(""));
         check_read(&host, "/x", Err("nothing there"));
@@ -488,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_tells_the_last_part_of_its_target() {
+    fn a_link_reports_the_last_part_of_its_target() {
         let host = FakeHost::new().link("/driver", "../../bus/pci/drivers/vfio-pci").file("/a", "");
         let root = host.root();
         assert_eq!(root.link_name("/driver"), Ok("vfio-pci".to_owned()));

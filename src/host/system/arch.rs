@@ -1,4 +1,4 @@
-//! `system.arch`: the machine's architecture, and which levels of it an arm64 machine has. x86-64 has its levels in `cpu.cpuid`.
+//! `system.arch`: the machine's architecture, and the levels of an arm64 machine. Those of x86-64 are in `cpu.cpuid`.
 
 use std::collections::BTreeSet;
 use std::env::consts::ARCH as OURS;
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_of_which_an_old_kernel_tells_nothing_is_unknown() {
+    fn a_level_that_an_old_kernel_does_not_report_is_unknown() {
         let host = host("aarch64", "4.16.0", NEOVERSE_N1);
         let told = |names| told_of(&host, FEATURE.name, wanted(names));
         let known = "known (/proc/sys/kernel/arch):";
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_another_machine_tells_no_level() {
+    fn a_list_of_another_machine_reports_no_level() {
         let told = |arch: &str, flags| told_of(&host(arch, "6.8.0", flags), FEATURE.name, wanted(&["v8.0"]));
         let reason = "does not list what an arm64 machine has";
         let expected = format!(

@@ -1,4 +1,4 @@
-//! `system.dmiid`: what the firmware says of the machine. Never its serial numbers.
+//! `system.dmiid`: the firmware's description of the machine. Never its serial numbers.
 
 use crate::host::values::Reading;
 use crate::host::{Fact, FeatureInfo, Kind, Probing, Wanted};
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_firmware_tells_is_told_but_no_serial_number() {
+    fn the_firmware_s_facts_are_reported_without_serial_numbers() {
         let all = r#"board_asset_tag="" product_name="PowerEdge R760" sys_vendor="Dell Inc.""#;
         check(&host(), &known(all));
         let told = |names: &[&str]| told_of(&host(), FEATURE.name, wanted(names));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_utf_8_is_told_with_replacements() {
+    fn text_that_is_no_utf_8_is_reported_with_replacements() {
         let host =
             FakeHost::new().folder("/sys/bus").file("/sys/devices/virtual/dmi/id/sys_vendor", b"A\xff\n");
         check(&host, &known("sys_vendor=\"A\u{fffd}\""));

@@ -38,7 +38,7 @@ fn probe(probing: &Probing<'_>, _: &Wanted) -> Fact {
     }
 }
 
-/// The release alone; none on other hosts.
+/// Only the release; none on other hosts.
 ///
 /// # Errors
 ///
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_board_tells_its_release() {
+    fn a_board_reports_its_release() {
         let text = "# R35 (release), REVISION: 4.1, GCID: 33958178, BOARD: t186ref, EABI: aarch64, DATE: Tue Aug  1\n";
         let expected = r#"known (/etc/nv_tegra_release): board="t186ref" release="35.4.1""#;
         check(&FakeHost::new().file(RELEASE, text), expected);

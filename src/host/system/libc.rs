@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn glibc_is_told_by_its_banner() {
+    fn glibc_is_known_by_its_banner() {
         let expected = format!(r#"known ({DEBIAN}): name="glibc" version="2.36""#);
         check(FakeHost::new().file(DEBIAN, elf(BANNER)), &expected);
         check(FakeHost::new().file(DEBIAN, elf(BANNER)).file(ALPINE, elf(MUSL)), &expected);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn musl_is_told_by_its_version_string() {
+    fn musl_is_known_by_its_version_string() {
         check(
             FakeHost::new().file(ALPINE, elf(MUSL)),
             &format!(r#"known ({ALPINE}): name="musl" version="1.2.5""#),

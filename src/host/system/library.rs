@@ -248,7 +248,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_name_of_a_file_tells_the_version() {
+    fn the_name_of_a_file_has_the_version() {
         let check = |host: &FakeHost, expected: Result<Option<&str>, &str>| {
             let root = host.root();
             let found = version_of(&Probing::new(&root), "liba.so").map_err(|it| it.reason);
@@ -266,7 +266,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn libraries_are_told_by_their_sonames() {
+    fn libraries_are_listed_by_their_sonames() {
         let host = FakeHost::new().file(CACHE, two());
         assert_eq!(told(&host, FEATURE.name), "known (/etc/ld.so.cache): libc.so.6 libfabric.so.1");
         let told = told_of(&host, FEATURE.name, wanted(&["libfabric.so.1", "libx.so.2"]));

@@ -1,4 +1,4 @@
-//! `system.libraryversion`: the versions of the host's shared libraries, as the names of their files tell them. Opens none.
+//! `system.libraryversion`: the versions of the host's shared libraries, from the names of their files. Opens none.
 
 use std::collections::BTreeSet;
 

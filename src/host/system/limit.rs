@@ -1,4 +1,4 @@
-//! `system.limit`: how much of some things the kernel gives out to all processes together. Changes no limit.
+//! `system.limit`: the kernel's limits for all processes together. Changes no limit.
 
 use crate::host::namespace::Namespace;
 use crate::host::values::{Reading, required, value};
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_told_as_numbers() {
+    fn limits_are_reported_as_numbers() {
         let rest =
             r#"file_max="9223372036854775807" nr_open="1048576" pid_max="4194304" threads_max="254689""#;
         check(&host().file("/proc/sys/fs/nr_open", "1048576\n"), &format!("known (/proc/sys): {rest}"));

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn mounts_are_told_with_target_type_and_source() {
+    fn mounts_are_reported_with_target_type_and_source() {
         let root = "[?: fstype=ext4 source=/dev/sda1 target=/]";
         let bpf = "[?: fstype=bpf source=none target=/sys/fs/bpf]";
         check_line(LINES, &format!("{root} {bpf}"));

@@ -1,4 +1,4 @@
-//! What `/proc/cpuinfo` tells in the names of `cpu.cpuid`, of a processor that cannot be asked: that of a tree of files.
+//! `/proc/cpuinfo` in the names of `cpu.cpuid`, for a processor that cannot be asked: that of another root folder.
 
 use std::collections::BTreeSet;
 
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_no_x86_processor_tells_nothing() {
+    fn a_list_of_another_architecture_reports_nothing() {
         assert_eq!(show(&told("asimd fp")), "unknown: CPUID: was not asked");
         let none = FakeHost::new();
         let fact = flags(&none.root(), |_| true, Unknown::new("CPUID", "was not asked"));

@@ -1,4 +1,4 @@
-//! Tells what CPUID says in NFD's names (`source/cpu/` and its library klauspost/cpuid 2.4). Never filters.
+//! CPUID in NFD's names (`source/cpu/` and its library klauspost/cpuid 2.4). Never filters.
 
 mod flags;
 mod table;
@@ -76,7 +76,7 @@ fn known(feature: Result<Feature, Unknown>) -> Fact {
     crate::host::probing::known(feature, SOURCE)
 }
 
-/// The leaf is Intel's alone, and hypervisors mostly leave it empty.
+/// Only Intel has this leaf, and hypervisors usually leave it empty.
 fn nominal_mhz(cpuid: &Cpuid) -> Option<u32> {
     const FREQUENCIES: u32 = 0x16;
     let mhz = || cpuid.leaf(FREQUENCIES, 0).eax;
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn only_wanted_flags_are_told() {
+    fn only_wanted_flags_are_reported() {
         check_flags(&dumps::haswell(), "AVX2 AVX512F RDRAND avx2 NO_SUCH_FLAG", "AVX2 RDRAND");
         check_flags(&dumps::haswell(), "", "");
     }
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn the_base_frequency_is_told_by_a_leaf_that_not_all_processors_have() {
+    fn the_base_frequency_is_reported_by_a_leaf_that_not_all_processors_have() {
         let told = |highest, mhz| {
             nominal_mhz(&Cpuid::table(&[(0, 0, [highest, 0, 0, 0]), (0x16, 0, [mhz, 3700, 100, 0])], 0))
         };

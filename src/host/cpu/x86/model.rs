@@ -1,4 +1,4 @@
-//! Tells whose processor it is, which model, and under which hypervisor. Never guesses: who is not in the list is unknown.
+//! The vendor, the model and the hypervisor of a processor. Never guesses: a vendor that is not in the list is unknown.
 
 use crate::host::cpu::cpuid::Cpuid;
 use crate::host::cpu::sanitized;

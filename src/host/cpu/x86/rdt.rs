@@ -1,5 +1,4 @@
-//! Tells which abilities of Intel's resource director technology a processor has. AMD's platform quality of service
-//! answers in the same leaves.
+//! The features of Intel's Resource Director Technology in a processor. AMD's Platform Quality of Service uses the same leaves.
 
 use crate::host::cpu::cpuid::Cpuid;
 

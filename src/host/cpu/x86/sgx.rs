@@ -1,4 +1,4 @@
-//! Tells how much memory is set aside for SGX enclaves. Never says whether an enclave may be made.
+//! The memory that is reserved for SGX enclaves. Not whether an enclave may be created.
 
 use super::flags;
 use crate::host::cpu::cpuid::Cpuid;

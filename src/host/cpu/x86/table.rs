@@ -1,4 +1,4 @@
-//! Lists the flags that are one bit of a CPUID leaf, as the library that NFD uses has them. Never says who has one.
+//! The flags that are one bit of a CPUID leaf, as in the library that NFD uses. Not whether a processor has them.
 //!
 //! Its mistakes are kept, because rules are written against what NFD says: `XSAVE` and `OSXSAVE` are bit 0 of their
 //! register, which is SSE3 (Go takes `c&1<<26` for `(c&1)<<26`), and `AMXFP8` is the bit of memory protection keys.
@@ -27,7 +27,7 @@ enum Register {
     Edx,
 }
 
-/// What has to be the case before a bit counts, besides that there is such a leaf.
+/// The condition for a bit to count, in addition to the existence of its leaf.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum OnlyIf {
     /// Nothing.
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_of_amd_are_not_told_of_others() {
+    fn flags_of_amd_are_not_reported_of_others() {
         for mut row in rows().into_iter().filter(|it| it.conditions().contains("vend == AMD")) {
             let Some(place) = row.place() else { continue };
             row.within.clear();

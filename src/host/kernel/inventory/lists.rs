@@ -9,7 +9,7 @@ use crate::host::{Probing, Unknown};
 pub(super) const LOADED: &str = "loaded";
 pub(super) const BUILTIN: &str = "builtin";
 pub(super) const AVAILABLE: &str = "available";
-/// On disk, and the kernel takes no more modules until it is booted anew.
+/// On disk, but the kernel loads no more modules until the next boot.
 pub(super) const LOCKED: &str = "locked";
 /// Once 1, it stays so (`Documentation/admin-guide/sysctl/kernel.rst`).
 const DISABLED: &str = "/proc/sys/kernel/modules_disabled";

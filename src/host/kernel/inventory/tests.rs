@@ -87,7 +87,7 @@ fn attributes_that_cost_more_are_read_if_they_are_wanted() {
 }
 
 #[test]
-fn where_rules_name_no_module_all_are_told_with_the_names_of_their_files() {
+fn if_rules_name_no_module_all_are_listed_with_the_names_of_their_files() {
     let expected = "known (/proc/modules, modules.builtin and modules.dep): \
          [/proc/modules: name=gtp5g path=/lib/modules/6.1.0/extra/gtp5g.ko srcversion=ABC state=loaded taint=OE version=0.8.1] \
          [/lib/modules/6.1.0/modules.builtin: name=over-lay state=builtin] \
