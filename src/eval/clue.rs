@@ -1,4 +1,4 @@
-//! What explains a no, and what would mend it: from facts that no rule names. Decides nothing.
+//! Explanations and remedies for an unmet demand, from facts that no rule names. Decides nothing.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Which facts rules need. Nothing else is read.
+//! The facts that rules need. Nothing else is read.
 
 use crate::host::{self, Demand, Kind, Wanted};
 use crate::spec::{Property, Rule, Spec, Term, Test};

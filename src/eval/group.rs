@@ -1,4 +1,4 @@
-//! Conditions within each other: three-valued, with the terms that explain what came of them.
+//! Nested conditions: three-valued, with the terms that explain the result.
 
 use crate::spec::Group;
 

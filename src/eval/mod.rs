@@ -1,4 +1,4 @@
-//! Holds rules against facts. Pure: no file, clock, environment or log; never fails, never stops at the first finding.
+//! Judges rules by facts. Pure: no file, clock, environment or log. Never fails, and never stops at the first finding.
 
 mod element;
 mod spelling;
@@ -322,11 +322,11 @@ pub enum Access {
 pub enum Manager {
     /// Commands, and files below `/etc`.
     Files,
-    /// The same, but its kernel loads no module until it is booted anew.
+    /// The same, but its kernel loads no module until the next boot.
     NoModules,
     /// Talos Linux: a machine configuration, and no commands.
     Talos,
-    /// An image that is written anew: what commands do does not last.
+    /// An image that is written again: changes by commands do not last.
     Image,
 }
 

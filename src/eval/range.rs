@@ -1,4 +1,4 @@
-//! Versions that are known by their limits only: `cuda_at_least` and `cuda_at_most` where `cuda` itself is not known.
+//! Versions with known limits only: `cuda_at_least` and `cuda_at_most` if `cuda` itself is unknown.
 
 use crate::host::Feature;
 use crate::spec::{Bound, Test};

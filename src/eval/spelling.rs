@@ -1,4 +1,4 @@
-//! Names and values that are written in several ways and mean the same. Judges a test on each of them.
+//! Names and values with several spellings of the same meaning. Judges a test on each of them.
 
 use std::borrow::Cow;
 

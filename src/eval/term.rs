@@ -498,7 +498,7 @@ mod tests {
     use crate::host::Facts;
     use crate::spec;
 
-    /// How the expressions of a term turn out on one device, which tells its vendor alone.
+    /// The outcomes of a term's expressions on one device that only has a vendor.
     fn check(expressions: &str, incomplete: Option<&str>, expected: &[Outcome]) {
         let document = format!(
             "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: r\n    matchFeatures:\n    \

@@ -1,4 +1,4 @@
-//! What the judgements of all specs amount to. Knows nothing of policy.
+//! The verdict on the judgements of all specs. Knows no policy.
 
 use crate::eval::Outcome;
 

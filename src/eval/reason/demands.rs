@@ -1,4 +1,4 @@
-//! What rules demand, in words, without a host to hold them against.
+//! The demands of rules in words, without a host.
 
 use crate::eval::{Evidence, Finding, Outcome, lower};
 use crate::host::{self, Kind};
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_term_demands_is_said_in_words() {
+    fn a_term_s_demand_is_shown_in_words() {
         check(
             "feature: kernel.loadedmodule, matchExpressions: {gtp5g: {op: Exists}, vfat: {op: DoesNotExist}}",
             &["kernel module gtp5g: loaded", "kernel module vfat: not loaded"],

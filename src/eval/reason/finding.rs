@@ -1,4 +1,4 @@
-//! One finding in words: its code, what is needed, what was found, where, and what would mend it.
+//! One finding in words: its code, what is needed, what was found, where, and the remedy.
 
 use crate::eval::{Clue, Evidence, Finding, Manager, Outcome, lower};
 use crate::spec::{Bound, Test};

@@ -1,4 +1,4 @@
-//! Why a set does not fit, a line for each thing that it lacks. Never says what holds.
+//! Why a set does not fit: a line for each thing that is missing. Never names what holds.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Every code and every sentence about a requirement. What is said here comes from typed evidence; nothing is judged.
+//! Every code and every sentence about a requirement. The sentences are made from typed evidence; nothing is judged here.
 
 mod codes;
 mod words;

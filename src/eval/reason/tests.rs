@@ -1,4 +1,4 @@
-//! Every code with all that is said about a finding of it.
+//! Every code with the texts of a finding.
 
 use crate::eval::evaluate;
 use crate::host::{Fact, Facts, Feature, Instance, Unknown};
@@ -75,7 +75,7 @@ fn check(feature: &str, expression: &str, finding: &str, headline: &str) {
 }
 
 #[test]
-fn of_what_is_met_the_value_is_told() {
+fn a_met_demand_shows_its_value() {
     check("kernel.config", "SET: {op: In, value: [\"y\", m]}", "met | y or m | y | /proc/config.gz | ", "");
     check("kernel.loadedmodule", "there: {op: Exists}", "met | loaded | loaded | /proc/modules | ", "");
     check(
@@ -215,7 +215,7 @@ fn modules() {
 }
 
 #[test]
-fn what_was_disabled_at_boot_is_told() {
+fn what_was_disabled_at_boot_is_reported() {
     let mut facts = facts();
     let parameters = [("ipv6.disable", "1"), ("module_blacklist", "dccp,vfio_pci"), ("cgroup_no_v1", "all")];
     let boot = Feature::attributes(parameters);
@@ -453,7 +453,7 @@ fn check_reasons(rule: &str, expected: &[&str]) {
 }
 
 #[test]
-fn alternatives_that_each_lack_one_thing_of_the_same_element_are_told_in_one_line() {
+fn alternatives_that_each_lack_one_thing_of_the_same_element_are_reported_in_one_line() {
     let full = |test: &str| {
         format!(
             "{{matchFeatures: [{{feature: kernel.version, matchExpressions: {{full: {{{test}}}}}}}, {{feature: cpu.model}}]}}"
@@ -484,7 +484,7 @@ fn alternatives_that_each_lack_one_thing_of_the_same_element_are_told_in_one_lin
 }
 
 #[test]
-fn alternatives_that_lack_different_things_are_told_by_the_nearest() {
+fn alternatives_that_lack_different_things_are_reported_by_the_nearest() {
     let old =
         "{matchFeatures: [{feature: kernel.version, matchExpressions: {full: {op: In, value: [5.0.0]}}}]}";
     let major =

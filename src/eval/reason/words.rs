@@ -1,4 +1,4 @@
-//! What things are called in sentences: features, their elements, tests and values.
+//! Names in sentences: of features, their elements, tests and values.
 
 use std::fmt::Display;
 

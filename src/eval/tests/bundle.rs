@@ -1,4 +1,4 @@
-//! What a container is given, against what rules ask of it: from `config.json` to the sentences.
+//! Rules about a container, from `config.json` to the sentences.
 
 use super::spec;
 use crate::eval::{Outcome, demand, evaluate};
@@ -57,7 +57,7 @@ fn what_the_container_is_given_is_met() {
 }
 
 #[test]
-fn what_it_is_not_given_is_said_with_what_would_mend_it() {
+fn what_the_container_does_not_get_is_reported_with_a_remedy() {
     let unmet = |feature: &str, expression: &str, reason: &str, hint: &str| {
         check_element(feature, expression, Outcome::Unmet, &format!("{reason} [container-config]"), hint);
     };

@@ -1,4 +1,4 @@
-//! Which facts rules need, and which would explain a no.
+//! The facts that rules need, and those that explain an unmet demand.
 
 use super::{facts, sets, spec};
 use crate::eval::{clues, demand, evaluate};

@@ -1,4 +1,4 @@
-//! Rules against facts, and what comes of them.
+//! Rules and facts, with the expected results.
 
 mod bundle;
 mod demand;

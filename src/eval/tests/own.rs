@@ -1,4 +1,4 @@
-//! What our own language says beyond NFD's: groups, conditions, counts, severity.
+//! The parts that only our own language has: groups, conditions, counts, severity.
 
 use super::name;
 use crate::eval::{Outcome, evaluate};
@@ -62,7 +62,7 @@ fn groups_follow_kleene() {
 }
 
 #[test]
-fn of_several_groups_what_takes_least_to_mend_is_told_whatever_their_order() {
+fn of_several_groups_the_easiest_to_mend_is_reported_in_any_order() {
     let term = |feature: &str, element: &str, test: &str| {
         format!("{{matchFeatures: [{{feature: {feature}, matchExpressions: {{{element}: {{{test}}}}}}}]}}")
     };
@@ -101,7 +101,7 @@ fn of_several_groups_what_takes_least_to_mend_is_told_whatever_their_order() {
 }
 
 #[test]
-fn all_that_a_recommended_rule_lacks_is_told() {
+fn all_that_a_recommended_rule_lacks_is_reported() {
     let spec = spec(
         "{severity: recommended, matchFeatures: [{feature: t.flags, matchExpressions: {b: {op: Exists}, c: {op: Exists}}}]}",
     );
