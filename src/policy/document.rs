@@ -1,5 +1,5 @@
-//! `config.toml` as it is written (`docs/policy.md`): one place that knows every key. Reads on after an error, so that
-//! all of them can be told.
+//! The text of `config.toml` (`docs/policy.md`): the one place that knows every key. Reads on after an error, so that all
+//! errors are reported.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The configuration's files, and what holds if they are broken. Never writes.
+//! The configuration's files, and the settings that apply if they are broken. Never writes.
 
 use std::fs;
 use std::io::ErrorKind;

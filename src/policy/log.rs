@@ -1,4 +1,4 @@
-//! Where decisions are recorded besides the report. Says where, never writes.
+//! The places where decisions are recorded, in addition to the report. Never writes.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What the administrator wants done with a verdict. Every default is written down here, once.
+//! What the administrator wants done with a verdict. Every default is here, once.
 
 mod syntax;
 mod value;
@@ -45,7 +45,7 @@ pub enum Situation {
     NoRequirements,
     /// There is a verdict.
     Judged(Verdict),
-    /// The image's own spec cannot be read: it concerns that image alone, and its author has to hear of it.
+    /// The image's own spec cannot be read: it concerns only that image, and its author should learn of it.
     Malformed,
     /// The container brings what cannot be read: its state, its `config.json` or its annotations. It concerns that container
     /// only; otherwise a user who can set an annotation could turn its check off.

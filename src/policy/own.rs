@@ -1,5 +1,4 @@
-//! Files of the administrator's own requirements (`requirements.d`): for which images, and what is demanded. Never reads
-//! what a spec says.
+//! Files of the administrator's own requirements (`requirements.d`): their images and their specs. Never parses a spec.
 
 use crate::image::ImagePattern;
 use crate::spec::{Place, Problem};
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_file_is_said_with_its_place() {
+    fn what_is_wrong_with_a_file_is_reported_with_its_place() {
         let check = |text: &str, expected: &[&str]| {
             let problems = read(text).expect_err("a bad file");
             assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), expected, "{text:?}");

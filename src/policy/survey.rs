@@ -1,5 +1,5 @@
-//! All that the files of a configuration say, right or wrong, for those who write them; those who check containers
-//! stop at the first error.
+//! Everything in the files of a configuration, right or wrong, for their authors. A check of a container stops at the first
+//! error.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

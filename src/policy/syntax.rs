@@ -1,4 +1,4 @@
-//! TOML as a tree of values, each with its place: the only file that knows the parser. Never says what a value means.
+//! TOML as a tree of values, each with its place: the only file that uses the parser. Never interprets a value.
 
 use toml::de::{DeTable, DeValue};
 
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn all_errors_of_syntax_are_told() {
+    fn all_errors_of_syntax_are_reported() {
         let quotes = "string values must be quoted, expected literal string";
         assert_eq!(
             told("a = \nb = x\nb = 1\n"),

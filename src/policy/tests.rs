@@ -1,4 +1,4 @@
-//! Configurations as they are written, and what comes of them.
+//! Configurations, and the expected results.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -88,7 +88,7 @@ fn check_wrong(text: &str, expected: &[&str]) {
 }
 
 #[test]
-fn what_is_wrong_with_a_value_is_said_with_its_place() {
+fn what_is_wrong_with_a_value_is_reported_with_its_place() {
     check_wrong(
         "mode = \"strict\"",
         &["1:8: mode is \"strict\", has to be \"enforce\" or \"audit\" or \"off\""],
@@ -131,7 +131,7 @@ fn what_is_wrong_with_a_value_is_said_with_its_place() {
 }
 
 #[test]
-fn a_key_that_nobody_knows_is_told_with_the_one_that_was_meant() {
+fn an_unknown_key_is_reported_with_the_nearest_one() {
     check_wrong("\nmod = \"audit\"", &["2:1: there is no key mod; did you mean mode?"]);
     check_wrong(
         "[action]\nincompatable = 1",
@@ -152,7 +152,7 @@ fn a_key_that_nobody_knows_is_told_with_the_one_that_was_meant() {
 }
 
 #[test]
-fn all_that_is_wrong_is_told_and_the_rest_is_read() {
+fn all_that_is_wrong_is_reported_and_the_rest_is_read() {
     check_wrong(
         "modes = 1\nmode = \"x\"\ndeadline_ms = 0",
         &[
@@ -241,7 +241,7 @@ fn a_waiver_of_a_code_is_for_rules_that_fail_with_nothing_else() {
 }
 
 #[test]
-fn trust_is_left_to_those_who_pull() {
+fn trust_is_left_to_pulling() {
     check_wrong("[trust.x]\nrequire = 1\nnonsense = 2", &[]);
 }
 
@@ -342,7 +342,7 @@ fn drop_ins_come_after_the_file_in_the_order_of_their_names() {
 }
 
 #[test]
-fn a_broken_file_refuses_nobody_and_is_told() {
+fn a_broken_file_refuses_no_container_and_is_reported() {
     let check = |files: &[(&str, &[u8])], expected: &str| {
         let (policy, complaint) = loaded(files);
         let fallback = Policy { mode: Mode::Audit, heeds_annotations: false, ..Policy::default_policy() };

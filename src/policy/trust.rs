@@ -1,5 +1,5 @@
-//! Whose artifacts are taken into the store, `[trust]` in the configuration. It is decided when artifacts are pulled: the
-//! hook and the wrapper read only which images must have a signed spec, and an error in it breaks no check.
+//! The rules for artifacts in the store, `[trust]` in the configuration. They apply when artifacts are pulled. The hook and the
+//! wrapper read only which images must have a signed spec, and an error in the rules breaks no check.
 
 use std::path::{Path, PathBuf};
 
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_say_what_is_demanded_of_which_repositories() {
+    fn rules_name_demands_and_repositories() {
         let trust = trust(
             "mode = \"audit\"\n[trust.\"docker.io/acme/*\"]\nrequire = \"signature\"\nkeys = [\"/k.pub\"]\n\
              signed_as = [\"vendor.example/*\"]\nverifier = [\"/usr/bin/cosign\", \"verify\", \"{image}\"]\n[trust.\"*\"]\nrequire = \"none\"\n",
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_rule_is_said_with_its_place() {
+    fn what_is_wrong_with_a_rule_is_reported_with_its_place() {
         check(
             "trust = 1",
             &["1:9: trust is 1, has to be a table of repositories, such as [trust.\"docker.io/acme/*\"]"],

@@ -1,4 +1,4 @@
-//! Values of a configuration as what they have to be. Never takes one thing for another: a number in quotes is text.
+//! Typed values of a configuration. Never converts a type: a number in quotes is text.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! What a container's annotations may change: they make a check stricter, and less strict only where the policy lets
-//! them. Says so of each that has no effect.
+//! What a container's annotations may change: they can make a check stricter, and less strict only if the policy allows it.
+//! Reports each annotation without effect.
 
 use crate::container::input::Wishes;
 use crate::image::{Image, ImagePattern};
@@ -24,7 +24,7 @@ pub struct Heeded {
 }
 
 impl Policy {
-    /// Whether somebody has to know the image before these wishes can be heeded.
+    /// Whether the image must be known before these wishes can apply.
     pub fn asks_for_image(&self, wishes: &Wishes) -> bool {
         let names_images = self.waivers.iter().map(|it| &it.image).any(|it| !it.is_any());
         let lets_some = self.may_waive.iter().any(|it| !it.is_any());
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn anybody_may_be_stricter() {
+    fn every_container_may_be_stricter() {
         check("", &Wishes::default(), &["enforce refuse start refuse start"]);
         check("", &strict(), &["enforce refuse refuse refuse refuse"]);
         check(
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_may_be_less_strict_unless_the_policy_says_so() {
+    fn no_container_may_be_less_strict_unless_the_policy_says_so() {
         let refused = |it: &str| {
             format!(
                 "annotation org.oci-compat.{it} is not heeded: may_waive.images in the configuration does not have this image"
