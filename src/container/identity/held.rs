@@ -1,5 +1,5 @@
-//! Which images an engine holds, by the names under which registries know them: for those who fetch what belongs to them.
-//! Asks no registry and changes nothing; what an image's record says is a stranger's text.
+//! The images of an engine, by their names in registries, for pulling their artifacts. Asks no registry and changes nothing.
+//! The content of an image's record is a stranger's text.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use super::{Places, containerd, docker, storage};
 /// An image in an engine's store, as one repository knows it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Held {
-    /// Repository and tag, such as `docker.io/acme/upf:1`, for each tag; the repository alone, if it has none.
+    /// Repository and tag, such as `docker.io/acme/upf:1`, for each tag; only the repository if it has no tag.
     pub names: Vec<String>,
     /// The digests of the indexes and manifests under which it was pulled. Empty for an image that was built or loaded on
     /// this machine: no registry can have it.

@@ -1,5 +1,5 @@
-//! Finds the image that a person means: by the name, the ID, the start of an ID, or the digest that its engine shows. Only the
-//! command line comes here; no container's start waits for it.
+//! Finds the image that a person names: by the name, the ID, the start of an ID, or the digest that its engine shows. For the
+//! command line only; no container's start waits for it.
 
 use std::fmt;
 use std::path::Path;
@@ -91,7 +91,7 @@ pub fn find(records: &[Record], text: &str) -> Result<Option<Meant>, Ambiguous> 
     Ok(taken.map(|it| it.meant(None, None)))
 }
 
-/// A whole digest, alone or behind a name.
+/// A whole digest, by itself or after a name.
 fn digest(text: &str) -> Option<Digest> {
     let text = text.rsplit_once('@').map_or(text, |(_, it)| it);
     text.parse().ok().or_else(|| Digest::from_hex(text))

@@ -1,5 +1,6 @@
-//! Which image is this? No bundle says so: each engine keeps it elsewhere, and there is one resolver for each. Bounded
-//! in time and in size; what an image or an annotation says is never taken for the answer, and never names a file.
+//! Which image does a container run? A bundle does not contain that. Each engine records it in its own place, so there is one
+//! resolver for each. Bounded in time and in size. Text of an image or an annotation is never the answer, and never names a
+//! file.
 
 pub mod held;
 pub mod meant;

@@ -1,5 +1,5 @@
-//! The images of containers that Podman and CRI-O run, from the files of containers-storage: `containers.json` leads to
-//! an image, and `images.json` to its names and digests. Takes no lock: both files are replaced as a whole.
+//! The images of containers that Podman and CRI-O run, from the files of containers-storage: `containers.json` has the image
+//! of a container, and `images.json` its names and digests. Takes no lock, because both files are replaced as a whole.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -95,7 +95,7 @@ pub(super) fn resolve(place: &Place, asked: &Asked<'_>, identity: &mut Identity)
     image.tell(identity)
 }
 
-/// CRI-O's annotations. Podman hands on whatever a user wrote there, and so does a CRI-O that does not know one of them.
+/// CRI-O's annotations. Podman passes on what a user wrote there, and so does a CRI-O that does not know one of them.
 fn said(bundle: &Bundle) -> Said {
     let names = [&bundle.crio_image, &bundle.crio_image_name].into_iter().flatten().cloned();
     let digests = bundle.crio_digests.as_deref().unwrap_or_default().split(',');
@@ -231,7 +231,7 @@ fn is_passing(name: &str) -> bool {
     name.starts_with("localhost/") || step.len() == 64 && step.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
-/// Whether an image was made on this machine: what builds write into the store is not compressed, what registries hand out is.
+/// Whether an image was made on this machine: layers of builds are not compressed in the store, those of registries are.
 /// One without layers, or without a manifest, may be from anywhere.
 fn is_made_here(folder: &Path, id: &str) -> anyhow::Result<bool> {
     #[derive(Deserialize)]

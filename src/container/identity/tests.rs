@@ -1,4 +1,4 @@
-//! Every resolver against what real engines wrote (`fixtures/README.md`), laid out where they keep it.
+//! Every resolver with files of real engines (`fixtures/README.md`), placed where the engines keep them.
 
 use std::fs;
 use std::time::Duration;
@@ -78,7 +78,7 @@ mod makers {
     }
 
     #[test]
-    fn a_path_tells_who_made_the_bundle() {
+    fn the_path_of_a_bundle_names_its_engine() {
         let task = |state: &str, namespace: &str, id: &str| Task {
             state: state.into(),
             namespace: namespace.to_owned(),
@@ -129,7 +129,7 @@ mod unpacked {
     }
 
     #[test]
-    fn umoci_tells_the_digests_on_the_way_to_the_manifest() {
+    fn umoci_records_the_digests_on_the_way_to_the_manifest() {
         let meta = include_str!("fixtures/umoci-0.4/umoci.json");
         assert_eq!(told(&host(meta), "b", Need::Digests), ["manifest"]);
         let more = meta.replace("[{", &format!("[{{\"digest\":\"{INDEX}\"}},{{"));
@@ -161,7 +161,7 @@ mod unpacked {
     }
 
     #[test]
-    fn a_bundle_of_nobody_in_particular_has_no_image_and_a_build_needs_none() {
+    fn a_bundle_of_an_unknown_tool_has_no_image_and_a_build_needs_none() {
         let host = FakeHost::new().file("b/config.json", "{}").file("tmp/buildah1/config.json", "{}");
         assert_eq!(
             told(&host, "b", Need::Digests),
@@ -331,7 +331,7 @@ mod docker_files {
         check(&host, OLD, &[&told]);
     }
 
-    /// dockerd writes its files anew while we read them.
+    /// dockerd rewrites its files while we read them.
     #[test]
     fn half_a_file_is_read_again_until_it_is_whole() {
         for path in [&format!("d/containers/{}/config.v2.json", id(OLD)), "d/image/vfs/repositories.json"] {
@@ -432,7 +432,7 @@ mod containers_storage {
         check(&host, ID, &[&said[..], &[&gone]].concat());
     }
 
-    /// containers-storage writes its lists anew while we read them.
+    /// containers-storage rewrites its lists while we read them.
     #[test]
     fn half_a_list_is_read_again_until_it_is_whole() {
         for path in ["s/vfs-containers/containers.json", "s/vfs-images/images.json"] {
@@ -447,7 +447,7 @@ mod containers_storage {
     }
 
     #[test]
-    fn what_is_broken_or_no_image_is_said() {
+    fn what_is_broken_or_no_image_is_reported() {
         let host = host("{}", ID).file("s/vfs-containers/containers.json", "[{}]");
         let broken = "unanswered: image unknown: reading /s/vfs-containers/containers.json: missing field `id` at line 1 column 3";
         check(&host, ID, &[broken]);

@@ -1,5 +1,5 @@
-//! What a runtime or a person hands us: the OCI state and the bundle. Only what is needed is read, so that a newer
-//! runtime-spec never breaks it.
+//! The input of a check: the OCI state and the bundle. Reads only the fields that are needed, so a newer runtime-spec never
+//! breaks it.
 
 mod skim;
 
@@ -41,7 +41,7 @@ const CONFIG: Keep = Keep::Fields(&[
 /// Why something that a container comes with could not be read, and whose fault that is.
 #[derive(Debug)]
 pub enum Fault {
-    /// The container's own, which brings what cannot be read: it concerns that container alone.
+    /// The container's own input cannot be read: it concerns only that container.
     Container(anyhow::Error),
     /// The host's: it may concern all containers.
     Host(anyhow::Error),
@@ -484,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_state_is_said() {
+    fn what_is_no_state_is_reported() {
         let reading = "reading the OCI state from stdin: ";
         let none = "stdin holds no JSON object; an OCI runtime writes the container's state there";
         for text in ["", "\n", "[]", "\"x\"", "null"] {
@@ -499,7 +499,7 @@ mod tests {
 
     /// What annotations may do to a state is the container's fault, all else the runtime's.
     #[test]
-    fn whose_fault_it_is_can_be_told() {
+    fn a_fault_of_the_state_is_the_container_s_or_the_host_s() {
         let check = |text: &str, expected: &str| {
             let whose = match State::read(text.as_bytes()) {
                 Ok(_) => "nobody's",
@@ -641,7 +641,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_has_one_value_or_is_not_told() {
+    fn a_variable_has_one_value_or_is_not_reported() {
         let process = Process {
             env: Some(["PATH=/bin", "CUDA_A=1", "CUDA_A=2", "NVIDIA_B="].map(str::to_owned).to_vec()),
             ..Process::default()
@@ -698,7 +698,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bundle_is_said_with_its_path() {
+    fn what_is_no_bundle_is_reported_with_its_path() {
         let check = |text: &[u8], expected: &str| {
             assert_eq!(bundle(text), Err(format!("reading BUNDLE/config.json: {expected}")));
         };

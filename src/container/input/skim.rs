@@ -1,5 +1,5 @@
-//! Reads JSON of any size as a stream, in bounded memory, and keeps the few fields that are needed, which a library parses
-//! then. It checks no grammar in what it passes over. What runtimes read differently is an error where it is kept.
+//! Reads JSON of any size as a stream, in bounded memory, and keeps the few fields that are needed; a library then parses
+//! them. It checks no grammar in what it skips. In what it keeps, text that runtimes read differently is an error.
 
 use std::io::Read;
 use std::ops::Range;
@@ -673,7 +673,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_told_with_its_place() {
+    fn what_is_no_json_is_reported_with_its_place() {
         check("", Ok("none"));
         check("[]", Ok("none"));
         check("\u{feff}{}", Ok("none"));

@@ -1,5 +1,5 @@
-//! Calls over a Unix socket: gRPC on HTTP/2 without TLS, one call after the other. Bounded in time and in size, and no
-//! fault of the other side is more than an error.
+//! Calls over a Unix socket: gRPC on HTTP/2 without TLS, one call after the other. Bounded in time and in size. A fault of the
+//! other side is an error and nothing worse.
 
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};

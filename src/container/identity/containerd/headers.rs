@@ -1,5 +1,5 @@
-//! Header fields of HTTP/2 (HPACK, RFC 7541), as far as a call needs them: writes a request's, and reads from an answer
-//! how the call ended. Keeps no dynamic table: the connection forbids the other side to use one.
+//! Header fields of HTTP/2 (HPACK, RFC 7541), as far as a call needs them: writes those of a request, and reads the status of
+//! the call from an answer. Keeps no dynamic table: the connection forbids the other side to use one.
 
 /// The static table has this many entries (RFC 7541, Appendix A).
 const STATIC: usize = 61;
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_says_what_is_asked_of_whom() {
+    fn a_request_has_its_path_and_its_namespace() {
         let block = request("/p", &"n".repeat(200));
         let expected = "83 86 04 02 2f70 01 09 6c6f63616c686f7374 0f10 10 6170706c69636174696f6e2f67727063 \
                         00 02 7465 08 747261696c657273 00 14 636f6e7461696e6572642d6e616d657370616365 7f49";

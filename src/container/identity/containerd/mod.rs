@@ -1,5 +1,5 @@
 //! The images of containers that containerd runs: its CRI plugin's, `ctr`'s, nerdctl's. Asks the daemon three short
-//! questions, and takes no answer on trust that the content store can prove.
+//! questions, and verifies every answer that the content store can prove.
 
 mod wire;
 mod headers;

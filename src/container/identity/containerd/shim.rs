@@ -1,5 +1,5 @@
-//! Finds the socket of the containerd that a container belongs to: from the shim that started us, never from what a
-//! container's bundle says.
+//! Finds the socket of the containerd that a container belongs to: from the shim that started us, never from the container's
+//! bundle.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shim_among_the_ancestors_tells_its_address() {
+    fn a_shim_among_the_ancestors_reports_its_address() {
         // As containerd 1.6 starts it.
         let shim = "/usr/bin/containerd-shim-runc-v2\0-namespace\0default\0-id\0c1\0-address\0/run/containerd/c.sock\0";
         check(shim, "", Some("/run/containerd/c.sock"));

@@ -1,4 +1,4 @@
-//! Answers that containerd 1.6 gave, and those that no server should give.
+//! Answers of containerd 1.6, and answers that no server should give.
 
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
@@ -111,12 +111,12 @@ fn a_container_of_the_cri_plugin_leads_to_the_manifest_by_its_configuration() {
 }
 
 #[test]
-fn a_container_that_is_not_there_is_told() {
+fn a_container_that_is_not_there_is_reported() {
     check_recorded(NOT_FOUND, "default/nope", "", &["image unknown: containerd has no container \"nope\""]);
 }
 
 #[test]
-fn a_name_in_the_bundle_is_told_without_asking_anybody() {
+fn a_name_in_the_bundle_is_reported_without_asking_an_engine() {
     let config = r#"{"annotations": {"io.kubernetes.cri.image-name": "docker.io/acme/app:1"}}"#;
     let host = FakeHost::new().file(&format!("run/containerd/{TASKS}/k8s.io/c1/config.json"), config);
     let folder = format!("run/containerd/{TASKS}/k8s.io/c1");
@@ -152,7 +152,7 @@ const LATE: &str = "did not answer before the deadline passed";
 const FOLDER: &str = "run/containerd/io.containerd.runtime.v2.task/default/c1";
 
 #[test]
-fn who_does_not_run_is_not_waited_for() {
+fn a_daemon_that_does_not_run_is_not_waited_for() {
     let host = FakeHost::new().file(&format!("{FOLDER}/config.json"), "{}");
     assert_eq!(told(&host, FOLDER, Need::Digests), [format!("{AT}is not there")]);
     let socket = host.place("run/containerd/containerd.sock");
@@ -162,7 +162,7 @@ fn who_does_not_run_is_not_waited_for() {
 }
 
 #[test]
-fn who_is_silent_is_waited_for_as_long_as_was_said() {
+fn a_silent_server_is_waited_for_up_to_the_limit() {
     let host = FakeHost::new().file(&format!("{FOLDER}/config.json"), "{}");
     let listener = UnixListener::bind(host.place("run/containerd/containerd.sock")).expect("a socket");
     let late = [format!("{AT}{LATE}")];
@@ -172,7 +172,7 @@ fn who_is_silent_is_waited_for_as_long_as_was_said() {
 
 /// Each part of the conversation took longer than what a container's start used to be given for all of it.
 #[test]
-fn who_is_busy_is_waited_for() {
+fn a_busy_daemon_is_waited_for() {
     let host = FakeHost::new();
     let work = host.place(&format!("root/{TASKS}/default/c1")).display().to_string();
     let host = host
@@ -230,7 +230,7 @@ fn what_greets_and_then_falls_silent_is_not_waited_for() {
 }
 
 #[test]
-fn who_never_stops_talking_is_not_listened_to_for_ever() {
+fn a_server_that_never_stops_talking_is_left() {
     let (host, server) = host_that_may_be_left(recorded(CTR, "S"));
     let late = [format!("{AT}{LATE}")];
     assert_eq!(told_within(&host, FOLDER, Need::Digests, Duration::ZERO), late);
@@ -238,7 +238,7 @@ fn who_never_stops_talking_is_not_listened_to_for_ever() {
 }
 
 #[test]
-fn what_is_no_grpc_is_told() {
+fn what_is_no_grpc_is_reported() {
     let garbled = "answers with something else than gRPC";
     let at = "unanswered: image unknown: containerd at /run/containerd/containerd.sock ";
     check(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), true, &[&format!("{at}{garbled}")]);
@@ -257,7 +257,7 @@ fn what_is_no_grpc_is_told() {
 }
 
 #[test]
-fn an_error_is_told_with_its_number_and_words() {
+fn an_error_is_reported_with_its_number_and_words() {
     let error = b"\x00\x0bgrpc-status\x0214\x00\x0cgrpc-message\x05later";
     let (first, second) = error.split_at(20);
     let frames = [
@@ -330,7 +330,7 @@ fn host_that_may_be_left(says: Vec<u8>) -> (FakeHost, thread::JoinHandle<()>) {
 }
 
 #[test]
-fn a_container_without_an_image_is_told() {
+fn a_container_without_an_image_is_reported() {
     let ends = frame::END_HEADERS | frame::END_STREAM;
     let mut says = Vec::new();
     put(&mut says, frame::SETTINGS, 0, 0, &[]);
