@@ -1,5 +1,4 @@
-//! The files in a tar archive, found by name and read where they lie. Never unpacks anything, so no name in it can become
-//! a path.
+//! The files in a tar archive, found by name and read in place. Never unpacks anything, so no name in it can become a path.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -153,7 +152,7 @@ fn refuse_resized(header: &[u8], path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A name of plain parts; whatever else it is could lead elsewhere when somebody unpacks it.
+/// A name of plain parts; any other name could lead elsewhere when it is unpacked.
 fn name(entry: &tar::Entry<'_, impl Read>) -> anyhow::Result<String> {
     let bytes = entry.path_bytes();
     let Ok(text) = std::str::from_utf8(&bytes) else {

@@ -1,5 +1,5 @@
-//! The blobs of one artifact: makes them for a bare spec, and holds together those that came from elsewhere. Never
-//! touches a file, and never looks into a spec.
+//! The blobs of one artifact: makes them for a bare spec, and groups those that came from elsewhere. Never touches a file, and
+//! never looks into a spec.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Puts files into the store so that a power cut leaves the old one or the new one, never a half. Never writes to a file
+//! Writes files to the store so that a power cut leaves the old one or the new one, never half of one. Never writes to a file
 //! that a reader can see.
 
 use std::fs::{self, DirBuilder, File, Permissions};

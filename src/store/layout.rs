@@ -1,5 +1,5 @@
-//! Finds compatibility artifacts in an OCI image layout that somebody else made: a folder or a tar file from `skopeo`,
-//! `oras`, `podman artifact`. Verifies every blob before anything reads it, and never writes.
+//! Finds compatibility artifacts in an OCI image layout of another tool: a folder or a tar file from `skopeo`, `oras`,
+//! `podman artifact`. Verifies every blob before it is used, and never writes.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_before_tells_the_repository_by_the_name_of_the_image() {
+    fn a_list_of_an_older_release_has_the_repository_in_the_image_s_name() {
         let subject = Digest::of(b"image");
         let check = |origin: &str, expected: (Option<&str>, bool)| {
             let text = format!(
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn the_administrators_own_always_counts_and_is_superseded_by_its_like_alone() {
+    fn the_administrators_own_always_counts_and_is_superseded_only_by_another_of_theirs() {
         let acme = Some("r/acme");
         check_standing(&[("a", None, false, OLD), ("b", None, false, NEW)], &["b"], &[]);
         check_standing(&[("a", None, false, OLD), ("b", acme, false, NEW)], &["a", "b"], &[]);

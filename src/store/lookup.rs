@@ -41,7 +41,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If it is no folder, cannot be looked at, or could have been written by somebody other than root and this user.
+    /// If it is no folder, cannot be read, or could have been written by others than root and this user.
     pub fn open(dir: &Path) -> Result<Option<Self>, Trouble> {
         Self::reached(Reach::open(dir)?)
     }

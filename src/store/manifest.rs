@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_manifest_is_said_to_be_none() {
+    fn what_is_no_manifest_is_reported_to_be_none() {
         check("", "is not an image manifest (EOF while parsing a value at line 1 column 0)");
         check(
             r#"{"manifests": []}"#,

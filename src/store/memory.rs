@@ -1,5 +1,5 @@
-//! Which manifests belong to which image, as the last pull found out: what a digest stands for never changes, so that the
-//! next pull need not fetch indexes again. No look-up of a starting container reads it, and without it nothing is lost.
+//! The manifests of images, as the last pull found them. The content of a digest never changes, so the next pull need not fetch
+//! indexes again. No look-up of a starting container reads this, and without it nothing is lost.
 
 use std::collections::BTreeMap;
 

@@ -117,7 +117,7 @@ impl Writer {
         let store = self.reader()?;
         let mut puts = Vec::new();
         for (name, fresh) in names {
-            // One that is damaged is made anew from what is known; `store gc` makes it whole.
+            // A damaged one is rebuilt from what is known; `store gc` completes it.
             let before = store.named(&name).unwrap_or_default();
             let mut images = before.clone();
             fresh.into_iter().for_each(|it| merge(&mut images, it));

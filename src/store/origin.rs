@@ -1,5 +1,4 @@
-//! Where a stored artifact came from and what was verified of it, as the command that stored it noted: which artifacts count
-//! depends on it.
+//! Where a stored artifact came from and what was verified then. This decides which artifacts count.
 
 use serde::{Deserialize, Serialize};
 

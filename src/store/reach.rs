@@ -1,5 +1,4 @@
-//! The store's folder for those who look something up: opened, or, on a file system that may never answer, out of this
-//! process's reach.
+//! The store's folder for look-ups: opened here, or by another process if its file system may never answer.
 
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
@@ -17,7 +16,7 @@ use crate::os::file::{self, FOLDER, Silence};
 pub(super) enum Reach {
     /// It is open.
     Near(Folder),
-    /// A process apart looks, each time anew.
+    /// A separate process looks, once for each call.
     Far(Far),
 }
 

@@ -1,5 +1,5 @@
-//! Takes artifacts out of the store, and whatever nothing in it needs any more. Never touches what a look-up could find
-//! otherwise: the list that leads to a file goes before the file.
+//! Removes artifacts from the store, and files that are no longer needed. Look-ups never find a missing file: the list that
+//! leads to a file is removed before the file.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
 //! A whole store in one tar file, for machines without a network: an OCI image layout with the lists of the store beside
-//! it. The same store gives the same bytes. Never believes an archive: what comes in is verified like what is fetched.
+//! it. The same store gives the same bytes. Never believes an archive: its content is verified like a pulled artifact.
 
 use std::collections::BTreeSet;
 use std::io::Write;

@@ -1,5 +1,5 @@
-//! What can be wrong with the store, each as one sentence with the path, the value found and what to do. Never says
-//! anything in the C library's words: engines cut messages down to the line that holds them.
+//! The errors of the store, each as one sentence with the path, the value found and the remedy. Never uses the C library's
+//! words, because engines cut a message down to the line that has them.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,5 +1,4 @@
-//! Looks at every file of a store, and tells of each that is damaged, missing, foreign, or open to others. Never mends
-//! anything.
+//! Reads every file of a store, and reports each that is damaged, missing, foreign, or writable by others. Repairs nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;

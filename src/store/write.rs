@@ -76,7 +76,7 @@ pub struct Added {
     pub changed: bool,
 }
 
-/// What came of compiling all specs anew.
+/// The result of compiling all specs again.
 #[derive(Debug)]
 pub struct Recompiled {
     /// How many compiled forms were written.

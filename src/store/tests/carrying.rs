@@ -110,7 +110,7 @@ fn names_that_lead_elsewhere_are_refused() {
 }
 
 #[test]
-fn what_is_no_archive_of_a_store_is_said_to_be_none() {
+fn what_is_no_archive_of_a_store_is_reported_to_be_none() {
     check(saved(&[0x1f, 0x8b, 8, 0]), "HERE/store.tar is compressed: gunzip it first");
     check(saved(&[0x28, 0xb5, 0x2f, 0xfd]), "HERE/store.tar is compressed: unzstd it first");
     check(
@@ -154,7 +154,7 @@ fn damage_in_an_archive_is_found_before_anything_is_stored() {
 }
 
 #[test]
-fn what_the_reader_would_read_whole_before_anybody_sees_it_is_bounded() {
+fn what_the_library_reads_whole_before_it_returns_is_bounded() {
     use tar::EntryType;
     const HUGE: u64 = 3 << 30;
     // Most of it is a hole.

@@ -162,7 +162,7 @@ fn a_layout_without_artifacts_says_what_it_has() {
 }
 
 #[test]
-fn what_is_no_layout_is_said_to_be_none() {
+fn what_is_no_layout_is_reported_to_be_none() {
     let layout = FakeLayout::new();
     fs::remove_file(layout.dir.path().join("oci-layout")).unwrap();
     layout.check("", &["reading layout LAYOUT: it is no OCI image layout: it has no file \"oci-layout\""]);

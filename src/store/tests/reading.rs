@@ -1,4 +1,4 @@
-//! What a look-up finds, and what it says of a store that is not as it should be.
+//! The results of look-ups, and their messages about a damaged store.
 
 use std::os::unix::fs::symlink;
 use std::slice::from_ref;
@@ -86,7 +86,7 @@ fn what_others_can_write_is_not_read() {
 }
 
 #[test]
-fn what_belongs_to_somebody_else_is_not_read() {
+fn files_of_other_users_are_not_read() {
     if !geteuid().is_root() {
         skip("giving files away takes root");
         return;

@@ -1,4 +1,4 @@
-//! What is taken out of the store, and what a look at everything tells.
+//! What is removed from the store, and what verifying it reports.
 
 use super::*;
 
@@ -65,7 +65,7 @@ fn sweeping_leaves_all_that_a_look_up_can_find() {
 }
 
 #[test]
-fn sweeping_makes_the_index_anew_from_the_lists() {
+fn sweeping_rebuilds_the_index_from_the_lists() {
     let (store, ..) = two();
     let before = store.files();
     fs::remove_file(store.place("index.json")).unwrap();
@@ -199,7 +199,7 @@ fn check(change: impl FnOnce(&FakeStore, &Artifact), expected: &str) {
 }
 
 #[test]
-fn every_damaged_or_missing_file_is_told() {
+fn every_damaged_or_missing_file_is_reported() {
     let spec = format!("blobs/sha256/{}", Digest::of(SPEC).hex());
     check(
         |store, _| store.write(&spec, b"torn"),
@@ -240,7 +240,7 @@ fn every_damaged_or_missing_file_is_told() {
 }
 
 #[test]
-fn everything_foreign_or_open_to_others_is_told() {
+fn everything_foreign_or_open_to_others_is_reported() {
     check(|store, _| store.write("passwd", b""), "STORE/passwd is no file of a store: move it elsewhere");
     check(|store, _| store.write("blobs/x", b""), "STORE/blobs/x is no file of a store: move it elsewhere");
     check(
@@ -285,7 +285,7 @@ fn what_a_killed_writer_left_is_no_flaw() {
 }
 
 #[test]
-fn a_list_that_tells_something_else_than_the_manifest_is_told() {
+fn a_list_that_reports_something_else_than_the_manifest_is_reported() {
     let forge = |store: &FakeStore, _: &Artifact| {
         let path = format!("subjects/{}", image().hex());
         let text = fs::read_to_string(store.place(&path)).unwrap();

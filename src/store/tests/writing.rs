@@ -1,4 +1,4 @@
-//! What additions leave on the disk, whole or cut short.
+//! The files that additions leave on the disk, if complete or interrupted.
 
 use std::slice::from_ref;
 
