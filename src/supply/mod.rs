@@ -1,5 +1,5 @@
-//! How specs get to an image, and from there into the store: registries, attaching, signatures, pulling. For the command
-//! line alone: hook and wrapper never use the network.
+//! How specs get to an image, and from there into the store: registries, attaching, signatures, pulling. Only for the command
+//! line: the hook and the wrapper never use the network.
 
 pub mod registry;
 pub mod trust;

@@ -1,4 +1,4 @@
-//! Which part of an image a spec is about: the index, or the image of one platform or of each.
+//! The part of an image that a spec is attached to: the index, or the image of one platform or of each.
 
 use std::fmt;
 use std::str::FromStr;

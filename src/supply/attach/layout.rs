@@ -1,5 +1,5 @@
-//! Puts an artifact into an OCI image layout, a folder or a tar file, for places without a registry. What was there stays as
-//! it was, byte for byte, but for `index.json`, which gets one entry more.
+//! Adds an artifact to an OCI image layout, a folder or a tar file, for places without a registry. Existing files stay the same
+//! byte for byte, except `index.json`, which gets one more entry.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -96,7 +96,7 @@ fn image(source: &Source, index: &Value, tag: Option<&str>) -> anyhow::Result<(S
     Ok((text("mediaType").to_owned(), document))
 }
 
-/// Whether an entry is about an image and is none itself. `oras` says so in the manifest alone.
+/// Whether an entry refers to an image and is none itself. `oras` says so only in the manifest.
 fn is_referrer(source: &Source, entry: &Value) -> bool {
     let digest = entry.get("digest").and_then(Value::as_str).and_then(|it| it.parse::<Digest>().ok());
     let path = digest.map(|it| format!("blobs/sha256/{}", it.hex()));
@@ -147,7 +147,7 @@ fn add_to_folder(folder: &Path, files: &[(String, Vec<u8>)]) -> anyhow::Result<(
     Ok(())
 }
 
-/// Writes the archive anew beside the old one, everything in it as it was, and puts it in its place.
+/// Writes a new archive beside the old one, with everything else unchanged, and renames it over the old one.
 fn add_to_archive(path: &Path, files: &[(String, Vec<u8>)]) -> anyhow::Result<()> {
     let added: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     replace(path, |file| {

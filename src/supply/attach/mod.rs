@@ -1,5 +1,5 @@
-//! Attaches a spec to an image that is there already: makes the artifact, and puts it beside the image in a registry, a
-//! layout or an archive. Never changes the image.
+//! Attaches a spec to an existing image: makes the artifact, and places it beside the image in a registry, a layout or an
+//! archive. Never changes the image.
 
 pub use choice::{BadPlatform, Choice, Pick, Platform, choose, images, pick};
 pub use layout::attach_to_layout;

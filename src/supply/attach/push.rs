@@ -1,4 +1,4 @@
-//! Puts an artifact into a registry, where look-ups of its image find it. Never says so before they do.
+//! Pushes an artifact to a registry, and reports success only when look-ups of its image find it.
 
 use anyhow::Context;
 

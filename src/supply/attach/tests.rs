@@ -1,4 +1,4 @@
-//! Which part of an image is meant, and what becomes of layouts.
+//! The choice of an image's part, and the resulting layouts.
 
 use std::fs;
 use std::path::Path;
@@ -52,7 +52,7 @@ fn the_index_one_platform_or_each_may_be_meant() {
 }
 
 #[test]
-fn a_platform_that_is_not_there_is_told() {
+fn a_platform_that_is_not_there_is_reported() {
     let refused = |media_type: &str, platforms: &[&str], choice: &Choice| {
         choose(media_type, &document(platforms), choice).unwrap_err().to_string()
     };
@@ -152,7 +152,7 @@ fn a_dry_run_writes_nothing() {
 }
 
 #[test]
-fn a_layout_without_that_image_is_told() {
+fn a_layout_without_that_image_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     made(folder.path());
     let refused = |tag: Option<&str>| {

@@ -1,4 +1,4 @@
-//! What the administrator demands of a repository's artifacts, with the keys read. Never fetches anything.
+//! The administrator's rules for a repository's artifacts, with their keys. Never fetches anything.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ pub struct Proof<'a> {
     pub verifier: Option<Verifier<'a>>,
     /// The rule's place in the configuration.
     pub from: &'a str,
-    /// The repositories under whose names it may have been signed: its own, and those that the rule names besides.
+    /// The repositories that its signature may name: its own, and others in the rule.
     signed_as: Vec<ImagePattern>,
 }
 

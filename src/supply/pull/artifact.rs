@@ -1,4 +1,4 @@
-//! One subject's artifacts: which of each type counts, whether it may be stored, and what of it is there already.
+//! The artifacts of one subject: which of each type counts, whether it may be stored, and which parts the store already has.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,7 +29,7 @@ type Signed = Option<(Signature, Vec<u8>)>;
 
 /// Why a candidate is not taken: the next one may be.
 enum Refusal {
-    /// It is not proved that it comes from somebody who is trusted.
+    /// It is not verified that a trusted party made it.
     Untrusted(String),
     /// Something is wrong with it.
     Broken(anyhow::Error),
@@ -121,7 +121,7 @@ impl Puller<'_> {
         Ok(found)
     }
 
-    /// All types at once, or, if that is too much, ours alone.
+    /// All types at once, or only ours if there are too many.
     fn referrers(&self, scene: &Scene<'_>, pulled: &mut Pulled) -> anyhow::Result<Vec<Descriptor>> {
         let list = |kind| self.client.referrers(scene.wanted.image.repository(), &scene.subject, kind);
         match list(None) {
@@ -373,7 +373,7 @@ impl Scene<'_> {
         {
             return true;
         }
-        // Evidence that is damaged proves nothing: the artifact is fetched anew.
+        // Damaged evidence proves nothing: the artifact is fetched again.
         let evidence = store.blob(&signature.evidence, MAX_EVIDENCE);
         evidence.is_ok_and(|it| proof.holds(manifest, &it).is_ok())
     }
@@ -394,7 +394,8 @@ impl Scene<'_> {
         })
     }
 
-    /// What was verified before and is not offered any more: its author may have taken it back, or somebody keeps it back.
+    /// An artifact that was verified before and is no longer offered: its author may have withdrawn it, or the registry
+    /// withholds it.
     fn tell_of_withheld(&self, kind: &str, pulled: &mut Pulled) {
         let is_proved =
             |it: &&Kept| self.proof.is_some() && it.artifact.artifact_type == kind && self.is_proved(it);

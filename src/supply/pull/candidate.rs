@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_tells_which_of_it_are_artifacts_or_leaves_it_open() {
+    fn a_list_reports_which_of_it_are_artifacts_or_leaves_it_open() {
         let check = |descriptor: &Descriptor, expected: Told| assert_eq!(told(descriptor), expected);
         check(&descriptor("a", Some(NFD_ARTIFACT_TYPE), ""), Told::Ours);
         check(&descriptor("a", Some("application/spdx+json"), ""), Told::Other);

@@ -106,7 +106,7 @@ pub struct Pulled {
     pub is_absent: bool,
     /// What was refused or failed, each a whole sentence.
     pub problems: Vec<String>,
-    /// What is worth knowing besides, each a whole sentence.
+    /// Other notes, each a whole sentence.
     pub notes: Vec<String>,
 }
 

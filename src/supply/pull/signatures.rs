@@ -1,5 +1,5 @@
-//! The signatures over an artifact's manifest, from where cosign puts them: under a tag, or as referrers. Believes nothing
-//! of them.
+//! The signatures over an artifact's manifest, from the places where cosign puts them: under a tag, or as referrers. Verifies
+//! nothing.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;

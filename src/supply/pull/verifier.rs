@@ -1,5 +1,5 @@
-//! A program of the administrator's that verifies what we do not verify ourselves, such as `cosign` or `notation`. Only the
-//! configuration names it, it gets its words one by one and never through a shell, and it has so much time and no more.
+//! The administrator's program that verifies other signatures, such as `cosign` or `notation`. Only the configuration names it.
+//! Its arguments are passed one by one and never through a shell, and its time is limited.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -50,7 +50,7 @@ pub struct Verifier<'a> {
 }
 
 impl<'a> Verifier<'a> {
-    /// `{image}` stands for the artifact as a name with a digest, `{digest}` for its digest alone.
+    /// `{image}` stands for the artifact as a name with a digest, `{digest}` for only its digest.
     pub fn new(words: &'a [String]) -> Self {
         Self { words, patience: PATIENCE }
     }
@@ -91,7 +91,7 @@ impl<'a> Verifier<'a> {
             return Err("cannot be verified: the verifier has no program".to_owned());
         };
         let mut command = Command::new(program);
-        // What a user has set besides, `PATH` too, must not decide whose word counts.
+        // Other variables of the user, `PATH` included, must not choose the verifier's programs.
         command.env_clear().env("PATH", file::PATH).envs(HANDED_ON.iter().filter_map(|it| handed_on(it)));
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|err| {
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verifier_that_is_killed_has_said_nothing() {
+    fn a_killed_verifier_accepts_nothing() {
         let expected = "cannot be verified: \"/bin/sh\" was ended (signal: 9 (SIGKILL))";
         assert_eq!(run("echo fine >&2; kill -KILL $$"), Err(expected.to_owned()));
     }
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_it_says_the_last_line_is_told() {
+    fn the_last_line_of_its_output_is_reported() {
         assert_eq!(words_of(b"one\n\x1b[1mtwo\n\n"), ": \"\\u{1b}[1mtwo\"");
         assert_eq!(words_of(b"\n"), "");
     }

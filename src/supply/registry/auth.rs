@@ -1,6 +1,6 @@
-//! How we prove who we are: answers to the challenge of a 401, and tokens that are good for a while (distribution's "Token
-//! Authentication Specification" and "OAuth2"). Credentials go to the registry and to the token service that it names, if
-//! that is of its own domain or was named by the administrator, tokens to the registry alone.
+//! Authentication: answers to the challenge of a 401, and tokens that are valid for a while (distribution's "Token
+//! Authentication Specification" and "OAuth2"). Credentials are sent to the registry, and to the token service that it names
+//! if that is in its own domain or was named by the administrator. Tokens are sent to the registry only.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

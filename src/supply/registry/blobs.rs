@@ -1,4 +1,4 @@
-//! Blobs: read and held against their descriptor, and pushed in one piece.
+//! Blobs: read and compared with their descriptor, and pushed in one piece.
 
 use ureq::http::{Method, header};
 

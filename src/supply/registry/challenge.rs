@@ -1,4 +1,4 @@
-//! What a registry wants before it answers: the `WWW-Authenticate` of a 401 (RFC 9110, section 11.6.1).
+//! The challenge of a registry: the `WWW-Authenticate` of a 401 (RFC 9110, section 11.6.1).
 
 use ureq::http::header;
 
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_that_nobody_can_meet_is_none() {
+    fn a_challenge_that_cannot_be_met_is_none() {
         for headers in [
             &[][..],
             &["Negotiate"],

@@ -1,4 +1,4 @@
-//! The client itself: which place is asked, with which proof of who we are, and what its status means.
+//! The client itself: which endpoint is asked, with which authentication, and what its status means.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -143,7 +143,7 @@ impl Client {
         std::thread::sleep(pause.min(longest_pause));
     }
 
-    /// Asks, logs in where that is wanted, and hands out answers that say yes.
+    /// Sends a request, logs in if required, and returns successful answers.
     pub(super) fn ask(&self, endpoint: &Endpoint, wanted: Wanted<'_>) -> Result<Answer, Problem> {
         let Wanted { method, url, access, headers, body, limit } = wanted;
         let registry = &endpoint.url.origin;

@@ -1,4 +1,4 @@
-//! Who we are to a registry: what `docker login` and `podman login` left in their files, and the programs that those files
+//! The credentials for a registry: from the files of `docker login` and `podman login`, and from the programs that those files
 //! name. Reads the files once; starts a program only if a file of the user names it.
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,4 +1,4 @@
-//! Descriptors and manifests as a registry hands them out. Never guesses a type: what is not said is `None`.
+//! Descriptors and manifests of a registry. Never guesses a type: a missing type is `None`.
 
 use std::collections::BTreeMap;
 

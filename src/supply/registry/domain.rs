@@ -1,4 +1,4 @@
-//! Whether two hosts are of one owner, as far as names tell: a registry's token service gets its users' passwords.
+//! Whether two hosts belong to one owner, judged by their names: a registry's token service gets its users' passwords.
 
 use std::net::IpAddr;
 

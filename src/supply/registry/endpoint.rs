@@ -1,4 +1,4 @@
-//! Where a repository really is: the registry that an image names, its mirrors, or what registries.conf puts in its place.
+//! The real location of a repository: the registry that an image names, its mirrors, or a replacement in registries.conf.
 
 use crate::image::Repository;
 

@@ -1,5 +1,5 @@
-//! What can go wrong between this program and a registry: which registry, what was asked, what came back, what to do.
-//! Text of a registry is quoted, escaped and cut; no message ever holds a secret.
+//! Errors between this program and a registry: the registry, the request, the answer, the remedy. Text of a registry is quoted,
+//! escaped and cut; no message ever holds a secret.
 
 use std::fmt;
 use std::time::Duration;
@@ -29,14 +29,14 @@ pub enum Problem {
         /// What it added.
         said: Said,
     },
-    /// It wants somebody to log in, or other credentials than those it got (401).
+    /// It requires a login, or other credentials than those it got (401).
     Login {
         /// Where the credentials came from that it did not take; `None` if there were none.
         tried: Option<String>,
         /// What it added.
         said: Said,
     },
-    /// The service that hands out its tokens failed. Nothing is known of what was asked.
+    /// The service that issues its tokens failed. The answer to the request is unknown.
     Token {
         /// Its address.
         service: String,

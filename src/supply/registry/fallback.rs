@@ -132,7 +132,7 @@ impl Client {
             None => wanted,
         };
         match self.ask(home, wanted) {
-            // Precondition Failed, or Conflict: somebody was faster, so the next round reads anew.
+            // Precondition Failed, or Conflict: another writer was faster, so the next round reads again.
             Ok(_) | Err(Problem::Refused { status: 409 | 412, .. }) => Ok(()),
             Err(problem) => Err(problem),
         }

@@ -1,5 +1,5 @@
-//! Docker's credential helpers: programs that the user's own file names, asked for one registry in bounded time. What they
-//! print is a secret, so nothing of it ever gets into a message.
+//! Docker's credential helpers: programs that the user's own file names, run for one registry in bounded time. Their output is
+//! a secret, so no part of it gets into a message.
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MAX_ANSWER: usize = 64 << 10;
 /// How a helper says that it knows nothing; it fails at the same time.
 const NOTHING: &str = "credentials not found";
-/// As which user a helper hands out an identity token.
+/// The user name with which a helper marks an identity token.
 const IDENTITY: &str = "<token>";
 
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! Manifests and indexes: read by tag or digest and held against what was asked for; pushed and deleted.
+//! Manifests and indexes: read by tag or digest and compared with the request; pushed and deleted.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;

@@ -1,6 +1,6 @@
-//! A registry as the distribution-spec 1.1 has it: resolves names, transfers manifests and blobs, finds referrers. Blocking,
-//! and for the program `oci-compat` alone: hook and wrapper never name this module. Every byte that it hands out has been
-//! held against the digest and the size that were asked for, and an error is never "there are none".
+//! A registry by the distribution-spec 1.1: resolves names, transfers manifests and blobs, finds referrers. Blocking, and only
+//! for the program `oci-compat`: the hook and the wrapper never name this module. Every byte that it returns was compared with
+//! the digest and the size that were asked for, and an error is never "there are none".
 //!
 //! A [`Client`] is shared by any number of threads; each call uses one connection at a time.
 

@@ -1,4 +1,4 @@
-//! How a statically linked program looks up the names of hosts: in `/etc/hosts` and in the DNS, and nowhere else.
+//! Resolves host names in a statically linked program: in `/etc/hosts` and in the DNS, and nowhere else.
 
 /// Keeps the C library from loading the plug-ins that `/etc/nsswitch.conf` names. They are linked against the C library of
 /// this host, and a static program brings its own: where the two differ, loading them ends in a crash. `files` and `dns` are

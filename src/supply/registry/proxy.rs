@@ -1,5 +1,5 @@
-//! Which proxy a request takes, as the environment says: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in capital
-//! or small letters, with Go's rules, which container engines follow.
+//! The proxy of a request, from the environment: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in upper or lower
+//! case, with Go's rules, which container engines follow.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
-//! Where a registry may send us: not to this machine and not to the services that clouds keep for the machine alone, unless
-//! the registry itself is on this machine. What the administrator named is always reached.
+//! Where a registry may redirect us: not to this machine and not to the services that clouds provide to the machine only,
+//! unless the registry itself is on this machine. Hosts that the administrator named are always reached.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

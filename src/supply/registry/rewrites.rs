@@ -1,5 +1,5 @@
 //! What the administrator wrote about registries in registries.conf (containers-registries.conf(5), version 2): other
-//! places for the same images. Of its keys those that say where content is are read; searches and short names are not ours.
+//! places for the same images. Reads the keys for the location of content; searches and short names are not used.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Passwords and tokens. Nothing here can be printed: what must leave the program leaves through [`Secret::reveal`] alone.
+//! Passwords and tokens. Nothing here can be printed: a secret leaves the program only through [`Secret::reveal`].
 
 use std::fmt;
 

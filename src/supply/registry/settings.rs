@@ -1,5 +1,5 @@
-//! How registries are reached, as the command line, the environment and the administrator say. Only data: the program's
-//! entry point reads the environment.
+//! Settings for the access to registries, from the command line, the environment and the administrator. Only data: the
+//! program's entry point reads the environment.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! Whose certificates are accepted: those of the authorities that the system trusts, and of those that the administrator
-//! put into `certs.d` or named. Verification is never switched off.
+//! The accepted certificates: those of the authorities that the system trusts, and of those that the administrator put into
+//! `certs.d` or named. Verification is never switched off.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! One request to a registry and its whole answer: connections, time limits, redirects, retries. Knows nothing of what is
-//! asked; credentials go only to the origin that they were given for.
+//! One request to a registry and its whole answer: connections, time limits, redirects, retries. Does not interpret the
+//! request; credentials go only to the origin that they belong to.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -35,7 +35,7 @@ pub(super) struct Ask<'a> {
     pub(super) url: Url,
     /// Names and values, none of them secret.
     pub(super) headers: Vec<(header::HeaderName, String)>,
-    /// For the origin of `url` alone.
+    /// Only for the origin of `url`.
     pub(super) authorization: Option<Secret>,
     pub(super) body: Option<&'a [u8]>,
     /// The most that is read of an answer that says yes.

@@ -1,4 +1,4 @@
-//! What the parts that we build on say when something goes wrong, in our words: what is wrong, where, and what to do.
+//! Errors of libraries in our own words: what is wrong, where, and what to do.
 
 use std::io::ErrorKind;
 use std::time::Duration;

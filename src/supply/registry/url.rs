@@ -1,4 +1,4 @@
-//! Addresses of the web, as far as registries need them. Never holds a name or a password: a URL with those is refused.
+//! URLs, as far as registries need them. Never holds a user name or a password: a URL with those is refused.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! The DSSE envelope in a Sigstore bundle, and the in-toto statement in that. Nothing is read of what the bundle says of
-//! certificates and transparency logs: the keys are those of the policy.
+//! The DSSE envelope in a Sigstore bundle, and the in-toto statement in that. The bundle's certificates and transparency logs
+//! are not read: the keys are those of the policy.
 //!
 //! Sources: sigstore/protobuf-specs, `sigstore_bundle.proto`; secure-systems-lab/dsse, `protocol.md`; in-toto/attestation,
 //! `spec/v1/statement.md`.

@@ -18,7 +18,7 @@ static ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 5] = [
     ring::RSA_PKCS1_2048_8192_SHA256,
 ];
 
-/// A public key that somebody is trusted with.
+/// A trusted public key.
 #[derive(Clone)]
 pub struct Key {
     spki: SubjectPublicKeyInfoDer<'static>,

@@ -1,9 +1,9 @@
 //! Whether an artifact's manifest was signed with a key that the administrator trusts, in the formats that cosign writes
-//! with a key pair. Never fetches anything, and never asks what a key's owner meant: only pullers name this module.
+//! with a key pair. Never fetches anything. Only pulling uses this module.
 //!
-//! A signature is over a small document that names the manifest by digest, not over the manifest itself. Both documents are
-//! read that cosign writes: the payload of simple signing (cosign 1 and 2), and the in-toto statement in a DSSE envelope, in
-//! a Sigstore bundle (cosign 3). Transparency logs are not looked at: a key pair proves who signed without them.
+//! A signature is over a small document that names the manifest by digest, not over the manifest itself. Both of cosign's
+//! documents are supported: the payload of simple signing (cosign 1 and 2), and the in-toto statement in a DSSE envelope, in a
+//! Sigstore bundle (cosign 3). Transparency logs are not read: a key pair proves the signer without them.
 
 pub use evidence::{read_evidence, write_evidence};
 pub use key::Key;

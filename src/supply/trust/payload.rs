@@ -1,4 +1,4 @@
-//! The payload of simple signing: which manifest it is about. Trusts that its signature was verified.
+//! The payload of simple signing, which names a manifest. Assumes that its signature was verified.
 
 use serde::Deserialize;
 

@@ -229,7 +229,7 @@ fn a_payload_that_was_changed_after_signing_is_refused() {
 }
 
 #[test]
-fn whatever_is_no_signature_is_told() {
+fn whatever_is_no_signature_is_reported() {
     let keys = Signer::new().keys();
     let bundle = |text: &str| Candidate::Bundle(text.as_bytes().to_vec());
     check(
@@ -267,7 +267,7 @@ fn whatever_is_no_signature_is_told() {
 }
 
 #[test]
-fn a_file_without_a_public_key_is_told() {
+fn a_file_without_a_public_key_is_reported() {
     let said = |pem: &str| Key::read_all(pem.as_bytes()).unwrap_err();
     let none = "has no public key: cosign.pub has one, between lines \"BEGIN PUBLIC KEY\" and \"END PUBLIC KEY\"; a private key \
                 or a certificate is none";
@@ -280,7 +280,7 @@ fn a_file_without_a_public_key_is_told() {
 }
 
 #[test]
-fn evidence_that_is_none_is_told() {
+fn evidence_that_is_none_is_reported() {
     let said = |text: &str| read_evidence(text.as_bytes()).unwrap_err();
     assert_eq!(said("{}"), "is no evidence of a signature (missing field `schema` at line 1 column 2)");
     assert_eq!(
