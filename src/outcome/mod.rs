@@ -1,5 +1,5 @@
-//! What came of a check: the report, the reports that are saved for `oci-compat why`, the log of decisions, and reading
-//! that log back.
+//! The results of a check: the report, the saved reports for `oci-compat why`, the log of decisions, and the reading of that
+//! log.
 
 pub mod report;
 pub mod saved;

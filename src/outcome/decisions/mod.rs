@@ -1,5 +1,5 @@
-//! What is left of every decision that is not plainly "compatible": a line in a file, and a record in the system's log.
-//! Never changes a decision, never waits for a lock, and is not run at all for a container that fits.
+//! Records every decision that is not plainly "compatible": a line in a file, and a record in the system's log. Never changes a
+//! decision, never waits for a lock, and does not run for a container that fits.
 
 mod file;
 mod repeats;

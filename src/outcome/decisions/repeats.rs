@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_is_told_when_its_count_has_doubled() {
+    fn a_decision_is_reported_when_its_count_has_doubled() {
         let folder = Folder::new();
         let seen: Vec<_> = (0..16).map(|_| folder.seen(HOUR)).collect();
         for (index, seen) in seen.into_iter().enumerate() {
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_is_told_once_an_hour_whatever_the_count() {
+    fn a_decision_is_reported_once_an_hour_whatever_the_count() {
         let folder = Folder::new();
         let seen: Vec<_> = (0..5).map(|_| folder.seen(HOUR)).collect();
         assert_eq!(seen.last(), Some(&Seen::Counted));
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_counted_is_told_each_time() {
+    fn a_decision_that_cannot_be_counted_is_recorded_each_time() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let place = folder.path().join("repeats");
         fs::write(&place, "").expect("a fixture");
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_full_or_none_of_ours_is_begun_anew() {
+    fn a_file_that_is_full_or_foreign_is_started_again() {
         let folder = Folder::new();
         let path = folder.0.path().join("repeats/key");
         assert_eq!(folder.seen(HOUR), Seen::First);

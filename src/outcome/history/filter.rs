@@ -1,4 +1,4 @@
-//! Which decisions somebody wants to see.
+//! The selection of decisions.
 
 use crate::image::Image;
 use crate::outcome::decisions::Record;

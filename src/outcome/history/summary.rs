@@ -1,4 +1,4 @@
-//! Decisions summed up by their causes: what to mend first, and how many images it concerns.
+//! Decisions counted by their causes: what to mend first, and the number of images that it affects.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! Files of decisions as they are found, with what has no place in them.
+//! Files of decisions as they are found, with foreign lines in them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -69,7 +69,7 @@ impl Place {
         self.0.path().join("d.jsonl")
     }
 
-    /// The seconds of all decisions, and what was found besides.
+    /// The seconds of all decisions, and other findings.
     fn read(&self) -> Result<(Vec<i64>, Found), String> {
         let mut seconds = Vec::new();
         let found = read(&self.path(), |it| {

@@ -35,7 +35,7 @@ fn advice<'a>(reasons: impl Iterator<Item = &'a Reason>) -> Vec<String> {
     said.filter(|it| seen.insert(*it)).map(|(what, text)| line(&format!("  {what}: {text}"))).collect()
 }
 
-/// A line on something besides the decision.
+/// A line that is not about the decision.
 pub fn warning(text: &str) -> String {
     line(&format!("oci-compat: warning: {text}"))
 }

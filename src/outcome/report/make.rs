@@ -121,7 +121,7 @@ impl Report {
         }
     }
 
-    /// Adds what is wrong with what the container brings, what went wrong besides, and what an operator should know.
+    /// Adds errors in the container's own input, other trouble, and notes for operators.
     #[must_use]
     pub fn with(mut self, faults: &[String], troubles: &[String], notes: &[String]) -> Self {
         let faults: Vec<_> = faults.iter().map(|it| Reason::new("container-trouble", it)).collect();
@@ -190,7 +190,7 @@ impl Reason {
         Self { code: code.to_owned(), message: printable(message), ..Self::default() }
     }
 
-    /// With what the rule's author says besides.
+    /// With the texts of the rule's author.
     fn of(self, rule: &Rule) -> Self {
         Self { rule: said(&rule.id), remedy: said(&rule.remedy), docs: said(&rule.docs), ..self }
     }

@@ -1,5 +1,5 @@
-//! What a check came to, as plain data: the JSON report, and what the text and the one-line message are made of.
-//! Never works out again what was judged.
+//! The result of a check as plain data: the JSON report, and the source of the text and of the one-line message. Never judges
+//! again.
 
 mod make;
 mod pod;
@@ -35,7 +35,7 @@ pub struct Report {
     pub subject: Subject,
     /// Why the verdict is not `compatible`, the most important first; empty if it is.
     pub reasons: Vec<Reason>,
-    /// What an operator should know besides, such as preferred sets that do not fit.
+    /// Other notes for operators, such as preferred sets that do not fit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// What is recommended and not there, whatever the verdict.

@@ -1,4 +1,4 @@
-//! A container as Kubernetes calls it, which does not change when it is tried again, as its id does.
+//! A container's names in Kubernetes, which stay the same when it is tried again, while its id changes.
 
 use serde::{Deserialize, Serialize};
 

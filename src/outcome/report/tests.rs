@@ -1,4 +1,4 @@
-//! Reports of small specs, and the messages that are made of them.
+//! Reports of small specs, and their messages.
 
 use super::*;
 use crate::eval::evaluate;
@@ -59,7 +59,7 @@ fn the_first_line_says_the_most_important_and_how_much_more_there_is() {
 }
 
 #[test]
-fn what_several_specs_demand_alike_is_said_once() {
+fn the_same_demand_of_several_specs_is_reported_once() {
     let one = set("", &["op: In, value: [6]"]);
     let both = set("", &["op: In, value: [6]", "op: Gt, value: [7]"]);
     let said = "oci-compat: refused: x.value size is 5, needs 6 [value-differs; oci-compat why c1]\n";

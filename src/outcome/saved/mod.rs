@@ -23,7 +23,7 @@ const NAME: &str = "reports";
 /// A report on a spec of the largest size.
 const MAX_REPORT: usize = 8 << 20;
 
-/// Reports that are kept: containers that are started anew for weeks must not fill `/run`, which is memory.
+/// The number of reports that are kept: containers that restart for weeks must not fill `/run`, which is memory.
 const MAX_REPORTS: usize = 1_000;
 /// Oldest reports that go at once, so that not every report is followed by a search for the oldest.
 const THINNED: usize = 100;
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_written_is_told_in_our_own_words() {
+    fn a_folder_that_cannot_be_written_is_reported_in_our_own_words() {
         let reports = Reports::new();
         fs::write(reports.0.path().join("run"), "").expect("writing a fixture");
         assert_eq!(reports.write("a"), Err("folder DIR/run/reports is not a folder".to_owned()));
@@ -389,7 +389,7 @@ mod tests {
         assert_eq!((reports.write("1"), reports.read("first").is_ok_and(|it| it.is_some())), (Ok(()), true));
         assert_eq!(reports.write("last"), Ok(()));
         assert_eq!(fs::read_dir(reports.folder()).expect("the folder").count(), MAX_REPORTS - THINNED);
-        // The first and those from 2 to 101; 1 was written anew.
+        // The first and those from 2 to 101; 1 was written again.
         let found = ["first", "1", "2", "101", "102", "last"];
         let found = found.map(|it| reports.folder().join(format!("{it}.json")).exists());
         assert_eq!(found, [false, true, false, false, true, true]);

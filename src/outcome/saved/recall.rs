@@ -1,5 +1,5 @@
-//! What was noted of an image when a container of it was decided on before, for a time in which its engine does not answer.
-//! That adds to what is demanded, and takes nothing away: a name may stand for another image by now.
+//! What earlier reports and decisions say about an image, for use while its engine does not answer. It only adds demands: a
+//! name may belong to another image by now.
 
 use std::path::Path;
 
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_s_last_report_tells_and_else_the_last_decision_on_an_image_of_its_name() {
+    fn a_container_s_last_report_reports_and_else_the_last_decision_on_an_image_of_its_name() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let at = folder.path();
         let told = |container: &str, names: &[&str]| recalled(at, container, names);

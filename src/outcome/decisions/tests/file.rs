@@ -1,4 +1,4 @@
-//! The file of decisions, with one writer and with many, and in the way of everything that can stand in its place.
+//! The file of decisions, with one writer and with many, and with other things in its place.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Records of a decision on one container, and where they arrive.
+//! Records of a decision on one container, and their destinations.
 
 mod file;
 mod sockets;

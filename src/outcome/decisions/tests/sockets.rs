@@ -1,4 +1,4 @@
-//! journald and syslog, played by sockets in a temporary folder.
+//! journald and syslog, simulated by sockets in a temporary folder.
 
 use std::fs;
 use std::io::Read;
@@ -121,7 +121,7 @@ fn a_line_for_syslog_is_cut_where_receivers_would_cut_it() {
 }
 
 #[test]
-fn what_is_no_decision_is_told_to_the_same_logs() {
+fn what_is_no_decision_is_reported_to_the_same_logs() {
     let place = Place::new();
     let shouted = || shout(&place.targets(), "the configuration is broken:\n1:1: x");
     let (syslog, text) = (place.bind("syslog"), "the configuration is broken:\\u{a}1:1: x");
@@ -155,7 +155,7 @@ fn a_log_that_is_stuck_is_not_waited_for() {
 }
 
 #[test]
-fn what_is_no_socket_is_told() {
+fn what_is_no_socket_is_reported() {
     let place = Place::new();
     fs::create_dir(place.path("journal")).expect("making a fixture");
     assert_eq!(place.write(), Vec::<String>::new());
