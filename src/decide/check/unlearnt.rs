@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_noted_where_the_call_is_known_or_that_cannot_be_told() {
+    fn nothing_is_noted_if_the_call_is_known_or_this_is_unknown() {
         let call = "close_range: {op: Exists}";
         for records in [&[("runc", "2.5.2")][..], &[("runc", "")], &[("runc", "new")], &[]] {
             check(&host(records), LISTED, call, &[]);

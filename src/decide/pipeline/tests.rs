@@ -38,7 +38,7 @@ fn reasons(assessment: &Assessment) -> Vec<&str> {
 }
 
 #[test]
-fn what_explains_a_no_is_read_without_judging_anew() {
+fn explanations_are_read_without_judging_again() {
     let host = host();
     let root = host.root();
     let (assessment, count) =
@@ -140,7 +140,7 @@ fn a_policy_decides_by_the_first_situation_that_it_refuses() {
 }
 
 #[test]
-fn of_a_container_of_which_nothing_is_known_the_fault_is_told() {
+fn an_unknown_container_s_fault_is_reported() {
     let blind = |fault: &Fault| {
         let assessment = Assessment::blind(Subject::default(), fault, &["it is broken".to_owned()]);
         let codes: Vec<_> = assessment.report.reasons.iter().map(|it| it.code.clone()).collect();

@@ -333,7 +333,7 @@ fn trouble_with_one_place_hides_nothing_that_another_says() {
 }
 
 #[test]
-fn a_store_that_others_can_write_is_not_read_and_that_is_told_once() {
+fn a_store_that_others_can_write_is_not_read_and_that_is_reported_once() {
     let place = Place::new(&format!("\"org.oci-compat.artifact\": \"{}\"", image()));
     place.add(image(), package(SPEC, image()), None);
     fs::set_permissions(place.store(), Permissions::from_mode(0o777)).expect("changing a fixture");

@@ -17,7 +17,7 @@ use crate::words::text::printable;
 pub struct Waived {
     /// Each rule that an exception was used for.
     pub uses: Vec<WaiverReport>,
-    /// Why exceptions that somebody may have counted on do not hold, each a sentence.
+    /// Why waivers that look applicable do not apply, each a sentence.
     pub notes: Vec<String>,
 }
 

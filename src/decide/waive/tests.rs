@@ -66,7 +66,7 @@ fn unmet() -> String {
 }
 
 #[test]
-fn what_is_waived_counts_no_more_and_is_told() {
+fn what_is_waived_counts_no_more_and_is_reported() {
     let from = |at: usize| format!("{A} * config.toml:{at}");
     check(&[unmet()], "", &["incompatible"]);
     check(&[unmet()], &waiver("rule = \"a\"", "*", "never"), &["compatible", &from(1)]);
@@ -116,7 +116,7 @@ fn an_exception_is_for_its_images_only() {
 }
 
 #[test]
-fn an_exception_that_is_over_is_not_used_and_that_is_told_once() {
+fn an_exception_that_is_over_is_not_used_and_that_is_reported_once() {
     let over = "the waiver at config.toml:1 is not used: it held until 2031-12-31: lab";
     let rules = [unmet(), rule("a", "op: Gt, value: [7]")];
     check(&rules, &waiver("rule = \"a\"", "*", "2031-12-31"), &["incompatible", over]);
@@ -136,7 +136,7 @@ fn a_spec_that_fits_needs_no_exception() {
 }
 
 #[test]
-fn of_alternatives_only_the_one_that_counts_is_told() {
+fn only_the_alternative_that_counts_is_reported() {
     let sets = [set("", &[unmet()]), set("weight: 9, ", &[rule("b", "op: Gt, value: [7]")])].join(", ");
     assert_eq!(
         told(&sets, &waiver("rule = \"*\"", "*", "never"), &Image::default()),
