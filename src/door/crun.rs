@@ -1,5 +1,5 @@
-//! The way to the user through crun, which throws away what hooks print: crun's own stderr. It relies on how crun and Podman
-//! happen to work, so it can be switched off. Never waits, and nothing follows if it fails.
+//! Writes a refusal to crun's own stderr, because crun discards the output of hooks. This depends on how crun and Podman
+//! happen to work, so it can be switched off. Never waits, and a failure has no consequence.
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -17,7 +17,7 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open}
 
 use crate::os::file;
 
-/// A command line is at most this long, unless somebody makes fun of us.
+/// No real command line is longer.
 const MAX_CMDLINE: usize = 1 << 20;
 /// The state of a process (proc_pid_status(5)) has about 1,500 bytes.
 const MAX_STATUS: usize = 1 << 16;
@@ -52,7 +52,7 @@ fn stderr(process: i32) -> anyhow::Result<OwnedFd> {
     pidfd_getfd(process, 2, PidfdGetfdFlags::empty()).map_err(said)
 }
 
-/// One write that does not wait. What else it may be, such as a socket or another device, is left alone.
+/// One write that does not wait. Anything else, such as a socket or another device, is not written to.
 fn write(stderr: &OwnedFd, message: &str) -> anyhow::Result<()> {
     let found = stat::fstat(stderr).map_err(|errno| anyhow!("stderr {}", file::explain(errno)))?;
     match SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_not_crun_is_left_alone() {
+    fn other_parents_than_crun_are_left_alone() {
         let err = tell("oci-compat: refused").expect_err("tests are not started by crun");
         let parent = unistd::getppid();
         assert_eq!(err.to_string(), format!("process {parent}, which has started the hook, is not crun"));

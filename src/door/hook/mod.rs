@@ -1,6 +1,6 @@
-//! The OCI hook: the container's state on stdin, an exit status that lets its creation go on or stops it, and one
-//! write to stderr. No network, nothing that an image named is run or opened, and no child process but for files whose
-//! file system may never answer.
+//! The OCI hook: it reads the container's state from stdin, lets the creation continue or stops it by its exit status, and
+//! writes to stderr once. It uses no network, and neither runs nor opens anything that an image names. It starts a child
+//! process only for files on a file system that may never answer.
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! The hook's arguments and its statuses.
+//! The hook's arguments and exit statuses.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

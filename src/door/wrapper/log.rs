@@ -1,4 +1,4 @@
-//! Where engines look for a runtime's errors: its log, in the format that they ask for, and its stderr.
+//! The places where engines look for a runtime's errors: its log, in the format that they request, and its stderr.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -42,7 +42,7 @@ fn line(log: &Log, message: &str, time: &str) -> String {
     let message = message.trim_end();
     if log.is_json {
         let line = Line { level: "error", msg: message, time };
-        // Text alone is always written.
+        // Plain text can always be written.
         serde_json::to_string(&line).unwrap_or_default() + "\n"
     } else {
         format!("time=\"{time}\" level=error msg=\"{}\"\n", quoted(message))

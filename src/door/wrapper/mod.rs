@@ -1,6 +1,5 @@
-//! The runtime wrapper: checks a container that is to be made, and becomes the low-level runtime, which makes it. For
-//! every other command it becomes the runtime at once. Never starts a program beside it, and nothing of ours stops a
-//! container but a refusal.
+//! The runtime wrapper: checks a container before its creation, and becomes the low-level runtime, which creates it. For every
+//! other command it becomes the runtime at once. It starts no other program. Only a refusal keeps a container from starting.
 
 mod words;
 mod call;

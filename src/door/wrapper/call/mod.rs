@@ -1,4 +1,4 @@
-//! What a call asks of the runtime: which command, and of which container. What is not understood is passed on.
+//! Parses a call of the runtime: its command and its container. A call that is not understood is passed on.
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! Command lines of engines and people, and such as were made to confuse.
+//! Command lines of engines and people, and confusing ones.
 
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
@@ -156,7 +156,7 @@ fn options_are_read_in_every_spelling() {
 }
 
 #[test]
-fn options_that_nobody_knows_hide_no_command() {
+fn unknown_options_hide_no_command() {
     check("--later create c1", "Create . c1");
     check("--later value create c1", "Create . c1");
     check("--later=value create c1", "Create . c1");
@@ -201,7 +201,7 @@ fn in_doubt_both_readings_are_looked_at() {
 }
 
 #[test]
-fn a_bundle_is_named_anew_and_nothing_else_is() {
+fn a_bundle_gets_its_real_path_and_nothing_else_changes() {
     let check = |line: &str, expected: &str| {
         let mut call = Call::parse(words(line));
         call.rename_bundle(std::path::Path::new("/real"));

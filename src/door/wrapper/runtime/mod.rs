@@ -1,5 +1,5 @@
-//! Finds the low-level runtime and becomes it. Reads no configuration: whatever is broken, a container can be killed by
-//! the runtime that made it.
+//! Finds the low-level runtime and becomes it. Reads no configuration: a container can always be killed by the runtime that
+//! created it.
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +26,7 @@ pub(super) const RUNTIMES: [&str; 3] = ["runc", "crun", "youki"];
 pub const LINK: &str = "/var/lib/oci-compat/runtime";
 /// The wrapper's own name. With `-NAME` behind it, it becomes the runtime of that name.
 pub const NAME: &str = "oci-compat-runtime";
-/// What follows the wrapper's own name where it is strict: engines such as containerd hand on no options.
+/// The suffix of the wrapper's own name if it is strict: engines such as containerd pass no options on.
 const STRICT: &str = "-strict";
 
 /// What is not there, or may not be executed, is not the runtime.

@@ -1,4 +1,4 @@
-//! Which runtime it is, from folders with programs of all sorts.
+//! The choice of the runtime, from folders with various programs.
 
 use std::os::unix::fs::PermissionsExt;
 
