@@ -1,4 +1,4 @@
-//! For administrators: how engines come to call the gate, whether they do, and what is wrong with the configuration.
+//! For administrators: setting up engines to call the gate, whether they do, and errors of the configuration.
 
 pub mod engines;
 pub mod install;

@@ -1,4 +1,4 @@
-//! What is allowed in a configuration and probably not meant. Looks at files that it names, and never runs one.
+//! Probable mistakes in a configuration that are allowed. Looks at files that it names, and never runs one.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What is wrong with a configuration, what is probably not meant, and what is in force, each with its place. For the
-//! command line: the hook and the wrapper stop at the first error. Never changes anything.
+//! The errors, the probable mistakes and the effective settings of a configuration, each with its place. For the command line:
+//! the hook and the wrapper stop at the first error. Never changes anything.
 
 mod doubts;
 mod patterns;

@@ -1,4 +1,4 @@
-//! The patterns of images in a configuration: which images of this host each fits, and which can fit none.
+//! The patterns of images in a configuration: the images of this host that each matches, and patterns that can match none.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What is in force, as plain data. Never says where a default comes from: it stands in the documentation.
+//! The settings in effect, as plain data. Without the source of defaults, which are in the documentation.
 
 use std::path::Path;
 

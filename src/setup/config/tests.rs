@@ -1,4 +1,4 @@
-//! Configurations in temporary folders, and everything that is said of them.
+//! Configurations in temporary folders, and all messages about them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -69,7 +69,7 @@ fn without_any_file_the_defaults_are_in_force() {
 }
 
 #[test]
-fn what_is_in_force_is_told_with_the_file_that_says_so() {
+fn what_is_in_force_is_reported_with_the_file_that_says_so() {
     let waiver = "[[waiver]]\nrule = \"a\"\ncode = \"cpu-model\"\nimage = \"acme/upf\"\nreason = \"lab\"\nexpires = \"2033-01-01\"\n";
     let trust = "[trust.\"docker.io/*\"]\nrequire = \"signature\"\nkeys = [\"DIR/key.pub\"]\nverifier = [\"DIR/bin/cosign\", \"{image}\"]\n";
     let (_, text) = inspected(&[
@@ -92,7 +92,7 @@ fn what_is_in_force_is_told_with_the_file_that_says_so() {
 }
 
 #[test]
-fn every_error_of_every_file_is_told_and_the_defaults_hold_in_audit_mode() {
+fn every_error_of_every_file_is_reported_and_the_defaults_hold_in_audit_mode() {
     let (inspection, text) = inspected(&[
         ("config.toml", "mode = \"strict\"\ntags = 1\n"),
         ("config.toml.d/1.toml", "deadline_ms = 0\n[trust.x]\n"),
@@ -129,7 +129,7 @@ fn an_error_in_what_only_pull_reads_breaks_no_check() {
 }
 
 #[test]
-fn waivers_that_are_over_or_for_nothing_or_for_everything_are_told() {
+fn waivers_that_expired_or_match_nothing_or_everything_are_reported() {
     let waiver = |what: &str, expires: &str| {
         format!("[[waiver]]\n{what}\nimage = \"*\"\nreason = \"r\"\nexpires = \"{expires}\"\n")
     };
@@ -152,7 +152,7 @@ fn waivers_that_are_over_or_for_nothing_or_for_everything_are_told() {
 }
 
 #[test]
-fn files_that_are_named_and_not_there_are_told() {
+fn files_that_are_named_and_not_there_are_reported() {
     let trust = "[trust.x]\nrequire = \"signature\"\nkeys = [\"DIR/gone.pub\", \"DIR/odd.pub\"]\nverifier = [\"DIR/gone\", \"{digest}\"]\n";
     check(
         &[("config.toml", trust), ("odd.pub", "x")],
@@ -183,7 +183,7 @@ fn files_that_are_named_and_not_there_are_told() {
 }
 
 #[test]
-fn a_file_that_others_can_write_is_told() {
+fn a_file_that_others_can_write_is_reported() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("config.toml");
     fs::write(&path, "mode = \"audit\"").expect("writing a fixture");
@@ -200,7 +200,7 @@ fn a_file_that_others_can_write_is_told() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_used_is_told() {
+fn a_folder_that_cannot_be_used_is_reported() {
     check(
         &[("requirements.d", "no folder")],
         &["DIR/requirements.d: error: is not a folder", "0 files: 1 error, 0 warnings"],
@@ -212,7 +212,7 @@ fn a_folder_that_cannot_be_used_is_told() {
 }
 
 #[test]
-fn a_pattern_that_can_match_nothing_is_told_with_its_place() {
+fn a_pattern_that_can_match_nothing_is_reported_with_its_place() {
     let waiver = "[[waiver]]\nrule = \"a\"\nimage = \"acme/upf:.1\"\nreason = \"lab\"\nexpires = \"never\"\n";
     check(
         &[
@@ -242,7 +242,7 @@ fn a_pattern_that_can_match_nothing_is_told_with_its_place() {
 }
 
 #[test]
-fn each_pattern_is_told_with_the_images_that_it_fits() {
+fn each_pattern_is_reported_with_the_images_that_it_fits() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("config.toml");
     let written = "may_waive.images = [\"docker.io/nginx\", \"quay.io/*\", \"*\", \"sha256:DIGEST\", \"docker.io/acme/upf:1\"]";

@@ -1,4 +1,4 @@
-//! The inspection for people: what is wrong first, then what is in force and where that was said.
+//! The inspection as text for people: errors first, then the settings in effect with their sources.
 
 use super::{Inspection, PatternReport, Remark, Setting, TrustReport, WaiverInForce};
 use crate::words::text::counted;

@@ -1,5 +1,5 @@
-//! What engines are told: their configuration, merged from all its files as the engine merges them. Never writes a file, and
-//! never runs or asks an engine.
+//! The configuration of engines, merged from all its files as the engine merges them. Never writes a file, and never runs or
+//! asks an engine.
 
 pub mod containerd;
 pub mod docker;

@@ -1,5 +1,5 @@
 //! Podman's configuration (containers.conf(5)): that of the distribution, of the administrator and of the caller, and the
-//! drop-ins. Versions read other files in another order, and nothing on a host tells which version is there without running it.
+//! drop-ins. Its versions read different files in different orders, and the version is not known without running Podman.
 
 use std::collections::BTreeMap;
 

@@ -101,7 +101,7 @@ fn versions_of_podman_read_other_files_in_another_order() {
 }
 
 #[test]
-fn podman_6_reads_the_first_main_file_alone_and_no_links() {
+fn podman_6_reads_only_the_first_main_file_and_no_links() {
     let host = FakeHost::new()
         .file("usr/share/containers/containers.conf", "[engine]\nruntime = 'usr'\n")
         .file("etc/containers/containers.conf", "[engine]\nhooks_dir = ['/etc']\n")

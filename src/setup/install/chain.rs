@@ -1,4 +1,4 @@
-//! What the wrapper has to become so that nothing but the check is new: the program of the runtime that was the default one.
+//! The program that the wrapper must become so that only the check is new: that of the previous default runtime.
 
 use anyhow::bail;
 

@@ -20,7 +20,7 @@ pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<Stri
         "it is there already, and calls {} and not oci-compat-hook",
         path.unwrap_or_default()
     );
-    // Options that somebody gave to the hook stay.
+    // Existing options of the hook stay.
     let text = match path == Some(json!(entry.program)) {
         true => current.to_owned(),
         false => json::set(current, &["hook", "path"], &json!(entry.program))?,

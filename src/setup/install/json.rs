@@ -1,5 +1,4 @@
-//! Changes single members of a JSON text, and leaves every other byte where it is. Never takes a text that
-//! `serde_json` does not.
+//! Changes single members of a JSON text, and leaves every other byte as it is. Never accepts a text that `serde_json` refuses.
 
 use anyhow::{anyhow, bail};
 use serde::Serialize;

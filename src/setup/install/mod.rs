@@ -1,5 +1,5 @@
-//! What has to stand in an engine's configuration so that its containers are checked: text made from text. Never reads or
-//! writes a file, and never runs anything.
+//! The entries in an engine's configuration that have its containers checked: text made from text. Never reads or writes a
+//! file, and never runs anything.
 
 mod json;
 mod docker;

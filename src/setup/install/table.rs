@@ -1,4 +1,4 @@
-//! Tables that were read, as tables that are written: without the layout of the file that they come from.
+//! Converts tables that were read to tables for writing, without the layout of their file.
 
 use toml::Value;
 use toml_edit::{Array, InlineTable, Item, Table};

@@ -37,7 +37,7 @@ fn check(entry: &Entry, before: Option<&str>, after: &str) {
     assert_eq!(entry.removed(&added, before).expect("a text that has it").as_deref(), before);
 }
 
-/// Once somebody has changed the file, only what is ours goes.
+/// If the file was changed since, only our entry is removed.
 fn check_cut(entry: &Entry, changed: &str, before: Option<&str>, after: &str) {
     assert_eq!(entry.removed(changed, before).expect("a text").as_deref(), Some(after));
     assert_eq!(entry.removed(after, before).expect("a text").as_deref(), Some(after), "twice");

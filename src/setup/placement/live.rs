@@ -1,4 +1,4 @@
-//! The daemons that run on a host, and since when: one that started before its configuration changed has another one.
+//! The running daemons of a host, and their start: a daemon that is older than its configuration has not read it.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn dockerd_tells_its_runtimes() {
+    fn dockerd_reports_its_runtimes() {
         let answer = "HTTP/1.0 200 OK\r\nServer: Docker\r\n\r\n{\"DefaultRuntime\": \"a\", \"Runtimes\": {\"a\": {\"path\": \"/x\"}, \"b\": {}}}";
         let docker = parse(answer).expect("an answer");
         assert_eq!(docker.default, "a");

@@ -1,5 +1,4 @@
-//! Into which file of an engine's configuration an entry goes so that the engine reads it, and where entries of ours stand.
-//! Reads only.
+//! The file of an engine's configuration that takes an entry, and the places of our entries. Reads only.
 
 mod users;
 mod standing;
@@ -216,7 +215,8 @@ fn has_default(plugin: &toml::Table) -> bool {
     plugin.get("containerd").and_then(|it| it.get("default_runtime_name")).is_some()
 }
 
-/// k3s and RKE2 write containerd's configuration anew with each start. What they import is ours to write, else a template.
+/// k3s and RKE2 rewrite containerd's configuration on each start. So the entry goes into a folder that they import, or into a
+/// template.
 fn templated(system: System, main: &str, entry: &Entry, around: Effective) -> anyhow::Result<Spot> {
     let version = version(&around, main);
     if let Some(folder) = folder(&around) {

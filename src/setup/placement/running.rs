@@ -1,4 +1,4 @@
-//! Containers that run, and were made with the wrapper: they are stopped and removed by it.
+//! Running containers that were created with the wrapper, which they need to be stopped and removed.
 
 use crate::host::Root;
 use crate::setup::install::{Way, is_ours};

@@ -1,4 +1,4 @@
-//! Entries of ours, wherever they stand: found by the program that they call.
+//! All our entries, found by the program that they call.
 
 use toml::{Table, Value};
 

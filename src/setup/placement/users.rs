@@ -1,4 +1,4 @@
-//! The users of a host who have a Podman of their own.
+//! The users of a host who use Podman without root.
 
 use crate::host::Root;
 use crate::setup::engines::{self, podman::Rules};

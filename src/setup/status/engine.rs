@@ -1,4 +1,4 @@
-//! What of an engine is checked: by which entries, whether those work, and whether the daemon that runs has read them.
+//! Whether an engine's containers are checked: its entries, whether those work, and whether the running daemon has read them.
 
 use std::os::unix::fs::MetadataExt;
 

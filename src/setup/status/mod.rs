@@ -1,5 +1,5 @@
-//! Whether the gate is in force: for each engine of a host, from what that reads and runs, not from what was once written.
-//! Changes nothing; of all daemons, only dockerd is asked.
+//! Whether the gate is in force in each engine of a host, by what the engine reads and runs now. Changes nothing. Only dockerd
+//! is asked, and no other daemon.
 
 mod engine;
 mod podman;

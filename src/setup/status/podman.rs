@@ -1,5 +1,5 @@
-//! Whether each version of Podman takes an entry of ours: they read their configuration by other rules, and which one is here
-//! is not known. An entry is in force only if it is so in all of them.
+//! Whether an entry of ours takes effect in each version of Podman: they read their configuration by different rules, and the
+//! version is not known. An entry is in force only if it takes effect in all of them.
 
 use crate::host::Root;
 use crate::setup::engines::Effective;

@@ -1,4 +1,4 @@
-//! A program that an engine is told to call: whether it would be run, and which version it is.
+//! A program that an engine is configured to call: whether it can run, and its version.
 
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;

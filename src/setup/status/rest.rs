@@ -1,4 +1,4 @@
-//! What the gate needs besides the engines, what those hold, and what was decided last.
+//! What the gate needs besides engines, the images of the engines, and the last decisions.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
@@ -57,7 +57,7 @@ pub(super) fn store(path: &Path) -> (Part, BTreeSet<Digest>) {
     }
 }
 
-/// Which records of what runtimes can do (`runtime.feature`) may no longer be true, and how to write them anew.
+/// The records of runtimes' features (`runtime.feature`) that may be outdated, and how to renew them.
 pub(super) fn runtimes(root: &Root) -> Vec<String> {
     let outdated = runtime_records(root).into_iter().filter(|it| it.is_outdated);
     let said = outdated.filter_map(|it| {

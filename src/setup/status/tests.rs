@@ -51,7 +51,7 @@ fn a_host_without_an_engine_has_no_gate() {
 }
 
 #[test]
-fn each_engine_is_told_by_itself() {
+fn each_engine_is_reported_by_itself() {
     let host = host()
         .file("usr/bin/dockerd", "")
         .file("etc/docker/daemon.json", DOCKER)
@@ -86,7 +86,7 @@ fn an_entry_whose_program_does_not_work_checks_nothing() {
 }
 
 #[test]
-fn who_has_to_be_asked_for_checks_only_what_asks() {
+fn a_runtime_that_is_not_the_default_checks_only_containers_that_ask_for_it() {
     let docker = DOCKER.replace("\"default-runtime\": \"oci-compat\", ", "");
     let host = host().file("usr/bin/dockerd", "").file("etc/docker/daemon.json", docker);
     let problem = "docker: only containers that ask for the runtime oci-compat are checked";
