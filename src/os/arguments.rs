@@ -1,4 +1,4 @@
-//! The command line of a program without Rust's own start: there, `std::env::args_os` knows it from some C libraries only.
+//! The command line of a program without Rust's own start, where `std::env::args_os` works with some C libraries only.
 
 use std::ffi::{CStr, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStringExt;

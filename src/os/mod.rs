@@ -1,6 +1,5 @@
-//! What the programs ask of the operating system for themselves: arguments, bounded reads of trusted files, signals, timers,
-//! limits.
-//! What it says of the host is in `host`.
+//! The programs' own use of the operating system: arguments, bounded reads of trusted files, signals, timers, limits.
+//! Facts about the host are in `host`.
 
 pub mod arguments;
 pub mod file;

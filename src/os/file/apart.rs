@@ -1,5 +1,5 @@
 //! File systems that may never answer, such as NFS without its server or FUSE without its daemon: no signal ends a read
-//! there, and a process cannot end before its threads do. So a process apart reads what lies on one, and can be left behind.
+//! there, and a process cannot end before its threads do. So a separate process reads such files, and can be left behind.
 
 use std::fmt;
 use std::fs::File;
@@ -204,7 +204,7 @@ fn close_all_but(kept: RawFd) {
     for (first, last) in below.into_iter().chain([(kept + 1, libc::c_uint::MAX)]) {
         // SAFETY: this process no longer uses them.
         if unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } != 0 {
-            // Before Linux 5.9 there is no such call. The programs open few files, and callers hand on fewer.
+            // Before Linux 5.9 there is no such call. The programs open few files, and inherit fewer.
             for it in first..=last.min(1023) {
                 // SAFETY: as above.
                 unsafe { libc::close(it.cast_signed()) };

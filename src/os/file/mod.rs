@@ -1,4 +1,4 @@
-//! Files that a person, a runtime or the administrator named: the door beside the host root. Bounded, regular files only.
+//! Reads files that a person, a runtime or the administrator named, in contrast to host facts. Bounded, regular files only.
 
 mod apart;
 mod mounts;

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_root_or_the_reader_alone_can_write_is_trusted() {
+    fn only_files_that_root_or_the_reader_can_write_are_trusted() {
         let reader = geteuid().as_raw();
         let stranger = reader + 12_345;
         let check = |owner: u32, mode: u32, expected: Option<Exposure>| {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_trusted_is_told_with_what_to_do() {
+    fn what_is_not_trusted_is_reported_with_what_to_do() {
         let check = |exposure: Exposure, expected: &str| {
             assert_eq!(exposure.said(Path::new("/s/subjects")), expected);
         };

@@ -37,7 +37,7 @@ impl User {
             return None;
         }
         let map = map()?;
-        // Root, on a system whose root folder somebody else owns.
+        // Root, on a system whose root folder belongs to another user.
         if id.is_root() && shows_root(&map) {
             return None;
         }
@@ -53,7 +53,7 @@ impl User {
     pub fn fleeting(&self) -> Vec<PathBuf> {
         let fixed = PathBuf::from(format!("/run/user/{}", self.uid));
         let runtime = self.runtime.iter().cloned().chain([fixed]);
-        // Without a session there is none, and root alone can make it.
+        // Without a session there is none, and only root can create it.
         let there = runtime.filter(|it| lstat(it).is_ok_and(|it| is_folder(&it)));
         distinct(there.map(|it| it.join("oci-compat")).chain(self.lasting()))
     }
@@ -83,7 +83,7 @@ fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from)
 }
 
-/// By the file alone: a name service would have to be asked over a socket, with code that is not in a static program.
+/// Only from the file: a name service needs a socket, and code that a static program does not have.
 fn home(uid: u32) -> Option<PathBuf> {
     // A user who is not there, or in a file that cannot be read, is one of a name service.
     let bytes = super::read(Path::new("/etc/passwd"), MAX_PASSWD).ok()??;
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_owns_is_root_s_only_where_root_is_not_shown_and_alone_can_write() {
+    fn files_of_user_65534_are_root_s_only_where_root_is_not_shown_and_others_cannot_write() {
         // This process sees its root, or does not run in a namespace where that is not so.
         for path in ["/etc/oci-compat/config.toml", "/tmp/store", "/etc/oci-compat/../../tmp/store"] {
             assert!(!is_unseen_root_s(OVERFLOW + 1, Path::new(path)), "{path}");
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_s_places_are_told_apart_by_what_a_reboot_may_take() {
+    fn a_user_s_places_are_reported_apart_by_what_a_reboot_may_take() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let runtime = folder.path().to_owned();
         let user = User {

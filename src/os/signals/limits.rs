@@ -1,4 +1,4 @@
-//! The limits of this process (getrlimit(2)): what a caller has set lower than it may be is raised while a check needs room.
+//! The limits of this process (getrlimit(2)): a soft limit that is too low is raised for the time of a check.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
