@@ -1,7 +1,7 @@
-//! Holds a host against what a container image demands of it, and says what is missing.
+//! Checks a host against what a container image demands of it, and says what is missing.
 //!
-//! The modules are rooms: each has a task, and stands after those that it builds on. A module names only what stands before
-//! it (`integration/layers.rs` enforces that). `ARCHITECTURE.md` has the map.
+//! The modules are rooms: each has a task, and comes after those that it builds on. A module names only modules before it
+//! (`integration/layers.rs` enforces that). `ARCHITECTURE.md` has the map.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make fixtures and look at them"))]
 

@@ -1,4 +1,4 @@
-//! A host made of files in a temporary folder, for unit tests: the files are faked, not the code.
+//! A host of files in a temporary folder, for unit tests: the files are fake, the code is not.
 
 use std::cell::Cell;
 use std::fs;

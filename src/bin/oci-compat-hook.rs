@@ -1,5 +1,5 @@
 //! The OCI hook. Starts without Rust's runtime, whose preparations (a stack guard, an alternate signal stack, a look at
-//! `/proc/self/maps`) cost a tenth of the whole run, and whose handling of signals we replace anyway.
+//! `/proc/self/maps`) cost a tenth of the whole run, and whose signal handling is replaced here.
 
 #![no_main]
 

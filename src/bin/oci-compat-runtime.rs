@@ -1,5 +1,5 @@
 //! The runtime wrapper. Starts without Rust's runtime, like the hook: it would change how signals are handled, and the
-//! low-level runtime that follows in this process has to find them as the caller has left them.
+//! low-level runtime that follows in this process needs them unchanged.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! `config`: what is wrong with the configuration, and what is in force.
+//! `config`: errors of the configuration, and the settings in effect.
 
 use std::path::{Path, PathBuf};
 

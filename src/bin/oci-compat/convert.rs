@@ -1,4 +1,4 @@
-//! `convert`: a spec in Node Feature Discovery's language, and what that cannot say.
+//! `convert`: a spec in Node Feature Discovery's language, and what gets lost.
 
 use oci_compat::words::text::{printable, printable_path};
 use oci_compat::{author::convert, spec};

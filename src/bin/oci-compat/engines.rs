@@ -1,4 +1,4 @@
-//! The engines of this host: which images they hold.
+//! The engines of this host, and their images.
 
 use std::io::Write;
 use std::path::Path;

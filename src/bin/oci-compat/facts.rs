@@ -1,4 +1,4 @@
-//! Facts as text for people: by domain, aligned, with where each was read and why the rest is unknown.
+//! Facts as text for people: by domain, aligned, each with its source, and why others are unknown.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `lint`: what is wrong with spec files, and what is probably not meant.
+//! `lint`: errors and probable mistakes in spec files.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `log` and the half of `why` that outlives a reboot: what was decided, read from the file of decisions.
+//! `log`, and the half of `why` that survives a reboot: both read the file of decisions.
 
 use std::collections::VecDeque;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! The program for people and CI: checks, probes, lints, and keeps the local store.
+//! The program for people and CI: checks, probes, lints, and manages the local store.
 
 mod args;
 mod attach;

@@ -1,4 +1,4 @@
-//! Standard output: data and nothing else. A reader that has seen enough is no error.
+//! Standard output: data and nothing else. A closed pipe is no error.
 
 use std::io::{self, IsTerminal, StdoutLock, Write};
 
@@ -23,7 +23,7 @@ impl Output {
         Self { stdout, is_dumb, style }
     }
 
-    /// Whether somebody sees what is printed here.
+    /// Whether stdout is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         self.stdout.is_terminal()
     }

@@ -1,4 +1,4 @@
-//! How registries are reached: the options of every command that speaks to one.
+//! Access to registries: the options of every command that uses one.
 
 use std::collections::BTreeSet;
 use std::io::Read;

@@ -1,5 +1,5 @@
-//! What the low-level runtime of an engine can do, recorded for `runtime.feature`: asked of the runtime itself, when an entry
-//! is added. Nothing that goes wrong with it is an error: without a record, that feature is unknown.
+//! Records the features of an engine's low-level runtime for `runtime.feature`. The runtime is asked when an entry is added. A
+//! failure is no error: without a record, that feature is unknown.
 
 use std::io::{Read, Write};
 use std::os::fd::AsFd;

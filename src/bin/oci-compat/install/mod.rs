@@ -1,4 +1,4 @@
-//! `install` and `uninstall`: put the hook or the wrapper into an engine's configuration, and take it out again. Never start,
+//! `install` and `uninstall`: add the hook or the wrapper to an engine's configuration, and remove it again. They never start,
 //! stop or ask an engine.
 
 mod features;
@@ -170,7 +170,7 @@ fn entry(install: &Install) -> anyhow::Result<Entry> {
     if !install.remove && !install.runtime_class {
         place::must_run(&below(&install.root, &program))?;
     }
-    // Engines such as containerd hand on no option, but any name.
+    // Engines such as containerd pass no options on, but accept any name.
     let strict_name = if install.strict && way == Way::Wrapper { "-strict" } else { "" };
     Ok(Entry {
         engine,

@@ -1,5 +1,5 @@
-//! An engine's configuration file: read whole, replaced whole. Never leaves half a file, and never follows a link away from
-//! where the administrator looks.
+//! An engine's configuration file, read and replaced as a whole. Never leaves half a file, and never follows a link to a place
+//! that the administrator does not expect.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
@@ -215,7 +215,7 @@ fn remove_made(folder: &Path) -> anyhow::Result<()> {
     }
     remove(&mark)?;
     match fs::remove_dir(folder) {
-        // The mark was for us alone: a folder that others use stays.
+        // Only we use the mark: a folder that others use stays.
         Err(err) if err.kind() != ErrorKind::DirectoryNotEmpty => Err(unwritable(folder, &err)),
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! `uninstall`: takes every entry of ours out of the engines' configuration, and says what still needs the programs.
+//! `uninstall`: removes all our entries from the engines' configuration, and reports what still needs the programs.
 
 use std::path::{Path, PathBuf};
 

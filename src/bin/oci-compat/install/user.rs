@@ -1,4 +1,4 @@
-//! `install podman --user`: the hook in the configuration of the user who calls, which rootless Podman reads.
+//! `install podman --user`: the hook in the current user's own configuration, which rootless Podman reads.
 
 use std::path::{Path, PathBuf};
 

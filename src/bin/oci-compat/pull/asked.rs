@@ -1,5 +1,4 @@
-//! Which images `pull` is asked to fetch for: those that are named, those on stdin, and those that engines hold. Asks no
-//! registry.
+//! The images of a `pull`: those on the command line, those on stdin, and those of engines. Asks no registry.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -14,7 +13,7 @@ use oci_compat::words::text::printable;
 use crate::args::Pull;
 use crate::engines::{self, Answers};
 
-/// An image that is tagged anew all the time has no use for its old names.
+/// The old names of an image that is often tagged again are of no use.
 const MAX_NAMES: usize = 20;
 
 /// What a call is about.

@@ -1,4 +1,4 @@
-//! What was fetched and waits to be stored: many artifacts are synced together, and none waits for long.
+//! Fetched artifacts that are not stored yet: many are synced together, and none waits for long.
 
 use std::mem;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `list` and `remove`: what the store has for which image.
+//! `list` and `remove`: the images in the store, and their artifacts.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `store`: fills the local store from files, and keeps it whole.
+//! `store`: fills the local store from files, and maintains it.
 
 mod carry;
 mod keep;
