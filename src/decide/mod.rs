@@ -1,4 +1,4 @@
-//! From a container or an image, and a host, to a decision: what is demanded, whether the host has it, what is waived.
+//! From a container or an image, and a host, to a decision: the requirements, whether the host meets them, the waivers.
 
 pub mod check;
 pub mod waive;

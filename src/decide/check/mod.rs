@@ -10,12 +10,12 @@ use crate::host::{self, Bundle, Demand, Facts, Root, Wanted};
 use crate::outcome::report::{Checked, Origin};
 use crate::spec::{Malformed, Spec};
 
-/// A spec that has to hold, and where it comes from.
+/// A spec that must hold, and its source.
 #[derive(Debug)]
 pub struct Requirement {
     /// Where it comes from.
     pub origin: Origin,
-    /// The rules, or what is wrong with the document.
+    /// The rules, or the errors of the document.
     pub spec: Result<Spec, Malformed>,
 }
 
@@ -90,7 +90,7 @@ pub fn explain(checked: &mut [Checked<'_>], facts: &mut Facts, root: &Root) {
     explain_by(checked, facts);
 }
 
-/// Adds to the judgements why rules are not met, as far as these facts tell.
+/// Adds to the judgements why rules are not met, as far as these facts explain it.
 pub fn explain_by(checked: &mut [Checked<'_>], facts: &Facts) {
     for judgement in checked.iter_mut().filter_map(|it| it.result.as_mut().ok()) {
         judgement.explain(facts);
@@ -108,15 +108,15 @@ fn add(demand: &mut Demand, feature: String, wanted: Wanted) {
     }
 }
 
-/// Holds each requirement against the facts, and explains by these what is not met.
+/// Judges each requirement by the facts, and explains with them what is not met.
 pub fn judge<'a>(requirements: &'a [Requirement], tags: &[String], facts: &Facts) -> Vec<Checked<'a>> {
     let mut checked = judge_until(requirements, tags, facts, false, &|| false);
     explain_by(&mut checked, facts);
     checked
 }
 
-/// As [`judge`], without the explanations, which [`explain`] adds. What is not judged once `is_over` says so is unknown, and
-/// what is proven stays so. If `withholds` says so, what only root may see is unknown to specs that nobody has verified.
+/// As [`judge`], without the explanations, which [`explain`] adds. Once `is_over` is true, the rest is unknown, and what is
+/// proven stays proven. If `withholds` is true, values that only root may see are unknown to specs that were not verified.
 pub fn judge_until<'a>(
     requirements: &'a [Requirement],
     tags: &[String],

@@ -12,7 +12,7 @@ const RUNTIMES: &str = "runtime.feature";
 const DENIALS: [&str; 5] =
     ["SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP"];
 
-/// What has to be read for [`notes`]; nothing where no rule asks for such a call.
+/// The facts that [`notes`] needs; none if no rule asks for such a call.
 pub(super) fn demand(judgements: &[&Judgement<'_>], facts: &Facts) -> Demand {
     if calls(judgements, facts).is_empty() {
         return Demand::new();

@@ -1,5 +1,5 @@
-//! Decides on a container that is about to be created, for all that runtimes and engines call: keeps the deadlines, and what is
-//! proven, and leaves a report and a record. Writes nothing else, and never ends the process.
+//! Decides on a container that is about to be created, for the hook and the wrapper: keeps the deadlines and what is proven, and
+//! writes a report and a record. Writes nothing else, and never ends the process.
 
 mod options;
 #[cfg(test)]
@@ -29,13 +29,13 @@ pub use options::Options;
 /// The version of the programs, and the commit from which they are built.
 pub const VERSION: &str = env!("OCI_COMPAT_VERSION");
 
-/// Facts may be read for this long even if nothing was left of the deadline by then: what a container demands by itself is
-/// known without anybody who did not answer. Twelve rules take less than a millisecond.
+/// The time that is always left to read facts, even after the deadline: a container's own demands are known although an engine
+/// or a store did not answer. Twelve rules take less than a millisecond.
 const READING: Duration = Duration::from_millis(500);
 /// Beside the reports: where decisions that are made again are counted.
 const REPEATS: &str = ".repeats";
 
-/// What a container is decided under.
+/// The conditions of a decision.
 #[derive(Debug)]
 pub struct Setting<'a> {
     /// Who asks.
@@ -46,13 +46,13 @@ pub struct Setting<'a> {
     pub policy: &'a Policy,
     /// Why the configuration cannot be used: trouble of every container.
     pub broken: Option<&'a str>,
-    /// What else an administrator has to hear of: it is said with every decision.
+    /// Another message for administrators, reported with every decision.
     pub complaint: Option<&'a str>,
-    /// Where the caller hears what is to be done if a defect of ours ends the check.
+    /// Tells the caller what to do if a defect of ours ends the check.
     pub guard: Guard<'a>,
 }
 
-/// Takes what is to be done from now on if a defect of ours ends the check: what is proven by then has to stand.
+/// Takes the action for a defect of ours that ends the check from now on: what is proven by then must stay proven.
 #[derive(Clone, Copy)]
 pub struct Guard<'a>(pub &'a dyn Fn(Action));
 
@@ -74,13 +74,12 @@ pub enum Caller<'a> {
     },
 }
 
-/// What is done with a container, and what is said about it.
+/// The decision on a container, and the message about it.
 #[derive(Debug)]
 pub struct Decision {
     /// Why its creation is aborted; `None` if it goes on.
     pub refused: Option<Situation>,
-    /// For whoever wanted the container: at most 1 KiB, the first line complete in itself. Empty if there is nothing to
-    /// say.
+    /// The message for the user: at most 1 KiB, the first line complete in itself. Empty if there is none.
     pub message: String,
     /// On everything that is not plainly compatible.
     pub report: Option<Report>,
@@ -102,7 +101,7 @@ impl Setting<'_> {
         self.options.deadline.unwrap_or(self.policy.deadline).saturating_sub(self.policy.spent)
     }
 
-    /// What is read by then counts. However long it took to find out what is demanded, there is some time to look.
+    /// Facts that are read by then count. Some time to read them is left, however long collecting the requirements took.
     fn reading_until(&self) -> Instant {
         self.until().max(Instant::now() + READING)
     }
@@ -130,7 +129,7 @@ pub fn decide(container: &State, setting: &Setting<'_>) -> Decision {
     decision.complaining(setting)
 }
 
-/// Decides on a container of which nothing can be known but perhaps its id: why not, is the fault.
+/// Decides on an unknown container, with perhaps only its id; the fault says why it is unknown.
 pub fn decide_blindly(id: &str, fault: &Fault, setting: &Setting<'_>) -> Decision {
     let decision = match setting.policy.mode {
         Mode::Off => Decision::go_on(),
@@ -143,7 +142,7 @@ pub fn decide_blindly(id: &str, fault: &Fault, setting: &Setting<'_>) -> Decisio
     decision.complaining(setting)
 }
 
-/// What is said of a defect of ours, and of what is done with the container.
+/// The message about a defect of ours, and about the decision on the container.
 pub fn defect(panic: &PanicHookInfo<'_>, action: Action) -> String {
     let place = panic.location().map_or_else(String::new, |it| format!(" at {}:{}", it.file(), it.line()));
     let opening = match action {

@@ -1,4 +1,4 @@
-//! Where a check looks, where it writes and how long it takes, unless the caller says otherwise.
+//! The places that a check reads and writes, and its time limit, with the caller's options.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -18,22 +18,22 @@ pub struct Options {
     pub config: PathBuf,
     /// The host's root folder.
     pub root: PathBuf,
-    /// Where reports are written; `None`: where those of whoever runs this process are.
+    /// The folder of reports; `None`: that of the user of this process.
     pub reports: Option<PathBuf>,
-    /// The file of decisions, whatever the policy says.
+    /// The file of decisions, in place of the policy's.
     pub decisions: Option<PathBuf>,
     /// The socket of journald.
     pub journal: PathBuf,
     /// The socket of syslog.
     pub syslog: PathBuf,
-    /// How long the check may take, whatever the policy says.
+    /// The time limit of the check, in place of the policy's.
     pub deadline: Option<Duration>,
-    /// What holds where the configuration says nothing, or cannot be used.
+    /// The policy where the configuration sets nothing, or cannot be used.
     pub defaults: Defaults,
 }
 
 impl Options {
-    /// What holds where nothing is said.
+    /// The defaults.
     pub fn standard() -> Self {
         Self {
             store: PathBuf::from(requirements::STORE),

@@ -1,10 +1,10 @@
-//! The one way from what is demanded, and a host, to a decision with its report. Hook, wrapper and command line collect
-//! requirements and name a host; what is read, judged, waived, reported and decided is the same for all. Reads the host, and
+//! The one way from requirements and a host to a decision with its report. The hook, the wrapper and the command line collect
+//! requirements and name a host. Reading, judging, waiving, reporting and deciding are the same for all. Reads the host, and
 //! writes nothing.
 //!
 //! A further source of requirements needs an [`Origin`](crate::outcome::report::Origin), and a place where [`requirements`] collects it.
-//! Nothing here knows where a requirement comes from, but for the border between what the container has written itself and all
-//! else: see [`assess`].
+//! Nothing here depends on the source of a requirement, with one exception: the container's own input comes last, see
+//! [`assess`].
 
 #[cfg(test)]
 mod tests;
@@ -26,31 +26,31 @@ use crate::policy::{Action, Mode, Policy, Situation, Waiver};
 /// Judging may take this long even if reading took all the time there was. Twelve rules take some ten microseconds.
 const JUDGING: Duration = Duration::from_millis(200);
 
-/// The host that requirements are held against.
+/// The host that requirements are judged by.
 #[derive(Debug, Clone, Copy)]
 pub enum Host<'a> {
-    /// Its files, of which only those are read that the requirements name, and those that explain what is not met.
+    /// Its files. Only those are read that the requirements name, and those that explain what is not met.
     Root(&'a Root),
-    /// Facts that were taken before, perhaps on another machine.
+    /// Facts that were recorded before, perhaps on another machine.
     Facts(&'a Facts),
     /// It cannot be read: every fact is unknown.
     Unreadable,
 }
 
-/// How requirements are held against a host.
+/// How requirements are judged.
 #[derive(Clone, Copy)]
 pub struct Terms<'a> {
     /// Only sets with one of these tags count; all if there are none.
     pub tags: &'a [String],
-    /// The administrator's exceptions, in the order in which they hold.
+    /// The administrator's waivers, in the order in which they apply.
     pub waivers: &'a [Waiver],
-    /// Whether what only root may see is unknown to specs that nobody has verified.
+    /// Whether values that only root may see are unknown to specs that were not verified.
     pub withholds: bool,
     /// The end of the whole check. What was read by then is judged, however late it is.
     pub until: Until<'a>,
-    /// Hears what came of the requirements that others have, before anything is looked at that the container has written.
+    /// Gets the verdict on the requirements of others, before the container's own input is looked at.
     pub proven: &'a dyn Fn(Verdict),
-    /// Whether a report on what is plainly compatible lists what was judged. Nobody reads it where a container starts.
+    /// Whether a report on what is plainly compatible lists what was judged. When a container starts, no such report is shown.
     pub lists_compatible: bool,
 }
 
@@ -87,7 +87,7 @@ pub struct Assessment {
     pub verdict: Verdict,
     /// Every situation that the container or image is in, the gravest first; never empty.
     pub situations: Vec<Situation>,
-    /// What a person is told of it.
+    /// The texts about it for people.
     pub report: Report,
 }
 
@@ -154,7 +154,7 @@ impl<'a> Judged<'a> {
         Self { checked, notes, waived, asks_bundle: host::asks_bundle(&facts) }
     }
 
-    /// Adds others; what is known of both is told once.
+    /// Adds others; the same text appears once.
     fn add(&mut self, other: Self) {
         let Self { checked, notes, waived, asks_bundle } = other;
         self.checked.extend(checked);
@@ -205,7 +205,7 @@ impl Host<'_> {
         }
     }
 
-    /// Says why rules are not met: of a host that can be read, with what is read for that.
+    /// Explains why rules are not met; for a host that can be read, with further facts.
     fn explain(&self, checked: &mut [Checked<'_>], facts: &mut Facts) {
         match self {
             Self::Root(root) => check::explain(checked, facts, root),
@@ -215,7 +215,7 @@ impl Host<'_> {
 }
 
 impl Assessment {
-    /// Of a container of which nothing can be known, for this reason; `troubles` are what went wrong besides.
+    /// For an unknown container, with the reason; `troubles` are other trouble.
     pub fn blind(subject: Subject, fault: &Fault, troubles: &[String]) -> Self {
         let message = fault.to_string();
         let (situation, report) = match fault {
@@ -238,7 +238,7 @@ impl Assessment {
             && self.report.recommendations.is_empty()
     }
 
-    /// The exit status that says this: of the verdict, or that there was trouble.
+    /// The exit status: that of the verdict, or of trouble.
     pub fn status(&self) -> u8 {
         let has = |it: Situation| self.situations.contains(&it);
         match self.verdict {

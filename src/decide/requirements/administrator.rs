@@ -17,7 +17,7 @@ use crate::spec::{self, Place, Problem, Spec};
 /// Written by hand; a spec has at most 1 MiB.
 const MAX_FILE: usize = 2 << 20;
 
-/// A file of the folder, and what it says.
+/// A file of the folder, and its content.
 #[derive(Debug)]
 pub(super) struct OwnFile {
     path: PathBuf,
@@ -97,7 +97,7 @@ impl SurveyedOwn {
     }
 }
 
-/// Reads the files of the folder, and what is wrong with them; nothing if there is no such folder.
+/// Reads the files of the folder, and their errors; nothing if there is no such folder.
 /// Where its file system may never answer, a process apart reads them.
 pub(super) fn files(folder: &Path, until: Until<'_>) -> (Vec<OwnFile>, Vec<String>) {
     let (paths, is_far) = match trusted_until(folder, until) {

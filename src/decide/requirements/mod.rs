@@ -1,5 +1,4 @@
-//! Collects what is demanded of a bundle's host, from every place where that is said. No network, and no file that an
-//! annotation names.
+//! Collects the requirements of a bundle from all their sources. Uses no network, and opens no file that an annotation names.
 
 mod administrator;
 #[cfg(test)]
@@ -25,28 +24,28 @@ pub use administrator::{OwnProblem, SurveyedOwn, survey};
 /// Where the store is unless another folder is named.
 pub const STORE: &str = "/var/lib/oci-compat/store";
 
-/// What was found. Trouble with one place hides nothing that another one says.
+/// The collected requirements. Trouble with one source hides nothing from another.
 #[derive(Debug, Default)]
 pub struct Collected {
     /// What is checked.
     pub subject: Subject,
-    /// What its image is called, if anybody had to know; only what its engine or the administrator vouches for.
+    /// The image, if it had to be known; only what its engine or the administrator vouches for.
     pub image: Image,
-    /// What annotations call it: that may add requirements, and relaxes none.
+    /// The image by the annotations: that may add requirements, and relaxes none.
     pub said: Image,
     /// What the container's annotations made of the policy; none if they wish nothing.
     pub policy: Option<Policy>,
-    /// All of them have to hold.
+    /// All of them must hold.
     pub requirements: Vec<Requirement>,
     /// The digests of the artifacts that they were read from: each counts once.
     artifacts: Vec<String>,
-    /// What the container's annotations demand besides, and nobody has looked at yet.
+    /// Requirements in the container's annotations that were not looked at yet.
     brought: Brought,
-    /// Whether it is a pod's pause container, of which nothing is demanded.
+    /// Whether it is a pod's pause container, which has no requirements.
     pub is_sandbox: bool,
-    /// The bundle, which rules may ask what it gives the container.
+    /// The bundle, for rules about the container.
     pub bundle: Option<host::Bundle>,
-    /// What is wrong with what the container brings, each a sentence.
+    /// Errors in the container's own input, each a sentence.
     pub faults: Vec<String>,
     /// Whether something of it was verified when it was stored.
     has_verified: bool,
@@ -54,7 +53,7 @@ pub struct Collected {
     demanding: Vec<String>,
     /// That the image must have a signed spec, and that none is known: a sentence.
     pub missing: Option<String>,
-    /// What went wrong besides, each a sentence.
+    /// Other trouble, each a sentence.
     pub troubles: Vec<String>,
     /// What an operator should know, each a sentence.
     pub notes: Vec<String>,
@@ -174,7 +173,7 @@ impl Collected {
             && !self.brings()
     }
 
-    /// Whether the container's annotations demand something that nobody has looked at yet.
+    /// Whether the container's annotations have requirements that were not looked at yet.
     pub fn brings(&self) -> bool {
         self.brought.inline.is_some() || self.brought.artifact.is_some()
     }
@@ -288,10 +287,10 @@ struct Shelf {
     store: Option<Result<Option<Store>, String>>,
 }
 
-/// The end of a check that nobody is kept from breaking off.
+/// The end of a check that a person can interrupt.
 pub const PATIENT: Until<'static> = &|| Instant::now() + Duration::from_hours(1);
 
-/// When a store that may never answer is given up: in time for all that can be checked without it.
+/// When a store that may never answer is given up: early enough to check everything else.
 fn leaving_time(until: Until<'_>) -> Instant {
     let now = Instant::now();
     now + until().saturating_duration_since(now) * 9 / 10
@@ -325,7 +324,7 @@ impl Shelf {
         add(store, &artifact, Origin::Referenced(manifest.to_string()), collected)
     }
 
-    /// An empty store has nothing for any image, so that nobody is asked which one it is.
+    /// An empty store has nothing for any image, so the image need not be known.
     fn attached(&mut self, who: &mut Who<'_>, collected: &mut Collected) -> Result<(), String> {
         if self.store(who.until)?.is_none_or(Store::is_empty) {
             return Ok(());
@@ -352,7 +351,7 @@ impl Shelf {
         self.of_image(&meant, until, collected).map(drop)
     }
 
-    /// What stands of an image, by the digests of its indexes and of its manifest; whether anything of it was verified.
+    /// The artifacts of an image, by the digests of its indexes and of its manifest, and whether any of them was verified.
     fn of_image(
         &mut self,
         image: &[Digest],
@@ -400,7 +399,7 @@ fn set_aside(kept: &Kept) -> String {
 struct Digests {
     /// Those that its engine knows, or the administrator vouches for; its manifest's is the last.
     known: Vec<Digest>,
-    /// Those that annotations say besides.
+    /// Those that annotations add.
     said: Vec<Digest>,
 }
 
@@ -412,7 +411,7 @@ struct Who<'a> {
     until: Until<'a>,
     memory: Memory<'a>,
     digests: Option<Digests>,
-    /// Whether whoever knows the image could not be asked.
+    /// Whether the engine, which knows the image, could not be asked.
     is_unanswered: bool,
 }
 

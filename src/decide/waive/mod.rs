@@ -1,5 +1,5 @@
-//! Takes off a judgement what the administrator waived, and tells each use. Pure: what time it is, the caller knows, and
-//! is asked only where an exception would apply.
+//! Removes waived rules from a judgement, and reports each use. Pure: the caller provides the time, and only if a waiver would
+//! apply.
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,7 @@ struct Grants<'a> {
     now: &'a dyn Fn() -> Moment,
 }
 
-/// Applies exceptions to the rules of specs that do not fit: those that are not met, and those that cannot be told.
+/// Applies waivers to the unmet and unknown rules of specs that do not fit.
 pub fn waive(
     checked: &mut [Checked<'_>],
     waivers: &[Waiver],
@@ -49,7 +49,7 @@ pub fn waive(
 }
 
 impl Grants<'_> {
-    /// Of several sets, only the uses in the one that counts are told.
+    /// Of several sets, only the uses in the set that counts are reported.
     fn apply(&self, judgement: &mut Judgement<'_>, waived: &mut Waived) {
         let mut used: Vec<(Place, WaiverReport)> = Vec::new();
         judgement.waive(|rule| {
