@@ -78,7 +78,7 @@ fn now() -> String {
     moment::text((i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos()))
 }
 
-/// Becomes the runtime, or says why that is not possible.
+/// Becomes the runtime, or returns why that is not possible.
 fn follow(call: &Call, choice: &Choice) -> u8 {
     let err = choice.become_runtime(&call.args);
     // A limit must not end us before that is said. There is nothing left to be restored.

@@ -1,11 +1,11 @@
-//! The words of a command line, told apart as the runtimes' own parsers do: Go's flag package (runc), getopt (crun) and
-//! clap (youki). Words are bytes; nothing is an error.
+//! Splits a command line as the runtimes' own parsers do: Go's flag package (runc), getopt (crun) and clap (youki). Words are
+//! bytes; nothing is an error.
 
 use std::ffi::{OsStr, OsString};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 
-/// The options that may stand somewhere.
+/// The options of one place in a command line.
 #[derive(Debug)]
 pub(super) struct Grammar {
     /// Those with a value. Go takes one dash as well as two.

@@ -12,7 +12,7 @@ use anyhow::anyhow;
 use super::words::{self, Given, Grammar};
 use crate::decide::gate::Options;
 
-/// What stands before the command (runc(8), crun(1), `youki --help`).
+/// The options before the command (runc(8), crun(1), `youki --help`).
 const GLOBAL: Grammar = Grammar {
     valued: &[
         "log",
@@ -62,7 +62,7 @@ const GLOBAL: Grammar = Grammar {
     ],
 };
 
-/// What stands behind `create`, `run` and `restore`; runc and youki take options behind the id as well.
+/// The options after `create`, `run` and `restore`; runc and youki also take options after the id.
 const CREATION: Grammar = Grammar {
     valued: &[
         "bundle",
@@ -110,7 +110,7 @@ const DOUBTFUL: [&[u8]; 1] = [b"rootless"];
 /// With one of these, no container is created.
 const QUESTIONS: [&[u8]; 7] = [b"help", b"h", b"?", b"usage", b"version", b"v", b"V"];
 
-/// What our own options begin with: with it, those of the hook stand before the command. The runtime doesn't see them.
+/// The prefix of our own options: the hook's options with this prefix, before the command. The runtime does not see them.
 const OURS: &[u8] = b"oci-compat-";
 
 /// A call, behind the program's name.

@@ -19,7 +19,7 @@ use nix::unistd;
 
 use crate::os::file;
 
-/// What the wrapper becomes where nothing else is said: the first that is there.
+/// The runtimes that the wrapper becomes by default: the first that exists.
 pub(super) const RUNTIMES: [&str; 3] = ["runc", "crun", "youki"];
 /// The link to the runtime that the configuration names. It outlives a reboot: engines ask for `features` before they make
 /// a container. With `-NAME` behind it, it is that of the wrapper of this name.
@@ -62,7 +62,7 @@ impl Choice {
         Self { name, is_strict, folders, link: link.unwrap_or(Path::new(LINK)).to_owned(), own }
     }
 
-    /// Whether the wrapper's name says that what could not be checked is refused.
+    /// Whether the wrapper's name is strict: it refuses what cannot be checked.
     pub(super) fn is_strict(&self) -> bool {
         self.is_strict
     }
@@ -126,7 +126,7 @@ impl Choice {
         }
     }
 
-    /// What the link names, if it counts; behind its name stands what stands behind the wrapper's.
+    /// The target of the link, if it counts; its name has the same suffix as the wrapper's.
     fn linked(&self) -> Option<PathBuf> {
         let suffix = self.name.as_bytes().strip_prefix(NAME.as_bytes())?;
         if !suffix.is_empty() && !suffix.starts_with(b"-") {
