@@ -19,7 +19,7 @@ const ATTEMPTS: usize = 8;
 /// Where files are small, hundreds of writers may still come in while one of them rotates.
 pub(super) const LEAST_SLACK: u64 = 1 << 20;
 
-/// When the file is full, and what is kept then.
+/// The size of a full file, and the number of old files that are kept.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rotation {
     pub(super) max_bytes: u64,

@@ -15,7 +15,7 @@ use super::{PRIORITY_ERROR, Record};
 
 /// Of every decision (systemd.journal-fields(7)): `journalctl MESSAGE_ID=...` finds them all.
 const DECISION: &str = "1fecfd6d0e0945dabaeabb45a6e7f201";
-/// Of everything else that an administrator has to hear of.
+/// The message ID of everything else that an administrator should know.
 const COMPLAINT: &str = "2984fc6d39bc4466a2c84410cccebd8c";
 
 /// Sends a message to journald.

@@ -56,9 +56,9 @@ pub struct Targets {
     pub keep: u32,
     /// Where decisions that are made again are counted; `None`: each is written.
     pub repeats: Option<PathBuf>,
-    /// The socket of journald; `None`: it is not told.
+    /// The socket of journald; `None`: no record for it.
     pub journal: Option<PathBuf>,
-    /// The socket of syslog, told where there is no journald; `None`: it is not told.
+    /// The socket of syslog, for a host without journald; `None`: no record for it.
     pub syslog: Option<PathBuf>,
 }
 
@@ -75,7 +75,7 @@ pub struct Decided<'a> {
     pub situation: &'a str,
     /// What policy would have done in mode `enforce`: `start` or `refuse`.
     pub intention: &'a str,
-    /// What was said to the user.
+    /// The message to the user.
     pub message: &'a str,
 }
 
@@ -98,7 +98,7 @@ pub struct Record {
     pub action: String,
     /// What policy would have done in mode `enforce`: `start` or `refuse`.
     pub intention: String,
-    /// The first line of what was said to the user.
+    /// The first line of the message to the user.
     pub message: String,
     /// The container and its image.
     pub subject: Subject,
@@ -202,7 +202,7 @@ fn told_of(targets: &Targets, record: &Record) -> Result<(), String> {
     told(targets, || journal::message(record), line)
 }
 
-/// Tells journald; syslog only if there is none, or everything would stand in the journal twice.
+/// Writes to journald; to syslog only if there is none, or everything would be in the journal twice.
 fn told(
     targets: &Targets,
     message: impl FnOnce() -> Vec<u8>,
@@ -290,7 +290,7 @@ impl Record {
         report
     }
 
-    /// When it was decided, what about, and what was said: a line for people.
+    /// The time, the subject and the message of a decision: a line for people.
     pub fn text(&self) -> String {
         let second = |it: &str| it.get(..19).map_or_else(|| it.to_owned(), |it| format!("{it}Z"));
         let time = second(&self.time);

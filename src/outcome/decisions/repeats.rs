@@ -16,11 +16,11 @@ const HEADER: usize = 28;
 const WRITTEN: u8 = b'w';
 /// That byte otherwise.
 const COUNTED: u8 = b'.';
-/// A decision that is still made is told at least once in this time. Seconds.
+/// A repeated decision is recorded at least once in this time. Seconds.
 const PERIOD: i64 = 3600;
 /// Bytes of a file, after which a decision is new again: four months, if it is made every ten seconds.
 const MAX_BYTES: u64 = 1 << 20;
-/// Files that are kept: they lie in `/run`, which is memory.
+/// The number of files that are kept: they are in `/run`, which is memory.
 const MAX_FILES: usize = 1_000;
 /// Oldest files that go at once.
 const THINNED: usize = 100;

@@ -24,7 +24,7 @@ pub(super) enum Unsent {
     Failed(String),
 }
 
-/// Connects to a log; `EPROTOTYPE` says that it is of another type.
+/// Connects to a log; `EPROTOTYPE` means that the socket is of another type.
 pub(super) fn connected(path: &Path, kind: SockType) -> Result<OwnedFd, Errno> {
     let fd = socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None)?;
     setsockopt(&fd, sockopt::SendTimeout, &TimeVal::milliseconds(PATIENCE_MILLISECONDS))?;

@@ -39,7 +39,7 @@ impl Outcome {
     }
 }
 
-/// What has to hold of a decision; what is absent holds of all.
+/// The conditions for a decision; an absent one holds for all.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Filter {
     /// Made at this moment or later.

@@ -23,7 +23,7 @@ pub use filter::{Filter, Outcome};
 pub use summary::{Cause, Summary};
 pub use when::when;
 
-/// How a line of ours starts; within a line it cannot stand elsewhere, where quotation marks are escaped.
+/// The start of a line of ours. It cannot occur elsewhere in a line, where quotation marks are escaped.
 const OPENING: &[u8] = br#"{"schema":"oci-compat.decision/"#;
 
 /// A decision as it was written.
@@ -77,7 +77,7 @@ pub fn read(path: &Path, mut each: impl FnMut(Entry<'_>) -> anyhow::Result<()>) 
 pub enum Whose<'a> {
     /// Anybody's.
     All,
-    /// That of a container whose id starts so, or which Kubernetes calls so.
+    /// That of a container with this start of its id, or this name in Kubernetes.
     Container(&'a str),
     /// That of one whose subject fits.
     Fitting(&'a dyn Fn(&Subject) -> bool),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Reason, Report, Subject};
 use crate::words::phrases;
 
-/// The first line has to survive engines that show a line only (`docs/hooks.md`).
+/// The first line must survive engines that show only one line (`docs/hooks.md`).
 const MAX_LINE: usize = 200;
 /// Bytes that the names of a pod's container may take of it; the reason has to have its place.
 const MAX_NAMES: usize = 72;

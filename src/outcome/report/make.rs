@@ -15,7 +15,7 @@ use crate::words::text::printable;
 pub struct Checked<'a> {
     /// Where it comes from.
     pub origin: &'a Origin,
-    /// The judgement, or what is wrong with the spec.
+    /// The judgement, or the errors of the spec.
     pub result: Result<Judgement<'a>, &'a Malformed>,
 }
 
@@ -196,7 +196,7 @@ impl Reason {
     }
 }
 
-/// What an author says, if anything.
+/// An author's text, if there is any.
 fn said(text: &str) -> Option<String> {
     (!text.trim().is_empty()).then(|| printable(text.trim()))
 }
@@ -232,7 +232,7 @@ impl Subject {
     }
 }
 
-/// What is missing for certain comes before what is malformed, and that before what is not known.
+/// What is proven to be missing comes before what is malformed, and that before what is unknown.
 fn reasons(checked: &[Checked<'_>]) -> Vec<Reason> {
     let mut reasons: Vec<_> = checked
         .iter()

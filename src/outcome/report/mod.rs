@@ -44,11 +44,11 @@ pub struct Report {
     /// The rules that do not count, because the administrator waived them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<WaiverReport>,
-    /// The specs, in the order in which they were found; all of them have to hold.
+    /// The specs, in the order in which they were found; all of them must hold.
     pub specs: Vec<SpecReport>,
 }
 
-/// What was checked; what is not known is absent.
+/// What was checked; unknown fields are absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
     /// The image's name.
@@ -81,15 +81,15 @@ pub struct Reason {
     /// The rule's id, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// What would mend it, as the rule's author says.
+    /// The remedy, by the rule's author.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
-    /// Where to read more, as the rule's author says.
+    /// Where to read more, by the rule's author.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docs: Option<String>,
 }
 
-/// One rule that is not met or cannot be told, and that does not count: an exception that was used.
+/// An unmet or unknown rule that does not count because of a waiver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaiverReport {
     /// The rule's name; its id if it has none.
@@ -190,10 +190,10 @@ pub struct RuleReport {
     /// `recommended` or `info`; absent for what is required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<String>,
-    /// What would mend it, as the author says.
+    /// The remedy, by the author.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
-    /// Where to read more, as the author says.
+    /// Where to read more, by the author.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docs: Option<String>,
     /// `met`, `unmet` or `unknown`.

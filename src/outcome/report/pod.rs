@@ -27,7 +27,7 @@ impl Pod {
         format!("{}/{}/{}", self.namespace, self.name, self.container)
     }
 
-    /// Whether somebody means it: by `NAMESPACE/POD/CONTAINER`, `POD/CONTAINER` or `NAMESPACE/POD`.
+    /// Whether a text names it: `NAMESPACE/POD/CONTAINER`, `POD/CONTAINER` or `NAMESPACE/POD`.
     pub fn is_meant(&self, names: &str) -> bool {
         let own = [self.namespace.as_str(), &self.name, &self.container];
         let names: Vec<_> = names.split('/').collect();

@@ -68,7 +68,7 @@ pub fn text(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()
     out.write_all(page.as_bytes())
 }
 
-/// What a rule's author says about mending it.
+/// The remedy of a rule's author.
 fn advice(indent: &str, remedy: &Option<String>, docs: &Option<String>, page: &mut String) {
     for (what, text) in [("remedy", remedy), ("see", docs)] {
         if let Some(text) = text {
@@ -162,7 +162,7 @@ fn rule_page(rule: &RuleReport, style: Style, page: &mut String) {
     }
 }
 
-/// What is met is told in a line; what is not, in full.
+/// A met rule has one line; an unmet or unknown rule is shown in full.
 fn details(finding: &FindingReport, indent: &str, page: &mut String) {
     let FindingReport { needed, found, read, line, column, code, .. } = finding;
     let read = if read.is_empty() { String::new() } else { format!(" ({read})") };

@@ -18,7 +18,7 @@ struct Noted {
     subject: Subject,
 }
 
-/// Where notes are, and whose are wanted.
+/// The places of notes, and the container that they are wanted for.
 #[derive(Debug, Clone, Copy)]
 pub struct Recall<'a> {
     /// The folder of reports.
