@@ -11,7 +11,7 @@ use super::syntax::{self, At, Table, Value};
 use super::value::{Entry, Read, unknown};
 use super::{Action, Builds, Implied, Mode, Nvidia, Policy, Sensitive, waiver};
 
-/// Every key outside of lists; those of waivers and of trust stand in their own modules.
+/// Every key outside of lists; those of waivers and of trust are in their own modules.
 pub const KEYS: [&str; 25] = [
     "mode",
     "action.incompatible",

@@ -1,11 +1,11 @@
 //! What is done with demands that an image makes without a spec (`[implicit]`).
 
-/// What is done with a demand that stands in the image's own program.
+/// What is done with a demand in the image's own program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Implied {
     /// It counts like one of a spec.
     Refuse,
-    /// It is told, and stops nothing.
+    /// It is reported, and stops nothing.
     Warn,
     /// The program is not looked at.
     Off,

@@ -38,7 +38,7 @@ const REQUIREMENTS: &str = "requirements.d";
 /// all that engines give: Podman and CRI-O give 240 s, containerd and dockerd any time.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What a check came to, as far as policy tells cases apart.
+/// The result of a check, as far as the policy distinguishes results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Situation {
     /// The image demands nothing.
@@ -85,7 +85,7 @@ pub enum Builds {
     Skip,
 }
 
-/// Which specs may ask for what only root may see: whether a container starts tells whether a value passes.
+/// Which specs may ask for values that only root may see: the start of a container reveals whether a value passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sensitive {
     /// All.
@@ -94,7 +94,7 @@ pub enum Sensitive {
     Verified,
 }
 
-/// What holds where the configuration says nothing, or cannot be used.
+/// The policy where the configuration sets nothing, or cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Defaults {
     /// What could not be checked starts.
@@ -136,7 +136,7 @@ pub struct Policy {
     pub requirements: Option<PathBuf>,
     /// What is done with the steps of builds.
     pub builds: Builds,
-    /// What is done with demands that stand in the image's own program.
+    /// What is done with demands in the image's own program.
     pub program: Implied,
     /// How what an image says of NVIDIA's driver is judged.
     pub nvidia: Nvidia,

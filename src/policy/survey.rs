@@ -77,7 +77,7 @@ impl Survey {
         self.files.push(Surveyed { path, problems });
     }
 
-    /// Errors of syntax are met twice, by those who check and by those who pull.
+    /// Errors of syntax are found twice, by checks and by pulls.
     fn overlay(&mut self, path: &Path, text: &str) -> Vec<Problem> {
         let name = path.display().to_string();
         let reading = self.policy.overlay(text, &name);

@@ -61,8 +61,8 @@ impl Require {
 const REQUIRE: [(&str, Require); 3] =
     [("none", Require::None), ("signature", Require::Signature), ("signed-spec", Require::SignedSpec)];
 
-/// The images that must have a signed spec: all that those who start containers read of the rules of trust. A rule that is
-/// broken is passed over as far as it is; `oci-compat config check` and `pull` tell of it.
+/// The images that must have a signed spec: the only part of the rules of trust that the hook and the wrapper read. A broken
+/// rule is ignored as far as it is broken; `oci-compat config check` and `pull` report it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SpecDemands {
     rules: Vec<(ImagePattern, Require)>,
@@ -99,7 +99,7 @@ impl SpecDemands {
 }
 
 impl Trust {
-    /// The rule for a repository, such as `docker.io/acme/upf`; `None` if nothing is said of it.
+    /// The rule for a repository, such as `docker.io/acme/upf`; `None` if there is none.
     ///
     /// The most specific pattern wins: the one with the longest text before its first wildcard, then the one with the
     /// most characters that are no wildcards.
@@ -124,7 +124,7 @@ impl Trust {
         if problems.is_empty() { Ok(trust) } else { Err(problems) }
     }
 
-    /// Takes over what a file says, and tells all that is wrong with it.
+    /// Adds the rules of a file, and returns all its errors.
     pub fn overlay(&mut self, text: &str, file: &str) -> Vec<Problem> {
         const NEEDED: &str = "a table of repositories, such as [trust.\"docker.io/acme/*\"]";
         let (table, mut problems) = syntax::parse(text);

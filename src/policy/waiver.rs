@@ -41,7 +41,7 @@ pub struct Named<'a> {
 /// Until when an exception holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expiry {
-    /// For good, as the administrator said in so many words.
+    /// Without end, as the administrator wrote explicitly.
     Never,
     /// Until this moment.
     At {

@@ -7,7 +7,7 @@ use crate::words::glob::Glob;
 
 use super::{Action, Expiry, Mode, Policy, Waiver};
 
-/// Annotations, in the order in which they are told.
+/// Annotations, in the order in which they are reported.
 const PREFIX: &str = "org.oci-compat.";
 /// A few names of rules; each is held against each rule.
 const MAX_WAIVE: usize = 1024;
