@@ -25,7 +25,7 @@ pub(super) struct Folder {
 
 impl Folder {
     /// Opens a folder that only its trusted owner can write to; `None` if it is not there. A link to the folder is
-    /// followed: who can plant one there can also rename the folder.
+    /// followed: a user who can place one there can also rename the folder.
     pub(super) fn open(path: &Path) -> Result<Option<Self>, Trouble> {
         let fd = match fcntl::open(path, FOLDER, Mode::empty()) {
             Ok(fd) => fd,

@@ -59,7 +59,7 @@ impl Index {
         Self::of(store.read(INDEX_FILE, MAX_INDEX)?, &store.full(INDEX_FILE))
     }
 
-    /// The same for those who only read.
+    /// The same for reading only.
     pub(super) fn look_up(store: &Reach) -> anyhow::Result<Option<Self>> {
         Self::of(store.read(INDEX_FILE, MAX_INDEX)?, &store.full(INDEX_FILE))
     }

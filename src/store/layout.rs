@@ -39,7 +39,7 @@ pub struct Found {
 /// # Errors
 ///
 /// If there is none, if one is damaged or breaks the rules, if one says to be about another image than `subject`, or if
-/// neither it nor the caller says what it is about.
+/// neither it nor the caller names its image.
 pub fn find(reference: &OsStr, subject: Option<&Digest>) -> anyhow::Result<Vec<Found>> {
     let (path, tag) = split(reference);
     Source::open(&path)
@@ -158,7 +158,7 @@ impl Layout<'_> {
         Ok(sorted)
     }
 
-    /// What a tag stands for: an image, or an index and the images in it.
+    /// The target of a tag: an image, or an index and the images in it.
     fn images(&self, tag: Option<&str>) -> anyhow::Result<BTreeSet<String>> {
         let index = self.index()?;
         let tagged = index.manifests().iter().filter(|it| name(it) == tag);
@@ -194,7 +194,7 @@ impl Layout<'_> {
         Ok(index.manifests().clone())
     }
 
-    /// Opens the manifest where its descriptor does not tell the artifact's type: `skopeo` drops it.
+    /// Opens the manifest if its descriptor has no artifact type: `skopeo` drops it.
     fn open(&self, candidate: &Descriptor) -> anyhow::Result<Opened> {
         let told = candidate.artifact_type().as_ref().map(MediaType::to_string);
         if candidate.media_type() != &MediaType::ImageManifest {

@@ -84,7 +84,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If there may be some, and they cannot be told.
+    /// If there may be some, and they cannot be read.
     pub fn artifacts(&self, subject: &Digest) -> Result<Vec<Artifact>, Trouble> {
         let Standing { counting, .. } = listing::standing(vec![self.list(subject)?]);
         Ok(counting.into_iter().map(|it| it.artifact).collect())
@@ -95,7 +95,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If there may be some, and they cannot be told.
+    /// If there may be some, and they cannot be read.
     pub fn kept(&self, subject: &Digest) -> Result<Vec<Kept>, Trouble> {
         self.list(subject).map(|it| it.kept)
     }
@@ -118,10 +118,10 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If they cannot be told.
+    /// If they cannot be read.
     pub fn subjects(&self) -> Result<Vec<Digest>, Trouble> {
         let names = self.folder.names(SUBJECTS)?;
-        // Whatever else lies there no look-up finds; `verify` tells of it.
+        // Look-ups ignore any other file there; `verify` reports it.
         Ok(names.iter().filter_map(|it| Digest::from_hex(it.to_str().ok()?)).collect())
     }
 
@@ -230,7 +230,7 @@ fn payload(artifact: &Artifact, bytes: Vec<u8>, note: Option<String>) -> Payload
     Payload::Source { media_type: artifact.spec.media_type.clone(), bytes, note }
 }
 
-/// Where a spec's compiled form lies.
+/// The path of a spec's compiled form.
 pub(super) fn compiled_path(spec: &Digest) -> String {
     format!("{COMPILED}/{}", spec.hex())
 }

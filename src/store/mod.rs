@@ -97,7 +97,7 @@ pub struct SpecBlob {
     pub size: u64,
 }
 
-/// Where a blob lies, relative to the folder of a layout.
+/// The path of a blob, relative to the folder of a layout.
 fn blob_path(digest: &Digest) -> String {
     format!("{BLOBS}/{}", digest.hex())
 }

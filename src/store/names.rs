@@ -64,7 +64,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If they cannot be told.
+    /// If they cannot be read.
     pub fn named(&self, name: &str) -> Result<Vec<NamedImage>, Trouble> {
         if !self.folder.holds(NAMES)? {
             return Ok(Vec::new());

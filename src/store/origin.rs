@@ -34,7 +34,7 @@ pub struct Origin {
     /// The pattern of the rule of trust that held for the repository, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// What showed who made it; `None` if nothing was verified.
+    /// The evidence of its author; `None` if nothing was verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
 }

@@ -87,7 +87,7 @@ impl Reach {
         }
     }
 
-    /// As [`Folder::names`]. Only people list a store, who can wait or not.
+    /// As [`Folder::names`]. Only people list a store, and they can interrupt it.
     pub(super) fn names(&self, relative: &str) -> Result<Vec<CString>, Trouble> {
         match self {
             Self::Near(folder) => folder.names(relative),
@@ -129,7 +129,7 @@ fn composed(found: Result<Option<Vec<u8>>, Trouble>) -> Vec<u8> {
         Ok(Some(bytes)) => (Found::Something, bytes),
         Err(trouble) => (Found::Trouble(trouble), Vec::new()),
     };
-    // Nothing is said where a path is no text.
+    // A path that is no text has no message.
     let mut line = serde_json::to_vec(&found).unwrap_or_default();
     line.push(b'\n');
     line.extend(bytes);

@@ -106,7 +106,7 @@ impl Writer {
     fn sweep_folder(&self, name: &str, needed: &BTreeSet<Digest>, swept: &mut Swept) -> anyhow::Result<()> {
         let mut needless = Vec::new();
         for file in self.folder.names(name)? {
-            // Other names are nothing of ours; `verify` tells of them.
+            // Other names are not ours; `verify` reports them.
             let Some(digest) = file.to_str().ok().and_then(Digest::from_hex) else { continue };
             if !needed.contains(&digest) {
                 swept.bytes += self.folder.size(&format!("{name}/{}", digest.hex()))?;

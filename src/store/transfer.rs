@@ -92,7 +92,7 @@ impl Store {
     }
 }
 
-/// A header that tells of nothing but name and size, so that the same store gives the same bytes.
+/// A header with only name and size, so that the same store gives the same bytes.
 fn append(archive: &mut Builder<impl Write>, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
     let mut header = Header::new_gnu();
     header.set_entry_type(EntryType::Regular);

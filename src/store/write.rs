@@ -334,7 +334,7 @@ pub(super) struct Plan {
     added: Vec<Added>,
 }
 
-/// Everything of an addition that lies under its own digest.
+/// The files of an addition that are stored under their own digests.
 fn parts(addition: &Addition, artifact: &Artifact) -> anyhow::Result<Vec<Put>> {
     let Package { manifest, config, spec, created: _ } = &addition.package;
     let mut puts: Vec<Put> = [config, spec, manifest].map(|it| blob(it)).into();
