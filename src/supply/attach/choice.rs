@@ -12,7 +12,7 @@ use crate::supply::registry::{self, DOCKER_INDEX, IMAGE_INDEX};
 /// What of an image a spec is attached to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
-    /// What the name stands for: the index, if it is one.
+    /// The target of the name: the index, if it is one.
     Whole,
     /// The image of this platform.
     One(Platform),
@@ -114,7 +114,7 @@ struct Entry {
     platform: Option<registry::Platform>,
 }
 
-/// The subjects that are meant, at least one; `document` is what the image's name stands for.
+/// The selected subjects, at least one; `document` is the target of the image's name.
 ///
 /// # Errors
 ///

@@ -22,7 +22,7 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// Attaches what `pack` makes to an image of a layout; returns the artifacts' digests.
 ///
-/// Without a tag the layout has to hold one image only. With `is_dry` nothing is written.
+/// Without a tag the layout must have exactly one image. With `is_dry` nothing is written.
 ///
 /// # Errors
 ///
@@ -190,7 +190,7 @@ fn replace(path: &Path, write: impl FnOnce(&mut File) -> anyhow::Result<()>) -> 
         .with_context(|| format!("writing {}", path.display()))
         .and_then(|()| file.sync_all().and_then(|()| fs::rename(&temporary, path)).map_err(wrong));
     if written.is_err() {
-        // That it could not be written is the error to tell.
+        // The failed write is the error to report.
         let _left_behind = fs::remove_file(&temporary);
     }
     written

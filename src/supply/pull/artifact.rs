@@ -147,7 +147,7 @@ impl Puller<'_> {
     fn open(&self, scene: &Scene<'_>, candidate: &mut Candidate) -> anyhow::Result<()> {
         let manifest = match self.manifest(scene, &candidate.descriptor) {
             Ok(manifest) => manifest,
-            // It is told once it is its turn.
+            // It is reported when it is its turn.
             Err(err) if err.downcast_ref::<Oversized>().is_some() => {
                 candidate.created = None;
                 return Ok(());

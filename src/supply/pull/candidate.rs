@@ -11,16 +11,16 @@ pub(super) struct Candidate {
     pub(super) descriptor: Descriptor,
     /// When it was made, as far as that is believed.
     pub(super) created: Option<String>,
-    /// Its manifest, if it had to be read to know what it is.
+    /// Its manifest, if that had to be read for its type.
     pub(super) manifest: Option<Vec<u8>>,
 }
 
-/// What a descriptor tells of an artifact.
+/// The facts on an artifact in a descriptor.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Told {
     /// It is one.
     Ours,
-    /// Its manifest has to tell.
+    /// Its manifest must be read.
     Nothing,
     /// It is something else.
     Other,

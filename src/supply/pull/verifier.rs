@@ -80,7 +80,7 @@ impl<'a> Verifier<'a> {
     ///
     /// # Errors
     ///
-    /// What it said, as the rest of a sentence that starts with the artifact.
+    /// Its output, as the rest of a sentence that starts with the artifact.
     #[expect(
         clippy::disallowed_methods,
         reason = "a program that the administrator's configuration names; and its words are read beside"
@@ -145,7 +145,7 @@ fn wait(child: &mut Child, patience: Duration) -> std::io::Result<Option<ExitSta
     }
 }
 
-/// What can be read of it is told; the rest is let go by, so that it can end.
+/// The first part of its output is kept; the rest is discarded, so that it can end.
 fn read(mut stream: impl Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     // Whatever was read until an error is worth telling.

@@ -13,7 +13,7 @@ use super::error::{Error, Problem};
 use super::transport::misdirected;
 
 impl Client {
-    /// The bytes that a descriptor is about, held against its size and digest. At most `limit` bytes are read.
+    /// The bytes of a descriptor, compared with its size and digest. At most `limit` bytes are read.
     ///
     /// # Errors
     ///

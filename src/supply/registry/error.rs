@@ -43,7 +43,7 @@ pub enum Problem {
         /// How it failed.
         problem: Box<Problem>,
     },
-    /// It knows who asks and does not allow it (403).
+    /// The login is valid but not allowed this (403).
     Denied {
         /// What it added.
         said: Said,
@@ -161,7 +161,7 @@ impl Error {
         &self.0.registry
     }
 
-    /// Whether the registry answered, and said that it does not have this. Everything else is "don't know".
+    /// Whether the registry answered that it does not have this. Everything else is "don't know".
     pub fn is_absent(&self) -> bool {
         matches!(self.0.problem, Problem::Absent { .. })
     }

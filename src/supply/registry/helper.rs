@@ -77,7 +77,7 @@ fn converse(child: &mut Child, server: &str) -> Result<Vec<u8>, String> {
     let deadline = Instant::now() + PATIENCE;
     let mut input = child.stdin.take().ok_or("has no input")?;
     match input.write_all(format!("{server}\n").as_bytes()) {
-        // One that does not read what it is asked may still answer.
+        // A helper that does not read its input may still answer.
         Ok(()) | Err(_) => drop(input),
     }
     let mut output = child.stdout.take().ok_or("has no output")?;

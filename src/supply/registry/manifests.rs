@@ -16,7 +16,7 @@ use super::transport::Answer;
 
 const DIGEST_HEADER: &str = "docker-content-digest";
 
-/// What a registry said when it took a manifest.
+/// The answer of a registry that accepted a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pushed {
     /// The digest of the bytes that were sent.
@@ -27,7 +27,7 @@ pub struct Pushed {
 }
 
 impl Client {
-    /// What an image's name stands for now: the manifest or index under its digest or tag, verified.
+    /// The current target of an image's name: the manifest or index under its digest or tag, verified.
     ///
     /// # Errors
     ///
@@ -114,7 +114,7 @@ impl Client {
         })
     }
 
-    /// The manifest at one place under a tag or digest, held against `digest` if that is what was asked for.
+    /// The manifest at one endpoint under a tag or digest, compared with `digest` if that was asked for.
     pub(super) fn manifest_at(
         &self,
         endpoint: &Endpoint,
@@ -150,7 +150,7 @@ struct Claim {
     layers: Option<IgnoredAny>,
 }
 
-/// Holds an answer against the digest that was asked for, then against what it says of itself.
+/// Compares an answer with the digest that was asked for, then with its own headers.
 pub(super) fn verified(answer: Answer, asked: Option<&Digest>) -> Result<Manifest, Problem> {
     let digest = Digest::of(&answer.body);
     if let Some(expected) = asked.filter(|it| **it != digest) {

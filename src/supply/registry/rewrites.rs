@@ -34,7 +34,7 @@ pub(super) struct Place {
 struct Content {
     #[serde(default)]
     registry: Vec<Entry>,
-    /// The one key that tells version 1 apart.
+    /// The one key that marks version 1.
     registries: Option<toml::Table>,
 }
 
@@ -75,7 +75,7 @@ enum Pull {
 }
 
 impl Rewrites {
-    /// Reads the file that counts and what stands in its folder.
+    /// Reads the file that counts and those of its folder.
     pub(super) fn read(environment: &Environment) -> Result<Self, Problem> {
         let mut all = Self::default();
         for path in files(environment).map_err(Problem::Settings)? {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Secret;
 use super::credentials::With;
 
-/// All that a [`super::Client`] is told.
+/// The settings of a [`super::Client`].
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Speak HTTP without TLS to the registries that images name (`--plain-http`).
@@ -35,7 +35,7 @@ pub struct Settings {
 pub struct Given {
     /// The registry as images name it, such as `quay.io`. No mirror and no other registry gets this login.
     pub registry: String,
-    /// What proves who we are.
+    /// The credentials.
     pub(super) with: With,
 }
 

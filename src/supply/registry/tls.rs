@@ -17,7 +17,7 @@ const MAX_FILE: usize = 4 << 20;
 /// No folder has more files that are looked at.
 const MAX_FILES: usize = 100;
 
-/// What the TLS handshake with this origin is held against.
+/// The trust anchors for the TLS handshake with this origin.
 pub(super) fn config(origin: &Origin, settings: &Settings) -> Result<TlsConfig, Problem> {
     let builder = TlsConfig::builder()
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));

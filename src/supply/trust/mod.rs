@@ -61,7 +61,7 @@ pub struct Verified {
 
 /// Finds a signature over this manifest with one of these keys. `counts` says whether a signature does that was made under
 /// a name, where one is signed along (`critical.identity.docker-reference`; a Sigstore bundle has none). cosign does not look
-/// at that; containers-policy.json(5) does, unless it is told otherwise.
+/// at that; containers-policy.json(5) does by default.
 ///
 /// # Errors
 ///
