@@ -63,7 +63,7 @@ fn deadline(deadline: Duration) -> Option<String> {
     })
 }
 
-/// What cannot be looked at is an error, told elsewhere.
+/// A file that cannot be read is an error, reported elsewhere.
 fn absent(folder: &Path) -> Option<String> {
     let is_absent = matches!(file::is_trusted_folder(folder), Ok(false));
     is_absent.then(|| format!("{} is not there, so that nothing is demanded", folder.display()))

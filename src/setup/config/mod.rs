@@ -120,7 +120,7 @@ fn errors(survey: &Survey, path: &Path) -> Vec<Remark> {
 }
 
 impl Remark {
-    /// Where the message starts with the file's name, that is not said twice.
+    /// If the message starts with the file's name, the name is not repeated.
     fn new(file: &Path, at: Option<Place>, message: &str) -> Self {
         let file = file.display().to_string();
         let rest = message.strip_prefix(file.as_str()).and_then(|it| it.strip_prefix(' '));

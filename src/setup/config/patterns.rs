@@ -44,7 +44,7 @@ pub(super) struct Placed<'a> {
     at: Option<Place>,
 }
 
-/// All patterns of a configuration, in the order in which they are told.
+/// All patterns of a configuration, in the order in which they are reported.
 pub(super) fn all<'a>(survey: &'a Survey, own: &'a [SurveyedOwn]) -> Vec<Placed<'a>> {
     let named = |file: &Path| file.display().to_string();
     let said = survey.said.get("may_waive.images");

@@ -53,7 +53,7 @@ pub struct TrustReport {
     pub repository: String,
     /// `none`, `signature` or `signed-spec`.
     pub require: &'static str,
-    /// How many days old an artifact may be until `pull` tells of it; absent if nothing is said.
+    /// The age in days from which on `pull` reports an artifact; absent if there is no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age_days: Option<u32>,
     /// Files with public keys.

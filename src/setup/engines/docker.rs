@@ -6,7 +6,7 @@ use crate::host::Root;
 
 use super::{Effective, File, Runtime, Said, string, text};
 
-/// Where it is, unless dockerd is told otherwise.
+/// Its default path.
 pub const FILE: &str = "/etc/docker/daemon.json";
 /// The runtime type that calls a program such as runc.
 const RUNC: &str = "io.containerd.runc.v2";

@@ -54,7 +54,7 @@ pub struct Runtime {
     pub program: Option<String>,
     /// The sort of runtime (a containerd shim), if it is another one than runc's, which calls such a program.
     pub foreign: Option<String>,
-    /// All that is said of it.
+    /// All its settings.
     pub table: toml::Table,
 }
 
@@ -91,7 +91,7 @@ fn toml(root: &Root, path: &str) -> anyhow::Result<Option<File>> {
     Ok(Some(File { path: path.to_owned(), table }))
 }
 
-/// The paths that a pattern stands for, in the order of their names; only its last part may hold `*`.
+/// The paths that match a pattern, in the order of their names; only its last part may have `*`.
 fn expand(root: &Root, pattern: &str) -> anyhow::Result<Vec<String>> {
     let Some((folder, name)) = pattern.rsplit_once('/').filter(|(_, it)| it.contains('*')) else {
         return Ok(vec![pattern.to_owned()]);

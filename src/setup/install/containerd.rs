@@ -9,7 +9,7 @@ use crate::setup::engines::containerd::PLUGINS;
 
 const DEFAULT: &str = "default_runtime_name";
 const BINARY: &str = "BinaryName";
-/// The runtime that containerd takes if nothing else is said.
+/// The runtime that containerd uses by default.
 const BUILT_IN: &str = "runc";
 /// By this line, our copy of it is known.
 const REPEATED: &str = "# As built in, repeated by oci-compat: a list of runtimes replaces it.";
@@ -246,7 +246,7 @@ fn prefix(table: &Table) -> &str {
     table.decor().prefix().and_then(|it| it.as_str()).unwrap_or_default()
 }
 
-/// What stands before the last line's first word.
+/// The text before the last line's first word.
 fn blank(prefix: Option<&str>) -> String {
     prefix.unwrap_or_default().rsplit('\n').next().unwrap_or_default().to_owned()
 }

@@ -40,7 +40,7 @@ fn podman(entry: &Entry) -> String {
     )
 }
 
-/// What is said of the runtime that was the default one, such as `monitor_path`, holds for ours as well.
+/// The settings of the previous default runtime, such as `monitor_path`, also apply to ours.
 fn cri_o(entry: &Entry) -> String {
     let Entry { name, program, .. } = entry;
     let former = entry.former().map(|(_, it)| it.table.clone()).unwrap_or_default();
@@ -91,7 +91,7 @@ impl UserHooks {
     ///
     /// # Errors
     ///
-    /// If `current`, what stands there now, is not ours.
+    /// If `current`, the present text, is not ours.
     pub fn added(&self, current: Option<&str>) -> anyhow::Result<String> {
         ensure_ours(current)?;
         let folders = self.listed.iter().filter(|it| **it != self.ours).chain([&self.ours]);

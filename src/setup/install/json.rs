@@ -155,7 +155,7 @@ fn first_start(members: &[Member]) -> usize {
     members.first().map_or(0, |it| it.start)
 }
 
-/// What stands before something on its line, if nothing but blanks does.
+/// The text before something on its line, if that is only blanks.
 fn indentation(text: &str, at: usize) -> Option<&str> {
     let before = text.get(..at)?;
     let (_, line) = before.rsplit_once('\n')?;

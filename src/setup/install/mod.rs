@@ -67,7 +67,7 @@ pub enum Form {
     Template(i64),
 }
 
-/// What is to stand in an engine's configuration.
+/// The entry for an engine's configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// Whose configuration it is.
@@ -89,7 +89,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The configuration with the entry; `current` is what stands there now, `None` if there is no such file.
+    /// The configuration with the entry; `current` is the present text, `None` if there is no such file.
     /// Everything else in it stays as it is, byte for byte.
     ///
     /// # Errors
@@ -128,7 +128,7 @@ impl Entry {
         self.cut(current, before)
     }
 
-    /// Whether an entry of ours stands in the configuration.
+    /// Whether the configuration has an entry of ours.
     ///
     /// # Errors
     ///

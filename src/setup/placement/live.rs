@@ -56,7 +56,7 @@ pub fn daemon(system: System, root: &Root) -> Option<Daemon> {
     found.into_iter().min_by_key(|it| it.started)
 }
 
-/// containerd's configuration tells whose it is; Docker starts one with a file of its own.
+/// containerd's configuration shows which system it belongs to; Docker starts one with a file of its own.
 fn is_its(line: &str, system: System) -> bool {
     let Some(main) = system.main() else { return true };
     let words: Vec<_> = line.split('\0').collect();

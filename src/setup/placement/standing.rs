@@ -15,7 +15,7 @@ pub struct Standing {
     pub system: System,
     /// The file's path on the host.
     pub file: String,
-    /// The entry as it stands there.
+    /// The entry as it is there.
     pub entry: Entry,
 }
 

@@ -166,7 +166,7 @@ pub struct Decision {
     /// Whose Podman it was about, where it is not root's; a stranger's text, escaped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// What was said.
+    /// The message.
     pub message: String,
 }
 

@@ -88,7 +88,7 @@ pub(super) fn images(places: &Places<'_>, subjects: &BTreeSet<Digest>, demanded:
     let mut records = Vec::new();
     for (engine, found) in all {
         match found {
-            // What Docker keeps in the host's containerd is told by both.
+            // Both list the images that Docker keeps in the host's containerd.
             Ok(all) => {
                 for record in all {
                     if !records.iter().any(|it: &Record| (&it.ids, &it.names) == (&record.ids, &record.names))
