@@ -38,7 +38,7 @@ pub struct Feature {
     pub incomplete: Option<Unknown>,
     /// Elements that were looked for and are not there, although others could not be read.
     pub missing: BTreeSet<String>,
-    /// Elements whose values stand in files that only root may read: rules may use them, and engines' messages do not show
+    /// Elements whose values are in files that only root may read: rules may use them, and engines' messages do not show
     /// them.
     pub secret: BTreeSet<String>,
     /// Elements that may be there or not, and why only these are unknown.

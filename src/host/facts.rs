@@ -16,7 +16,7 @@ pub struct Facts {
     loadable_modules: Option<Fact>,
     /// Features that were read only to explain a no.
     explaining: BTreeMap<String, Fact>,
-    /// What is said of every feature that is not in `facts`.
+    /// The fact on every feature that is not in `facts`.
     others: Fact,
 }
 
@@ -52,12 +52,12 @@ impl Facts {
         }
     }
 
-    /// What is said of a feature, named in lower case.
+    /// The fact on a feature, named in lower case.
     pub fn get(&self, feature: &str) -> &Fact {
         self.facts.get(feature).unwrap_or(&self.others)
     }
 
-    /// Says something of a feature, in place of what was said before.
+    /// Sets the fact on a feature, in place of an earlier one.
     pub fn insert(&mut self, feature: impl Into<String>, fact: Fact) {
         self.facts.insert(feature.into(), fact);
     }
@@ -98,13 +98,13 @@ impl Facts {
 }
 
 impl Origin {
-    /// The host under this root. What it does not tell is left out: an origin is a note, nothing is judged by it.
+    /// The host under this root. Missing values are left out: an origin is a note, nothing is judged by it.
     pub fn of(root: &Root, taken: String) -> Self {
         Self { name: name(root), kernel: line(root, OSRELEASE), arch: arch(root), taken: Some(taken) }
     }
 }
 
-/// In a container with the host's tree, the kernel tells the container's name.
+/// In a container with the host's files, the kernel shows the container's name.
 fn name(root: &Root) -> Option<String> {
     match Probing::new(root).shows_host(HOSTNAME, Namespace::Uts) {
         Ok(()) => line(root, HOSTNAME),
@@ -121,7 +121,7 @@ fn arch(root: &Root) -> Option<String> {
 fn line(root: &Root, path: &str) -> Option<String> {
     match root.read_text(path) {
         Ok(text) => Some(text.trim().to_owned()).filter(|it| !it.is_empty()),
-        // The same trouble is told in full by the fact that reads this file.
+        // The fact that reads this file has the same reason in full.
         Err(_) => None,
     }
 }

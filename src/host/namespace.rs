@@ -12,7 +12,7 @@ pub(super) enum Namespace {
     Uts,
 }
 
-/// The kinds that tell by a link whether they are the first of the machine, and the number of that one
+/// The kinds whose link shows whether they are the first of the machine, and the number of that one
 /// (`include/linux/proc_ns.h`, since Linux 3.8).
 const FIRST: [(Namespace, &str); 4] = [
     (Namespace::Ipc, "ipc:[4026531839]"),

@@ -106,7 +106,7 @@ fn device(
 /// Reads an attribute, given by its folder and its name; none if the device has no such thing.
 type Reader = fn(&Probing<'_>, &str, &str) -> Result<Option<String>, Unknown>;
 
-/// The first trouble is told: later ones are mostly the same.
+/// The first error is kept: later ones are usually the same.
 fn note(incomplete: &mut Option<Unknown>, unknown: Unknown) {
     incomplete.get_or_insert(unknown);
 }

@@ -24,9 +24,9 @@ pub(super) const FEATURE: FeatureInfo = FeatureInfo {
 };
 
 const FOLDER: &str = "/sys/class/infiniband";
-/// What a device tells of itself (`Documentation/ABI/stable/sysfs-class-infiniband`); `board_id` is up to its driver.
+/// The attributes of a device (`Documentation/ABI/stable/sysfs-class-infiniband`); `board_id` depends on its driver.
 const OF_DEVICE: [(&str, Parser); 3] = [("node_type", word), ("fw_ver", text), ("board_id", text)];
-/// What each of its ports tells.
+/// The attributes of each port.
 const OF_PORT: [(&str, Parser); 3] = [("link_layer", text), ("rate", gigabits), ("state", word)];
 
 type Attributes = BTreeMap<String, String>;
@@ -101,7 +101,7 @@ impl Reading<'_> {
         self.feature.instances.get_or_insert_default().push(instance);
     }
 
-    /// The first trouble is told: later ones are mostly the same.
+    /// The first error is kept: later ones are usually the same.
     fn doubt(&mut self, unknown: Unknown) {
         self.feature.incomplete.get_or_insert(unknown);
     }

@@ -19,7 +19,7 @@ pub struct RuntimeRecord {
     pub path: String,
     /// Whether `oci-compat install` wrote it.
     pub is_ours: bool,
-    /// The program on the host that it is about, if that can be told.
+    /// The program on the host that it is about, if known.
     pub program: Option<String>,
     /// Whether the program's file has changed since the record was written (st_ctime of inode(7), which package managers
     /// cannot set back).

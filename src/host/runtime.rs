@@ -145,7 +145,7 @@ fn instance(
     Instance { attributes, read: Some(path) }
 }
 
-/// None for what stands there in another form than runtimes have.
+/// None for content in another format than runtimes have.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -23,7 +23,7 @@ pub(super) const FEATURE: FeatureInfo = FeatureInfo {
 };
 
 const FOLDER: &str = "/sys/bus/usb/devices";
-/// There on every device, and only there: interfaces stand in the same folder.
+/// Every device has it, and nothing else: interfaces are in the same folder.
 const PRODUCT: &str = "idProduct";
 const OTHERS: [(&str, &str); 2] = [("vendor", "idVendor"), ("serial", "serial")];
 /// The class of a device that leaves it to its interfaces (USB 2.0 specification, table 9-8).
@@ -53,7 +53,7 @@ fn device(reading: &mut Reading<'_>, folder: &str, found: &mut Vec<Instance>) {
     let Some(product) = reading.note(product) else { return };
     let mut attributes = reading.values(folder, &OTHERS);
     attributes.insert("device".to_owned(), product);
-    // Asked for or not, it decides how often the device stands here.
+    // It decides how often the device is listed, even if no rule asks for it.
     let class = value(reading.probing, &format!("{folder}/bDeviceClass"));
     let class = reading.note(class).unwrap_or_default();
     if class == BY_INTERFACE {

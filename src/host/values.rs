@@ -47,7 +47,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Notes that something could not be read. The first is told: later ones are mostly the same.
+    /// Notes that something could not be read. The first is kept: later ones are usually the same.
     pub(super) fn trouble(&mut self, unknown: Unknown) {
         self.incomplete.get_or_insert(unknown);
     }

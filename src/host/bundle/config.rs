@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::host::Unknown;
 
-/// How places are told: the bundle's folder differs from one start of a container to the next, and a message must not.
+/// How places are named: the bundle's folder differs between starts of a container, and a message must not.
 pub(super) const FILE: &str = "config.json";
 
 /// A part of `config.json` that is there.

@@ -57,7 +57,7 @@ pub(super) fn read(config: &Part<'_>, wanted: &Wanted) -> Result<Fact, Unknown> 
     Ok(Fact::Known(feature, read))
 }
 
-/// A bind mount: what it shows at its destination is not told by `config.json`.
+/// A bind mount: `config.json` does not show what is at its destination.
 struct Bind {
     destination: String,
     source: String,

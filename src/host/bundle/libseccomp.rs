@@ -84,7 +84,7 @@ const RELEASES: [(&str, &[&str]); 11] = [
     ("2.6.1", &["file_getattr", "file_setattr", "listns", "open_tree_attr"]),
 ];
 
-/// The first release of libseccomp that knows this call, such as `2.5.2` for `close_range`; `None` where no table tells.
+/// The first release of libseccomp that knows this call, such as `2.5.2` for `close_range`; `None` if no table has it.
 pub fn libseccomp_since(call: &str) -> Option<&'static str> {
     RELEASES.iter().find(|(_, calls)| calls.contains(&call)).map(|(release, _)| *release)
 }

@@ -23,7 +23,7 @@ use super::{Demand, Fact, Facts, Probing, Root, Unknown, Wanted};
 use config::Part;
 pub use libseccomp::{is_libseccomp_older, libseccomp_since};
 
-/// How many the kernel and NFD's integers can count: stands for "no limit".
+/// The largest number of the kernel and of NFD's integers: means "no limit".
 const UNLIMITED: &str = "9223372036854775807";
 
 /// A bundle's `config.json` as it was read; it is parsed when a rule names a feature of it.
@@ -167,7 +167,7 @@ pub fn add_bundle(facts: &mut Facts, bundle: &Bundle, demand: &Demand) {
     }
 }
 
-/// What is said where there is a host and no bundle.
+/// The reason if there is a host and no bundle.
 fn not_given(_: &Probing<'_>, _: &Wanted) -> Fact {
     let reason = "was not given: only a container's bundle tells it, as in the hook and `check --bundle`";
     Fact::Unknown(Unknown::new(config::FILE, reason))

@@ -58,7 +58,7 @@ const WITHOUT_A_SIZE: &str = "tells a size only for a tmpfs with the option size
 struct Mount {
     destination: String,
     attributes: Vec<(&'static str, String)>,
-    /// One that is not told.
+    /// An unknown one.
     may_have_a_size: bool,
     place: String,
 }

@@ -85,7 +85,7 @@ impl Limits {
         Ok(())
     }
 
-    /// There is no list of the sizes that a kernel has: of those that are not limited, only the wanted ones are told.
+    /// There is no list of a kernel's sizes: of sizes without a limit, only the wanted ones are reported.
     fn hugepages(&mut self, part: Option<Part<'_>>, wanted: &Wanted) -> Result<(), Unknown> {
         match wanted {
             Wanted::All => {

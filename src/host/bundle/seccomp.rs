@@ -280,7 +280,7 @@ mod tests {
         let attribute = format!("default_action={}", action["defaultAction"]);
         let config = format!("{{\"linux\": {{\"seccomp\": {seccomp}}}}}");
         let told = told(&config, FEATURE.name, names).replace(&attribute, "|");
-        // What is allowed stands there already, and so does what is in doubt.
+        // Allowed and doubtful calls are already in the list.
         let told: Vec<_> = told.split(' ').filter(|it| !it.contains(".answer=")).collect();
         let told = told.join(" ");
         let (told, _) = told.split_once(" and perhaps clone.answer").unwrap_or((&told, ""));

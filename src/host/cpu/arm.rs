@@ -22,7 +22,7 @@ pub(super) fn cpuid(root: &Root, _: &Wanted) -> Fact {
     hwcap::cpuid(root, &TABLES)
 }
 
-/// `cpu.model`: NFD cannot tell one 32-bit Arm processor from another.
+/// `cpu.model`: NFD does not distinguish 32-bit Arm processors.
 pub(super) fn model(root: &Root, wanted: &Wanted) -> Fact {
     unnamed::model(root, wanted)
 }

@@ -10,7 +10,7 @@ const EXTENDED: u32 = 0x8000_0000;
 
 /// What the processor says of itself: the CPUID instruction and the register XCR0.
 ///
-/// What each leaf holds stands in Intel's manual, volume 2, "CPUID", and in AMD's, volume 3, appendix E.
+/// Intel's manual, volume 2, "CPUID", and AMD's, volume 3, appendix E, describe each leaf.
 #[derive(Debug)]
 pub(super) struct Cpuid {
     processor: Processor,

@@ -92,7 +92,7 @@ fn scan(mut source: impl Read, wanted: &Wanted) -> Result<Option<BTreeSet<String
 #[derive(Default)]
 struct Common {
     flags: Option<BTreeSet<String>>,
-    /// The flags of the last CPU as they stand there: mostly the next one has the same.
+    /// The text of the last CPU's flags: usually the next one has the same.
     last: Vec<u8>,
     /// Whether any CPU is listed: a file without one is no proof that there are no flags.
     has_cpus: bool,

@@ -27,7 +27,7 @@ pub(super) fn cpuid(root: &Root, _: &Wanted) -> Fact {
     hwcap::cpuid(root, &TABLES)
 }
 
-/// `cpu.model`: NFD cannot tell one POWER processor from another.
+/// `cpu.model`: NFD does not distinguish POWER processors.
 pub(super) fn model(root: &Root, wanted: &Wanted) -> Fact {
     unnamed::model(root, wanted)
 }

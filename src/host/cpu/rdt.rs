@@ -99,7 +99,7 @@ mod tests {
     const ELSEWHERE: &str =
         "and maybe more: CPUID: can only be read on the machine itself, not from a tree of its files";
 
-    /// What is said if the processor has these abilities.
+    /// The attributes if the processor has these features.
     fn check(host: &FakeHost, abilities: &[&'static str], expected: &str) {
         check_of(host, abilities, &Wanted::All, expected);
     }

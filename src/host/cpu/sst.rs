@@ -24,7 +24,7 @@ fn probe(probing: &Probing<'_>, _: &Wanted) -> Fact {
     Fact::Known(gathered([is_raised(probing).map(element)]), CPUS.to_owned())
 }
 
-/// The processor is asked only if a file tells something to be compared with.
+/// The processor is asked only if a file has a value to compare with.
 fn is_raised(probing: &Probing<'_>) -> Result<bool, Unknown> {
     match highest_khz(probing)? {
         Some(khz) => Ok(is_above(khz, instruction::base_frequency(probing.root)?)),
@@ -37,7 +37,7 @@ fn is_above(khz: u64, nominal_mhz: u32) -> bool {
     khz / 1000 > u64::from(nominal_mhz)
 }
 
-/// The highest base frequency of any CPU; only intel_pstate tells it, and only of processors that scale by themselves
+/// The highest base frequency of any CPU; only intel_pstate reports it, and only for processors that scale by themselves
 /// (`Documentation/admin-guide/pm/intel_pstate.rst`).
 fn highest_khz(probing: &Probing<'_>) -> Result<Option<u64>, Unknown> {
     let mut highest = None;

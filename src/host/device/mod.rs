@@ -170,7 +170,7 @@ mod tests {
     use crate::host::testing::{told, told_of, wanted};
     use crate::testing::FakeHost;
 
-    /// Tests do not run as root, who alone makes device nodes: what a node says is tested apart from the folders.
+    /// Tests do not run as root, and only root can create device nodes: nodes are tested apart from folders.
     fn check_node(mode: libc::mode_t, (major, minor): (u64, u64), expected: Option<&str>) {
         let status = Status { mode, filesystem: 5, device: stat::makedev(major, minor) };
         let node = node("/dev/a", status).map(|it| {

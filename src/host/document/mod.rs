@@ -21,7 +21,7 @@ pub enum Form {
     Nfd,
 }
 
-/// Whose facts these are, as it stands in a document.
+/// The host of the facts, as in a document.
 #[derive(Debug, Serialize, Deserialize)]
 struct Host {
     schema: Option<String>,

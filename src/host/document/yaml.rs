@@ -1,4 +1,4 @@
-//! Turns a facts document that is YAML, as `kubectl get -o yaml` prints a `NodeFeature`, into the JSON that it stands for.
+//! Turns a facts document that is YAML, as `kubectl get -o yaml` prints a `NodeFeature`, into the equivalent JSON.
 
 use anyhow::{Context, bail, ensure};
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};

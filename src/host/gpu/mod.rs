@@ -24,7 +24,7 @@ fn absent(probing: &Probing<'_>, place: &str, vendor: &str) -> Fact {
     Fact::Absent(format!("{place}{idle}"))
 }
 
-/// The first GPU of a vendor, given as the bus tells it (`0x8086`), in words.
+/// The first GPU of a vendor, given as on the bus (`0x8086`), in words.
 fn idle(probing: &Probing<'_>, vendor: &str) -> Result<Option<String>, Unknown> {
     for address in probing.list(PCI)?.unwrap_or_default() {
         let text = |name: &str| {

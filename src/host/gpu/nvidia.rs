@@ -84,7 +84,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     Fact::Known(feature, read.to_owned())
 }
 
-/// Adds the newest CUDA, or what it lies between.
+/// Adds the newest CUDA, or its bounds.
 fn add_cuda(feature: &mut Feature, newest: Option<cuda::Newest>, read: &str, of: &str) {
     let attributes = feature.attributes.get_or_insert_default();
     let mut add = |name: &str, cuda: Option<&str>| {

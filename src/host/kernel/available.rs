@@ -29,11 +29,11 @@ pub fn loadable_modules(root: &Root, names: &BTreeSet<String>) -> Fact {
     }
 }
 
-/// The same of all modules, as the instances of `kernel.module` tell it.
+/// The same for all modules, from the instances of `kernel.module`.
 pub(in crate::host) fn loadable_of(modules: &Fact) -> Option<Fact> {
     let Fact::Known(feature, _) = modules else { return None };
     let instances = feature.instances.as_deref().unwrap_or_default();
-    // Only that list tells paths: without any it may be the one that could not be read.
+    // Only that list has paths: without any, it may be the one that could not be read.
     let listed = instances.iter().filter(|it| it.attributes.contains_key("path"));
     let names: BTreeSet<_> = listed.filter_map(|it| it.attributes.get("name").cloned()).collect();
     match &feature.incomplete {

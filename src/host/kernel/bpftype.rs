@@ -83,7 +83,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     }
 }
 
-/// What a description tells.
+/// The content of a description.
 #[derive(Debug, Default)]
 struct Found {
     programs: Option<BTreeSet<String>>,

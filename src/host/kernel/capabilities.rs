@@ -107,7 +107,7 @@ fn of_init(probing: &Probing<'_>) -> Result<u64, Unknown> {
         .ok_or_else(|| Unknown::new(INIT, "has no CapBnd that is a hexadecimal number"))
 }
 
-/// `bounds` is none where it cannot be told.
+/// `bounds` is none if they are unknown.
 fn gather(last: u8, wanted: &Wanted, bounds: impl Fn(Capability) -> Option<bool>) -> Feature {
     let (mut flags, mut incomplete) = (BTreeSet::new(), None);
     for capability in caps::all().into_iter().filter(|it| it.index() <= last) {

@@ -50,7 +50,7 @@ fn probe_loaded(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     }
 }
 
-/// Where one half cannot be read, the other half still tells which modules are there.
+/// If one half cannot be read, the other half still shows which modules exist.
 fn probe_enabled(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     let builtin = read_builtin(probing, wanted);
     match (probing.modules(), builtin) {
@@ -70,7 +70,7 @@ fn probe_enabled(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     }
 }
 
-/// What can be said without a list of the modules that are built in.
+/// The fact without a list of the built-in modules.
 fn without_list(probing: &Probing<'_>, wanted: &Wanted, loaded: BTreeSet<String>, unknown: Unknown) -> Fact {
     let sought = |it: &str| wants(wanted, it) && !loaded.contains(it);
     let mut built_in = BTreeSet::new();

@@ -16,7 +16,7 @@ pub(super) fn attributes<'a>(
         match read(name) {
             Ok(Some(value)) => drop(attributes.insert(name.to_owned(), value)),
             Ok(None) => drop(missing.insert(name.to_owned())),
-            // The first trouble is told: later ones are mostly the same.
+            // The first error is kept: later ones are usually the same.
             Err(unknown) => drop(trouble.get_or_insert(unknown)),
         }
     }

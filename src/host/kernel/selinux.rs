@@ -34,7 +34,7 @@ fn probe(probing: &Probing<'_>, _: &Wanted) -> Fact {
 ///
 /// # Errors
 ///
-/// If it cannot be told, as in a container on a host with SELinux.
+/// If it is unknown, as in a container on a host with SELinux.
 pub(super) fn enforces(probing: &Probing<'_>) -> Result<Option<bool>, Unknown> {
     match probing.text(ENFORCE)? {
         Some(text) => parse(&text).map(Some),

@@ -49,7 +49,7 @@ pub(in crate::host) fn complete(feature: &mut Feature) {
     }
 }
 
-/// The same as NFD tells it: what is not fit for a label becomes `_`, and only plain releases have numbers.
+/// The same in NFD's form: characters that a label cannot have become `_`, and only plain releases have numbers.
 pub(in crate::host) fn as_nfd(feature: &Feature) -> Feature {
     let mut feature = feature.clone();
     if let Some(attributes) = &mut feature.attributes

@@ -60,7 +60,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted, audience: Audience) -> Fact {
         match path.and_then(|it| read(probing, &it, audience)) {
             Ok(said) => elements.extend(said),
             Err(unknown) => {
-                // It may say anything, and override all that was said before.
+                // It may state anything, and override every earlier file.
                 elements.clear();
                 reading.trouble(unknown);
             }

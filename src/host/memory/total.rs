@@ -37,7 +37,7 @@ fn parse(text: &str) -> Result<Feature, Unknown> {
         let line = index + 1;
         return Err(strange(format!("line {line} is no size, expected one such as \"MemTotal: 2048 kB\"")));
     }
-    // Its own message tells the place in its source.
+    // Its own message names the place in its source.
     let meminfo = Meminfo::from_read(text.as_bytes())
         .map_err(|_| strange("lacks lines that every kernel writes".to_owned()))?;
     let pairs = [("bytes", meminfo.mem_total), ("swap_bytes", meminfo.swap_total)];

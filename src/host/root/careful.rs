@@ -16,7 +16,7 @@ use super::{Miss, Root, Shown, look, read_to_end, text};
 /// No file has a longer name (NAME_MAX in `linux/limits.h`).
 const MAX_NAME: usize = 255;
 
-/// A file's name, and its text with who may read it, or why it could not be read.
+/// A file's name, and its text with the users who may read it, or why it could not be read.
 pub(in crate::host) type Named = (String, Result<(String, Shown), Miss>);
 
 /// A file system that is mounted.
@@ -33,7 +33,7 @@ pub(in crate::host) struct Filesystem {
 }
 
 impl Root {
-    /// Reads a text file below a folder, by the names of the folders on the way and its own; and tells who may read it.
+    /// Reads a text file below a folder, by the names of the folders on the way and its own, and who may read it.
     ///
     /// Strangers may have spelled them: none leads up or through several folders, and no link is followed.
     ///
@@ -53,7 +53,7 @@ impl Root {
         read_at(&path, &at, name)
     }
 
-    /// Reads each text file that stands in a folder, in the order of their names: what a kernel tells in as many files.
+    /// Reads each text file of a folder, in the order of their names: settings that the kernel shows in one file each.
     /// No link is followed.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Root {
         let bytes = |blocks: u64| blocks.saturating_mul(space.fragment_size());
         let mut kinds = Dir::from_fd(folder).map_err(failed)?.into_iter().filter_map(|it| {
             let entry = it.ok()?;
-            // Of these every file system tells the kind.
+            // Every file system reports the kind of these.
             (!matches!(entry.file_name().to_bytes(), b"." | b"..")).then(|| entry.file_type())
         });
         let tells_kinds = kinds.next().map(|it| it.is_some());
@@ -104,7 +104,7 @@ impl Root {
     ///
     /// As [`Root::read`].
     pub fn is_automount(&self, path: &str) -> Result<bool, Miss> {
-        // open(2): O_PATH mounts nothing, and fstatfs(2) tells. With O_DIRECTORY it would (`follow_automount`).
+        // open(2): O_PATH mounts nothing, and fstatfs(2) works. O_DIRECTORY would mount (`follow_automount`).
         let folder = self.resolve(path, OFlag::O_PATH)?;
         let found = statfs::fstatfs(&folder).map_err(|errno| Miss::of(path, errno))?;
         Ok(found.filesystem_type() == AUTOFS_SUPER_MAGIC)

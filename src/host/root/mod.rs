@@ -33,7 +33,7 @@ const MAX_TRIES: usize = 32;
 /// Said of what is left when a check has taken too long.
 const TOO_LATE: &str = "was not read: the deadline has passed";
 
-/// The root folder of a host: `/`, or a tree that stands for another host.
+/// The root folder of a host: `/`, or the folder of another host's files.
 #[derive(Debug)]
 pub struct Root {
     /// The opened folder; none for `/`, whose paths the kernel resolves at less cost.
@@ -61,7 +61,7 @@ pub enum Shown {
     ToRoot,
 }
 
-/// What stands at a path (inode(7)).
+/// The kind of file at a path (inode(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
     /// Its sort and its permissions (`st_mode`).
@@ -141,7 +141,7 @@ impl Root {
         self.memory.as_deref()
     }
 
-    /// Whether facts that only the running machine can tell (CPUID, the auxiliary vector) are this host's.
+    /// Whether facts that only the running machine has (CPUID, the auxiliary vector) are this host's.
     ///
     /// They are for `/`, and for a tree with this machine's `/proc`, such as `/host` in a container: `boot_id` is drawn
     /// once per boot (`Documentation/admin-guide/sysctl/kernel.rst`).
@@ -176,7 +176,7 @@ impl Root {
         self.read(path).map(text)
     }
 
-    /// As [`Root::read_text`]; and tells who may read the file.
+    /// As [`Root::read_text`], and who may read the file.
     ///
     /// # Errors
     ///
@@ -271,14 +271,14 @@ impl Root {
         let fd = self.resolve(path, OFlag::O_PATH | OFlag::O_NOFOLLOW)?;
         let target =
             fcntl::readlinkat(fd.as_fd(), OsStr::new("")).map_err(|errno| match Miss::of(path, errno) {
-                // readlink(2): ENOENT is said of an opened file that is no link.
+                // readlink(2): ENOENT is the error of an opened file that is no link.
                 Miss::NotFound => Miss::unreadable(path, "is not a symbolic link"),
                 miss @ Miss::Unreadable(_) => miss,
             })?;
         Ok(target.to_string_lossy().into_owned())
     }
 
-    /// What stands at this very path: a link is not followed, and a device not opened.
+    /// The kind of file at this very path: a link is not followed, and a device not opened.
     ///
     /// # Errors
     ///
@@ -357,7 +357,7 @@ struct Looked {
 
 fn look(path: &str, file: &OwnedFd) -> Result<Looked, Miss> {
     let found = stat::fstat(file).map_err(|errno| Miss::of(path, errno))?;
-    // The kernel lets only its owner read a file that tells a secret.
+    // The kernel lets only its owner read a file with a secret.
     let may_all_read = Mode::from_bits_truncate(found.st_mode).contains(Mode::S_IROTH);
     Ok(Looked {
         sort: SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT,

@@ -42,7 +42,7 @@ fn probe(probing: &Probing<'_>, _: &Wanted) -> Fact {
 ///
 /// # Errors
 ///
-/// If the file is there and does not tell it.
+/// If the file exists and does not contain it.
 pub(in crate::host) fn release(probing: &Probing<'_>) -> Result<Option<String>, Unknown> {
     Ok(read(probing)?.and_then(|mut it| it.remove("release")))
 }

@@ -35,7 +35,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     for (soname, paths) in files {
         match version(probing, &soname, &paths) {
             Ok(version) => drop(feature.attributes.get_or_insert_default().insert(soname, version)),
-            // Of all libraries many tell none: one reason stands for them.
+            // Many libraries have no version: one reason is kept for all.
             Err(unknown) if *wanted == Wanted::All => drop(feature.incomplete.get_or_insert(unknown)),
             Err(unknown) => drop(feature.doubtful.insert(soname, unknown)),
         }

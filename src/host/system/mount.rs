@@ -40,10 +40,10 @@ pub(in crate::host) fn table(probing: &Probing<'_>) -> Result<(String, &'static 
     Err(Unknown::new(place, format!("is not there, and nor is {other}")))
 }
 
-/// A mount, as far as it tells which file system is where.
+/// A mount, as far as it shows which file system is where.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::host) struct Mount {
-    /// The device of the file system, as `stat` of its files tells it but for btrfs.
+    /// The device of the file system, as in `stat` of its files, except for btrfs.
     pub(in crate::host) device: libc::dev_t,
     pub(in crate::host) target: String,
     pub(in crate::host) fstype: String,

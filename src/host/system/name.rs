@@ -21,7 +21,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     probe,
 };
 
-/// What the kernel is told when the host starts (hostname(5)); there even where `/proc` is not.
+/// The name that the kernel gets when the host starts (hostname(5)); exists even without `/proc`.
 const CONFIGURED: &str = "/etc/hostname";
 
 /// NFD has the name from `NODE_NAME` in its own environment, which its pod sets; a hook has no such thing.

@@ -6,7 +6,7 @@ use super::table::{Bits, OnlyIf, TABLE};
 use crate::host::cpu::cpuid::Cpuid;
 use crate::host::cpu::levels::{LEVELS, level_flags};
 
-/// A flag that takes more than one bit to tell.
+/// A flag that needs more than one bit.
 type Rule = (&'static str, fn(&Cpuid) -> bool);
 
 static RULES: [Rule; 12] = [

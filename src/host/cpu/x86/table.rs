@@ -8,7 +8,7 @@ use Register::{Eax, Ebx, Ecx, Edx};
 
 use crate::host::cpu::cpuid::Cpuid;
 
-/// Flags that stand in one register and have one condition in common.
+/// Flags in one register that share one condition.
 #[derive(Debug)]
 pub(super) struct Bits {
     pub(super) leaf: u32,
