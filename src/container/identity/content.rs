@@ -63,7 +63,7 @@ struct Platform {
     os: String,
 }
 
-/// As much of an image's configuration as tells its root file system (image-spec 1.1, `config.md`).
+/// The part of an image's configuration that identifies its root file system (image-spec 1.1, `config.md`).
 #[derive(Deserialize)]
 struct Config {
     rootfs: Rootfs,
@@ -88,7 +88,7 @@ impl Content {
         Self { blobs: root.join("io.containerd.content.v1.content/blobs/sha256") }
     }
 
-    /// The store of the containerd that a task's bundle belongs to; `None` if the bundle does not tell.
+    /// The store of the containerd that a task's bundle belongs to; `None` if the bundle does not show it.
     pub(super) fn of_task(bundle: &Path) -> Option<Self> {
         Some(Self::new(&root_of_task(bundle)?))
     }
@@ -97,7 +97,7 @@ impl Content {
     ///
     /// # Errors
     ///
-    /// If what the digest stands for is missing or broken, or leads to more than any image has: a sentence.
+    /// If the content of the digest is missing or broken, or leads to more than any image has: a sentence.
     pub(super) fn manifests(&self, digest: Digest) -> Result<Vec<Manifest>, String> {
         let document =
             self.document(&digest)?.ok_or_else(|| format!("{digest} is not in {}", self.blobs.display()))?;

@@ -43,7 +43,7 @@ struct Container {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Config {
-    /// As the user said it: a name, or the start of an id.
+    /// As the user wrote it: a name, or the start of an id.
     #[serde(default)]
     image: String,
     #[serde(default)]

@@ -34,7 +34,7 @@ pub struct Identity {
     pub unknown: Option<Unknown>,
 }
 
-/// An image as annotations tell it: it may add requirements, and never takes one away.
+/// An image by its annotations: it may add requirements, and never removes one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Said {
     /// Its names.
@@ -63,7 +63,7 @@ pub enum Need {
     Digests,
 }
 
-/// Where engines keep what is not told by a bundle.
+/// Where engines keep what is not in a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     /// What `/proc`, `/etc`, `/run` and `/var` are below.
@@ -74,7 +74,7 @@ pub struct Places {
 /// the rest of its way.
 pub type Until<'a> = &'a dyn Fn() -> Instant;
 
-/// What the resolvers are told.
+/// The input of the resolvers.
 struct Asked<'a> {
     folder: &'a Path,
     bundle: &'a Bundle,
@@ -170,7 +170,7 @@ impl Places {
     }
 }
 
-/// Engines choose these paths; who could choose them instead could choose the runtime, too.
+/// Engines choose these paths; a user who could choose them could also choose the runtime.
 fn maker(folder: &Path) -> Maker {
     let mut names = folder.iter().rev().map(|it| it.to_str().unwrap_or_default());
     let mut next = || names.next().unwrap_or_default();

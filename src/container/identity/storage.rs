@@ -26,7 +26,7 @@ const MAX_MANIFEST: usize = 4 << 20;
 /// Where containers-storage is configured, first wins (containers-storage.conf(5)).
 const CONFIGS: [&str; 2] = ["etc/containers/storage.conf", "usr/share/containers/storage.conf"];
 
-/// Where a bundle lies: `<root>/<driver>-containers/<id>/userdata`.
+/// The path of a bundle: `<root>/<driver>-containers/<id>/userdata`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) root: PathBuf,

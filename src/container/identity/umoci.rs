@@ -12,7 +12,7 @@ use crate::os::file;
 /// Some KiB: a descriptor for each step from the layout's index to the manifest.
 const MAX_META: usize = 1 << 20;
 
-/// The part of `umoci.json` that tells the way to the manifest (umoci, `bundle.go`, `Meta.From`).
+/// The part of `umoci.json` that leads to the manifest (umoci, `bundle.go`, `Meta.From`).
 #[derive(Deserialize)]
 struct Meta {
     from_descriptor_path: DescriptorPath,
@@ -45,7 +45,7 @@ pub(super) fn resolve(asked: &Asked<'_>, identity: &mut Identity) -> Result<(), 
     wrong.map_or(Ok(()), Err)
 }
 
-/// It lies in the bundle, so what is wrong with it is the bundle's fault.
+/// It is in the bundle, so an error in it is the bundle's.
 fn walk(folder: &Path) -> Result<Option<Vec<String>>, Unknown> {
     let path = folder.join("umoci.json");
     let unfit = |err: anyhow::Error| Unknown::Unfit(format!("{err:#}"));

@@ -106,7 +106,7 @@ impl State {
             id: String,
             #[serde(default)]
             bundle: String,
-            // Whatever stands there: a check does without.
+            // A check does not need this field.
             #[serde(default)]
             pid: serde_json::Value,
         }
@@ -169,7 +169,7 @@ pub struct Process {
 
 impl Process {
     fn of(kept: &Kept) -> Self {
-        // What is of another kind cannot be told.
+        // A value of another type is unknown.
         let args: Option<Vec<Option<String>>> = kept.one("args").and_then(|it| parse(it).ok());
         let cwd: Option<Option<String>> = kept.one("cwd").and_then(|it| parse(it).ok());
         let env: Option<Option<Vec<Option<String>>>> = kept.one("env").and_then(|it| parse(it).ok());
@@ -185,7 +185,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// If that cannot be told, or it is set to several values.
+    /// If that is unknown, or it is set to several values.
     pub fn variable(&self, name: &str) -> Result<Option<&str>, Untold> {
         let env = self.env.as_ref().ok_or(Untold)?;
         let mut values = env.iter().filter_map(|it| it.strip_prefix(name)?.strip_prefix('='));
@@ -196,7 +196,7 @@ impl Process {
     }
 }
 
-/// Something cannot be told.
+/// Something is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Untold;
 
@@ -222,7 +222,7 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// If there is no `config.json`, it cannot be read, or runtimes do not agree on what it says.
+    /// If there is no `config.json`, it cannot be read, or runtimes disagree on its meaning.
     pub fn read(folder: &Path) -> Result<Self, Fault> {
         let path = folder.join("config.json");
         let file = match file::stream(&path) {

@@ -28,7 +28,7 @@ pub(super) enum Keep {
     Whole,
     /// Of an object these fields. They are fields of a structure to runtimes: runc takes them in any case.
     Fields(&'static [(&'static str, Keep)]),
-    /// Of an object all fields, and of these what is said: more of them may be large, and secret.
+    /// All fields of an object, and for these the given part: other parts may be large, and secret.
     But(&'static [(&'static str, Keep)]),
     /// Nothing.
     Nothing,
@@ -315,7 +315,7 @@ impl<R: Read> Skimmer<R> {
         self.put(value)
     }
 
-    /// A text, an array or an object to its end, as it stands there.
+    /// A text, an array or an object to its end, unchanged.
     fn whole(&mut self, is_kept: bool) -> Result<(), Fault> {
         let mut inside = Inside::default();
         loop {
@@ -416,7 +416,7 @@ impl<R: Read> Skimmer<R> {
         Ok(())
     }
 
-    /// What is said of a byte that does not belong there.
+    /// The message about an unexpected byte.
     fn odd(&self, found: Option<u8>) -> Fault {
         let place = self.most - self.left - (self.end - self.at);
         Fault::Container(match found {

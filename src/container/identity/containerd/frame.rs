@@ -29,7 +29,7 @@ const WINDOW: u32 = 1 << 26;
 /// What the whole connection may be sent without our asking (section 6.9.2).
 const FIRST_WINDOW: u32 = 65_535;
 
-/// What stands before a frame's payload.
+/// The header before a frame's payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) length: usize,

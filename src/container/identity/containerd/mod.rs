@@ -66,7 +66,7 @@ pub(super) fn resolve(task: &Task, asked: &Asked<'_>, identity: &mut Identity) -
     settle(target, &container, &content, &mut daemon, identity)
 }
 
-/// How long the one who lists all images waits: no container waits for it.
+/// The time limit for a list of all images: no container waits for it.
 const LONG: Duration = Duration::from_secs(30);
 
 /// An image in a namespace.
@@ -253,7 +253,7 @@ fn unreadable(what: &str) -> Fault {
     Fault::Other(format!("containerd's record of the {what} cannot be read"))
 }
 
-/// `None` also if the record is of a form that is not known: the snapshot tells as well.
+/// `None` also if the record has an unknown form: the snapshot has the answer too.
 fn cri_config(record: &[u8]) -> Option<Digest> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]

@@ -17,12 +17,12 @@ const MAX_TEXT: usize = 1 << 20;
 pub(super) fn socket(state: &Path, places: &Places) -> PathBuf {
     let beside = state.join("containerd.sock");
     of_ancestors(&places.at("proc"), std::os::unix::process::parent_id())
-        // Only who may look at it may also connect to it.
+        // A user who may look at it may also connect to it.
         .or_else(|| nix::sys::stat::stat(&beside).is_ok().then_some(beside))
         .unwrap_or_else(|| places.at("run/containerd/containerd.sock"))
 }
 
-/// The address that an ancestor process was told, if it is a shim.
+/// The address that an ancestor process got, if it is a shim.
 ///
 /// What cannot be read is passed over: another place is looked at.
 fn of_ancestors(proc: &Path, parent: u32) -> Option<PathBuf> {
