@@ -248,7 +248,7 @@ fn told_at_boot(parameter: &str, word: &str) -> Option<Clue> {
     Some(Clue::BootParameter { given: format!("{parameter}={word}"), undone: None })
 }
 
-/// What is off because the kernel was told so.
+/// What is off by a boot parameter.
 fn of_boot(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
     let is_off_value = |it: &str| ["0", "false", "disabled"].contains(&it);
     let is_off = if let Evidence::Value { value, .. } = &finding.evidence {
@@ -308,7 +308,7 @@ fn package(facts: &Facts) -> Option<String> {
     }
 }
 
-/// What the kernel was told at boot that takes this away.
+/// The boot parameter that disables this.
 fn of_cgroup(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
     if finding.element == "version" {
         let parameter = "systemd.unified_cgroup_hierarchy";

@@ -71,7 +71,7 @@ impl Finding<'_> {
     }
 }
 
-/// Whether what comes of a term tells something that only root may see: the value of an element, the names of elements where
+/// Whether the result of a term reveals something that only root may see: the value of an element, the names of elements where
 /// all of them are sensitive, or, through a template, all that a rule matched.
 pub(super) fn shows_what_is_sensitive(term: &Term, fact: &Fact, has_template: bool) -> bool {
     let name = lower(&term.feature);

@@ -63,7 +63,7 @@ fn within<T: PartialOrd>(bound: &Bound<T>, value: Option<T>) -> Outcome {
     value.map_or(Outcome::Unknown, |it| bound.holds(&it).into())
 }
 
-/// Settings of several numbers, such as the `250 32000 32 128` of kernel.sem: each is held against its own bound.
+/// Settings of several numbers, such as the `250 32000 32 128` of kernel.sem: each is compared with its own bound.
 fn each_within(bounds: &[Bound<i128>], value: &str) -> Outcome {
     let numbers: Vec<_> = value.split_ascii_whitespace().collect();
     if numbers.len() != bounds.len() {

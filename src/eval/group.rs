@@ -23,7 +23,7 @@ pub(super) fn not(outcome: Outcome) -> Outcome {
     }
 }
 
-/// Judges groups of which all have to hold.
+/// Judges groups that must all hold.
 pub(super) fn judge_all<'a>(groups: &'a [Group], judged: &mut Judged<'a, '_>) -> Outcome {
     let each: Vec<_> = groups.iter().map(|it| judge(it, "", judged)).collect();
     Outcome::all(each)
@@ -142,14 +142,14 @@ impl Explained<'_, '_> {
     }
 }
 
-/// Of what has to hold together, all that fails is told.
+/// Of groups that must all hold, every failing one is reported.
 fn together(all: Vec<Came>) -> Came {
     let outcome = Outcome::all(all.iter().map(|it| it.outcome));
     let concerned = all.into_iter().filter(|it| it.outcome == outcome);
     Came { outcome, why: concerned.flat_map(|it| it.why).collect() }
 }
 
-/// Of alternatives, the one that is told takes least to mend, then lacks least, then comes first.
+/// Of alternatives, the one that is easiest to mend is reported, then the one that lacks least, then the first.
 fn one_of(all: Vec<Came>, terms: &[JudgedTerm<'_>]) -> Came {
     let outcome = Outcome::any(all.iter().map(|it| it.outcome));
     let count = all.len();

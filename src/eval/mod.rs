@@ -33,7 +33,7 @@ pub enum Outcome {
     Met,
     /// It does not hold.
     Unmet,
-    /// It cannot be told.
+    /// It is unknown.
     Unknown,
 }
 
@@ -75,7 +75,7 @@ impl From<bool> for Outcome {
     }
 }
 
-/// A spec held against a host.
+/// A spec judged on a host.
 #[derive(Debug, Clone)]
 pub struct Judgement<'a> {
     /// Met if a set is, or if the spec has none. Unknown if none was selected.
@@ -84,7 +84,7 @@ pub struct Judgement<'a> {
     pub sets: Vec<JudgedSet<'a>>,
 }
 
-/// A compatibility set held against a host.
+/// A compatibility set judged on a host.
 #[derive(Debug, Clone)]
 pub struct JudgedSet<'a> {
     /// What was judged.
@@ -95,7 +95,7 @@ pub struct JudgedSet<'a> {
     pub rules: Vec<JudgedRule<'a>>,
 }
 
-/// A rule held against a host.
+/// A rule judged on a host.
 #[derive(Debug, Clone)]
 pub struct JudgedRule<'a> {
     /// What was judged.
@@ -127,7 +127,7 @@ struct Blame {
     or: Vec<usize>,
 }
 
-/// A term held against a host.
+/// A term judged on a host.
 #[derive(Debug, Clone)]
 pub struct JudgedTerm<'a> {
     /// What was judged.
@@ -144,7 +144,7 @@ pub struct JudgedTerm<'a> {
     pub findings: Vec<Finding<'a>>,
 }
 
-/// One expression held against a host, with the evidence.
+/// One expression judged on a host, with the evidence.
 #[derive(Debug, Clone)]
 pub struct Finding<'a> {
     /// The feature as the author wrote it.
@@ -153,7 +153,7 @@ pub struct Finding<'a> {
     pub element: &'a str,
     /// What is tested; none for a bare feature, which has to exist.
     pub test: Option<&'a Test>,
-    /// Where it stands in the spec.
+    /// Its place in the spec.
     pub at: Place,
     /// What came of it.
     pub outcome: Outcome,
@@ -165,7 +165,7 @@ pub struct Finding<'a> {
     pub clue: Option<Clue>,
 }
 
-/// What a test was held against.
+/// What a test was applied to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Evidence {
     /// It could not be looked at.
@@ -267,7 +267,7 @@ pub enum Clue {
         /// Who sets the host up.
         manager: Manager,
     },
-    /// The kernel was told so when it was booted.
+    /// By a boot parameter.
     BootParameter {
         /// The parameter, such as `cgroup_disable=memory`.
         given: String,
@@ -300,7 +300,7 @@ pub enum Clue {
     },
 }
 
-/// What rules are held against, and for how long.
+/// What rules are judged by, and for how long.
 struct Context<'f> {
     facts: &'f Facts,
     /// Whether the time is up: what is not judged by then is unknown.
@@ -469,7 +469,7 @@ impl<'a> JudgedRule<'a> {
     }
 
     fn failing(&self, outcome: Outcome) -> impl Iterator<Item = &JudgedTerm<'a>> {
-        // Where it cannot be told whether the rule counts, that is all there is to say.
+        // If it is unknown whether the rule counts, only that is reported.
         let is_concerned = self.outcome == outcome && outcome != Outcome::Met && self.applies == Outcome::Met;
         self.terms.iter().filter(move |it| is_concerned && it.outcome == outcome)
     }

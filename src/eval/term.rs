@@ -374,7 +374,7 @@ pub(super) fn attribute<'a>(feature: &'a Feature, name: &str) -> Element<'a> {
     }
 }
 
-/// Why it cannot be told whether a feature has this element, if it cannot.
+/// Why it is unknown whether a feature has this element, if it is.
 fn doubt_about<'a>(feature: &'a Feature, name: &str) -> Option<&'a Unknown> {
     let others = || feature.incomplete.as_ref().filter(|_| !feature.missing.contains(name));
     feature.doubtful.get(name).or_else(others)
@@ -402,7 +402,7 @@ fn evidence(
     }
 }
 
-/// A value that a test cannot be applied to. What is empty tells nothing, so there is nothing to compare.
+/// A value that a test cannot be applied to. An empty value has nothing to compare.
 fn unfit(value: &str, read: String) -> Evidence {
     match value {
         "" => Evidence::Unknown(Unknown::new(read, "has it without a value")),

@@ -5,7 +5,7 @@ use crate::eval::Outcome;
 /// The exit status for trouble: there is no verdict, or it is not on all that is demanded.
 pub const TROUBLE: u8 = 2;
 
-/// What is said of an image on a host. The worst spec decides.
+/// The verdict on an image and a host. The worst spec decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// All that is demanded is there.
@@ -17,7 +17,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The verdict on requirements that have to hold together; on none at all, compatible.
+    /// The verdict on requirements that must all hold; without any, compatible.
     pub fn of(outcomes: impl IntoIterator<Item = Outcome>) -> Self {
         match Outcome::all(outcomes) {
             Outcome::Met => Self::Compatible,

@@ -96,7 +96,7 @@ impl<'a> JudgedRule<'a> {
         }
         let lacks: Option<Vec<_>> = (0..self.rule.match_any.len()).map(|it| self.only_lack(it)).collect();
         let mut lacks = lacks?;
-        // What is easier to mend is said first, whatever the order of the spec.
+        // What is easier to mend comes first, whatever the order of the spec.
         lacks.sort_by_key(|it| it.effort());
         let first = *lacks.first()?;
         let are_alike = lacks.iter().all(|it| it.outcome == outcome && it.is_like(first));
@@ -156,7 +156,7 @@ impl JudgedTerm<'_> {
         match whole {
             Some(line) => vec![(first.code(), line)],
             None => {
-                // What one place hides is hidden for one reason, which is said once.
+                // Facts of one unreadable place share one reason, which is reported once.
                 let mut findings: Vec<_> = decisive().collect();
                 findings.dedup_by(|it, before| {
                     matches!(it.evidence, Evidence::Unknown(_)) && it.evidence == before.evidence
