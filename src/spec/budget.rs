@@ -33,7 +33,7 @@ pub fn most_text(feature: &str, of: Text) -> usize {
     }
 }
 
-/// What of a feature a test is held against.
+/// The part of a feature that a test is applied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Text {
     /// The names of all its elements.
@@ -53,12 +53,12 @@ pub(super) struct Budget {
     source: usize,
     compiled: usize,
     steps: u64,
-    /// Once it is exceeded nothing more is compiled, and it is not said again.
+    /// Once it is exceeded, nothing more is compiled, and it is not reported again.
     is_spent: bool,
 }
 
 impl Budget {
-    /// Compiles a pattern. `None` if the spec has spent too much already, which has been said. The error is a sentence.
+    /// Compiles a pattern. `None` if the spec already spent too much, which was reported. The error is a sentence.
     pub(super) fn pattern(&mut self, source: &str) -> Option<Result<Pattern, String>> {
         if self.is_spent {
             return None;

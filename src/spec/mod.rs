@@ -77,7 +77,7 @@ pub struct Set {
     pub weight: i64,
     /// What the author says about it.
     pub description: String,
-    /// All of them have to hold.
+    /// All of them must hold.
     pub rules: Vec<Rule>,
     /// Where the set starts.
     pub at: Place,
@@ -104,16 +104,16 @@ pub struct Rule {
     /// The rule counts only where this holds. Ours.
     #[serde(default, skip_serializing_if = "is_default")]
     pub when: Option<Group>,
-    /// All of them have to hold. Ours.
+    /// All of them must hold. Ours.
     #[serde(default, skip_serializing_if = "is_default")]
     pub groups: Vec<Group>,
     /// Published as attributes of `rule.matched` when the rule holds.
     pub vars: BTreeMap<String, String>,
     /// Makes further such attributes out of what the terms matched.
     pub vars_template: Option<Template>,
-    /// All of them have to hold.
+    /// All of them must hold.
     pub match_features: Vec<Term>,
-    /// Alternatives, each a list of terms that have to hold together.
+    /// Alternatives, each a list of terms that must all hold.
     pub match_any: Vec<Vec<Term>>,
     /// Where the rule starts.
     pub at: Place,
@@ -125,7 +125,7 @@ pub enum Severity {
     /// It does not fit.
     #[default]
     Required,
-    /// It fits, and that is told.
+    /// It fits, and that is reported.
     Recommended,
     /// It fits; only the report says so.
     Info,

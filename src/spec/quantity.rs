@@ -28,7 +28,7 @@ const TIMES: [(&str, u64); 6] = [
     ("min", 60_000_000_000),
     ("h", 3_600_000_000_000),
 ];
-/// In which unit the kernel tells a value, by how its name ends (`Documentation/admin-guide/sysctl`).
+/// The unit of a kernel's value, by the end of its name (`Documentation/admin-guide/sysctl`).
 const ENDINGS: [(&str, Kind, u64); 14] = [
     ("_bytes", Kind::Size, 1),
     ("_kbytes", Kind::Size, 1 << 10),

@@ -70,10 +70,10 @@ fn language(reader: &mut Reader, fields: &Fields<'_>) -> Language {
             let message =
                 format!("version {} is not known; write {VERSION} or {OWN_VERSION}", quoted(version));
             reader.problem(node.at, message);
-            // What follows is held against what both know.
+            // The rest is checked by what both languages have.
             Language::Own
         }
-        // It is no text, which has been said.
+        // It is no text, which was reported.
         None => Language::Nfd,
     }
 }

@@ -54,7 +54,7 @@ fn what_nfd_would_drop_needs_our_version() {
         ),
     ];
     for (fields, message) in expected {
-        // A group that is empty is told by itself.
+        // An empty group is reported by itself.
         let found = parse(document("v1alpha1", fields).as_bytes())
             .map_err(|it| it.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert!(found.is_err_and(|it| it.contains(&message.to_owned())), "{fields}: {message}");
