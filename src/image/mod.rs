@@ -25,7 +25,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// Whether what somebody noted of an image is about this one: by its digest where both know one, else by its name.
+    /// Whether a recorded image is this one: by its digest if both have one, else by its name.
     pub fn is_noted(&self, name: Option<&str>, digest: Option<&str>) -> bool {
         let name_is_digest = |it: &&str| self.digests.iter().any(|known| known.to_string() == **it);
         if digest.iter().chain(&name).any(name_is_digest) {

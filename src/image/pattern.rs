@@ -144,14 +144,14 @@ fn is_of_name(it: char) -> bool {
     it.is_ascii_alphanumeric() || "*?._-/:@".contains(it)
 }
 
-/// What a name is held against: all repositories that are meant, and those that Docker Hub keeps in its own folder.
+/// What a name is compared with: all repositories of a pattern, and those that Docker Hub has in its own folder.
 fn repositories(spelled: &Spelled<'_>) -> (Glob, Option<Glob>) {
     let (registry, path) = (spelled.registry(), spelled.path);
     if spelled.registry.is_none() && path.starts_with('*') && !path.contains('/') {
         return (Glob::new(path), None);
     }
     let official = Glob::new(&spelled.repository());
-    // `docker.io/*` is everything there, not only what stands in that folder.
+    // `docker.io/*` is everything there, not only the content of that folder.
     match is_wild(path) && !path.contains('/') {
         true => (Glob::new(&format!("{}/{path}", registry.to_ascii_lowercase())), Some(official)),
         false => (official, None),

@@ -97,7 +97,7 @@ impl Reference {
         self.digest.as_ref()
     }
 
-    /// What stands behind `/manifests/` in a request: the digest if there is one, else the tag.
+    /// The text after `/manifests/` in a request: the digest if there is one, else the tag.
     pub fn target(&self) -> String {
         match &self.digest {
             Some(digest) => digest.to_string(),
