@@ -151,7 +151,7 @@ fn open(path: &Path) -> anyhow::Result<Option<(File, FileStat)>> {
     let file = match fcntl::open(path, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
         Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
-        // open(2): ENXIO is said of a socket, and of a device without a driver.
+        // open(2): ENXIO is the error of a socket, and of a device without a driver.
         Err(errno @ (Errno::ELOOP | Errno::ENXIO)) => {
             return Err(Irregular(path.to_owned(), explain(errno)).into());
         }

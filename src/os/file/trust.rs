@@ -76,7 +76,7 @@ fn absent(path: &Path, errno: Errno) -> anyhow::Result<()> {
 pub struct Untrusted(String);
 
 impl Untrusted {
-    /// One that another process has met, and told with this sentence.
+    /// One that another process has found and described with this sentence.
     pub fn told(sentence: String) -> Self {
         Self(sentence)
     }

@@ -85,7 +85,7 @@ fn variable(name: &str) -> Option<PathBuf> {
 
 /// Only from the file: a name service needs a socket, and code that a static program does not have.
 fn home(uid: u32) -> Option<PathBuf> {
-    // A user who is not there, or in a file that cannot be read, is one of a name service.
+    // A user who is not in the file, or whose file cannot be read, comes from a name service.
     let bytes = super::read(Path::new("/etc/passwd"), MAX_PASSWD).ok()??;
     home_in(str::from_utf8(&bytes).ok()?, uid)
 }

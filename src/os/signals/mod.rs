@@ -1,5 +1,5 @@
 //! The process's signals and limits: a mask without leftovers, a timer that ends reads which would block, and room for a
-//! check. The only place that tells the kernel about them.
+//! check. The only place that changes them in the kernel.
 
 mod limits;
 
