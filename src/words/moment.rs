@@ -8,7 +8,7 @@ pub type Moment = (i64, u32);
 /// Reads an RFC 3339 `date-time`, the form of `org.opencontainers.image.created` (image-spec 1.1, `annotations.md`)
 /// and of the `expiry-time` in local feature files.
 ///
-/// `None` for everything else; days are not held against the length of their month.
+/// `None` for everything else; days are not checked against the length of their month.
 pub fn moment(text: &str) -> Option<Moment> {
     let (year, month, day) = (number(text, 0..4)?, number(text, 5..7)?, number(text, 8..10)?);
     let (hour, minute, second) = (number(text, 11..13)?, number(text, 14..16)?, number(text, 17..19)?);
@@ -66,7 +66,7 @@ fn mark(text: &str, at: usize) -> Option<u8> {
     text.as_bytes().get(at).copied()
 }
 
-/// Reads `.5` as nanoseconds and gives back what stands behind it; digits beyond the ninth are cut off.
+/// Reads `.5` as nanoseconds and returns the text after it; digits beyond the ninth are cut off.
 fn fraction(text: &str) -> Option<(u32, &str)> {
     let Some(rest) = text.strip_prefix('.') else { return Some((0, text)) };
     let end = rest.find(|it: char| !it.is_ascii_digit())?;

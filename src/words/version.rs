@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// In the hook and the wrapper as they are built: by it, `oci-compat status` tells which version a program is.
+/// A mark in the programs, by which `oci-compat status` finds the version of a program.
 pub const MARK: &str = concat!("oci-compat-program ", env!("CARGO_PKG_VERSION"), ";");
 
 /// A dotted number such as the `5.4.0` of `5.4.0-150-generic`; missing parts count as zero.

@@ -87,7 +87,7 @@ fn name(rule: &Rule) -> &str {
     if rule.name.is_empty() { &rule.id } else { &rule.name }
 }
 
-/// The terms of a group that all have to hold; none if there is more to it.
+/// The terms of a group that must all hold; none if the group has other parts.
 fn together(group: &Group) -> Option<Vec<Term>> {
     match group {
         Group::Terms(terms) => Some(terms.clone()),

@@ -140,7 +140,7 @@ mod tests {
     use crate::author::lint::lint;
     use crate::spec::parse;
 
-    /// What is said of one term in our own language.
+    /// The warnings about one term in our own language.
     fn check(feature: &str, expression: &str, expected: &str) {
         let term = format!("{{feature: {feature}, matchExpressions: {{{expression}}}}}");
         check_term(&term, &[expected]);

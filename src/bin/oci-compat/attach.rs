@@ -16,7 +16,7 @@ use crate::args::Attach;
 use crate::check::read;
 use crate::output::Output;
 
-/// How an image is named that lies in a folder, or in a tar file.
+/// The name of an image in a folder or in a tar file.
 const LAYOUTS: [&str; 2] = ["oci:", "oci-archive:"];
 
 pub(crate) fn run(args: &Attach, output: &mut Output) -> anyhow::Result<u8> {

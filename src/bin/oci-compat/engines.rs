@@ -80,7 +80,7 @@ fn held(engine: Named, root: Option<&Path>, socket: &Path, places: &Places) -> a
 }
 
 /// The image that an engine of the host in this folder calls so, whichever engine it is; or why some engines did not answer,
-/// each a sentence. Which image was taken is told on stderr.
+/// each a sentence. The chosen image is printed to stderr.
 pub(crate) fn meant(text: &str, host: &Path) -> anyhow::Result<Result<Meant, Vec<String>>> {
     let places = Places { root: host.to_owned() };
     let socket = host.join(CONTAINERD.trim_start_matches('/'));

@@ -72,7 +72,7 @@ pub(crate) fn feature(info: &FeatureInfo) -> String {
     text
 }
 
-/// What those need who write a spec.
+/// The information for authors of specs.
 fn details(info: &FeatureInfo) -> String {
     let mut text = String::new();
     if !info.beyond_nfd.is_empty() {

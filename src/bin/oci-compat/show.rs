@@ -49,7 +49,7 @@ struct Artifact {
     sets: Vec<Demands>,
 }
 
-/// One alternative: all of its rules have to hold.
+/// One alternative: all of its rules must hold.
 #[derive(Debug, Serialize)]
 struct Demands {
     tag: String,
@@ -102,7 +102,7 @@ pub(crate) fn run(args: &Show, common: &Common, output: &mut Output) -> anyhow::
     Ok(if problems.is_empty() { 0 } else { INCOMPLETE })
 }
 
-/// What a pull would store, with the problems that it would tell; nothing is stored.
+/// What a pull would store, with the problems that it would report; nothing is stored.
 fn in_registry(args: &Show, common: &Common) -> anyhow::Result<(Vec<Image>, Vec<String>)> {
     let image: Reference = args.image.parse()?;
     let puller = Puller {

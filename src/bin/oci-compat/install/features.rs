@@ -150,7 +150,7 @@ fn written(
     output.print(&said).map_err(plain)
 }
 
-/// What the runtime tells of itself, as the text of its record.
+/// The runtime's own description, as the text of its record.
 fn told(program: &str, root: &Root) -> Result<String, String> {
     trusted(program, root)?;
     let (status, output) = ask(program, "features").map_err(|why| format!("`{program} features` {why}"))?;

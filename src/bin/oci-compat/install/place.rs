@@ -173,7 +173,7 @@ fn replace(path: &Path, text: &str, model: &Path) -> anyhow::Result<()> {
         });
     let placed = written.and_then(|()| fs::rename(&temporary, path));
     if let Err(err) = placed {
-        // It may not even be there; what went wrong is the error to tell.
+        // It may not even exist; the first error is the one to report.
         let _swept = fs::remove_file(&temporary);
         return Err(unwritable(path, &err));
     }

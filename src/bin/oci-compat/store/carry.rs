@@ -48,7 +48,7 @@ fn replace<T>(target: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow::Resul
         Ok(it)
     });
     if written.is_err() {
-        // That it could not be written is the error to tell.
+        // The failed write is the error to report.
         let _left_behind = fs::remove_file(&temporary);
     }
     written
