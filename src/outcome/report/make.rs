@@ -84,7 +84,7 @@ impl Origin {
 
     /// Whether its author divides it into sets with tags, of which the administrator may select some.
     pub fn has_tags(&self) -> bool {
-        !matches!(self, Self::Environment(_))
+        !matches!(self, Self::Environment(_) | Self::Platform)
     }
 
     /// As messages call it.
