@@ -4,6 +4,7 @@ pub(super) mod amd;
 pub(super) mod intel;
 pub(super) mod nvidia;
 mod cuda;
+mod models;
 
 use super::{Fact, Probing, Unknown};
 

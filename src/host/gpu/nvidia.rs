@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cuda;
+use super::{PCI, cuda, models};
 use crate::host::system::{l4t, library};
 use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, Wanted};
 
@@ -12,8 +12,9 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     meaning: "the version of NVIDIA's driver and the newest CUDA that it supports (compare both with `type: version`), or the \
         bounds of that (cuda_at_least, cuda_at_most) for drivers that this program does not know; library: the version \
         of the driver's libraries (libnvidia-ml.so); library_fits: true if it equals that of the driver, as it must; \
-        and the model, PCI address and UUID of each of its GPUs",
-    read: "/proc/driver/nvidia, else /sys/module/nvidia/version; /etc/nv_tegra_release on a Jetson",
+        and the model, PCI address and UUID of each of its GPUs, \
+        its compute capability (arch) and its brand as NVML calls it, where PCI id and model tell them",
+    read: "/proc/driver/nvidia, else /sys/module/nvidia/version; /sys/bus/pci/devices/*/device; /etc/nv_tegra_release on a Jetson",
     nfd: false,
     elements: Some(&[
         "driver",
@@ -25,6 +26,8 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
         "model",
         "address",
         "uuid",
+        "arch",
+        "brand",
     ]),
     absent: "NVIDIA's driver is not loaded (nouveau does not count); unknown in WSL 2, where the driver is that of Windows; \
         library: not installed on the host",
@@ -58,7 +61,7 @@ const INFORMATION: [(&str, &str); 2] = [("Model", "model"), ("GPU UUID", "uuid")
 /// The version of the driver's libraries, and whether that is the driver's own.
 const LIBRARIES: [&str; 2] = ["library", "library_fits"];
 /// Attributes of a GPU.
-const OF_GPU: [&str; 3] = ["model", "address", "uuid"];
+const OF_GPU: [&str; 5] = ["model", "address", "uuid", "arch", "brand"];
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     match l4t::release(probing) {
@@ -79,7 +82,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
         add_library(probing, &mut feature, &version);
     }
     if OF_GPU.iter().any(|it| wanted.has(it)) {
-        gpus(probing, wanted, &mut feature);
+        gpus(probing, wanted, &version, &mut feature);
     }
     Fact::Known(feature, read.to_owned())
 }
@@ -190,7 +193,7 @@ fn is_version(text: &str) -> bool {
     text.contains('.') && text.split('.').all(is_number)
 }
 
-fn gpus(probing: &Probing<'_>, wanted: &Wanted, feature: &mut Feature) {
+fn gpus(probing: &Probing<'_>, wanted: &Wanted, driver: &str, feature: &mut Feature) {
     let listed = probing
         .list(GPUS)
         .and_then(|it| it.ok_or_else(|| Unknown::new(GPUS, "is not there, although the driver is loaded")));
@@ -205,11 +208,26 @@ fn gpus(probing: &Probing<'_>, wanted: &Wanted, feature: &mut Feature) {
     let mut instances = Vec::with_capacity(addresses.len());
     for address in addresses {
         let read = format!("{GPUS}/{address}");
-        let mut attributes = BTreeMap::from([("address".to_owned(), address)]);
-        information(probing, &read, wanted, &mut attributes, &mut feature.doubtful);
+        let mut attributes = BTreeMap::from([("address".to_owned(), address.clone())]);
+        information(probing, &read, wanted, driver, &mut attributes, &mut feature.doubtful);
+        if wanted.has("arch") {
+            match arch(probing, &address) {
+                Ok(arch) => drop(attributes.insert("arch".to_owned(), arch.to_owned())),
+                Err(unknown) => drop(feature.doubtful.entry("arch".to_owned()).or_insert(unknown)),
+            }
+        }
         instances.push(Instance { attributes, read: Some(read) });
     }
     feature.instances = Some(instances);
+}
+
+/// The compute capability of the GPU at a PCI address. The driver tells it to libraries alone.
+fn arch(probing: &Probing<'_>, address: &str) -> Result<&'static str, Unknown> {
+    let place = format!("{PCI}/{address}/device");
+    let id = probing.text(&place)?.ok_or_else(|| Unknown::new(&place, "is not there"))?;
+    let id = id.trim();
+    models::arch(id)
+        .ok_or_else(|| Unknown::new(&place, format!("is {id:?}, of which no compute capability is known")))
 }
 
 /// Adds what a GPU says of itself. Only if that is wanted: the question wakes a GPU that sleeps.
@@ -217,18 +235,29 @@ fn information(
     probing: &Probing<'_>,
     folder: &str,
     wanted: &Wanted,
+    driver: &str,
     attributes: &mut BTreeMap<String, String>,
     doubtful: &mut BTreeMap<String, Unknown>,
 ) {
+    let is_brand_wanted = wanted.has("brand");
     let wanted: Vec<_> = INFORMATION.into_iter().filter(|(_, name)| wanted.has(name)).collect();
-    if wanted.is_empty() {
+    if wanted.is_empty() && !is_brand_wanted {
         return;
     }
     let place = format!("{folder}/information");
     let text = probing.text(&place).and_then(|it| it.ok_or_else(|| Unknown::new(&place, "is not there")));
-    for (label, name) in wanted {
+    let value = |label: &str| {
         let silent = || Unknown::new(&place, format!("does not tell the {label}"));
-        match text.as_ref().map_err(Unknown::clone).and_then(|it| value(it, label).ok_or_else(silent)) {
+        text.as_ref().map_err(Unknown::clone).and_then(|it| value(it, label).ok_or_else(silent))
+    };
+    let values = wanted.into_iter().map(|(label, name)| (name, value(label)));
+    let brand = is_brand_wanted.then(|| {
+        let unsaid = |model: &str| Unknown::new(&place, format!("tells the model {model:?}, and no brand"));
+        let model = value("Model");
+        ("brand", model.and_then(|it| models::brand(it, driver).ok_or_else(|| unsaid(it))))
+    });
+    for (name, value) in values.chain(brand) {
+        match value {
             Ok(value) => drop(attributes.insert(name.to_owned(), value.to_owned())),
             Err(unknown) => drop(doubtful.entry(name.to_owned()).or_insert(unknown)),
         }
@@ -258,6 +287,7 @@ mod tests {
                         GPU UUID: \t GPU-5a1f1dfa-0d5e-4c4f-9b6d-1f2e3d4c5b6a\nVideo BIOS: \t 92.00.45.00.03\n\
                         Bus Location: \t 0000:07:00.0\nDevice Minor: \t 0\n";
     const GPU: &str = "/proc/driver/nvidia/gpus/0000:07:00.0";
+    const DEVICE: &str = "/sys/bus/pci/devices/0000:07:00.0/device";
 
     fn host(version: &str) -> FakeHost {
         FakeHost::new().folder("/sys/bus").file("/proc/version", "Linux").file(VERSION, version)
@@ -273,12 +303,29 @@ mod tests {
 
     #[test]
     fn a_driver_reports_its_version_its_cuda_and_its_gpus() {
-        let host = host(CLOSED).file(&format!("{GPU}/information"), INFO);
+        let host = host(CLOSED).file(&format!("{GPU}/information"), INFO).file(DEVICE, "0x20b0\n");
         let expected = known(
-            "cuda=\"12.2\" driver=\"535.104.05\" [/proc/driver/nvidia/gpus/0000:07:00.0: address=0000:07:00.0 \
-             model=NVIDIA A100-SXM4-40GB uuid=GPU-5a1f1dfa-0d5e-4c4f-9b6d-1f2e3d4c5b6a]",
+            "cuda=\"12.2\" driver=\"535.104.05\" [/proc/driver/nvidia/gpus/0000:07:00.0: address=0000:07:00.0 arch=8.0 \
+             model=NVIDIA A100-SXM4-40GB uuid=GPU-5a1f1dfa-0d5e-4c4f-9b6d-1f2e3d4c5b6a] and perhaps brand: \
+             /proc/driver/nvidia/gpus/0000:07:00.0/information: tells the model \"NVIDIA A100-SXM4-40GB\", and no brand",
         );
         assert_eq!(told(&host, FEATURE.name), expected);
+    }
+
+    #[test]
+    fn a_gpu_tells_its_compute_capability_and_brand_by_id_and_model() {
+        let info = INFO.replace("A100-SXM4-40GB", "GeForce RTX 3090");
+        let host = host(CLOSED).file(&format!("{GPU}/information"), &info).file(DEVICE, "0x2204\n");
+        let gpu = |rest: &str| known(&format!(r#"driver="535.104.05" [{GPU}: address=0000:07:00.0{rest}"#));
+        check(&host, &["arch", "brand"], &gpu(" arch=8.6 brand=GeForceRTX]"));
+        check(&host, &["arch"], &gpu(" arch=8.6]"));
+        let doubt =
+            format!("] and perhaps arch: {DEVICE}: is \"0x0001\", of which no compute capability is known");
+        check(&host.file(DEVICE, "0x0001\n"), &["arch"], &gpu(&doubt));
+        let gone = format!("] and perhaps arch: {DEVICE}: is not there");
+        check(&self::host(CLOSED).folder(GPU), &["arch"], &gpu(&gone));
+        let hidden = format!("] and perhaps arch: {DEVICE}: is a loop of symbolic links");
+        check(&self::host(CLOSED).folder(GPU).unreadable(DEVICE), &["arch"], &gpu(&hidden));
     }
 
     #[test]
@@ -293,7 +340,7 @@ mod tests {
             .file("/proc/version", "Linux")
             .file(MODULE_VERSION, "470.256.02\n");
         check(&host, &["cuda"], r#"known (/sys/module/nvidia/version): cuda="11.4" driver="470.256.02""#);
-        let more = ["address", "model", "uuid"].map(|it| {
+        let more = ["address", "arch", "brand", "model", "uuid"].map(|it| {
             format!("and perhaps {it}: /proc/driver/nvidia/gpus: is not there, although the driver is loaded")
         });
         let more = more.join(" ");
