@@ -1,6 +1,7 @@
 //! What the environment of NVIDIA's images demands of the driver and the GPUs: `NVIDIA_REQUIRE_*`, and `CUDA_VERSION` of
 //! old images. Makes rules of it, and judges none.
 
+mod compat;
 mod constraint;
 mod environment;
 mod given;
@@ -8,6 +9,7 @@ mod rules;
 
 use crate::spec::Spec;
 
+pub use compat::compat;
 pub use environment::Environment;
 
 /// NVIDIA's own program takes no more variables (`nvidia-container-cli configure --require`).

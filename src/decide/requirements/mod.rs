@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::container::identity::{self, Identity, Need, Places, Unknown, Until};
 use crate::container::input::{Bundle, Fault, Wishes};
 use crate::decide::check::Requirement;
-use crate::host;
+use crate::host::{self, Root};
 use crate::image::{Image, Reference};
 use crate::nvidia::{self, Environment, Reading};
 use crate::outcome::report::{Attached, Origin, Pod, Subject, Verification};
@@ -110,7 +110,7 @@ pub fn of_bundle(
         collected.demand_spec(policy);
     }
     collected.add_own(policy, until, &mut |collected| drop(who.digests(collected)));
-    collected.add_nvidia(&bundle, policy);
+    collected.add_nvidia(folder, &bundle, policy, until);
     if !collected.is_empty() {
         // It is asked only where something would be demanded.
         if policy.builds == Builds::Skip && identity::is_build(folder, &bundle, &Places::live(), until) {
@@ -243,7 +243,7 @@ impl Collected {
     }
 
     /// Adds what the environment of an image of NVIDIA's demands, if the container is given GPUs.
-    fn add_nvidia(&mut self, bundle: &Bundle, policy: &Policy) {
+    fn add_nvidia(&mut self, folder: &Path, bundle: &Bundle, policy: &Policy, until: Until<'_>) {
         let reading = match policy.nvidia {
             Nvidia::Sensible => Reading::Sensible,
             Nvidia::Strict => Reading::Strict,
@@ -256,7 +256,14 @@ impl Collected {
         let runtime = policy.runtimes.first().and_then(|it| it.file_name());
         let has_runtime = runtime.is_some_and(|it| it.to_string_lossy().starts_with("nvidia-"));
         let Some(given) = environment.given(&bundle.config, has_runtime) else { return };
-        let (demands, faults) = nvidia::demands(&environment, given, reading, None);
+        let rootfs = bundle.root.as_ref().filter(|_| reading == Reading::Sensible);
+        // Where there is no root file system, nothing is brought; whether it can be one, its runtime says.
+        let rootfs = rootfs.and_then(|it| Root::at(&folder.join(it)).ok());
+        let compat = rootfs.and_then(|it| {
+            it.set_deadline(leaving_time(until));
+            nvidia::compat(&it)
+        });
+        let (demands, faults) = nvidia::demands(&environment, given, reading, compat.as_deref());
         self.faults.extend(faults);
         self.requirements.extend(
             demands

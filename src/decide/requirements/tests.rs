@@ -560,3 +560,31 @@ fn a_constraint_that_is_too_long_is_the_container_s_fault() {
         ]
     );
 }
+
+/// CUDA's forward compatibility is for GPUs of data centres. Which brand these are of, the driver does not tell.
+#[test]
+fn an_image_that_brings_the_libraries_of_a_newer_driver_may_run_on_an_older_one() {
+    let outcome = |model: &str, brings: bool| {
+        let place = nvidia(&["NVIDIA_REQUIRE_CUDA=cuda>=12.4"], &["/dev/nvidia0"]);
+        let path = place.bundle().join("config.json");
+        let config = fs::read_to_string(&path).expect("a configuration");
+        fs::write(&path, config.replacen('{', r#"{"root": {"path": "rootfs"}, "#, 1))
+            .expect("writing a fixture");
+        if brings {
+            let folder = place.bundle().join("rootfs/usr/local/cuda-12.4/compat");
+            fs::create_dir_all(&folder).expect("making a fixture");
+            fs::write(folder.join("libcuda.so.550.54.15"), "").expect("writing a fixture");
+        }
+        let collected = of_bundle(&place.bundle(), &place.store(), &policy(), &soon, &|_, _| None);
+        let driver = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  470.256.02  Thu May  2\n";
+        let host = FakeHost::new()
+            .file("/proc/driver/nvidia/version", driver)
+            .file("/proc/driver/nvidia/gpus/0000:07:00.0/information", format!("Model: \t\t {model}\n"));
+        let facts = check::gather(&collected.requirements, &[], &host.root(), None);
+        let checked = check::judge(&collected.requirements, &[], &facts);
+        format!("{:?}", checked[0].result.as_ref().expect("a judgement").outcome)
+    };
+    assert_eq!(outcome("NVIDIA A100-SXM4-40GB", false), "Unmet");
+    assert_eq!(outcome("NVIDIA A100-SXM4-40GB", true), "Unknown");
+    assert_eq!(outcome("NVIDIA GeForce RTX 3090", true), "Unmet");
+}
