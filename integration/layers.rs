@@ -24,8 +24,9 @@ const ROOMS: &[Room] = &[
     room("os", &["words"], &["arguments", "file", "signals"]),
     room("store", &["words", "image", "os"], &["store"]),
     room("container", &["image", "os", "store"], &["input", "identity"]),
+    room("program", &["os", "container"], &["program"]),
     room("spec", &["words"], &["spec"]),
-    room("host", &["words", "os"], &["host"]),
+    room("host", &["words", "os", "program"], &["host"]),
     room("eval", &["words", "spec", "host"], &["eval", "verdict"]),
     room("policy", &["words", "image", "os", "container", "spec", "eval"], &["policy"]),
     room(

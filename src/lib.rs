@@ -10,6 +10,7 @@ pub mod image;
 pub mod os;
 pub mod store;
 pub mod container;
+pub mod program;
 pub mod spec;
 pub mod host;
 pub mod eval;

@@ -1,0 +1,193 @@
+//! What has to be certain before a container is refused: the way to a file, step by step, and whether a mount of the container
+//! hides one of the steps. Costs more than a look, and is taken only where something is wrong.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{self, OFlag};
+use nix::sys::stat::{self, Mode, SFlag};
+use serde::Deserialize;
+
+use super::image::Image;
+
+/// The kernel follows no more (`MAXSYMLINKS`).
+const MAX_LINKS: usize = 40;
+/// More than any path has.
+const MAX_STEPS: usize = 4096;
+
+/// A way to a file below a root file system.
+#[derive(Debug)]
+pub(super) struct Walk {
+    /// All that was passed on the way, links too, and the end.
+    passed: Vec<PathBuf>,
+    /// Where it ends.
+    end: PathBuf,
+    /// Whether something is there.
+    is_there: bool,
+    /// Whether everybody may pass all folders on the way.
+    is_open: bool,
+}
+
+impl Walk {
+    /// `None` if that is not certain.
+    pub(super) fn to(root: &OwnedFd, path: &Path) -> Option<Self> {
+        let mut left: VecDeque<OsString> = steps(path).collect();
+        let mut folders: Vec<OwnedFd> = Vec::new();
+        let mut walk = Self { passed: Vec::new(), end: PathBuf::from("/"), is_there: true, is_open: true };
+        let (mut links, mut count) = (0, 0);
+        while let Some(step) = left.pop_front() {
+            count += 1;
+            if count > MAX_STEPS {
+                return None;
+            }
+            if step == ".." {
+                folders.pop();
+                walk.end.pop();
+                continue;
+            }
+            let here = walk.end.join(&step);
+            if !walk.is_there {
+                walk.end = here;
+                continue;
+            }
+            walk.passed.push(here.clone());
+            let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            let at = folders.last().unwrap_or(root);
+            let found = match fcntl::openat(at, step.as_os_str(), flags, Mode::empty()) {
+                Ok(found) => found,
+                Err(Errno::ENOENT | Errno::ENOTDIR) => {
+                    (walk.is_there, walk.end) = (false, here);
+                    continue;
+                }
+                Err(_) => return None,
+            };
+            // Whatever hinders: then nothing is certain.
+            let mode = stat::fstat(&found).ok()?.st_mode;
+            match SFlag::from_bits_truncate(mode) & SFlag::S_IFMT {
+                SFlag::S_IFLNK => {
+                    links += 1;
+                    let target = fcntl::readlinkat(found.as_fd(), OsStr::new("")).ok()?;
+                    if links > MAX_LINKS || target.is_empty() {
+                        return None;
+                    }
+                    let target = Path::new(&target);
+                    if target.is_absolute() {
+                        folders.clear();
+                        walk.end = PathBuf::from("/");
+                    }
+                    for step in steps(target).collect::<Vec<_>>().into_iter().rev() {
+                        left.push_front(step);
+                    }
+                }
+                _ => {
+                    walk.is_open &= left.is_empty() || mode & 0o001 != 0;
+                    folders.push(found);
+                    walk.end = here;
+                }
+            }
+        }
+        Some(walk)
+    }
+
+    /// Where it ends, links aside.
+    pub(super) fn end(&self) -> &Path {
+        &self.end
+    }
+}
+
+/// The names in a path, and `..`.
+fn steps(path: &Path) -> impl Iterator<Item = OsString> {
+    path.components().filter_map(|it| match it {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some(OsString::from("..")),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    })
+}
+
+/// Of a bundle's `config.json`: what changes the files or the kernel that a process finds.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Setup {
+    #[serde(default)]
+    mounts: Option<Vec<Mount>>,
+    #[serde(default)]
+    linux: Option<Linux>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Mount {
+    destination: String,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    options: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Linux {
+    #[serde(default)]
+    namespaces: Option<Vec<Namespace>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Namespace {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    path: Option<String>,
+}
+
+impl Mount {
+    /// Whether it brings folders of the host, in which there may be links.
+    fn is_bind(&self) -> bool {
+        const KERNEL_S: [&str; 8] =
+            ["proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "ramfs"];
+        let is_option = |it: &String| it == "bind" || it == "rbind";
+        let is_kernel_s = self.kind.as_deref().is_some_and(|it| KERNEL_S.contains(&it));
+        !is_kernel_s || self.options.iter().flatten().any(is_option)
+    }
+}
+
+impl Setup {
+    /// `None` if it cannot be told.
+    pub(super) fn of(config: &[u8]) -> Option<Self> {
+        // What is of another kind is not certain.
+        serde_json::from_slice(config).ok()
+    }
+
+    /// Whether the kernel may hand programs to others here than elsewhere: binfmt_misc may belong to a user namespace (Linux
+    /// 6.7), and one that is joined may have its own.
+    pub(super) fn has_own_handlers(&self) -> bool {
+        let mut namespaces = self.linux.iter().filter_map(|it| it.namespaces.as_ref()).flatten();
+        let joins =
+            namespaces.any(|it| it.kind == "user" && it.path.as_ref().is_some_and(|it| !it.is_empty()));
+        joins || self.mounts().any(|it| it.kind.as_deref() == Some("binfmt_misc"))
+    }
+
+    fn mounts(&self) -> impl Iterator<Item = &Mount> {
+        self.mounts.iter().flatten()
+    }
+
+    /// Whether a process finds at these paths what the image has there: no mount hides a step of the ways, and everybody may go
+    /// them. `is_there` says of the last whether the image has it.
+    pub(super) fn shows(&self, image: &Image, paths: &[&Path], is_there: bool) -> bool {
+        let ways: Option<Vec<_>> = paths.iter().map(|it| image.walk(it)).collect();
+        let Some(ways) = ways else { return false };
+        let is_as_seen = ways.last().is_some_and(|it| it.is_there == is_there);
+        is_as_seen && ways.iter().all(|it| it.is_open) && !self.hides(image, &ways)
+    }
+
+    fn hides(&self, image: &Image, ways: &[Walk]) -> bool {
+        let lexical = |it: &Mount| Path::new("/").join(&it.destination);
+        let binds: Vec<_> = self.mounts().filter(|it| it.is_bind()).map(lexical).collect();
+        self.mounts().any(|it| {
+            let path = lexical(it);
+            // A link in what another mount brings may lead anywhere.
+            let is_inside = binds.iter().any(|it| path != *it && path.starts_with(it));
+            let Some(place) = image.walk(&path).filter(|_| !is_inside) else { return true };
+            ways.iter().flat_map(|it| &it.passed).any(|it| it.starts_with(&place.end))
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! What the header of an ELF program says beyond its machine: its interpreter, and the notes on what it needs. Reads bytes that
+//! strangers made; whatever does not add up is not there.
+
+/// The kernel takes no more (`ELF_MIN_ALIGN` in `load_elf_phdrs`); real programs have about 13.
+const MAX_HEADERS: usize = 128;
+/// A path has no more (`PATH_MAX`).
+const MAX_PATH: u64 = 4096;
+
+const PT_INTERP: u32 = 3;
+const PT_NOTE: u32 = 4;
+const PT_GNU_PROPERTY: u32 = 0x6474_e553;
+
+/// `NT_GNU_PROPERTY_TYPE_0`, and the property in it that says which levels of x86-64 a program needs, a bit for each.
+const PROPERTIES: u32 = 5;
+const ISA_NEEDED: u32 = 0xc000_8002;
+/// Notes of what is needed are shorter.
+pub(super) const MAX_NOTES: u64 = 4096;
+
+/// A part of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) offset: u64,
+    pub(super) size: u64,
+}
+
+/// Of a program for a machine whose lowest bytes come first.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Header {
+    /// Where the path of its interpreter stands.
+    pub(super) interpreter: Option<Part>,
+    /// Where its properties stand.
+    pub(super) properties: Option<Part>,
+}
+
+/// Where the program headers stand, how large one is, and where in it numbers stand.
+struct Layout {
+    table: u64,
+    count: usize,
+    size: usize,
+    offset: usize,
+    filesz: usize,
+    align: usize,
+    is_64: bool,
+}
+
+impl Header {
+    /// Of a file that starts with these bytes; `None` if they do not hold all of its program headers.
+    pub(super) fn of(start: &[u8]) -> Option<Self> {
+        let layout = Layout::of(start)?;
+        let table = usize::try_from(layout.table).ok()?;
+        let headers = start.get(table..table.checked_add(layout.count * layout.size)?)?;
+        let mut header = Self::default();
+        for entry in headers.chunks_exact(layout.size) {
+            let part =
+                Part { offset: layout.word(entry, layout.offset)?, size: layout.word(entry, layout.filesz)? };
+            match word(entry, 0)? {
+                PT_INTERP if header.interpreter.is_none() => header.interpreter = Some(part),
+                PT_GNU_PROPERTY => header.properties = Some(part),
+                // glibc: of 64-bit programs, older linkers have no other place for it.
+                PT_NOTE if header.properties.is_none() && layout.word(entry, layout.align)? == 8 => {
+                    header.properties = Some(part);
+                }
+                _ => {}
+            }
+        }
+        Some(header)
+    }
+}
+
+impl Layout {
+    fn of(start: &[u8]) -> Option<Self> {
+        let is_64 = half(start, 54) == Some(56);
+        let layout = match is_64 {
+            true => Self {
+                table: long(start, 32)?,
+                count: half(start, 56)?.into(),
+                size: 56,
+                offset: 8,
+                filesz: 32,
+                align: 48,
+                is_64,
+            },
+            false if half(start, 42) == Some(32) => Self {
+                table: word(start, 28)?.into(),
+                count: half(start, 44)?.into(),
+                size: 32,
+                offset: 4,
+                filesz: 16,
+                align: 28,
+                is_64,
+            },
+            false => return None,
+        };
+        (1..=MAX_HEADERS).contains(&layout.count).then_some(layout)
+    }
+
+    fn word(&self, entry: &[u8], at: usize) -> Option<u64> {
+        if self.is_64 { long(entry, at) } else { word(entry, at).map(u64::from) }
+    }
+}
+
+impl Part {
+    /// What stands there, of a file that starts with these bytes.
+    pub(super) fn within<'a>(&self, start: &'a [u8]) -> Option<&'a [u8]> {
+        let from = usize::try_from(self.offset).ok()?;
+        start.get(from..from.checked_add(usize::try_from(self.size).ok()?)?)
+    }
+
+    /// Whether an interpreter's path can stand there (`load_elf_binary`).
+    pub(super) fn may_be_path(&self) -> bool {
+        (2..=MAX_PATH).contains(&self.size)
+    }
+}
+
+/// The path of an interpreter, of which the last byte ends it; `None` if the kernel does not take it.
+pub(super) fn path(bytes: &[u8]) -> Option<&[u8]> {
+    let (last, _) = bytes.split_last()?;
+    let path = bytes.split(|it| *it == 0).next()?;
+    (*last == 0 && !path.is_empty()).then_some(path)
+}
+
+/// The bits of the levels of x86-64 that these notes demand, as glibc reads them (`_dl_process_property_note` in
+/// `sysdeps/x86/dl-prop.h`); zero if they demand none, or are not as they should be.
+pub(super) fn levels(notes: &[u8]) -> u32 {
+    let (mut rest, mut found) = (notes, None);
+    while let Some((name, kind, content, next)) = note(rest) {
+        if kind == PROPERTIES && name == b"GNU\0" {
+            // Of two, an older linker has made one wrongly.
+            if found.is_some() {
+                return 0;
+            }
+            found = Some(content);
+        }
+        rest = next;
+    }
+    found.and_then(property).unwrap_or_default()
+}
+
+/// Name, type and content of the first note, and what follows it.
+fn note(bytes: &[u8]) -> Option<(&[u8], u32, &[u8], &[u8])> {
+    const HEAD: usize = 12;
+    const ALIGN: usize = 8;
+    let (name, content) = (word(bytes, 0)?, word(bytes, 4)?);
+    let (name, content) = (usize::try_from(name).ok()?, usize::try_from(content).ok()?);
+    let from = HEAD.checked_add(name)?.checked_next_multiple_of(ALIGN)?;
+    let end = from.checked_add(content)?;
+    let next = end.checked_next_multiple_of(ALIGN)?;
+    Some((
+        bytes.get(HEAD..HEAD.checked_add(name)?)?,
+        word(bytes, 8)?,
+        bytes.get(from..end)?,
+        bytes.get(next..).unwrap_or_default(),
+    ))
+}
+
+/// The bits of the property; `None` if there is none, or glibc stops before it.
+fn property(content: &[u8]) -> Option<u32> {
+    if content.len() < 8 || !content.len().is_multiple_of(8) {
+        return None;
+    }
+    let (mut rest, mut last) = (content, 0);
+    loop {
+        let (kind, size) = (word(rest, 0)?, usize::try_from(word(rest, 4)?).ok()?);
+        let value = rest.get(8..size.checked_add(8)?)?;
+        if kind < last {
+            return None;
+        }
+        if kind == ISA_NEEDED {
+            return if size == 4 { word(value, 0) } else { None };
+        }
+        last = kind;
+        rest = rest.get(8 + size.checked_next_multiple_of(8)?..)?;
+    }
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?))
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
+}
+
+fn long(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?))
+}

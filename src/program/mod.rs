@@ -1,0 +1,313 @@
+//! What the program that a container is about to run demands by itself: the header of its file, its interpreter and its C library
+//! say so, inside the container's root file system. Reads a few thousand bytes, runs nothing, and never takes "don't know" for
+//! "no": what is not certain is not told.
+
+mod careful;
+mod elf;
+mod image;
+pub mod machine;
+mod script;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use nix::fcntl::{self, OFlag};
+use nix::sys::stat::Mode;
+use serde::{Deserialize, Serialize};
+
+use crate::container::input::Bundle;
+use crate::os::file;
+
+use careful::Setup;
+use elf::Header;
+use image::{Found, Image};
+use machine::{I386, Machine, X86_64};
+use memchr::memmem;
+use script::Script;
+
+/// So much of a file is looked at first: headers, interpreter and notes stand in it, but for programs made by hand.
+const START: usize = 4096;
+/// The kernel follows so many scripts, one by one (`exec_binprm`).
+const MAX_SCRIPTS: usize = 5;
+
+/// The loader of the GNU C library for x86-64, whose path every program names, and where distributions that keep several
+/// architectures side by side have the library.
+const LOADER: &str = "ld-linux-x86-64.so.2";
+const LIBRARY: &str = "libc.so.6";
+const MULTIARCH: &str = "/lib/x86_64-linux-gnu";
+/// What a loader says that looks at the level (`dl_isa_level_check` in `sysdeps/x86/dl-isa-level.h`); 2.31 does not, and 2.36 does.
+const REFUSES: &[u8] = b"CPU ISA level is lower than required";
+/// A loader has 250 KiB.
+const MAX_LOADER: usize = 4 << 20;
+
+/// The machine that this program runs on.
+const OURS: &str = cfg_select! {
+    target_arch = "x86_64" => { X86_64 }
+    target_arch = "aarch64" => { machine::ARM64 }
+    _ => { "" }
+};
+
+/// What a container's program demands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// Where it is in the container.
+    pub path: String,
+    /// What it demands.
+    pub demands: Vec<Demand>,
+}
+
+/// Something that a program demands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Demand {
+    /// A kernel that runs programs for a machine.
+    Machine {
+        /// Which file is one: the program, or the interpreter of a script.
+        file: String,
+        /// [`Machine::name`].
+        machine: String,
+    },
+    /// An interpreter that the image does not have.
+    Interpreter {
+        /// Which file asks for it.
+        file: String,
+        /// Its path.
+        missing: String,
+        /// Whether `file` is a script, and not an ELF file.
+        is_script: bool,
+    },
+    /// A level of x86-64.
+    Level {
+        /// The program, or the C library.
+        file: String,
+        /// From 2 to 4.
+        level: u8,
+        /// Who ends the program where the CPU does not reach it.
+        checked_by: Option<Checker>,
+    },
+}
+
+/// Who looks at the CPU before a program runs. Nobody else does: the program dies if it comes to an instruction that is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Checker {
+    /// The loader of the GNU C library, since 2.33.
+    Loader,
+}
+
+/// The start of a file.
+#[derive(Debug)]
+struct Start {
+    bytes: Vec<u8>,
+    is_whole: bool,
+}
+
+/// What is demanded, and what that rests on.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    /// The paths that were tried for the program, its own the last.
+    tried: Vec<PathBuf>,
+    /// Further files that were looked at.
+    looked_at: Vec<PathBuf>,
+    /// Whether the last of all these is there.
+    is_there: bool,
+    demands: Vec<Demand>,
+}
+
+/// What the program of the bundle in this folder demands beyond a machine like this one; `None` if that is nothing, or not
+/// certain. Where the root file system may never answer, a process apart looks, until then.
+pub fn look(folder: &Path, bundle: &Bundle, until: &dyn Fn() -> Instant) -> Option<Program> {
+    // Something else than the kernel may run it.
+    if bundle.process.handler.is_some() || bundle.process.program.is_none() {
+        return None;
+    }
+    let root = folder.join(bundle.root.as_deref().filter(|it| !it.is_empty())?);
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    // What hinders is nothing that is known of the program.
+    match file::near(&root, flags).ok()? {
+        Some(root) => examine(&Image::new(root), bundle),
+        None => {
+            let root = std::path::absolute(root).ok()?;
+            let look = || {
+                let root = fcntl::open(&root, flags, Mode::empty()).ok()?;
+                examine(&Image::new(root), bundle)
+            };
+            file::ask_apart(until(), look).ok()?
+        }
+    }
+}
+
+fn examine(image: &Image, bundle: &Bundle) -> Option<Program> {
+    let seen = see(image, bundle)?;
+    if seen.demands.is_empty() {
+        return None;
+    }
+    // All that follows is taken only where something is wrong.
+    let setup = Setup::of(&bundle.config)?;
+    let paths: Vec<_> = seen.tried.iter().chain(&seen.looked_at).map(PathBuf::as_path).collect();
+    let loads_it = seen.demands.iter().any(|it| matches!(it, Demand::Level { .. }));
+    if loads_it && !has_library_beside_loader(image, &seen.looked_at) {
+        return None;
+    }
+    if setup.has_own_handlers() || !setup.shows_all(image, &seen.tried, &paths, seen.is_there) {
+        return None;
+    }
+    // Somebody may have changed a file meanwhile.
+    if see(image, bundle)? != seen {
+        return None;
+    }
+    Some(Program { path: shown(seen.tried.last()?), demands: seen.demands })
+}
+
+/// Whether loader and C library, the last two of these, lie in one folder, links aside: then they belong together.
+fn has_library_beside_loader(image: &Image, files: &[PathBuf]) -> bool {
+    let folder = |it: &PathBuf| image.walk(it).and_then(|it| Some(it.end().parent()?.to_owned()));
+    match files {
+        [.., loader, library] if library.ends_with(LIBRARY) => {
+            folder(loader).is_some_and(|it| Some(it) == folder(library))
+        }
+        _ => false,
+    }
+}
+
+/// What a first look shows; `None` if nothing is known.
+fn see(image: &Image, bundle: &Bundle) -> Option<Seen> {
+    let (found, tried) = image.program(&bundle.process)?;
+    let mut file = image::open(&found)?;
+    let mut start = image::start(&file)?;
+    let mut path = tried.last()?.clone();
+    let mut seen = Seen { tried, looked_at: Vec::new(), is_there: true, demands: Vec::new() };
+    for _ in 0..=MAX_SCRIPTS {
+        let interpreter = match script::read(&start.bytes, start.is_whole) {
+            Script::By(name) => image::absolute(name)?,
+            Script::None => {
+                seen.add_program(image, &path, &file, &start);
+                return Some(seen);
+            }
+            Script::Unclear => return None,
+        };
+        seen.looked_at.push(interpreter.clone());
+        match image.find(&interpreter) {
+            Found::File(found) => file = image::open(&found)?,
+            Found::Missing => {
+                seen.add_missing(&path, &interpreter, true);
+                return Some(seen);
+            }
+            Found::Unclear => return None,
+        }
+        start = image::start(&file)?;
+        path = interpreter;
+    }
+    None
+}
+
+impl Seen {
+    /// What an ELF file demands; nothing of what is none.
+    fn add_program(&mut self, image: &Image, path: &Path, file: &File, start: &Start) {
+        let Some(machine) = Machine::of(&start.bytes) else { return };
+        if machine.name != OURS {
+            let demand = Demand::Machine { file: shown(path), machine: machine.name.to_owned() };
+            self.demands.push(demand);
+        }
+        // What runs elsewhere finds its loader elsewhere, too.
+        if machine.name != OURS && (machine.name, OURS) != (I386, X86_64) {
+            return;
+        }
+        let Some(header) = Header::of(&start.bytes) else { return };
+        let Some(interpreter) = interpreter(&header, file, start) else { return };
+        match image.find(&interpreter) {
+            Found::Missing => {
+                self.looked_at.push(interpreter.clone());
+                self.add_missing(path, &interpreter, false);
+            }
+            Found::File(loader) if machine.name == X86_64 && interpreter.ends_with(LOADER) => {
+                let own = level(&header, file, start);
+                self.add_level(image, (path, own), (&interpreter, &loader));
+            }
+            Found::File(_) | Found::Unclear => {}
+        }
+    }
+
+    /// The level that a program and its C library need.
+    fn add_level(&mut self, image: &Image, own: (&Path, u8), (interpreter, loader): (&Path, &OwnedFd)) {
+        let folder = interpreter.parent().unwrap_or(Path::new("/"));
+        let library = [folder, Path::new(MULTIARCH)].map(|it| it.join(LIBRARY)).into_iter().find_map(|it| {
+            let Found::File(found) = image.find(&it) else { return None };
+            let file = image::open(&found)?;
+            let start = image::start(&file)?;
+            Some((level(&Header::of(&start.bytes)?, &file, &start), it))
+        });
+        // The higher of the two, and where they are alike the program's own.
+        let needed = match &library {
+            Some((level, path)) if own.1 < *level => (path.as_path(), *level),
+            _ => own,
+        };
+        let (file, level) = needed;
+        if level < 2 {
+            return;
+        }
+        let is_checked = || Some(memmem::find(&image::part(&image::open(loader)?, 0, MAX_LOADER)?, REFUSES)?);
+        let checked_by = is_checked().map(|_| Checker::Loader);
+        self.looked_at.push(interpreter.to_owned());
+        self.demands.push(Demand::Level { file: shown(file), level, checked_by });
+        if let Some((_, path)) = library {
+            self.looked_at.push(path);
+        }
+    }
+
+    fn add_missing(&mut self, path: &Path, interpreter: &Path, is_script: bool) {
+        self.is_there = false;
+        let (file, missing) = (shown(path), shown(interpreter));
+        self.demands.push(Demand::Interpreter { file, missing, is_script });
+    }
+}
+
+/// The highest level of x86-64 that a file's properties demand; zero if they demand none, or one that is not known.
+fn level(header: &Header, file: &File, start: &Start) -> u8 {
+    let Some(part) = header.properties.filter(|it| it.size <= elf::MAX_NOTES) else { return 0 };
+    let read;
+    let notes = match part.within(&start.bytes) {
+        Some(notes) => notes,
+        None => {
+            let size = usize::try_from(part.size).unwrap_or_default();
+            read = image::part(file, part.offset, size).unwrap_or_default();
+            &read
+        }
+    };
+    match elf::levels(notes) {
+        0b0001 => 1,
+        0b0010..=0b0011 => 2,
+        0b0100..=0b0111 => 3,
+        0b1000..=0b1111 => 4,
+        _ => 0,
+    }
+}
+
+/// The path of an ELF file's interpreter; `None` if it has none, or none that is certain.
+fn interpreter(header: &Header, file: &File, start: &Start) -> Option<PathBuf> {
+    let part = header.interpreter.filter(elf::Part::may_be_path)?;
+    let read;
+    let bytes = match part.within(&start.bytes) {
+        Some(bytes) => bytes,
+        None => {
+            read = image::part(file, part.offset, usize::try_from(part.size).ok()?)?;
+            read.get(..usize::try_from(part.size).ok()?)?
+        }
+    };
+    image::absolute(elf::path(bytes)?)
+}
+
+impl Setup {
+    /// As [`Setup::shows`]: of the paths that were tried in vain it only counts that no mount hides them.
+    fn shows_all(&self, image: &Image, tried: &[PathBuf], all: &[&Path], is_there: bool) -> bool {
+        let in_vain = tried.len().saturating_sub(1);
+        let (in_vain, there) = all.split_at_checked(in_vain).unwrap_or((all, &[]));
+        in_vain.iter().all(|it| self.shows(image, &[it], false)) && self.shows(image, there, is_there)
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,387 @@
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::*;
+
+const LD: &str = "/lib64/ld-linux-x86-64.so.2";
+
+/// A bundle with a root file system.
+struct Bundled {
+    folder: TempDir,
+}
+
+impl Bundled {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::create_dir(folder.path().join("rootfs")).expect("a folder");
+        fs::set_permissions(folder.path().join("rootfs"), Permissions::from_mode(0o755)).expect("a mode");
+        Self { folder }
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        let at = self.folder.path().join("rootfs").join(path.trim_start_matches('/'));
+        fs::create_dir_all(at.parent().expect("a parent")).expect("folders");
+        at
+    }
+
+    fn file(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
+        fs::write(self.at(path), bytes).expect("a file");
+        self.mode(path, 0o755)
+    }
+
+    fn mode(self, path: &str, mode: u32) -> Self {
+        fs::set_permissions(self.at(path), Permissions::from_mode(mode)).expect("a mode");
+        self
+    }
+
+    fn link(self, path: &str, target: &str) -> Self {
+        symlink(target, self.at(path)).expect("a link");
+        self
+    }
+
+    fn look(&self, config: &serde_json::Value) -> Option<Program> {
+        fs::write(self.folder.path().join("config.json"), config.to_string()).expect("a file");
+        let bundle = Bundle::read(self.folder.path()).expect("a bundle");
+        look(self.folder.path(), &bundle, &|| Instant::now() + Duration::from_secs(60))
+    }
+}
+
+fn config(program: &str) -> serde_json::Value {
+    serde_json::json!({
+        "root": {"path": "rootfs"},
+        "process": {"args": [program], "cwd": "/srv", "env": ["PATH=/usr/local/bin:/bin"]},
+    })
+}
+
+fn check(bundled: &Bundled, program: &str, expected: &[Demand]) {
+    check_config(bundled, &config(program), expected);
+}
+
+fn check_config(bundled: &Bundled, config: &serde_json::Value, expected: &[Demand]) {
+    let found = bundled.look(config).map(|it| it.demands).unwrap_or_default();
+    assert_eq!(found, expected, "{config}");
+}
+
+/// An ELF file of 64 bits: its machine, and its program headers with what they lead to.
+fn elf(machine: u16, parts: &[(u32, &[u8])]) -> Vec<u8> {
+    let mut bytes = vec![0; 64 + 56 * parts.len()];
+    bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    bytes[16..18].copy_from_slice(&2_u16.to_le_bytes());
+    bytes[18..20].copy_from_slice(&machine.to_le_bytes());
+    bytes[32..40].copy_from_slice(&64_u64.to_le_bytes());
+    bytes[54..56].copy_from_slice(&56_u16.to_le_bytes());
+    bytes[56..58].copy_from_slice(&u16::try_from(parts.len()).expect("few").to_le_bytes());
+    for (index, (kind, content)) in parts.iter().enumerate() {
+        while !bytes.len().is_multiple_of(8) {
+            bytes.push(0);
+        }
+        let (at, offset) = (64 + 56 * index, bytes.len() as u64);
+        bytes[at..at + 4].copy_from_slice(&kind.to_le_bytes());
+        bytes[at + 8..at + 16].copy_from_slice(&offset.to_le_bytes());
+        bytes[at + 32..at + 40].copy_from_slice(&(content.len() as u64).to_le_bytes());
+        bytes[at + 48..at + 56].copy_from_slice(&8_u64.to_le_bytes());
+        bytes.extend_from_slice(content);
+    }
+    bytes
+}
+
+const X86: u16 = 62;
+const INTERP: u32 = 3;
+const NOTE: u32 = 4;
+const PROPERTY: u32 = 0x6474_e553;
+
+/// A note of GNU's properties.
+fn properties(entries: &[(u32, &[u8])]) -> Vec<u8> {
+    let mut content = Vec::new();
+    for (kind, value) in entries {
+        content.extend_from_slice(&kind.to_le_bytes());
+        content.extend_from_slice(&u32::try_from(value.len()).expect("short").to_le_bytes());
+        content.extend_from_slice(value);
+        content.resize(content.len().next_multiple_of(8), 0);
+    }
+    let length = u32::try_from(content.len()).expect("short");
+    [&4_u32.to_le_bytes()[..], &length.to_le_bytes(), &5_u32.to_le_bytes(), b"GNU\0", &content].concat()
+}
+
+fn isa(bits: u32) -> Vec<u8> {
+    properties(&[(0xc000_0002, &[3, 0, 0, 0]), (0xc000_8002, &bits.to_le_bytes())])
+}
+
+fn dynamic(bits: u32) -> Vec<u8> {
+    elf(X86, &[(INTERP, format!("{LD}\0").as_bytes()), (PROPERTY, &isa(bits))])
+}
+
+fn machine(file: &str, machine: &str) -> Demand {
+    Demand::Machine { file: file.to_owned(), machine: machine.to_owned() }
+}
+
+fn missing(file: &str, missing: &str, is_script: bool) -> Demand {
+    Demand::Interpreter { file: file.to_owned(), missing: missing.to_owned(), is_script }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn needs(file: &str, level: u8, checked_by: Option<Checker>) -> Demand {
+    Demand::Level { file: file.to_owned(), level, checked_by }
+}
+
+/// A loader that looks at levels, and a C library that needs this one, as Debian lays them out.
+fn glibc(bits: u32) -> Bundled {
+    let library = elf(X86, &[(PROPERTY, &isa(bits))]);
+    Bundled::new()
+        .file("/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", [&elf(X86, &[]), REFUSES].concat())
+        .file("/usr/lib/x86_64-linux-gnu/libc.so.6", library)
+        .link("/lib", "usr/lib")
+        .link("/lib64", "usr/lib64")
+        .link("/usr/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
+}
+
+/// The machine that tests run on, and one that they never do.
+const NATIVE: u16 = if cfg!(target_arch = "aarch64") { 183 } else { X86 };
+const FOREIGN: u16 = 22;
+
+fn foreign() -> Vec<u8> {
+    let mut bytes = elf(FOREIGN, &[]);
+    bytes[5] = 2;
+    bytes[18..20].copy_from_slice(&FOREIGN.to_be_bytes());
+    bytes
+}
+
+#[test]
+fn a_program_for_this_machine_demands_nothing() {
+    let bundled = Bundled::new().file("/bin/app", elf(NATIVE, &[]));
+    check(&bundled, "/bin/app", &[]);
+    check(&bundled, "app", &[]);
+}
+
+#[test]
+fn a_program_for_another_machine_demands_that() {
+    let bundled = Bundled::new().file("/bin/app", foreign()).file("/srv/own", foreign());
+    check(&bundled, "/bin/app", &[machine("/bin/app", "s390x")]);
+    check(&bundled, "app", &[machine("/bin/app", "s390x")]);
+    check(&bundled, "./own", &[machine("/srv/./own", "s390x")]);
+}
+
+#[test]
+fn a_script_demands_what_its_interpreter_does() {
+    let bundled = Bundled::new()
+        .file("/entry", "#!/bin/one\n")
+        .file("/bin/one", "#! /bin/two -x\n")
+        .file("/bin/two", foreign());
+    check(&bundled, "/entry", &[machine("/bin/two", "s390x")]);
+}
+
+#[test]
+fn an_interpreter_that_the_image_lacks_is_told() {
+    let bundled = Bundled::new()
+        .file("/windows", "#!/bin/sh\r\necho\r\n")
+        .file("/bash", "#!/bin/bash\n")
+        .file("/bin/sh", elf(NATIVE, &[]))
+        .file("/relative", "#!bin/gone\n")
+        .file("/app", elf(NATIVE, &[(INTERP, b"/lib/gone.so\0")]))
+        .link("/dangling", "gone")
+        .file("/by-link", "#!/dangling\n");
+    check(&bundled, "/windows", &[missing("/windows", "/bin/sh\r", true)]);
+    check(&bundled, "/bash", &[missing("/bash", "/bin/bash", true)]);
+    check(&bundled, "/relative", &[]);
+    check(&bundled, "/app", &[missing("/app", "/lib/gone.so", false)]);
+    check(&bundled, "/by-link", &[missing("/by-link", "/dangling", true)]);
+    check(&bundled, "/bin/sh", &[]);
+}
+
+#[test]
+fn scripts_that_lead_in_a_circle_demand_nothing() {
+    let bundled = Bundled::new().file("/a", "#!/b\n").file("/b", "#!/a\n").file("/self", "#!/self\n");
+    check(&bundled, "/a", &[]);
+    check(&bundled, "/self", &[]);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_highest_level_of_program_and_library_counts() {
+    let loader = Some(Checker::Loader);
+    let bundled =
+        glibc(1).file("/bin/plain", dynamic(1)).file("/bin/v3", dynamic(4)).file("/bin/v2", dynamic(3));
+    check(&bundled, "plain", &[]);
+    check(&bundled, "v3", &[needs("/bin/v3", 3, loader)]);
+    check(&bundled, "v2", &[needs("/bin/v2", 2, loader)]);
+    let bundled = glibc(2).file("/bin/plain", dynamic(1)).file("/bin/v3", dynamic(4));
+    check(&bundled, "plain", &[needs("/lib/x86_64-linux-gnu/libc.so.6", 2, loader)]);
+    check(&bundled, "v3", &[needs("/bin/v3", 3, loader)]);
+    // A loader that does not look.
+    let old = glibc(2).file("/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", elf(X86, &[]));
+    check(&old.file("/bin/v3", dynamic(4)), "v3", &[needs("/bin/v3", 3, None)]);
+    // No loader at all.
+    let fixed = Bundled::new().file("/bin/v3", elf(X86, &[(PROPERTY, &isa(4))]));
+    check(&fixed, "v3", &[]);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_library_elsewhere_than_its_loader_is_not_certain() {
+    let bundled = glibc(1).file("/usr/lib64/libc.so.6", elf(X86, &[(PROPERTY, &isa(4))]));
+    check(&bundled.file("/bin/plain", dynamic(1)), "plain", &[]);
+}
+
+#[test]
+fn properties_are_read_as_the_loader_reads_them() {
+    let check = |notes: &[u8], expected: u32| assert_eq!(elf::levels(notes), expected, "{notes:?}");
+    check(&isa(4), 4);
+    check(b"", 0);
+    check(&[isa(4), isa(8)].concat(), 0);
+    check(&properties(&[(0xc000_8002, &[4, 0, 0, 0]), (0xc000_0002, &[1, 0, 0, 0])]), 4);
+    check(&properties(&[(0xd000_0000, &[1, 0, 0, 0]), (0xc000_8002, &[4, 0, 0, 0])]), 0);
+    check(&properties(&[(0xc000_8002, &[4, 0, 0, 0, 0, 0, 0, 0])]), 0);
+    // Sizes that lie.
+    let mut long = isa(4);
+    long[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+    check(&long, 0);
+    let mut name = isa(4);
+    name[0..4].copy_from_slice(&u32::MAX.to_le_bytes());
+    check(&name, 0);
+    let mut value = isa(4);
+    value[20..24].copy_from_slice(&u32::MAX.to_le_bytes());
+    check(&value, 0);
+    for end in 0..isa(4).len() {
+        assert_eq!(elf::levels(&isa(4)[..end]), 0, "{end}");
+    }
+    // Another note before it.
+    let build_id =
+        [&4_u32.to_le_bytes()[..], &8_u32.to_le_bytes(), &3_u32.to_le_bytes(), b"GNU\0", &[7; 8]].concat();
+    check(&[build_id, isa(2)].concat(), 2);
+}
+
+#[test]
+fn headers_that_lie_demand_nothing() {
+    let program = elf(NATIVE, &[(INTERP, b"/lib/gone.so\0"), (NOTE, &isa(8)), (PROPERTY, &isa(8))]);
+    for (at, value) in [(32, u64::MAX), (40, u64::MAX), (64 + 8, u64::MAX), (64 + 32, u64::MAX), (64 + 32, 0)]
+    {
+        let mut bytes = program.clone();
+        bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        let expected = if at == 40 { vec![missing("/app", "/lib/gone.so", false)] } else { Vec::new() };
+        check(&Bundled::new().file("/app", bytes), "/app", &expected);
+    }
+    for count in [0, 200, u16::MAX] {
+        let mut bytes = program.clone();
+        bytes[56..58].copy_from_slice(&count.to_le_bytes());
+        check(&Bundled::new().file("/app", bytes), "/app", &[]);
+    }
+    for end in 0..program.len() {
+        let bundled = Bundled::new().file("/app", &program[..end]);
+        assert!(bundled.look(&config("/app")).is_none_or(|it| it.demands.len() < 2), "{end}");
+    }
+    check(&Bundled::new().file("/app", elf(NATIVE, &[(INTERP, b"/lib/gone.so")])), "/app", &[]);
+    check(&Bundled::new().file("/app", elf(NATIVE, &[(INTERP, b"\0\0")])), "/app", &[]);
+}
+
+#[test]
+fn what_is_no_program_demands_nothing() {
+    for text in [&b""[..], b"echo\n", b"\0asm\x01\0\0\0", b"\x7fELF", b"#!", b"#!\n", b"MZ"] {
+        check(&Bundled::new().file("/app", text), "/app", &[]);
+    }
+}
+
+#[test]
+fn what_stands_where_a_program_should_is_not_opened() {
+    let bundled = Bundled::new().file("/x/y", foreign());
+    nix::unistd::mkfifo(&bundled.at("/fifo"), nix::sys::stat::Mode::from_bits_truncate(0o777))
+        .expect("a FIFO");
+    let bundled = bundled.link("/loop", "loop").link("/up", "../../../../../../../../../../bin/sh");
+    for path in ["/fifo", "/x", "/loop", "/gone", "/x/y/z", "", "/"] {
+        check(&bundled, path, &[]);
+    }
+    // No link leads out.
+    check(&bundled, "/up", &[]);
+    let bundled = bundled.file("/bin/sh", foreign());
+    check(&bundled, "/up", &[machine("/up", "s390x")]);
+    // What not everybody may execute, a search may pass over.
+    let bundled = bundled.mode("/bin/sh", 0o700);
+    check(&bundled, "/up", &[]);
+}
+
+#[test]
+fn a_program_is_looked_up_as_runtimes_do() {
+    let bundled = Bundled::new().file("/bin/app", foreign()).file("/srv/app", elf(NATIVE, &[]));
+    let with = |env: serde_json::Value| serde_json::json!({"root": {"path": "rootfs"}, "process": {"args": ["app"], "cwd": "/srv", "env": env}});
+    let found = [machine("/bin/app", "s390x")];
+    check_config(&bundled, &with(serde_json::json!(["PATH=/usr/bin:/bin"])), &found);
+    check_config(&bundled, &with(serde_json::json!(["PATH=/srv:/bin"])), &[]);
+    for env in [
+        serde_json::json!([]),
+        serde_json::json!(["PATH="]),
+        serde_json::json!(["PATH=:/bin"]),
+        serde_json::json!(["PATH=bin:/bin"]),
+        serde_json::json!(["PATH=/bin", "PATH=/bin"]),
+    ] {
+        check_config(&bundled, &with(env), &[]);
+    }
+    // A folder that is not open to everybody may hold another one.
+    let bundled = bundled.file("/root/bin/other", "").mode("/root", 0o700);
+    check_config(&bundled, &with(serde_json::json!(["PATH=/root/bin:/bin"])), &[]);
+}
+
+#[test]
+fn what_a_mount_hides_is_not_known() {
+    let bundled = Bundled::new()
+        .file("/usr/bin/app", foreign())
+        .link("/bin", "usr/bin")
+        .link("/opt/app", "/bin/app")
+        .file("/script", "#!/lib/gone\n");
+    let with = |program: &str, mounts: serde_json::Value| {
+        let mut config = config(program);
+        config["mounts"] = mounts;
+        config
+    };
+    let bind = |to: &str| serde_json::json!([{"destination": to, "type": "bind", "source": "/x", "options": ["rbind"]}]);
+    let found = [machine("/opt/app", "s390x")];
+    let plain = serde_json::json!([{"destination": "/proc", "type": "proc"}, {"destination": "/dev", "type": "tmpfs"},
+        {"destination": "/dev/pts", "type": "devpts"}, {"destination": "/etc/hosts", "options": ["rbind"]}]);
+    check_config(&bundled, &with("/opt/app", plain), &found);
+    check_config(&bundled, &with("/opt/app", bind("/opt/other")), &found);
+    for to in [
+        "/",
+        "/opt",
+        "/opt/app",
+        "/bin",
+        "/bin/app",
+        "/usr",
+        "/usr/bin",
+        "/usr/bin/app",
+        "usr/bin",
+        "/x/../usr",
+    ] {
+        check_config(&bundled, &with("/opt/app", bind(to)), &[]);
+    }
+    check_config(&bundled, &with("/script", bind("/lib")), &[]);
+    check_config(&bundled, &with("/script", bind("/lib/other")), &[missing("/script", "/lib/gone", true)]);
+    // A name that was looked for before.
+    check_config(&bundled, &with("app", bind("/usr/local")), &[]);
+    // Links in what a mount brings.
+    let inside = serde_json::json!([{"destination": "/data", "type": "bind"}, {"destination": "/data/link/x", "type": "tmpfs"}]);
+    check_config(&bundled, &with("/opt/app", inside), &[]);
+    check_config(&bundled, &with("/opt/app", serde_json::json!("x")), &[]);
+    check_config(
+        &bundled,
+        &with("/opt/app", serde_json::json!([{"destination": "/m", "type": "binfmt_misc"}])),
+        &[],
+    );
+}
+
+#[test]
+fn who_else_may_run_a_program_is_not_known() {
+    let bundled = Bundled::new().file("/bin/app", foreign());
+    let with = |key: &str, value: serde_json::Value| {
+        let mut config = config("/bin/app");
+        config[key] = value;
+        config
+    };
+    let joined = serde_json::json!({"namespaces": [{"type": "user", "path": "/proc/1/ns/user"}]});
+    check_config(&bundled, &with("linux", joined), &[]);
+    let new = serde_json::json!({"namespaces": [{"type": "user"}, {"type": "mount"}]});
+    check_config(&bundled, &with("linux", new), &[machine("/bin/app", "s390x")]);
+    check_config(&bundled, &with("annotations", serde_json::json!({"run.oci.handler": "krun"})), &[]);
+    check_config(&bundled, &with("root", serde_json::json!({"path": "gone"})), &[]);
+    check_config(&bundled, &with("root", serde_json::json!(null)), &[]);
+}
