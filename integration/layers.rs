@@ -43,6 +43,7 @@ const ROOMS: &[Room] = &[
             "os",
             "store",
             "container",
+            "program",
             "spec",
             "host",
             "eval",

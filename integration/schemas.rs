@@ -191,7 +191,7 @@ fn a_report_that_is_not_as_its_schema_says_is_refused() {
     refuse(&format!("{finding}/code"), json!("no-such-code"));
     refuse(&format!("{finding}/code"), json!("met"));
     refuse(&format!("{finding}/outcome"), json!("met"));
-    refuse(&format!("{finding}/line"), json!(0));
+    refuse(&format!("{finding}/line"), json!(-1));
     refuse(&format!("{finding}/alternative"), json!(-1));
 }
 

@@ -14,6 +14,7 @@ mod image;
 mod fed;
 mod traced;
 mod started;
+mod demands;
 mod wrapper;
 mod wrapped;
 mod passed;

@@ -257,7 +257,7 @@ fn starts(runtime: Runtime, hook: &Hook, bundle: Bundle) {
 }
 
 /// The container's process never runs, and the user sees all that the runtime passes on.
-fn is_refused(runtime: Runtime, hook: &Hook, status: i32, bundle: Bundle) {
+pub(super) fn is_refused(runtime: Runtime, hook: &Hook, status: i32, bundle: Bundle) {
     let bundle = bundle.hook(hook).written();
     let said = hook.feed(&bundle.state()).stderr;
     let outcome = runtime.run(&bundle);

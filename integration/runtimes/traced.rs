@@ -56,9 +56,23 @@ fn a_start_without_requirements_reads_its_input_and_nothing_else() {
     // The owner and the mode of the configuration's folder count, so the folder is looked at.
     let folder = opened.first().copied().unwrap_or_default().to_owned();
     assert!(opened.iter().any(|it| **it == *format!("{folder}/config.toml")), "{opened:?}");
-    let expected = [&folder, "config.toml.d", "config.toml", &config, "store", "requirements.d"];
+    let expected = [&folder, "config.toml.d", "config.toml", &config, "store", "requirements.d", "rootfs"];
     assert_eq!(opened.len(), expected.len(), "{opened:?}");
     assert!(opened.iter().zip(expected).all(|(opened, expected)| opened.ends_with(expected)), "{opened:?}");
+}
+
+#[test]
+fn of_a_static_program_the_start_is_read_and_nothing_else() {
+    let hook = Hook::on(Host::plain());
+    let bundle = Bundle::with_a_shell().written();
+    let Some(calls) = trace(&hook, &bundle) else { return };
+    let looked = calls.iter().skip_while(|it| !it.contains("/rootfs\""));
+    let names: Vec<_> = looked.filter_map(|it| it.split('(').next()).collect();
+    // Whether a descriptor is open is asked in debug builds only.
+    let names: Vec<_> = names.into_iter().filter(|it| *it != "fcntl").collect();
+    let expected =
+        ["openat2", "openat2", "newfstatat", "openat", "pread64", "close", "close", "close", "exit_group"];
+    assert_eq!(names.get(..expected.len()), Some(&expected[..]), "{calls:#?}");
 }
 
 #[test]

@@ -123,6 +123,10 @@ fn explains(term: &Term, finding: &Finding<'_>) -> Vec<(&'static str, String)> {
             add(RELEASE, &["full"]);
         }
         nvidia::FEATURE if matches!(finding.test, Some(Test::Nvidia(_))) => add(OS, &["ID", "VERSION_ID"]),
+        "kernel.program" => {
+            add("system.arch", &["name"]);
+            add(OS, &["ID"]);
+        }
         "cpu.cpuid" => add("cpu.cpuid", &["HYPERVISOR"]),
         "cpu.flag" => add("cpu.flag", &["hypervisor"]),
         _ => {}
@@ -180,7 +184,12 @@ pub(super) fn clue(term: &Term, finding: &Finding<'_>, facts: &Facts) -> Option<
         (nvidia::FEATURE, _) if let Some(Test::Nvidia(condition)) = finding.test => {
             of_driver(condition, facts)
         }
-        ("cpu.cpuid", Evidence::Flag { present: false, .. }) => of_level(finding, facts),
+        ("kernel.program", Evidence::Flag { present: false, .. }) if is_of_program(term) => foreign(facts),
+        (host::PROGRAM, Evidence::Value { value: None, .. }) => no_interpreter(facts),
+        ("cpu.cpuid", Evidence::Flag { present: false, .. }) => {
+            let file = || value(facts, host::PROGRAM, "level").map(str::to_owned);
+            of_level(finding, facts, if is_of_program(term) { file() } else { None })
+        }
         ("cpu.flag", Evidence::Flag { present: false, .. }) => {
             flags(facts.explained("cpu.flag"))?.contains("hypervisor").then_some(Clue::Hidden)
         }
@@ -374,7 +383,41 @@ fn driver_package(needed: Option<&str>, facts: &Facts) -> Option<String> {
     }
 }
 
-fn of_level(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
+/// Whether a term was made for the image's program: it stands in no document.
+fn is_of_program(term: &Term) -> bool {
+    term.at.line == 0
+}
+
+/// What installs handlers for programs of other machines, by the `ID` of os-release.
+const EMULATORS: [(&str, &str); 6] = [
+    ("debian", "apt install qemu-user-static"),
+    ("ubuntu", "apt install qemu-user-static"),
+    ("fedora", "dnf install qemu-user-static"),
+    ("arch", "pacman -S qemu-user-static-binfmt"),
+    ("opensuse-leap", "zypper install qemu-linux-user"),
+    ("opensuse-tumbleweed", "zypper install qemu-linux-user"),
+];
+
+fn foreign(facts: &Facts) -> Option<Clue> {
+    let file = value(facts, host::PROGRAM, "file")?.to_owned();
+    let host = match value(facts, "system.arch", "name")? {
+        "x86_64" => "x86-64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let os = value(facts, OS, "ID");
+    let remedy = EMULATORS.iter().find(|(id, _)| os == Some(id)).map(|(_, it)| *it);
+    Some(Clue::Foreign { file, host: host.to_owned(), remedy })
+}
+
+fn no_interpreter(facts: &Facts) -> Option<Clue> {
+    let file = value(facts, host::PROGRAM, "file")?.to_owned();
+    let missing = value(facts, host::PROGRAM, "missing")?.to_owned();
+    let is_script = value(facts, host::PROGRAM, "kind") == Some("script");
+    Some(Clue::NoInterpreter { file, missing, is_script })
+}
+
+fn of_level(finding: &Finding<'_>, facts: &Facts, whose: Option<String>) -> Option<Clue> {
     let is_virtual = || flags(facts.explained("cpu.cpuid")).is_some_and(|it| it.contains("HYPERVISOR"));
     let missing = || {
         let level = host::level_flags(finding.element)?;
@@ -383,7 +426,7 @@ fn of_level(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
         (!missing.is_empty()).then_some(missing)
     };
     match missing() {
-        Some(missing) => Some(Clue::Missing { flags: missing, virtual_cpu: is_virtual() }),
+        Some(missing) => Some(Clue::Missing { flags: missing, whose, virtual_cpu: is_virtual() }),
         None => is_virtual().then_some(Clue::Hidden),
     }
 }

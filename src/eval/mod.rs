@@ -280,6 +280,24 @@ pub enum Clue {
     OtherPages(Manager),
     /// What a filter answers a system call.
     Answer(String),
+    /// A program is for another machine than this host.
+    Foreign {
+        /// Which file.
+        file: String,
+        /// This host's machine, as programs call it.
+        host: String,
+        /// The command that installs what would run it, where that is known.
+        remedy: Option<&'static str>,
+    },
+    /// A program's interpreter is not in its image.
+    NoInterpreter {
+        /// Which file needs it.
+        file: String,
+        /// Its path.
+        missing: String,
+        /// Whether the file is a script.
+        is_script: bool,
+    },
     /// The CPU is a hypervisor's, which may hide it.
     Hidden,
     /// A newer driver of NVIDIA's would do.
@@ -295,6 +313,8 @@ pub enum Clue {
     Missing {
         /// The flags.
         flags: Vec<&'static str>,
+        /// What needs the level, where it is the image's program that says so.
+        whose: Option<String>,
         /// Whether the CPU says that it is virtual.
         virtual_cpu: bool,
     },

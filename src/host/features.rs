@@ -152,6 +152,7 @@ const TABLE: &[FeatureInfo] = &[
     kernel::inventory::FEATURE,
     kernel::parameters::FEATURE,
     kernel::namespaces::FEATURE,
+    kernel::program::FEATURE,
     kernel::security::FEATURE,
     kernel::selinux::FEATURE,
     kernel::sysctl::FEATURE,

@@ -32,7 +32,9 @@ mod usb;
 #[cfg(test)]
 mod testing;
 
-pub use bundle::{Bundle, Inherited, add_bundle, asks_bundle, is_libseccomp_older, libseccomp_since};
+pub use bundle::{
+    Bundle, Inherited, PROGRAM, add_bundle, asks_bundle, is_libseccomp_older, libseccomp_since,
+};
 pub use cpu::level_flags;
 pub use document::{Form, SCHEMA};
 pub use fact::{Demand, Fact, Feature, Instance, Source, Unknown, Wanted};

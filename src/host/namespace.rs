@@ -65,6 +65,15 @@ pub(super) fn foreign(root: &Root) -> Vec<Namespace> {
     FIRST.iter().filter(|(_, link)| !is_first(link)).map(|(it, _)| *it).chain(network).collect()
 }
 
+/// Whether this process is in the machine's first namespace of a kind; not, where nothing tells that.
+pub(super) fn is_first(namespace: Namespace) -> bool {
+    let link = FIRST.iter().find(|(it, _)| *it == namespace).map(|(_, link)| *link);
+    let is_ours = |link: &str| {
+        Root::live().link_target(&format!("/proc/self/ns/{}", kind(link))) == Ok(link.to_owned())
+    };
+    link.is_some_and(is_ours)
+}
+
 fn kind(link: &str) -> &str {
     link.split_once(':').map_or(link, |(kind, _)| kind)
 }

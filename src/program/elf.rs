@@ -123,34 +123,41 @@ pub(super) fn path(bytes: &[u8]) -> Option<&[u8]> {
 /// `sysdeps/x86/dl-prop.h`); zero if they demand none, or are not as they should be.
 pub(super) fn levels(notes: &[u8]) -> u32 {
     let (mut rest, mut found) = (notes, None);
-    while let Some((name, kind, content, next)) = note(rest) {
-        if kind == PROPERTIES && name == b"GNU\0" {
+    while let Some(note) = note(rest) {
+        if note.kind == PROPERTIES && note.name == b"GNU\0" {
             // Of two, an older linker has made one wrongly.
             if found.is_some() {
                 return 0;
             }
-            found = Some(content);
+            found = Some(note.content);
         }
-        rest = next;
+        rest = note.rest;
     }
     found.and_then(property).unwrap_or_default()
 }
 
-/// Name, type and content of the first note, and what follows it.
-fn note(bytes: &[u8]) -> Option<(&[u8], u32, &[u8], &[u8])> {
+/// A note, and what follows it.
+struct Note<'a> {
+    name: &'a [u8],
+    kind: u32,
+    content: &'a [u8],
+    rest: &'a [u8],
+}
+
+/// The first note.
+fn note(bytes: &[u8]) -> Option<Note<'_>> {
     const HEAD: usize = 12;
     const ALIGN: usize = 8;
     let (name, content) = (word(bytes, 0)?, word(bytes, 4)?);
     let (name, content) = (usize::try_from(name).ok()?, usize::try_from(content).ok()?);
     let from = HEAD.checked_add(name)?.checked_next_multiple_of(ALIGN)?;
     let end = from.checked_add(content)?;
-    let next = end.checked_next_multiple_of(ALIGN)?;
-    Some((
-        bytes.get(HEAD..HEAD.checked_add(name)?)?,
-        word(bytes, 8)?,
-        bytes.get(from..end)?,
-        bytes.get(next..).unwrap_or_default(),
-    ))
+    Some(Note {
+        name: bytes.get(HEAD..HEAD.checked_add(name)?)?,
+        kind: word(bytes, 8)?,
+        content: bytes.get(from..end)?,
+        rest: bytes.get(end.checked_next_multiple_of(ALIGN)?..).unwrap_or_default(),
+    })
 }
 
 /// The bits of the property; `None` if there is none, or glibc stops before it.

@@ -248,7 +248,7 @@ impl Seen {
         if level < 2 {
             return;
         }
-        let is_checked = || Some(memmem::find(&image::part(&image::open(loader)?, 0, MAX_LOADER)?, REFUSES)?);
+        let is_checked = || memmem::find(&image::part(&image::open(loader)?, 0, MAX_LOADER)?, REFUSES);
         let checked_by = is_checked().map(|_| Checker::Loader);
         self.looked_at.push(interpreter.to_owned());
         self.demands.push(Demand::Level { file: shown(file), level, checked_by });

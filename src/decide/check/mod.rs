@@ -129,7 +129,7 @@ pub fn judge_until<'a>(
         let judge = |spec| eval::evaluate_until(spec, it.heeded(tags), facts, access, is_over);
         Checked { origin: &it.origin, result: it.spec.as_ref().map(judge) }
     };
-    requirements.iter().map(checked).collect()
+    requirements.iter().map(checked).filter(Checked::counts).collect()
 }
 
 #[cfg(test)]

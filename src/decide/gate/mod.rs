@@ -7,7 +7,7 @@ mod tests;
 
 use std::fmt;
 use std::panic::PanicHookInfo;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::container::input::{Fault, State};
@@ -62,8 +62,18 @@ impl fmt::Debug for Guard<'_> {
     }
 }
 
+/// Finds the low-level runtime that a wrapper becomes, as it is called.
+#[derive(Clone, Copy)]
+pub struct Successor<'a>(pub &'a dyn Fn() -> Option<PathBuf>);
+
+impl fmt::Debug for Successor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Successor")
+    }
+}
+
 /// Who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Caller<'a> {
     /// A runtime, of its hook.
     Hook,
@@ -71,6 +81,8 @@ pub enum Caller<'a> {
     Wrapper {
         /// The soft limits that this process has raised for itself, by their names, as the runtime will find them.
         limits: &'a [(&'static str, u64)],
+        /// What this process becomes.
+        runtime: Successor<'a>,
     },
 }
 
@@ -93,6 +105,35 @@ impl Caller<'_> {
             Self::Wrapper { .. } => "runtime",
         }
     }
+
+    /// Whether the container's processes run on this kernel, as far as the runtime's name tells: gVisor, Kata Containers and
+    /// libkrun bring another one, which may start what this one does not.
+    fn runs_on_this_kernel(self) -> bool {
+        match self {
+            Self::Hook => {
+                let parent = format!("/proc/{}/comm", nix::unistd::getppid());
+                // Whatever hinders: then it is not certain.
+                let name = file::read(Path::new(&parent), 64).ok().flatten();
+                name.is_some_and(|it| is_of_this_kernel(&String::from_utf8_lossy(it.trim_ascii_end())))
+            }
+            Self::Wrapper { runtime, .. } => (runtime.0)().is_some_and(|path| {
+                let names = [file::without_links(&path), path];
+                names
+                    .iter()
+                    .all(|it| it.file_name().is_some_and(|it| is_of_this_kernel(&it.to_string_lossy())))
+            }),
+        }
+    }
+}
+
+/// Whether a runtime of this name leaves it to the kernel to run programs. Of what does not sound like a runtime at all, nothing
+/// else is known.
+fn is_of_this_kernel(name: &str) -> bool {
+    const KNOWN: [&str; 3] = ["runc", "crun", "youki"];
+    const OTHERS: [&str; 6] = ["run", "kata", "shim", "vm", "wasm", "quark"];
+    let is_known =
+        |it: &&str| name.strip_prefix(*it).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+    KNOWN.iter().any(is_known) || !OTHERS.iter().any(|it| name.contains(it))
 }
 
 impl Setting<'_> {
@@ -159,6 +200,9 @@ fn examine(container: &State, setting: &Setting<'_>) -> Decision {
         let memory = |names: &[String], pod: Option<&Pod>| recall(&container.id, pod, names, setting);
         requirements::of_bundle(&container.bundle, &setting.options.store, setting.policy, &until, &memory)
     };
+    if collected.has_program() && !setting.caller.runs_on_this_kernel() {
+        collected.forget_program();
+    }
     if !collected.is_sandbox {
         collected.troubles.extend(setting.broken.map(str::to_owned));
     }
@@ -168,7 +212,7 @@ fn examine(container: &State, setting: &Setting<'_>) -> Decision {
     collected.subject.container = some(&container.id);
     let inherited = match setting.caller {
         Caller::Hook => container.process.map(Inherited::OfProcess),
-        Caller::Wrapper { limits } => Some(Inherited::OfRuntime(limits.to_vec())),
+        Caller::Wrapper { limits, .. } => Some(Inherited::OfRuntime(limits.to_vec())),
     };
     collected.bundle = collected.bundle.map(|it| it.inheriting(inherited));
     let heeded = collected.policy.take();

@@ -1,6 +1,7 @@
 //! Collects the requirements of a bundle from all their sources. Uses no network, and opens no file that an annotation names.
 
 mod administrator;
+mod program;
 #[cfg(test)]
 mod tests;
 
@@ -111,6 +112,8 @@ pub fn of_bundle(
     }
     collected.add_own(policy, until, &mut |collected| drop(who.digests(collected)));
     collected.add_nvidia(folder, &bundle, policy, until);
+    let program = program::look(folder, &bundle, policy, until);
+    collected.requirements.extend(program.as_ref().map(|it| program::requirement(it, policy)));
     if !collected.is_empty() {
         // It is asked only where something would be demanded.
         if policy.builds == Builds::Skip && identity::is_build(folder, &bundle, &Places::live(), until) {
@@ -121,7 +124,11 @@ pub fn of_bundle(
         }
         collected.heed(&bundle.wishes, policy);
     }
-    collected.bundle = Some(host::Bundle::new(std::mem::take(&mut bundle.config)));
+    let given = host::Bundle::new(std::mem::take(&mut bundle.config));
+    collected.bundle = Some(match &program {
+        Some(program) => given.with_program(program::known(program)),
+        None => given,
+    });
     collected
 }
 
@@ -176,6 +183,16 @@ impl Collected {
     /// Whether the container's annotations have requirements that were not looked at yet.
     pub fn brings(&self) -> bool {
         self.brought.inline.is_some() || self.brought.artifact.is_some()
+    }
+
+    /// Whether the container's own program demands something.
+    pub fn has_program(&self) -> bool {
+        self.requirements.iter().any(|it| it.origin == Origin::Program)
+    }
+
+    /// Takes that back: what runs the program is not known.
+    pub fn forget_program(&mut self) {
+        self.requirements.retain(|it| it.origin != Origin::Program);
     }
 
     /// Adds what the container's annotations say, or refer to in the store.

@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::anyhow;
 
 use crate::container::input::{Fault, State};
-use crate::decide::gate::{self, Caller, Decision, Guard, Setting};
+use crate::decide::gate::{self, Caller, Decision, Guard, Setting, Successor};
 use crate::os::file;
 use crate::os::signals::{self, Kept};
 use crate::policy::{self, Action, Defaults, Mode, Situation};
@@ -121,7 +121,7 @@ fn decide(creation: &Creation, call: &Call, choice: &Choice, kept: &Kept) -> Dec
     let complaint = call.complaint.clone().or(unsettled);
     let limits = kept.soft_limits();
     let setting = Setting {
-        caller: Caller::Wrapper { limits: &limits },
+        caller: Caller::Wrapper { limits: &limits, runtime: Successor(&|| choice.successor()) },
         options: &call.options,
         policy: &policy,
         broken: broken.as_deref(),

@@ -51,6 +51,10 @@ pub enum Code {
     InstanceMissing,
     /// No element has such a name.
     NameMissing,
+    /// The kernel starts no programs for the machine that the image's program is for.
+    ProgramArchitecture,
+    /// The image's program needs an interpreter or a loader that the image does not have.
+    ProgramInterpreter,
     /// The container is not set up as demanded, whatever the host has.
     ContainerConfig,
     /// A condition of the image's variables `NVIDIA_REQUIRE_*` does not hold, or is none.
@@ -58,7 +62,7 @@ pub enum Code {
 }
 
 /// All codes, with what each means and how to mend it.
-pub const CODES: [(Code, &str, &str); 26] = [
+pub const CODES: [(Code, &str, &str); 28] = [
     (Code::Met, "met", "The expression holds."),
     (
         Code::FactUnknown,
@@ -153,6 +157,21 @@ pub const CODES: [(Code, &str, &str); 26] = [
     ),
     (Code::NameMissing, "name-missing", "No element of the feature has a name that passes the test."),
     (
+        Code::ProgramArchitecture,
+        "program-architecture",
+        "The container's program is for another machine than this host, and the kernel has no handler that takes it. Pull the image \
+         for this host's platform (`--platform linux/amd64`), run it on a host of its own, or have QEMU run it: install \
+         qemu-user-static, or what this distribution calls it. A program for i386 or x32 needs a kernel that was built for that.",
+    ),
+    (
+        Code::ProgramInterpreter,
+        "program-interpreter",
+        "The container's program names an interpreter or a loader that its image does not have, so that it cannot start on any \
+         host; what runtimes say of that sounds as if the program itself was missing. A `#!` line that ends with a carriage return, \
+         as on Windows, names a file of another name: convert the script with dos2unix. A program that was linked for the GNU \
+         C library does not start in an image with musl, and the other way round.",
+    ),
+    (
         Code::ContainerConfig,
         "container-config",
         "The container is not set up as the image demands: its config.json does not give it the capability, device, limit, \
@@ -211,7 +230,9 @@ mod tests {
             Code::ValueDiffers => Some(Code::ValueOutOfRange),
             Code::ValueOutOfRange => Some(Code::InstanceMissing),
             Code::InstanceMissing => Some(Code::NameMissing),
-            Code::NameMissing => Some(Code::ContainerConfig),
+            Code::NameMissing => Some(Code::ProgramArchitecture),
+            Code::ProgramArchitecture => Some(Code::ProgramInterpreter),
+            Code::ProgramInterpreter => Some(Code::ContainerConfig),
             Code::ContainerConfig => Some(Code::NvidiaRequire),
             Code::NvidiaRequire => None,
         }
@@ -247,6 +268,8 @@ mod tests {
                 "value-out-of-range",
                 "instance-missing",
                 "name-missing",
+                "program-architecture",
+                "program-interpreter",
                 "container-config",
                 "nvidia-require",
             ]

@@ -1,6 +1,7 @@
 //! One finding in words: its code, what is needed, what was found, where, and the remedy.
 
 use crate::eval::{Clue, Evidence, Finding, Manager, Outcome, lower};
+use crate::host;
 use crate::spec::{Bound, Test};
 
 use super::Code;
@@ -23,6 +24,8 @@ impl Finding<'_> {
         let is_unwanted = matches!(self.test, Some(Test::DoesNotExist));
         match (&self.evidence, feature) {
             _ if matches!(self.test, Some(Test::Nvidia(_))) => Code::NvidiaRequire,
+            (_, host::PROGRAM) => Code::ProgramInterpreter,
+            (_, "kernel.program") => Code::ProgramArchitecture,
             _ if feature.starts_with("bundle.") => Code::ContainerConfig,
             (Evidence::NoFeature { .. }, "kernel.loadedmodule") if self.names_a_module() => {
                 Code::ModuleNotLoaded
@@ -169,6 +172,22 @@ impl Finding<'_> {
                     .to_owned(),
             ),
             (Some(Clue::Driver { .. }), _) => self.driver_hint(),
+            (Some(Clue::Foreign { remedy, .. }), _) if self.is_of_this_kernel() => {
+                remedy.as_ref().map(|_| "boot a kernel that was built for it, and does not have it switched off".to_owned())
+            }
+            (Some(Clue::Foreign { remedy, host, .. }), _) => Some(match remedy {
+                Some(remedy) => format!("pull the image for {host}, or have QEMU run it: {remedy}"),
+                None => format!("pull the image for {host}, or have QEMU run it by binfmt_misc"),
+            }),
+            (Some(Clue::NoInterpreter { missing, is_script: true, .. }), _) if missing.ends_with('\r') => {
+                Some("convert the script when the image is built: dos2unix, or text eol=lf in .gitattributes".to_owned())
+            }
+            (Some(Clue::NoInterpreter { missing, is_script: true, .. }), _) => {
+                Some(format!("install what brings {} into the image, or name another one in the first line", shown(missing)))
+            }
+            (Some(Clue::NoInterpreter { .. }), _) => Some(
+                "build the program for the C library of the image, or statically; a 32-bit program needs the 32-bit library".to_owned(),
+            ),
             (_, Code::KernelOptionOff | Code::KernelOptionDiffers) => self.option_hint(),
             (_, Code::ValueDiffers | Code::ValueOutOfRange) => self.setting_hint(),
             (_, Code::ModuleUnwanted) => Some(format!("modprobe -r {element}")),
@@ -206,6 +225,11 @@ impl Finding<'_> {
             _ if setting.starts_with("sysctl") => format!("{setting}; a file in /etc/sysctl.d makes it last"),
             _ => setting,
         })
+    }
+
+    /// Whether it is about programs that need a kernel built for them, and that nobody else runs.
+    pub(super) fn is_of_this_kernel(&self) -> bool {
+        ["i386", "x32"].contains(&self.element)
     }
 
     /// Some settings go one way only.

@@ -367,10 +367,42 @@ impl Finding<'_> {
                 format!("{subject} is {found} (disabled at boot: {})", parameter(given))
             }
             (_, _, Some(Clue::Answer(_))) => format!("{subject} is {found}"),
-            (_, _, Some(Clue::Missing { flags, virtual_cpu })) => {
+            (_, _, Some(Clue::Foreign { file, host, remedy })) => {
+                let file = shown(file);
+                match self.element {
+                    "i386" => format!(
+                        "{file} is for i386, and this kernel starts no 32-bit programs (CONFIG_IA32_EMULATION, ia32_emulation=)"
+                    ),
+                    "x32" => format!(
+                        "{file} is for x32, and this kernel was built without it (CONFIG_X86_X32_ABI)"
+                    ),
+                    _ => {
+                        let how = remedy.map_or_else(String::new, |it| format!(" (try: {it})"));
+                        format!(
+                            "{file} is for {element}; this host is {host}, and no binfmt handler for {element} is enabled{how}"
+                        )
+                    }
+                }
+            }
+            (_, _, Some(Clue::NoInterpreter { file, missing, is_script })) => {
+                let (what, more) = match is_script {
+                    true if missing.ends_with('\r') => {
+                        ("interpreter", ": its line ends as on Windows (try: dos2unix)")
+                    }
+                    true => ("interpreter", ""),
+                    false => ("loader", ""),
+                };
+                format!("{} needs the {what} {}, which the image lacks{more}", shown(file), shown(missing))
+            }
+            (_, _, Some(Clue::Missing { flags, whose, virtual_cpu })) => {
                 let level = self.element.to_lowercase().replace('_', "-");
                 let who = if *virtual_cpu { "this virtual CPU" } else { "this CPU" };
-                format!("{who} is not {level}: it lacks {}", flags.join(", "))
+                match whose {
+                    Some(whose) => {
+                        format!("{} needs {level}; {who} lacks {}", shown(whose), flags.join(", "))
+                    }
+                    None => format!("{who} is not {level}: it lacks {}", flags.join(", ")),
+                }
             }
             (Evidence::NoFeature { .. }, ..) => self.no_feature_line(),
             (Evidence::Names { .. }, ..) => self.no_name_line(needed),

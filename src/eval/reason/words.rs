@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use crate::eval::{Finding, lower};
+use crate::host;
 use crate::spec::{Bound, Test};
 
 impl Finding<'_> {
@@ -13,6 +14,9 @@ impl Finding<'_> {
             "kernel.enabledmodule" => ("loaded or built in", "neither loaded nor built in"),
             "kernel.config" => ("set", "not set"),
             "kernel.cmdline" => ("given", "not given"),
+            "kernel.program" if self.element.ends_with(".handler") => ("enabled", "not enabled"),
+            "kernel.program" => ("started", "not started"),
+            host::PROGRAM => ("there", "not in the image"),
             "kernel.filesystem" => ("registered with the kernel", "not registered with the kernel"),
             "bundle.capability" | "bundle.device" => ("given to the container", "not given to the container"),
             "bundle.namespace" => ("its own, or a joined one", "that of the runtime"),
@@ -65,6 +69,11 @@ impl Finding<'_> {
             "kernel.bpftype" => format!("BPF type {element}"),
             "kernel.cmdline" => format!("boot parameter {element}"),
             "kernel.filesystem" => format!("file system {element}"),
+            "kernel.program" if let Some(machine) = self.element.strip_suffix(".handler") => {
+                format!("a binfmt handler for {}", shown(machine))
+            }
+            "kernel.program" => format!("a program for {element}"),
+            host::PROGRAM => format!("the program's {element}"),
             "kernel.moduleparam" => format!("module parameter {element}"),
             "kernel.sysctl" => format!("sysctl {element}"),
             "system.arch" if self.element == "name" => "the machine's architecture".to_owned(),

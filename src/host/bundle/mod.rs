@@ -19,7 +19,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::{Demand, Fact, Facts, Probing, Root, Unknown, Wanted};
+use super::{Demand, Fact, Facts, Feature, Probing, Root, Unknown, Wanted};
 use config::Part;
 pub use libseccomp::{is_libseccomp_older, libseccomp_since};
 
@@ -31,6 +31,7 @@ const UNLIMITED: &str = "9223372036854775807";
 pub struct Bundle {
     config: Vec<u8>,
     inherited: Option<Inherited>,
+    program: Vec<(&'static str, String)>,
 }
 
 /// Whose limits the container inherits where its bundle sets none.
@@ -46,7 +47,13 @@ pub enum Inherited {
 impl Bundle {
     /// The content of a bundle's `config.json`. The caller bounds its size.
     pub fn new(config: Vec<u8>) -> Self {
-        Self { config, inherited: None }
+        Self { config, inherited: None, program: Vec::new() }
+    }
+
+    /// The same bundle, and what is known of its program: attributes of [`PROGRAM`].
+    #[must_use]
+    pub fn with_program(self, known: Vec<(&'static str, String)>) -> Self {
+        Self { program: known, ..self }
     }
 
     /// The same bundle, in the hands of a runtime.
@@ -66,6 +73,11 @@ impl Bundle {
         parsed.map(|it| it.0).map_err(|err| format!("{} cannot be read: {err}", config::FILE))
     }
 }
+
+/// What is known of the program that a container starts with. It has no probe: rules of images do not ask for it.
+pub const PROGRAM: &str = "bundle.program";
+/// Where that is read.
+const ROOT: &str = "the container's root file system";
 
 /// Whether these facts hold any that a bundle gives.
 pub fn asks_bundle(facts: &Facts) -> bool {
@@ -150,6 +162,10 @@ const READERS: [(&str, Reader); 7] = [
 
 /// Says what a bundle says of the features that are demanded of it, in place of "no bundle was given".
 pub fn add_bundle(facts: &mut Facts, bundle: &Bundle, demand: &Demand) {
+    if !bundle.program.is_empty() {
+        let known = Feature::attributes(bundle.program.iter().cloned());
+        facts.insert(PROGRAM, Fact::Known(known, ROOT.to_owned()));
+    }
     let mut demanded = READERS.iter().filter_map(|(name, read)| Some((name, read, demand.get(*name)?)));
     let Some(first) = demanded.next() else { return };
     let parsed = bundle.parsed();

@@ -23,11 +23,11 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
 };
 
 /// `Documentation/admin-guide/binfmt-misc.rst`.
-const FOLDER: &str = "/proc/sys/fs/binfmt_misc";
+pub(super) const FOLDER: &str = "/proc/sys/fs/binfmt_misc";
 /// Says whether binfmt_misc as a whole is switched on.
-const STATUS: &str = "status";
+pub(super) const STATUS: &str = "status";
 /// The files that are no entries.
-const CONTROL: [&str; 2] = ["register", STATUS];
+pub(super) const CONTROL: [&str; 2] = ["register", STATUS];
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     match filesystems::registered(probing) {

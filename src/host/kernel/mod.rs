@@ -10,6 +10,7 @@ pub(super) mod parameters;
 pub(super) mod sysctl;
 pub(super) mod filesystems;
 pub(super) mod binfmt;
+pub(super) mod program;
 pub(super) mod namespaces;
 pub(super) mod cgroup;
 pub(super) mod capabilities;

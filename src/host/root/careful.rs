@@ -10,6 +10,7 @@ use nix::fcntl::{self, OFlag};
 use nix::sys::stat::{self, Mode, SFlag};
 use nix::sys::statfs::{self, AUTOFS_SUPER_MAGIC};
 use nix::sys::statvfs;
+use rustix::mount::{self, FsMountFlags, FsOpenFlags, MountAttrFlags};
 
 use super::{Miss, Root, Shown, look, read_to_end, text};
 
@@ -96,6 +97,22 @@ impl Root {
             free: bytes(space.blocks_available()),
             tells_kinds,
         })
+    }
+
+    /// The top folder of one of the kernel's own file systems, mounted for whoever holds it alone, and attached nowhere; `None` where
+    /// that may not be done (it takes CAP_SYS_ADMIN and Linux 5.2), or under another root than `/`.
+    pub(in crate::host) fn unattached(&self, kind: &str) -> Option<OwnedFd> {
+        if !self.is_live() {
+            return None;
+        }
+        let only_looked_at = MountAttrFlags::MOUNT_ATTR_RDONLY
+            | MountAttrFlags::MOUNT_ATTR_NOSUID
+            | MountAttrFlags::MOUNT_ATTR_NODEV
+            | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+        // Whatever hinders: then it cannot be looked at.
+        let context = mount::fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).ok()?;
+        mount::fsconfig_create(&context).ok()?;
+        mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, only_looked_at).ok()
     }
 
     /// Whether a file system would be mounted on this folder if it were touched (autofs), which asking does not.

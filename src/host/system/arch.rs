@@ -75,7 +75,12 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     Fact::Known(feature, ARCH.to_owned())
 }
 
-fn name(probing: &Probing<'_>) -> Result<String, Unknown> {
+/// The architecture in the kernel's words.
+///
+/// # Errors
+///
+/// If nothing tells it.
+pub(in crate::host) fn name(probing: &Probing<'_>) -> Result<String, Unknown> {
     match probing.text(ARCH) {
         Ok(Some(text)) => match text.trim() {
             name if is_word(name) => Ok(name.to_owned()),

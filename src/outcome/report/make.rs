@@ -36,6 +36,8 @@ pub enum Origin {
     Environment(String),
     /// What the image, or its index, says of its platform.
     Platform,
+    /// The program that the container starts with: what its header says, without any spec.
+    Program,
 }
 
 /// An artifact whose subject is the image.
@@ -60,6 +62,14 @@ pub struct Verification {
     pub rule: Option<String>,
 }
 
+impl Checked<'_> {
+    /// Whether it counts. What an image demands without a spec counts only where it is certain: nobody has asked for a check.
+    pub fn counts(&self) -> bool {
+        let is_unknown = || self.result.as_ref().is_ok_and(|it| it.outcome == Outcome::Unknown);
+        *self.origin != Origin::Program || !is_unknown()
+    }
+}
+
 impl Origin {
     fn name(&self) -> &'static str {
         match self {
@@ -70,13 +80,15 @@ impl Origin {
             Self::File(_) => "file",
             Self::Environment(_) => "environment",
             Self::Platform => "platform",
+            Self::Program => "the image's program",
         }
     }
 
     /// Whether it was verified that a trusted party made it, or it is the administrator's own.
     pub fn is_verified(&self) -> bool {
         match self {
-            Self::Administrator(_) | Self::File(_) => true,
+            // It asks for nothing that only root may see.
+            Self::Administrator(_) | Self::File(_) | Self::Program => true,
             Self::Attached(attached) => attached.verified.is_some(),
             Self::Inline | Self::Referenced(_) | Self::Environment(_) | Self::Platform => false,
         }
@@ -84,7 +96,7 @@ impl Origin {
 
     /// Whether its author divides it into sets with tags, of which the administrator may select some.
     pub fn has_tags(&self) -> bool {
-        !matches!(self, Self::Environment(_) | Self::Platform)
+        !matches!(self, Self::Environment(_) | Self::Platform | Self::Program)
     }
 
     /// As messages call it.
@@ -98,6 +110,7 @@ impl Origin {
             Self::File(path) => format!("spec {path}"),
             Self::Environment(variable) => format!("the image's environment ({variable})"),
             Self::Platform => "what the image says of its platform".to_owned(),
+            Self::Program => "what the image's program demands".to_owned(),
         }
     }
 }
@@ -327,7 +340,7 @@ fn outcome_name(outcome: Outcome) -> String {
 impl SpecReport {
     fn new(checked: &Checked<'_>) -> Self {
         let (file, artifact) = match checked.origin {
-            Origin::Inline | Origin::Environment(_) | Origin::Platform => (None, None),
+            Origin::Inline | Origin::Environment(_) | Origin::Platform | Origin::Program => (None, None),
             Origin::Referenced(digest) | Origin::Attached(Attached { artifact: digest, .. }) => {
                 (None, Some(printable(digest)))
             }
@@ -342,7 +355,8 @@ impl SpecReport {
             | Origin::Administrator(_)
             | Origin::File(_)
             | Origin::Environment(_)
-            | Origin::Platform => (None, None),
+            | Origin::Platform
+            | Origin::Program => (None, None),
         };
         let (outcome, problems, sets) = match &checked.result {
             Ok(judged) => (judged.outcome, Vec::new(), judged.sets.iter().map(SetReport::new).collect()),

@@ -115,7 +115,7 @@ pub struct WaiverReport {
 /// One spec.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SpecReport {
-    /// `inline`, `referenced`, `attached`, `administrator`, `file` or `environment`.
+    /// `inline`, `referenced`, `attached`, `administrator`, `file`, `environment` or `the image's program`.
     pub source: String,
     /// The variable, for `environment`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

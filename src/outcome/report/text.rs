@@ -171,7 +171,11 @@ fn details(finding: &FindingReport, indent: &str, page: &mut String) {
         "met" if needed == found => writeln!(page, "{found}{read}"),
         "met" => writeln!(page, "{found}{read}, needs {needed}"),
         _ => {
-            writeln!(page, "needs {needed}\n{indent}found {found}{read}\n{indent}at {line}:{column} [{code}]")
+            {
+                // What the image's program demands stands in no document.
+                let at = if *line == 0 { String::new() } else { format!("at {line}:{column} ") };
+                writeln!(page, "needs {needed}\n{indent}found {found}{read}\n{indent}{at}[{code}]")
+            }
         }
     };
     if let (Ok(()), Some(hint)) = (written, &finding.hint) {

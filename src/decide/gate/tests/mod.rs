@@ -132,3 +132,15 @@ fn severe(severity: &str) -> String {
          [7]}}}}}}]}}]}}]\n"
     )
 }
+
+#[test]
+fn a_runtime_with_a_kernel_of_its_own_is_told_by_its_name() {
+    for name in ["runc", "runc:[1:CHILD]", "crun", "youki", "bash", "python3"] {
+        assert!(is_of_this_kernel(name), "{name}");
+    }
+    for name in
+        ["runsc", "kata-runtime", "krun", "crun-wasm", "containerd-shim", "urunc", "crun-vm", "sysbox-runc"]
+    {
+        assert!(!is_of_this_kernel(name), "{name}");
+    }
+}

@@ -79,6 +79,11 @@ impl Choice {
         anyhow!("there is no low-level runtime in PATH: install {}", list(&names, " or "))
     }
 
+    /// What it becomes, as it is called.
+    pub(super) fn successor(&self) -> Option<PathBuf> {
+        self.candidates(&self.names()).find(|it| is_program(it))
+    }
+
     /// Sees to it that the first of `wanted` that is there is the runtime for every command from now on: by a link, which
     /// can be followed without reading any configuration.
     ///
