@@ -144,7 +144,7 @@ pub fn read_by(root: &Root, rules: Rules) -> anyhow::Result<Effective> {
         let program = there.map(|it| (*it).to_owned());
         effective.runtimes.insert(name.clone(), Runtime { program, ..Runtime::default() });
     }
-    effective.hooks = hooks(&merged).unwrap_or_default();
+    effective.hooks = hooks(effective.files.iter().map(|it| &it.table));
     Ok(effective)
 }
 
@@ -152,8 +152,7 @@ pub fn read_by(root: &Root, rules: Rules) -> anyhow::Result<Effective> {
 pub fn hooks_by(root: &Root, rules: Rules, uid: &str, home: &str) -> Vec<String> {
     let own = format!("{home}/.config/containers");
     let paths = files(root, rules, Caller::User { uid, own: &own }).unwrap_or_default();
-    let named = paths.iter().filter_map(|it| hooks(&toml(root, it).ok().flatten()?.table));
-    named.last().unwrap_or_default()
+    hooks(readable(root, &paths).iter())
 }
 
 /// The folders for hooks that files other than `ours` name, by the rules of any version: each once.
@@ -164,23 +163,27 @@ pub fn hooks_by(root: &Root, rules: Rules, uid: &str, home: &str) -> Vec<String>
 pub fn hooks_beside(root: &Root, caller: Caller<'_>, ours: &[String]) -> anyhow::Result<Vec<String>> {
     let mut all = Vec::new();
     for rules in Rules::ALL {
-        let mut named = Vec::new();
+        let mut tables = Vec::new();
         for path in files(root, rules, caller)?.iter().filter(|it| !ours.contains(it)) {
-            named = hooks_in(root, path)?.unwrap_or(named);
+            tables.extend(toml(root, path)?.map(|it| it.table));
         }
-        named.retain(|it| !all.contains(it));
-        all.extend(named);
+        for folder in hooks(tables.iter()) {
+            if !all.contains(&folder) {
+                all.push(folder);
+            }
+        }
     }
     Ok(all)
 }
 
-/// The folders for hooks that a file names; `None` if it names none, or is not there.
+/// The folders for hooks that a file names in place of others; `None` if it names none, adds to others, or is not there.
 ///
 /// # Errors
 ///
 /// If it cannot be read or parsed.
 pub fn hooks_in(root: &Root, path: &str) -> anyhow::Result<Option<Vec<String>>> {
-    Ok(toml(root, path)?.and_then(|it| hooks(&it.table)))
+    let listed = toml(root, path)?.and_then(|it| Listed::of(&it.table));
+    Ok(listed.filter(|it| it.append != Some(true)).map(|it| it.folders))
 }
 
 /// The folders for hooks that the configuration in a user's home names.
@@ -189,13 +192,42 @@ pub fn hooks_of(root: &Root, home: &str) -> Vec<String> {
     let mut paths = vec![format!("{own}/containers.conf")];
     paths.extend(drop_ins(root, &format!("{own}/containers.conf.d")).unwrap_or_default());
     // What of a user's own files cannot be read names nothing.
-    let named = paths.iter().filter_map(|it| hooks(&toml(root, it).ok().flatten()?.table));
-    named.last().unwrap_or_default()
+    hooks(readable(root, &paths).iter())
 }
 
-fn hooks(table: &toml::Table) -> Option<Vec<String>> {
-    let folders = descend(table, &["engine"])?.get("hooks_dir")?.as_array()?;
-    Some(folders.iter().filter_map(|it| it.as_str()).map(str::to_owned).collect())
+/// The content of the files that can be read.
+fn readable(root: &Root, paths: &[String]) -> Vec<toml::Table> {
+    paths.iter().filter_map(|it| Some(toml(root, it).ok().flatten()?.table)).collect()
+}
+
+/// `hooks_dir` in a file.
+struct Listed {
+    folders: Vec<String>,
+    /// `{append = true}` or `{append = false}` in the list, since Podman 5.
+    append: Option<bool>,
+}
+
+impl Listed {
+    fn of(table: &toml::Table) -> Option<Self> {
+        let list = descend(table, &["engine"])?.get("hooks_dir")?.as_array()?;
+        let folders = list.iter().filter_map(|it| it.as_str()).map(str::to_owned).collect();
+        let append = list.iter().rev().find_map(|it| it.get("append")?.as_bool());
+        Some(Self { folders, append })
+    }
+}
+
+/// The folders for hooks after these files. A list replaces those before it, unless it or an earlier one says `append`, which
+/// holds until it is taken back (containers.conf(5); containers/common, `internal/attributedstring/slice.go`).
+fn hooks<'a>(tables: impl Iterator<Item = &'a toml::Table>) -> Vec<String> {
+    let (mut folders, mut appends) = (Vec::new(), false);
+    for listed in tables.filter_map(Listed::of) {
+        appends = listed.append.unwrap_or(appends);
+        if !appends {
+            folders.clear();
+        }
+        folders.extend(listed.folders);
+    }
+    folders
 }
 
 /// The files that are read, in this order.

@@ -116,6 +116,27 @@ fn podman_6_reads_only_the_first_main_file_and_no_links() {
 }
 
 #[test]
+fn podman_adds_folders_for_hooks_where_a_list_says_append() {
+    let check = |lists: &[&str], expected: &[&str]| {
+        let host = lists.iter().enumerate().fold(FakeHost::new(), |host, (index, list)| {
+            let text = format!("[engine]\nhooks_dir = [{list}]\n");
+            host.file(&format!("etc/containers/containers.conf.d/{index}.conf"), text)
+        });
+        for rules in podman::Rules::ALL {
+            assert_eq!(podman::read_by(&host.root(), rules).expect("whole").hooks, expected, "{lists:?}");
+            assert_eq!(podman::hooks_by(&host.root(), rules, "1000", "/home/a"), expected, "{lists:?}");
+        }
+        let caller = podman::Caller::User { uid: "1000", own: "/home/a/.config/containers" };
+        assert_eq!(podman::hooks_beside(&host.root(), caller, &[]).expect("whole"), expected, "{lists:?}");
+    };
+    check(&["'/a'", "'/b'"], &["/b"]);
+    check(&["'/a'", "'/b', {append = true}"], &["/a", "/b"]);
+    check(&["'/a', {append = true}", "'/b'"], &["/a", "/b"]);
+    check(&["'/a', {append = true}", "'/b', {append = false}"], &["/b"]);
+    check(&["'/a'", "{append = true}"], &["/a"]);
+}
+
+#[test]
 fn a_user_s_podman_has_drop_ins_for_those_without_root() {
     let named = |name: &str| format!("[engine]\nhooks_dir = [\"/{name}\"]\n");
     for (other, expected) in [
