@@ -182,7 +182,7 @@ impl Example {
             for (case, host) in cases {
                 let checked = self.common.with(host).judge(&requirement);
                 let report = Report::new(Default::default(), &checked);
-                assert_eq!(report.verdict, verdict, "{name}, {case}: {}", shown(&report));
+                assert_eq!(report.verdict.name(), verdict, "{name}, {case}: {}", shown(&report));
                 writeln!(told, "## {case}\n\n{}", shown(&report)).expect("memory");
             }
         }
@@ -292,7 +292,7 @@ fn count_failures(judgement: &Judgement<'_>, demands: &mut BTreeMap<String, usiz
 
 /// The verdict, each reason, and what would mend it: of the report what a person reads first.
 fn shown(report: &Report) -> String {
-    let mut shown = format!("{}\n", report.verdict);
+    let mut shown = format!("{}\n", report.verdict.name());
     for reason in &report.reasons {
         writeln!(shown, "  {} [{}]", reason.message, reason.code).expect("memory");
     }
@@ -303,7 +303,7 @@ fn shown(report: &Report) -> String {
         writeln!(shown, "  note: {note}").expect("memory");
     }
     let rules = report.specs.iter().flat_map(|it| &it.sets).flat_map(|it| &it.rules);
-    let findings = rules.filter(|it| it.outcome != "met").flat_map(|it| &it.findings);
+    let findings = rules.filter(|it| it.outcome != Outcome::Met).flat_map(|it| &it.findings);
     let mut seen = BTreeSet::new();
     for hint in findings.filter_map(|it| it.hint.as_ref()).filter(|it| seen.insert(*it)) {
         writeln!(shown, "  hint: {hint}").expect("memory");

@@ -11,6 +11,7 @@ use anyhow::Context;
 use oci_compat::decide::check::Requirement;
 use oci_compat::decide::pipeline::{self, Terms};
 use oci_compat::decide::requirements::Collected;
+use oci_compat::eval::Outcome;
 use oci_compat::host::{Demand, FEATURES, Facts, FeatureInfo, Form, Root, Wanted, gather};
 use oci_compat::outcome::report::{Origin, Report};
 use oci_compat::spec;
@@ -160,12 +161,14 @@ fn a_snapshot_of_a_host_gets_the_report_that_the_host_itself_gets() -> anyhow::R
 /// A report but for where doubt comes from: a snapshot asks for all of a feature, and of several files that cannot be read
 /// tells another one than a rule that asks for one element.
 fn outline(report: &Report) -> String {
-    let mut lines = vec![report.verdict.clone()];
+    let mut lines = vec![report.verdict.name().to_owned()];
     let rules = report.specs.iter().flat_map(|it| &it.sets).flat_map(|it| &it.rules);
     for rule in rules {
-        lines.push(format!("{} {}", rule.name, rule.outcome));
-        let certain = rule.findings.iter().filter(|_| rule.outcome != "unknown");
-        lines.extend(certain.map(|it| format!("  {} {} {}: {}", it.code, it.feature, it.name, it.outcome)));
+        lines.push(format!("{} {}", rule.name, rule.outcome.name()));
+        let certain = rule.findings.iter().filter(|_| rule.outcome != Outcome::Unknown);
+        lines.extend(
+            certain.map(|it| format!("  {} {} {}: {}", it.code, it.feature, it.name, it.outcome.name())),
+        );
     }
     let certain = report.reasons.iter().filter(|it| it.code != "fact-unknown");
     lines.extend(certain.map(|it| it.message.clone()));

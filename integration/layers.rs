@@ -31,7 +31,7 @@ const ROOMS: &[Room] = &[
     room("policy", &["words", "image", "os", "container", "spec", "eval"], &["policy"]),
     room(
         "outcome",
-        &["words", "image", "os", "container", "spec", "eval"],
+        &["words", "image", "os", "container", "spec", "eval", "policy"],
         &["report", "saved", "decisions", "history"],
     ),
     room("nvidia", &["words", "spec", "host"], &["nvidia"]),

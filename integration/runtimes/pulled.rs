@@ -171,7 +171,7 @@ fn what_an_author_attaches_refuses_a_container_under_runc_until_it_is_waived_by_
     let told = report(&hook, &waived);
     assert_eq!(told["waivers"][0]["reason"], "the lab has one function", "{told:#}");
     assert_eq!(told["recommendations"][0]["rule"], "maps", "{told:#}");
-    let mut actions: Vec<_> = records(&hook.decisions()).into_iter().map(|it| it.action).collect();
+    let mut actions: Vec<_> = records(&hook.decisions()).into_iter().map(|it| it.action.name()).collect();
     // Of the one that was fed to the hook and then run, what is said again may be counted or recorded.
     actions.dedup();
     assert_eq!(actions, ["refuse", "start"]);

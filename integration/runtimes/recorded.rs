@@ -62,7 +62,7 @@ fn a_refusal_under_runc_is_in_the_file_in_the_journal_and_in_a_report() {
     assert!(!outcome.status.success() && !bundle.ran(), "{outcome:?}");
     let record = only(records(&hook.decisions()));
     assert_eq!(
-        (record.subject.container.as_deref(), record.action.as_str(), record.program.as_str()),
+        (record.subject.container.as_deref(), record.action.name(), record.program.as_str()),
         (Some(bundle.id()), "refuse", "hook")
     );
     assert!(outcome.stderr.contains(&record.message), "{outcome:?}\n{record:?}");

@@ -17,6 +17,8 @@ mod tests;
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use crate::host::{Fact, Facts, Unknown};
 use crate::spec::{Place, Rule, Set, Severity, Spec, Term, Test};
 
@@ -27,7 +29,8 @@ pub use demand::demand;
 pub use reason::{CODES, Code, demands, group_demands};
 
 /// What came of a test, a rule, a set or a spec; Kleene's three values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// It holds.
     Met,
@@ -38,6 +41,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// As reports write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::Unmet => "unmet",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Both hold.
     #[must_use]
     pub fn and(self, other: Self) -> Self {

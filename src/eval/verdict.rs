@@ -1,12 +1,15 @@
 //! The verdict on the judgements of all specs. Knows no policy.
 
+use serde::{Deserialize, Serialize};
+
 use crate::eval::Outcome;
 
 /// The exit status for trouble: there is no verdict, or it is not on all that is demanded.
 pub const TROUBLE: u8 = 2;
 
 /// The verdict on an image and a host. The worst spec decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// All that is demanded is there.
     Compatible,

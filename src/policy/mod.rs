@@ -17,8 +17,11 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::eval::verdict::Verdict;
 use crate::image::ImagePattern;
+use crate::words::text::quoted;
 
 pub use document::{KEYS, Reading};
 pub use implicit::{Implied, Nvidia};
@@ -39,7 +42,8 @@ const REQUIREMENTS: &str = "requirements.d";
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The result of a check, as far as the policy distinguishes results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "&str", try_from = "String")]
 pub enum Situation {
     /// The image demands nothing.
     NoRequirements,
@@ -57,7 +61,8 @@ pub enum Situation {
 }
 
 /// What is done with a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Action {
     /// It is created.
     Start,
@@ -66,7 +71,8 @@ pub enum Action {
 }
 
 /// Whether decisions are carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Yes.
     Enforce,
@@ -235,6 +241,24 @@ impl Situation {
             Self::SpecMissing => "spec-missing",
             Self::Trouble => "trouble",
         }
+    }
+}
+
+impl From<Situation> for &'static str {
+    fn from(situation: Situation) -> Self {
+        situation.name()
+    }
+}
+
+impl TryFrom<String> for Situation {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let verdicts = [Verdict::Compatible, Verdict::Undecided, Verdict::Incompatible].map(Self::Judged);
+        let others =
+            [Self::NoRequirements, Self::Malformed, Self::Container, Self::SpecMissing, Self::Trouble];
+        let found = verdicts.into_iter().chain(others).find(|it| it.name() == name);
+        found.ok_or_else(|| format!("there is no situation {}", quoted(&name)))
     }
 }
 

@@ -372,3 +372,22 @@ fn a_waiver_of_an_id_is_for_rules_with_that_id() {
     let covers = |id| waiver.covers(Named { name: "driver-1", id }, ["a"], &Image::default());
     assert_eq!(["driver-1", "drive", ""].map(covers), [true, false, false]);
 }
+
+#[test]
+fn a_situation_comes_back_from_its_name() {
+    let verdicts = [Verdict::Compatible, Verdict::Undecided, Verdict::Incompatible].map(Situation::Judged);
+    let others = [
+        Situation::NoRequirements,
+        Situation::Malformed,
+        Situation::Container,
+        Situation::SpecMissing,
+        Situation::Trouble,
+    ];
+    for situation in verdicts.into_iter().chain(others) {
+        let json = serde_json::to_string(&situation).expect("JSON");
+        assert_eq!(json, format!("{:?}", situation.name()));
+        assert_eq!(serde_json::from_str::<Situation>(&json).expect("a situation"), situation);
+    }
+    let err = serde_json::from_str::<Situation>("\"odd\"").expect_err("no situation");
+    assert_eq!(err.to_string(), "there is no situation \"odd\"");
+}

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::registry::RegistryOptions;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
+use oci_compat::eval::verdict::Verdict;
 use oci_compat::supply::attach::Platform;
 use oci_compat::{decide::gate, decide::requirements, policy};
 
@@ -534,11 +535,11 @@ pub(crate) enum LogVerdict {
 }
 
 impl LogVerdict {
-    /// As records call it.
-    pub(crate) fn name(self) -> &'static str {
+    /// The verdict that it names.
+    pub(crate) fn verdict(self) -> Verdict {
         match self {
-            Self::Incompatible => "incompatible",
-            Self::Undecided => "undecided",
+            Self::Incompatible => Verdict::Incompatible,
+            Self::Undecided => Verdict::Undecided,
         }
     }
 }

@@ -7,24 +7,6 @@ use oci_compat::host::{self, FeatureInfo, Kind};
 use crate::output::Output;
 use oci_compat::words::text::nearest;
 
-/// Codes that are not about a requirement.
-const OTHERS: [(&str, &str); 4] = [
-    (
-        "spec-malformed",
-        "The spec that belongs to the image is wrong, whatever the host. `oci-compat lint` shows every error with its place.",
-    ),
-    (
-        "container-trouble",
-        "What the container brings cannot be read: its state, its config.json or its annotations. By default the container is refused.",
-    ),
-    (
-        "spec-missing",
-        "The configuration demands a signed spec of this image (require = \"signed-spec\"), and the store has none that was \
-         verified. `oci-compat pull IMAGE` fetches it, or says why there is none.",
-    ),
-    ("trouble", "The check itself could not be made or finished. By default the container starts."),
-];
-
 /// The hook's exit statuses: all that remains of a refusal where a runtime passes nothing else on.
 const STATUSES: [(&str, &str); 4] = [
     ("78", "The hook refused the container: its image demands what this host lacks."),
@@ -39,7 +21,7 @@ pub(crate) fn run(name: &str, output: &mut Output) -> anyhow::Result<u8> {
         output.print(&format!("{status}\n  {meaning}\n  {NEXT}\n"))?;
         return Ok(0);
     }
-    let codes = CODES.iter().map(|(_, code, meaning)| (*code, *meaning)).chain(OTHERS);
+    let codes = CODES.iter().map(|(_, code, meaning)| (*code, *meaning));
     if let Some((code, meaning)) = codes.clone().find(|(code, _)| *code == name) {
         output.print(&format!("{code}\n  {meaning}\n"))?;
         return Ok(0);

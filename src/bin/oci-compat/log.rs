@@ -74,7 +74,7 @@ fn filter(args: &Log) -> anyhow::Result<Filter> {
         meant: args.image.as_deref().map(meant).transpose()?.flatten(),
         code: args.code.clone(),
         container: args.container.clone(),
-        verdict: args.verdict.map(|it| it.name().to_owned()),
+        verdict: args.verdict.map(|it| it.verdict()),
         outcome: match args.action {
             LogAction::All => None,
             LogAction::Refused => Some(Outcome::Refused),

@@ -13,7 +13,7 @@ use oci_compat::decide::pipeline::{Host, Terms};
 use oci_compat::host::Root;
 use oci_compat::outcome::decisions::{self, Decided, JOURNAL, Record, SYSLOG, Targets};
 use oci_compat::outcome::report::{self, Report};
-use oci_compat::policy::{self, Action, Defaults, Mode, Policy, Sensitive};
+use oci_compat::policy::{self, Action, Defaults, Mode, Policy, Sensitive, Situation};
 use oci_compat::scan::verifier::{self, Call};
 use oci_compat::setup::engines::Effective;
 use oci_compat::setup::install::verifier::{hosts_folders, sandboxes};
@@ -115,7 +115,7 @@ fn answered(words: &[OsString], store: &Path, config: &Path) -> Answer {
     let report = if policy.disclose { assessed.report.clone().disclosed() } else { assessed.report.clone() };
     let message = report::message(&report, ruling.opening);
     if ruling.intention == Action::Refuse {
-        record(report, &policy, assessed.gravest().name(), ruling.action(), &message);
+        record(report, &policy, assessed.gravest(), ruling.action(), &message);
     }
     Answer { is_refused: ruling.refused.is_some(), message }
 }
@@ -186,9 +186,9 @@ impl Supplies {
 }
 
 /// Leaves a record of a refusal. What goes wrong with that changes nothing.
-fn record(mut report: Report, policy: &Policy, situation: &str, action: Action, message: &str) {
+fn record(mut report: Report, policy: &Policy, situation: Situation, action: Action, message: &str) {
     let at = decisions::now();
-    report.action = Some(action.name().to_owned());
+    report.action = Some(action);
     report.time = Some(moment::text(at));
     let log = &policy.log;
     let targets = Targets {
@@ -199,14 +199,8 @@ fn record(mut report: Report, policy: &Policy, situation: &str, action: Action, 
         journal: log.journal.then(|| PathBuf::from(JOURNAL)),
         syslog: log.syslog.then(|| PathBuf::from(SYSLOG)),
     };
-    let decided = Decided {
-        at,
-        program: "verifier",
-        mode: policy.mode.name(),
-        situation,
-        intention: "refuse",
-        message,
-    };
+    let decided =
+        Decided { at, program: "verifier", mode: policy.mode, situation, intention: Action::Refuse, message };
     for warning in decisions::write(&targets, &Record::new(&report, &decided)) {
         log::warn!("{warning}");
     }

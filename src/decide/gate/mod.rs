@@ -281,7 +281,7 @@ fn conclude(assessment: Assessment, setting: &Setting<'_>) -> Decision {
     let gravest = assessment.gravest();
     let at = decisions::now();
     let mut report = assessment.report;
-    report.action = Some(ruling.action().name().to_owned());
+    report.action = Some(ruling.action());
     report.time = Some(moment::text(at));
     let recorded = report::message(&report, ruling.opening);
     let message = match setting.broken.filter(|_| ruling.refused.is_none()) {
@@ -291,9 +291,9 @@ fn conclude(assessment: Assessment, setting: &Setting<'_>) -> Decision {
     let decided = Decided {
         at,
         program: setting.caller.name(),
-        mode: if policy.mode == Mode::Enforce { "enforce" } else { "audit" },
-        situation: gravest.name(),
-        intention: ruling.intention.name(),
+        mode: policy.mode,
+        situation: gravest,
+        intention: ruling.intention,
         message: &recorded,
     };
     let warnings = keep(&report, &decided, setting);

@@ -47,7 +47,7 @@ fn told(sets: &str, waivers: &str, image: &Image) -> Vec<String> {
     let origin = Origin::Inline;
     let mut checked = [Checked { origin: &origin, result: Ok(crate::eval::evaluate(&spec, &[], &facts)) }];
     let waived = waive(&mut checked, &policy.waivers, image, &|| NOW);
-    let mut lines = vec![Report::new(Subject::default(), &checked).verdict];
+    let mut lines = vec![Report::new(Subject::default(), &checked).verdict.name().to_owned()];
     let used =
         |it: &WaiverReport| format!("{}: {} [{}] {} {}", it.rule, it.message, it.code, it.image, it.from);
     lines.extend(waived.uses.iter().map(used));

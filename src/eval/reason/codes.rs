@@ -59,10 +59,18 @@ pub enum Code {
     ContainerConfig,
     /// A condition of the image's variables `NVIDIA_REQUIRE_*` does not hold, or is none.
     NvidiaRequire,
+    /// A spec is wrong, whatever the host.
+    SpecMalformed,
+    /// What the container brings cannot be read.
+    ContainerTrouble,
+    /// The configuration demands a signed spec, and there is none.
+    SpecMissing,
+    /// The check could not be made or finished.
+    Trouble,
 }
 
 /// All codes, with what each means and how to mend it.
-pub const CODES: [(Code, &str, &str); 28] = [
+pub const CODES: [(Code, &str, &str); 32] = [
     (Code::Met, "met", "The expression holds."),
     (
         Code::FactUnknown,
@@ -185,12 +193,38 @@ pub const CODES: [(Code, &str, &str); 28] = [
          that is named, or run an image for an older CUDA. NVIDIA_DISABLE_REQUIRE=1 in the container's environment turns the \
          demand off, and so does `nvidia = \"off\"` in section [implicit] of the configuration for all containers.",
     ),
+    (
+        Code::SpecMalformed,
+        "spec-malformed",
+        "The spec that belongs to the image is wrong, whatever the host. `oci-compat lint` shows every error with its place.",
+    ),
+    (
+        Code::ContainerTrouble,
+        "container-trouble",
+        "What the container brings cannot be read: its state, its config.json or its annotations. By default the container is refused.",
+    ),
+    (
+        Code::SpecMissing,
+        "spec-missing",
+        "The configuration demands a signed spec of this image (require = \"signed-spec\"), and the store has none that was \
+         verified. `oci-compat pull IMAGE` fetches it, or says why there is none.",
+    ),
+    (
+        Code::Trouble,
+        "trouble",
+        "The check itself could not be made or finished. By default the container starts.",
+    ),
 ];
 
 impl Code {
     /// The name that reports and logs show.
     pub fn name(self) -> &'static str {
         self.entry().map_or("met", |(_, name, _)| name)
+    }
+
+    /// Whether a rule can fail with it.
+    pub fn is_of_rules(self) -> bool {
+        !matches!(self, Self::SpecMalformed | Self::ContainerTrouble | Self::SpecMissing | Self::Trouble)
     }
 
     fn entry(self) -> Option<&'static (Self, &'static str, &'static str)> {
@@ -234,7 +268,11 @@ mod tests {
             Code::ProgramArchitecture => Some(Code::ProgramInterpreter),
             Code::ProgramInterpreter => Some(Code::ContainerConfig),
             Code::ContainerConfig => Some(Code::NvidiaRequire),
-            Code::NvidiaRequire => None,
+            Code::NvidiaRequire => Some(Code::SpecMalformed),
+            Code::SpecMalformed => Some(Code::ContainerTrouble),
+            Code::ContainerTrouble => Some(Code::SpecMissing),
+            Code::SpecMissing => Some(Code::Trouble),
+            Code::Trouble => None,
         }
     }
 
@@ -272,6 +310,10 @@ mod tests {
                 "program-interpreter",
                 "container-config",
                 "nvidia-require",
+                "spec-malformed",
+                "container-trouble",
+                "spec-missing",
+                "trouble",
             ]
         );
     }

@@ -56,11 +56,11 @@ pub(super) fn message(record: &Record) -> Vec<u8> {
     let mut message = opened(&text, DECISION, record.priority());
     let mut field = |name: &str, value: &str| add(&mut message, name, value);
     field("OCI_COMPAT_PROGRAM", &record.program);
-    field("OCI_COMPAT_MODE", &record.mode);
-    field("OCI_COMPAT_VERDICT", &record.verdict);
-    field("OCI_COMPAT_SITUATION", &record.situation);
-    field("OCI_COMPAT_ACTION", &record.action);
-    field("OCI_COMPAT_INTENTION", &record.intention);
+    field("OCI_COMPAT_MODE", record.mode.name());
+    field("OCI_COMPAT_VERDICT", record.verdict.name());
+    field("OCI_COMPAT_SITUATION", record.situation.name());
+    field("OCI_COMPAT_ACTION", record.action.name());
+    field("OCI_COMPAT_INTENTION", record.intention.name());
     let about = [
         ("OCI_COMPAT_CONTAINER", &subject.container),
         ("OCI_COMPAT_IMAGE", &subject.image),

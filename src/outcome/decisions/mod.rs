@@ -16,8 +16,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::eval::Outcome;
+use crate::eval::verdict::Verdict;
 use crate::os::file::User;
 use crate::outcome::report::{Pod, Reason, Report, SpecReport, Subject, WaiverReport};
+use crate::policy::{Action, Mode, Situation};
 use crate::words::moment::{self, Moment};
 
 use crate::words::text::printable;
@@ -69,12 +72,12 @@ pub struct Decided<'a> {
     pub at: Moment,
     /// Which program decided: `hook`, `runtime` or `verifier`.
     pub program: &'a str,
-    /// `enforce` or `audit`.
-    pub mode: &'a str,
-    /// The gravest of what was found: `incompatible`, `malformed`, `trouble` or `undecided`.
-    pub situation: &'a str,
-    /// What policy would have done in mode `enforce`: `start` or `refuse`.
-    pub intention: &'a str,
+    /// Whether decisions were carried out.
+    pub mode: Mode,
+    /// The gravest of what was found.
+    pub situation: Situation,
+    /// What policy would have done in mode `enforce`.
+    pub intention: Action,
     /// The message to the user.
     pub message: &'a str,
 }
@@ -88,16 +91,16 @@ pub struct Record {
     pub time: String,
     /// `hook`, `runtime` or `verifier`.
     pub program: String,
-    /// `enforce` or `audit`.
-    pub mode: String,
+    /// Whether decisions were carried out.
+    pub mode: Mode,
     /// `incompatible` or `undecided`, or `compatible` for what was started only because of a waiver.
-    pub verdict: String,
-    /// The gravest of what was found: `incompatible`, `malformed`, `trouble` or `undecided`.
-    pub situation: String,
-    /// What was done: `start` or `refuse`.
-    pub action: String,
-    /// What policy would have done in mode `enforce`: `start` or `refuse`.
-    pub intention: String,
+    pub verdict: Verdict,
+    /// The gravest of what was found.
+    pub situation: Situation,
+    /// What was done.
+    pub action: Action,
+    /// What policy would have done in mode `enforce`.
+    pub intention: Action,
     /// The first line of the message to the user.
     pub message: String,
     /// The container and its image.
@@ -134,8 +137,8 @@ pub struct Demand {
     /// The digest of the artifact's manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<String>,
-    /// `met`, `unmet` or `unknown`.
-    pub outcome: String,
+    /// What came of it.
+    pub outcome: Outcome,
 }
 
 /// What time it is, by the host's clock.
@@ -237,11 +240,11 @@ impl Record {
             schema: SCHEMA.to_owned(),
             time: moment::text(decided.at),
             program: decided.program.to_owned(),
-            mode: decided.mode.to_owned(),
-            verdict: report.verdict.clone(),
-            situation: decided.situation.to_owned(),
-            action: report.action.clone().unwrap_or_else(|| "start".to_owned()),
-            intention: decided.intention.to_owned(),
+            mode: decided.mode,
+            verdict: report.verdict,
+            situation: decided.situation,
+            action: report.action.unwrap_or(Action::Start),
+            intention: decided.intention,
             message: short(&printable(first_line)),
             subject: Subject {
                 image: field(&subject.image),
@@ -267,12 +270,18 @@ impl Record {
         let subject = &self.subject;
         let who = subject.pod.as_ref().map(Pod::path).or_else(|| subject.container.clone())?;
         let reasons = self.reasons.iter().flat_map(|it| [it.code.as_str(), &it.message]);
-        let about =
-            [&self.program, &self.mode, &self.situation, &self.action, &self.intention, &self.message];
+        let about = [
+            &self.program,
+            self.mode.name(),
+            self.situation.name(),
+            self.action.name(),
+            self.intention.name(),
+            &self.message,
+        ];
         let image = [&subject.image, &subject.digest].map(|it| it.as_deref().unwrap_or_default());
         let notes = self.notes.iter().map(String::as_str);
         let mut hash = Sha256::new_with_prefix(&who);
-        for text in about.into_iter().map(String::as_str).chain(image).chain(reasons).chain(notes) {
+        for text in about.into_iter().chain(image).chain(reasons).chain(notes) {
             hash.update([0]);
             hash.update(subject.nameless(text));
         }
@@ -324,7 +333,7 @@ impl Record {
 
     /// A refusal is an error, anything else a warning.
     fn priority(&self) -> u8 {
-        if self.action == "refuse" { PRIORITY_ERROR } else { PRIORITY_WARNING }
+        if self.action == Action::Refuse { PRIORITY_ERROR } else { PRIORITY_WARNING }
     }
 
     /// The message without the program's name, which system logs put before it themselves.
@@ -339,7 +348,7 @@ impl Demand {
             source: spec.source.clone(),
             file: spec.file.as_deref().map(short),
             artifact: spec.artifact.as_deref().map(short),
-            outcome: spec.outcome.clone(),
+            outcome: spec.outcome,
         }
     }
 }

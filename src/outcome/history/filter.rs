@@ -1,8 +1,10 @@
 //! The selection of decisions.
 
+use crate::eval::verdict::Verdict;
 use crate::image::Image;
 use crate::outcome::decisions::Record;
 use crate::outcome::report::Subject;
+use crate::policy::Action;
 use crate::words::glob::Glob;
 use crate::words::moment::Moment;
 
@@ -22,10 +24,10 @@ pub enum Outcome {
 impl Outcome {
     /// What became of the container of a record.
     pub fn of(record: &Record) -> Self {
-        match (record.action.as_str(), record.intention.as_str()) {
-            ("refuse", _) => Self::Refused,
-            (_, "refuse") => Self::WouldBeRefused,
-            _ => Self::Started,
+        match (record.action, record.intention) {
+            (Action::Refuse, _) => Self::Refused,
+            (Action::Start, Action::Refuse) => Self::WouldBeRefused,
+            (Action::Start, Action::Start) => Self::Started,
         }
     }
 
@@ -55,7 +57,7 @@ pub struct Filter {
     /// The container's id starts so, or Kubernetes calls it so.
     pub container: Option<String>,
     /// The verdict.
-    pub verdict: Option<String>,
+    pub verdict: Option<Verdict>,
     /// What became of the container.
     pub outcome: Option<Outcome>,
 }
@@ -80,7 +82,7 @@ impl Filter {
             && self.image.as_deref().is_none_or(is_of)
             && self.code.as_ref().is_none_or(|code| record.reasons.iter().any(|it| it.code == *code))
             && self.container.as_ref().is_none_or(starts)
-            && self.verdict.as_ref().is_none_or(|it| record.verdict == *it)
+            && self.verdict.is_none_or(|it| record.verdict == it)
             && self.outcome.is_none_or(|it| Outcome::of(record) == it)
     }
 }

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::*;
+use crate::eval::verdict::Verdict;
 use crate::outcome::decisions::{Decided, MAX_LINE};
 use crate::outcome::report::{Reason, Subject};
+use crate::policy::{Action, Mode, Situation};
 
 /// A decision on a container; `what` is an image, a reason's code and its message, separated by `|`.
 fn record(second: i64, container: &str, outcome: Outcome, what: &str) -> Record {
@@ -20,15 +22,15 @@ fn record(second: i64, container: &str, outcome: Outcome, what: &str) -> Record 
         .chunks(2)
         .map(|it| Reason { code: it[0].to_owned(), message: it[1].to_owned(), ..Reason::default() })
         .collect();
-    report.verdict = if outcome == Outcome::Started { "undecided" } else { "incompatible" }.to_owned();
-    report.action = Some(if outcome == Outcome::Refused { "refuse" } else { "start" }.to_owned());
-    let intention = if outcome == Outcome::Started { "start" } else { "refuse" };
+    report.verdict = if outcome == Outcome::Started { Verdict::Undecided } else { Verdict::Incompatible };
+    report.action = Some(if outcome == Outcome::Refused { Action::Refuse } else { Action::Start });
+    let intention = if outcome == Outcome::Started { Action::Start } else { Action::Refuse };
     let message = format!("oci-compat: said: {}", words[2]);
     let decided = Decided {
         at: (second, 0),
         program: "hook",
-        mode: "enforce",
-        situation: "incompatible",
+        mode: Mode::Enforce,
+        situation: Situation::Judged(Verdict::Incompatible),
         intention,
         message: &message,
     };
@@ -147,7 +149,7 @@ fn decisions_are_put_aside_by_what_is_known_of_them() {
     check(Filter { image: text("upf*"), ..Filter::default() }, &[]);
     check(Filter { image: text("*"), code: text("kernel-version"), ..Filter::default() }, &[20]);
     check(Filter { container: text("abc"), ..Filter::default() }, &[10, 20, 40]);
-    check(Filter { verdict: text("undecided"), ..Filter::default() }, &[40]);
+    check(Filter { verdict: Some(Verdict::Undecided), ..Filter::default() }, &[40]);
     check(Filter { outcome: Some(Outcome::Refused), ..Filter::default() }, &[10, 20]);
     check(Filter { outcome: Some(Outcome::WouldBeRefused), ..Filter::default() }, &[30]);
 }
@@ -192,7 +194,7 @@ fn the_last_decision_on_a_container_is_found_by_the_start_of_its_id() {
     assert_eq!(found("x"), Ok(None));
     assert_eq!(found("abc"), Err("2 containers start with \"abc\": abc2, abc1".to_owned()));
     let report = last(&place.path(), Whose::Container("abc2")).expect("a file").expect("a decision");
-    assert_eq!((report.action.as_deref(), report.reasons.len()), (Some("refuse"), 2));
+    assert_eq!((report.action, report.reasons.len()), (Some(Action::Refuse), 2));
     assert_eq!(report.notes.len(), 1);
 }
 

@@ -122,7 +122,7 @@ impl Report {
         let verdict = Verdict::of(checked.iter().map(outcome));
         Self {
             schema: SCHEMA.to_owned(),
-            verdict: verdict.name().to_owned(),
+            verdict,
             action: None,
             time: None,
             subject: subject.escaped(),
@@ -137,16 +137,16 @@ impl Report {
     /// Adds errors in the container's own input, other trouble, and notes for operators.
     #[must_use]
     pub fn with(mut self, faults: &[String], troubles: &[String], notes: &[String]) -> Self {
-        let faults: Vec<_> = faults.iter().map(|it| Reason::new("container-trouble", it)).collect();
+        let faults: Vec<_> = faults.iter().map(|it| Reason::new(Code::ContainerTrouble, it)).collect();
         // What is certain comes before what is not.
-        let at = if self.verdict == Verdict::Incompatible.name() { self.reasons.len() } else { 0 };
+        let at = if self.verdict == Verdict::Incompatible { self.reasons.len() } else { 0 };
         let is_faulty = !faults.is_empty();
         self.reasons.splice(at..at, faults);
-        if (is_faulty || !troubles.is_empty()) && self.verdict == Verdict::Compatible.name() {
+        if (is_faulty || !troubles.is_empty()) && self.verdict == Verdict::Compatible {
             // What could not be read may have demanded anything.
-            self.verdict = Verdict::Undecided.name().to_owned();
+            self.verdict = Verdict::Undecided;
         }
-        self.reasons.extend(troubles.iter().map(|it| Reason::new("trouble", it)));
+        self.reasons.extend(troubles.iter().map(|it| Reason::new(Code::Trouble, it)));
         self.notes.extend(notes.iter().map(|it| printable(it)));
         self
     }
@@ -155,10 +155,10 @@ impl Report {
     #[must_use]
     pub fn missing_spec(mut self, sentence: Option<&str>) -> Self {
         let Some(sentence) = sentence else { return self };
-        if self.verdict == Verdict::Compatible.name() {
-            self.verdict = Verdict::Undecided.name().to_owned();
+        if self.verdict == Verdict::Compatible {
+            self.verdict = Verdict::Undecided;
         }
-        self.reasons.push(Reason::new("spec-missing", sentence));
+        self.reasons.push(Reason::new(Code::SpecMissing, sentence));
         self
     }
 
@@ -181,8 +181,8 @@ impl Report {
     /// A report on a check that could not be made.
     pub fn trouble(subject: Subject, message: &str) -> Self {
         Self {
-            verdict: Verdict::Undecided.name().to_owned(),
-            reasons: vec![Reason::new("trouble", message)],
+            verdict: Verdict::Undecided,
+            reasons: vec![Reason::new(Code::Trouble, message)],
             ..Self::new(subject, &[])
         }
     }
@@ -199,8 +199,8 @@ impl Report {
 }
 
 impl Reason {
-    fn new(code: &str, message: &str) -> Self {
-        Self { code: code.to_owned(), message: printable(message), ..Self::default() }
+    fn new(code: Code, message: &str) -> Self {
+        Self { code: code.name().to_owned(), message: printable(message), ..Self::default() }
     }
 
     /// With the texts of the rule's author.
@@ -263,7 +263,7 @@ fn reasons(checked: &[Checked<'_>]) -> Vec<Reason> {
 
 fn malformed_reason(origin: &Origin, malformed: &Malformed) -> Reason {
     let message = format!("{} is malformed, at {malformed}", origin.title());
-    Reason::new("spec-malformed", &message)
+    Reason::new(Code::SpecMalformed, &message)
 }
 
 fn judged_reasons(judgement: &Judgement<'_>) -> Vec<(u8, Reason)> {
@@ -273,7 +273,7 @@ fn judged_reasons(judgement: &Judgement<'_>) -> Vec<(u8, Reason)> {
     let rank = if judgement.outcome == Outcome::Unmet { 0 } else { 2 };
     let Some(set) = judgement.nearest() else {
         let message = "no compatibility set has one of the tags that were asked for";
-        return vec![(rank, Reason::new(Code::NoSetSelected.name(), message))];
+        return vec![(rank, Reason::new(Code::NoSetSelected, message))];
     };
     let discreet = judgement.discreet();
     let discreet = discreet.nearest().map(set_reasons).unwrap_or_default();
@@ -285,7 +285,7 @@ fn judged_reasons(judgement: &Judgement<'_>) -> Vec<(u8, Reason)> {
 }
 
 fn set_reasons(set: &JudgedSet<'_>) -> Vec<Reason> {
-    let reason = |(code, message, rule): (Code, String, &Rule)| Reason::new(code.name(), &message).of(rule);
+    let reason = |(code, message, rule): (Code, String, &Rule)| Reason::new(code, &message).of(rule);
     set.lacks().into_iter().map(reason).collect()
 }
 
@@ -296,7 +296,7 @@ fn recommendations(checked: &Checked<'_>) -> Vec<Reason> {
     let reasons = |it: &JudgedRule<'_>| {
         let discreet = it.discreet().all_reasons();
         let reason = |((code, message), (_, discreet)): ((Code, String), (Code, String))| {
-            let reason = Reason::new(code.name(), &message).of(it.rule);
+            let reason = Reason::new(code, &message).of(it.rule);
             let discreet = Some(printable(&discreet)).filter(|it| *it != reason.message);
             Reason { discreet, ..reason }
         };
@@ -326,15 +326,6 @@ fn title(set: &JudgedSet<'_>) -> String {
 
 fn first_reason(set: &JudgedSet<'_>) -> String {
     set_reasons(set).into_iter().next().map_or_else(String::new, |it| format!("{} [{}]", it.message, it.code))
-}
-
-fn outcome_name(outcome: Outcome) -> String {
-    match outcome {
-        Outcome::Met => "met",
-        Outcome::Unmet => "unmet",
-        Outcome::Unknown => "unknown",
-    }
-    .to_owned()
 }
 
 impl SpecReport {
@@ -371,7 +362,7 @@ impl SpecReport {
             artifact,
             repository,
             verified,
-            outcome: outcome_name(outcome),
+            outcome,
             problems,
             sets,
         }
@@ -396,7 +387,7 @@ impl SetReport {
             tag: printable(&judged.set.tag),
             weight: judged.set.weight,
             description: printable(&judged.set.description),
-            outcome: outcome_name(judged.outcome),
+            outcome: judged.outcome,
             rules: judged.rules.iter().map(RuleReport::new).collect(),
         }
     }
@@ -417,8 +408,8 @@ impl RuleReport {
             },
             remedy: said(&judged.rule.remedy),
             docs: said(&judged.rule.docs),
-            when: (judged.applies != Outcome::Met).then(|| outcome_name(judged.applies)),
-            outcome: outcome_name(judged.waived.unwrap_or(judged.outcome)),
+            when: Some(judged.applies).filter(|it| *it != Outcome::Met),
+            outcome: judged.waived.unwrap_or(judged.outcome),
             waived: judged.waived.is_some(),
             findings,
         }
@@ -429,7 +420,7 @@ impl FindingReport {
     fn new(finding: &Finding<'_>, term: &JudgedTerm<'_>) -> Self {
         Self {
             code: finding.code().name().to_owned(),
-            outcome: outcome_name(finding.outcome),
+            outcome: finding.outcome,
             feature: printable(finding.feature),
             name: printable(finding.element),
             needed: printable(&finding.needed()),
@@ -447,7 +438,7 @@ impl FindingReport {
     fn template(judged: &JudgedRule<'_>, error: &str) -> Self {
         Self {
             code: Code::TemplateFailed.name().to_owned(),
-            outcome: outcome_name(Outcome::Unknown),
+            outcome: Outcome::Unknown,
             feature: "rule.matched".to_owned(),
             name: String::new(),
             needed: "varsTemplate to expand".to_owned(),

@@ -10,6 +10,10 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use crate::eval::Outcome;
+use crate::eval::verdict::Verdict;
+use crate::policy::Action;
+
 pub use line::{message, refusal, warning, whole};
 pub use make::{Attached, Checked, Origin, Verification, problems};
 pub use pod::Pod;
@@ -23,11 +27,11 @@ pub const SCHEMA: &str = "oci-compat.report/v1";
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: String,
-    /// `compatible`, `incompatible` or `undecided`.
-    pub verdict: String,
-    /// What was done: `start` or `refuse`; absent where nothing is done, as by `oci-compat check`.
+    /// What the judgements of all specs amount to.
+    pub verdict: Verdict,
+    /// What was done; absent where nothing is done, as by `oci-compat check`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub action: Option<String>,
+    pub action: Option<Action>,
     /// When that was (RFC 3339, UTC); absent where nothing is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
@@ -132,8 +136,8 @@ pub struct SpecReport {
     /// What was verified of the artifact when it was stored; absent if nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<VerifiedReport>,
-    /// `met`, `unmet`, or `unknown`, also for a spec that is malformed.
-    pub outcome: String,
+    /// What came of it; unknown also for a spec that is malformed.
+    pub outcome: Outcome,
     /// What is wrong with the spec itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<ProblemReport>,
@@ -173,8 +177,8 @@ pub struct SetReport {
     pub weight: i64,
     /// The author's words.
     pub description: String,
-    /// `met`, `unmet` or `unknown`.
-    pub outcome: String,
+    /// What came of it.
+    pub outcome: Outcome,
     /// In the order of the spec.
     pub rules: Vec<RuleReport>,
 }
@@ -196,11 +200,11 @@ pub struct RuleReport {
     /// Where to read more, by the author.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docs: Option<String>,
-    /// `met`, `unmet` or `unknown`.
-    pub outcome: String,
-    /// Whether its condition holds here: `unmet` or `unknown`; absent if it does, or if it has none.
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Whether its condition holds here; absent if it does, or if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub when: Option<String>,
+    pub when: Option<Outcome>,
     /// Whether it does not count, because it was waived.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waived: bool,
@@ -213,8 +217,8 @@ pub struct RuleReport {
 pub struct FindingReport {
     /// What kind it is; stable.
     pub code: String,
-    /// `met`, `unmet` or `unknown`.
-    pub outcome: String,
+    /// What came of it.
+    pub outcome: Outcome,
     /// The feature.
     pub feature: String,
     /// The element; empty for `matchName` and for a feature as such.

@@ -3,9 +3,17 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use crate::eval::Outcome;
+use crate::eval::verdict::Verdict;
+use crate::policy::Action;
+
 use super::{
     FindingReport, Report, RuleReport, SetReport, SpecReport, Subject, VerifiedReport, WaiverReport,
 };
+
+const GREEN: &str = "32";
+const RED: &str = "1;31";
+const YELLOW: &str = "33";
 
 /// Whether to use colour: on a terminal only, and never with `NO_COLOR`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,14 +25,26 @@ pub enum Style {
 }
 
 impl Style {
-    /// An outcome or verdict in its colour.
-    pub fn paint(self, word: &str) -> String {
-        let colour = match word.trim() {
-            "met" | "compatible" => "32",
-            "unmet" | "incompatible" => "1;31",
-            "unknown" | "undecided" => "33",
-            _ => return word.to_owned(),
+    fn verdict(self, verdict: Verdict) -> String {
+        let colour = match verdict {
+            Verdict::Compatible => GREEN,
+            Verdict::Incompatible => RED,
+            Verdict::Undecided => YELLOW,
         };
+        self.paint(verdict.name(), colour)
+    }
+
+    /// An outcome, with spaces up to a width.
+    pub(super) fn outcome(self, outcome: Outcome, width: usize) -> String {
+        let colour = match outcome {
+            Outcome::Met => GREEN,
+            Outcome::Unmet => RED,
+            Outcome::Unknown => YELLOW,
+        };
+        self.paint(&format!("{:<width$}", outcome.name()), colour)
+    }
+
+    fn paint(self, word: &str, colour: &str) -> String {
         match self {
             Self::Plain => word.to_owned(),
             Self::Colour => format!("\u{1b}[{colour}m{word}\u{1b}[0m"),
@@ -39,7 +59,7 @@ impl Style {
 /// Only those of writing.
 pub fn text(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let mut page = String::new();
-    let (verdict, action) = (style.paint(&report.verdict), action(report));
+    let (verdict, action) = (style.verdict(report.verdict), action(report));
     page.push_str(&format!("{verdict}{action}{}\n", subject(&report.subject)));
     if let Some(time) = &report.time {
         page.push_str(&format!("  decided at {time}\n"));
@@ -83,10 +103,10 @@ fn waiver_line(waiver: &WaiverReport) -> String {
 }
 
 fn action(report: &Report) -> &'static str {
-    match report.action.as_deref() {
-        Some("refuse") => ", refused",
-        Some("start") => ", started",
-        Some(_) | None => "",
+    match report.action {
+        Some(Action::Refuse) => ", refused",
+        Some(Action::Start) => ", started",
+        None => "",
     }
 }
 
@@ -105,7 +125,7 @@ fn subject(subject: &Subject) -> String {
 fn spec_page(spec: &SpecReport, style: Style, page: &mut String) {
     let name = spec.file.as_ref().or(spec.artifact.as_ref()).or(spec.variable.as_ref());
     let name = name.map_or_else(String::new, |it| format!(" {it}"));
-    page.push_str(&format!("\nspec {}{name}: {}\n", spec.source, style.paint(&spec.outcome)));
+    page.push_str(&format!("\nspec {}{name}: {}\n", spec.source, style.outcome(spec.outcome, 0)));
     if let Some(repository) = &spec.repository {
         let verified = match &spec.verified {
             None => "nothing was verified".to_owned(),
@@ -124,7 +144,7 @@ fn spec_page(spec: &SpecReport, style: Style, page: &mut String) {
 
 fn set_page(set: &SetReport, style: Style, page: &mut String) {
     let tag = if set.tag.is_empty() { String::new() } else { format!(" {}", set.tag) };
-    page.push_str(&format!("  set{tag} (weight {}): {}\n", set.weight, style.paint(&set.outcome)));
+    page.push_str(&format!("  set{tag} (weight {}): {}\n", set.weight, style.outcome(set.outcome, 0)));
     if !set.description.is_empty() {
         page.push_str(&format!("    {}\n", set.description));
     }
@@ -136,12 +156,12 @@ fn set_page(set: &SetReport, style: Style, page: &mut String) {
 fn rule_page(rule: &RuleReport, style: Style, page: &mut String) {
     let waived = if rule.waived { ", waived" } else { "" };
     let severity = rule.severity.as_ref().map_or_else(String::new, |it| format!(" ({it})"));
-    let counts = match rule.when.as_deref() {
-        Some("unmet") => ", does not count here",
+    let counts = match rule.when {
+        Some(Outcome::Unmet) => ", does not count here",
         Some(_) => ", may not count here",
         None => "",
     };
-    let outcome = style.paint(&rule.outcome);
+    let outcome = style.outcome(rule.outcome, 0);
     let title = if rule.name.is_empty() { rule.id.as_deref().unwrap_or_default() } else { &rule.name };
     page.push_str(&format!("    rule {title}{severity}: {outcome}{waived}{counts}\n"));
     let name = |it: &FindingReport| format!("{} {}", it.feature, it.name).trim_end().to_owned();
@@ -156,7 +176,7 @@ fn rule_page(rule: &RuleReport, style: Style, page: &mut String) {
             part = own;
         }
         let indent = if part.is_some() { "        " } else { "      " };
-        let outcome = style.paint(&format!("{:<8}", finding.outcome));
+        let outcome = style.outcome(finding.outcome, 8);
         page.push_str(&format!("{indent}{outcome}{:<width$}  ", name(finding)));
         details(finding, &format!("{indent}          {:width$}", ""), page);
     }
@@ -167,10 +187,10 @@ fn details(finding: &FindingReport, indent: &str, page: &mut String) {
     let FindingReport { needed, found, read, line, column, code, .. } = finding;
     let read = if read.is_empty() { String::new() } else { format!(" ({read})") };
     // Writing to a string cannot fail, and there is nothing to do about it if it did.
-    let written = match finding.outcome.as_str() {
-        "met" if needed == found => writeln!(page, "{found}{read}"),
-        "met" => writeln!(page, "{found}{read}, needs {needed}"),
-        _ => {
+    let written = match finding.outcome {
+        Outcome::Met if needed == found => writeln!(page, "{found}{read}"),
+        Outcome::Met => writeln!(page, "{found}{read}, needs {needed}"),
+        Outcome::Unmet | Outcome::Unknown => {
             {
                 // What the image's program demands stands in no document.
                 let at = if *line == 0 { String::new() } else { format!("at {line}:{column} ") };

@@ -95,10 +95,10 @@ impl Row {
     ) -> Self {
         let status = assessed.status();
         let report = assessed.report;
-        let verdict = match report.verdict.as_str() {
-            "incompatible" => Outcome::Incompatible,
-            "compatible" => Outcome::Compatible,
-            _ => Outcome::Undecided,
+        let verdict = match report.verdict {
+            Verdict::Incompatible => Outcome::Incompatible,
+            Verdict::Compatible => Outcome::Compatible,
+            Verdict::Undecided => Outcome::Undecided,
         };
         Self {
             engine,

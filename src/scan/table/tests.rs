@@ -13,7 +13,7 @@ fn row(engine: &'static str, name: &str, verdict: Verdict, demands: bool, reason
         ..Reason::default()
     };
     let report = Report {
-        verdict: verdict.name().to_owned(),
+        verdict,
         reasons: reasons.iter().map(reason).collect(),
         ..Report::new(Subject::default(), &[])
     };

@@ -93,9 +93,10 @@ fn of_waiver(waiver: &Waiver, machine: &Machine<'_>) -> Vec<String> {
         );
     }
     if let Some(code) = &waiver.code
-        && !CODES.iter().any(|(_, known, _)| known == code)
+        && let known = CODES.iter().filter(|(code, ..)| code.is_of_rules()).map(|(_, name, _)| *name)
+        && !known.clone().any(|it| it == code)
     {
-        let meant = nearest(code, CODES.iter().map(|(_, known, _)| *known));
+        let meant = nearest(code, known);
         let hint =
             meant.map_or_else(|| "see oci-compat explain".to_owned(), |it| format!("did you mean {it}?"));
         doubts.push(format!("the waiver is for nothing: no rule fails with code {code:?}; {hint}"));

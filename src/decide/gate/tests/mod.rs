@@ -103,8 +103,8 @@ fn policy(text: &str) -> Policy {
 fn check(spec: Option<&str>, config: &str, refused: Option<Situation>, message: &str) {
     let place = Place::new(spec);
     assert_eq!(place.decide(&policy(config)), (refused, message.to_owned()), "{spec:?} {config:?}");
-    let action = if refused.is_none() { "start" } else { "refuse" };
-    let expected = (!message.is_empty()).then(|| action.to_owned());
+    let action = if refused.is_none() { Action::Start } else { Action::Refuse };
+    let expected = (!message.is_empty()).then_some(action);
     assert_eq!(place.report().and_then(|it| it.action), expected, "{spec:?} {config:?}");
 }
 

@@ -13,7 +13,15 @@ fn every_decision_that_is_not_compatible_is_recorded() {
         let records = place.records();
         let found: Vec<_> = records
             .iter()
-            .map(|it| [&it.mode, &it.verdict, &it.situation, &it.action, &it.intention].map(String::as_str))
+            .map(|it| {
+                [
+                    it.mode.name(),
+                    it.verdict.name(),
+                    it.situation.name(),
+                    it.action.name(),
+                    it.intention.name(),
+                ]
+            })
             .collect();
         assert_eq!(found, expected, "{spec} {config}");
         for it in &records {
@@ -32,7 +40,7 @@ fn every_decision_that_is_not_compatible_is_recorded() {
     decide_blindly("", &no_state(), &setting(&place.options(), &policy("")));
     let found =
         place.records().into_iter().map(|it| (it.subject.container, it.situation)).collect::<Vec<_>>();
-    assert_eq!(found, [(None, "trouble".to_owned())]);
+    assert_eq!(found, [(None, Situation::Trouble)]);
 }
 
 #[test]

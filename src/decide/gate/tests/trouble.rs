@@ -39,7 +39,7 @@ fn trouble_of_the_host_starts_unless_policy_says_otherwise() {
         )
     };
     assert_eq!(decide(""), (None, line("warning: started unchecked")));
-    assert_eq!(place.report().map(|it| it.verdict), Some("undecided".to_owned()));
+    assert_eq!(place.report().map(|it| it.verdict), Some(Verdict::Undecided));
     assert_eq!(decide("action.trouble = \"refuse\""), (TROUBLE, line("refused")));
     let audit = decide("mode = \"audit\"\naction.trouble = \"refuse\"");
     assert_eq!(audit, (None, line("warning: would be refused")));
@@ -53,7 +53,7 @@ fn trouble_that_the_container_causes_is_refused_unless_policy_says_otherwise() {
     let line = |opening: &str| format!("oci-compat: {opening}: {fault}");
     assert_eq!(place.decide(&policy("")), (CONTAINER, line("refused")));
     let report = place.report().expect("a report");
-    assert_eq!((report.verdict.as_str(), report.action.as_deref()), ("undecided", Some("refuse")));
+    assert_eq!((report.verdict.name(), report.action.map(Action::name)), ("undecided", Some("refuse")));
     let lax = policy("action.container_trouble = \"start\"");
     assert_eq!(place.decide(&lax), (None, line("warning: started unchecked")));
     assert_eq!(place.decide(&policy("mode = \"audit\"")), (None, line("warning: would be refused")));
@@ -224,7 +224,7 @@ fn what_starts_under_a_broken_configuration_is_told_reported_and_recorded() {
     let reasons = place.report().map(|it| it.reasons.into_iter().map(|it| it.message).collect::<Vec<_>>());
     assert_eq!(reasons, Some(vec![BROKEN.to_owned()]));
     let recorded = place.records();
-    let kept = recorded.first().map(|it| (it.situation.as_str(), it.action.as_str(), it.message.as_str()));
+    let kept = recorded.first().map(|it| (it.situation.name(), it.action.name(), it.message.as_str()));
     let message = "oci-compat: warning: started unchecked: the configuration is broken: 1:1 [trouble; oci-compat why c1]";
     assert_eq!(kept, Some(("trouble", "start", message)));
     let [(_, message), _] = under_broken(&Place::new(Some(&unmet())), &audit);

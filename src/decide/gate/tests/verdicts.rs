@@ -157,9 +157,9 @@ fn what_is_recommended_refuses_nothing_and_is_told_and_recorded_once() {
     assert_eq!(place.decide(&strict), (None, said.to_owned()));
     let report = place.report().expect("a report");
     let missed: Vec<_> = report.recommendations.iter().map(|it| it.rule.as_deref()).collect();
-    assert_eq!((report.verdict.as_str(), missed), ("compatible", vec![Some("kernel"), Some("kernel")]));
+    assert_eq!((report.verdict.name(), missed), ("compatible", vec![Some("kernel"), Some("kernel")]));
     let records = place.records();
-    let actions: Vec<_> = records.iter().map(|it| (it.verdict.as_str(), it.action.as_str())).collect();
+    let actions: Vec<_> = records.iter().map(|it| (it.verdict.name(), it.action.name())).collect();
     assert_eq!(actions, [("compatible", "start")]);
 }
 

@@ -10,12 +10,12 @@ fn a_waived_container_starts_and_leaves_a_report() {
     assert_eq!(place.decide(&policy(&waiver("r", "never"))), (None, said.to_owned()));
     let report = place.report().expect("a report");
     let used: Vec<_> = report.waivers.iter().map(|it| (it.rule.as_str(), it.code.as_str())).collect();
-    assert_eq!((report.verdict.as_str(), report.action.as_deref()), ("compatible", Some("start")));
+    assert_eq!((report.verdict.name(), report.action.map(Action::name)), ("compatible", Some("start")));
     assert_eq!(used, [("r", "kernel-version")]);
     let rule = &report.specs[0].sets[0].rules[0];
-    assert_eq!((rule.outcome.as_str(), rule.waived), ("unmet", true));
+    assert_eq!((rule.outcome.name(), rule.waived), ("unmet", true));
     let recorded: Vec<_> = place.records().into_iter().map(|it| (it.situation, it.intention)).collect();
-    assert_eq!(recorded, [("compatible".to_owned(), "start".to_owned())]);
+    assert_eq!(recorded, [(Situation::Judged(Verdict::Compatible), Action::Start)]);
 }
 
 #[test]

@@ -30,13 +30,13 @@ fn record() -> Record {
         artifact: Some("sha256:22".to_owned()),
         repository: None,
         verified: None,
-        outcome: "unmet".to_owned(),
+        outcome: Outcome::Unmet,
         problems: Vec::new(),
         sets: Vec::new(),
     };
     let report = Report {
-        verdict: "incompatible".to_owned(),
-        action: Some("refuse".to_owned()),
+        verdict: Verdict::Incompatible,
+        action: Some(Action::Refuse),
         reasons: vec![
             reason("module-not-loaded", "kernel module gtp5g is not loaded"),
             reason("kernel-version", "kernel is 5.4, needs 6.8 or newer"),
@@ -52,9 +52,9 @@ fn decided() -> Decided<'static> {
     Decided {
         at: (1_764_000_000, 123_456_789),
         program: "hook",
-        mode: "enforce",
-        situation: "incompatible",
-        intention: "refuse",
+        mode: Mode::Enforce,
+        situation: Situation::Judged(Verdict::Incompatible),
+        intention: Action::Refuse,
         message: "oci-compat: refused: kernel module gtp5g is not loaded [module-not-loaded, +2 more; oci-compat why c1]\n  \
                   kernel is 5.4, needs 6.8 or newer [kernel-version]\n",
     }
@@ -98,7 +98,7 @@ fn a_record_is_bounded_whatever_strangers_write() {
         artifact: Some(long.clone()),
         repository: None,
         verified: None,
-        outcome: "unknown".to_owned(),
+        outcome: Outcome::Unknown,
         problems: Vec::new(),
         sets: Vec::new(),
     };
@@ -163,7 +163,7 @@ fn the_same_decision_again_is_counted_and_written_now_and_then() {
     for (second, id) in (0..).zip(ids) {
         assert_eq!(write(&targets, &of_pod(id, second)), Vec::<String>::new());
     }
-    let other = Record { action: "start".to_owned(), ..of_pod("5f", 9) };
+    let other = Record { action: Action::Start, ..of_pod("5f", 9) };
     assert_eq!(write(&targets, &other), Vec::<String>::new());
     let text = std::fs::read_to_string(&path).expect("the file");
     let lines: Vec<Record> = text.lines().map(|it| serde_json::from_str(it).expect("a record")).collect();
@@ -185,7 +185,7 @@ fn the_same_is_what_is_decided_for_the_same_reasons_about_the_same_container() {
     again.reasons[0].message = format!("container {} is gone", "5c".repeat(32));
     assert_eq!(key(&named), key(&again));
     assert_ne!(key(&named), key(&first));
-    assert_ne!(key(&first), key(&Record { mode: "audit".to_owned(), ..first.clone() }));
+    assert_ne!(key(&first), key(&Record { mode: Mode::Audit, ..first.clone() }));
     let mut other = first.clone();
     other.subject.pod = Pod::new(["default", "upf-1", "upf"].map(str::to_owned));
     assert_ne!(key(&first), key(&other));
