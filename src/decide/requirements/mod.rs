@@ -13,9 +13,9 @@ use crate::container::input::{Bundle, Fault, Wishes};
 use crate::decide::check::Requirement;
 use crate::host::{self, Root};
 use crate::image::{Image, Reference};
-use crate::nvidia::{self, Environment, Reading};
+use crate::nvidia::{self, Environment, Given, Reading};
 use crate::outcome::report::{Attached, Origin, Pod, Subject, Verification};
-use crate::policy::{Builds, Heeded, Nvidia, Policy};
+use crate::policy::{Builds, Heeded, Implied, Nvidia, Policy};
 use crate::spec::{self, Malformed, Spec, compiled};
 use crate::store::{Addition, Artifact, By, Digest, Kept, Payload, Standing, Store, Trouble};
 
@@ -40,7 +40,7 @@ pub struct Collected {
     pub requirements: Vec<Requirement>,
     /// The digests of the artifacts that they were read from: each counts once.
     artifacts: Vec<String>,
-    /// Requirements in the container's annotations that were not looked at yet.
+    /// Requirements in the container's annotations and its environment that were not looked at yet.
     brought: Brought,
     /// Whether it is a pod's pause container, which has no requirements.
     pub is_sandbox: bool,
@@ -60,13 +60,65 @@ pub struct Collected {
     pub notes: Vec<String>,
 }
 
-/// What a container's annotations demand.
+/// What a container's annotations and its environment demand.
 #[derive(Debug, Default)]
 struct Brought {
     inline: Option<String>,
     artifact: Option<String>,
     /// Where such an artifact is looked for.
     shelf: Option<Shelf>,
+    /// The environment of an image of NVIDIA's, if the container is given GPUs.
+    nvidia: Option<OfNvidia>,
+    /// The program that is about to start.
+    program: Option<OfProgram>,
+}
+
+/// What leads to the program of a container.
+#[derive(Debug)]
+struct OfProgram {
+    folder: PathBuf,
+    bundle: Bundle,
+    implied: Implied,
+}
+
+/// The environment of an image of NVIDIA's, with what says how it is read.
+#[derive(Debug)]
+struct OfNvidia {
+    environment: Environment,
+    given: Given,
+    reading: Reading,
+    /// The container's root file system, where that matters.
+    rootfs: Option<PathBuf>,
+}
+
+impl OfNvidia {
+    /// What a container says that is given GPUs. Nothing is made of its text yet.
+    fn new(folder: &Path, bundle: &Bundle, policy: &Policy) -> Option<Self> {
+        let reading = match policy.nvidia {
+            Nvidia::Sensible => Reading::Sensible,
+            Nvidia::Strict => Reading::Strict,
+            Nvidia::Off => return None,
+        };
+        let environment = Environment::of(bundle.process.env.iter().flatten().map(String::as_str));
+        if !environment.demands() {
+            return None;
+        }
+        let runtime = policy.runtimes.first().and_then(|it| it.file_name());
+        let has_runtime = runtime.is_some_and(|it| it.to_string_lossy().starts_with("nvidia-"));
+        let given = environment.given(&bundle.config, has_runtime)?;
+        let rootfs = bundle.root.as_ref().filter(|_| reading == Reading::Sensible);
+        Some(Self { environment, given, reading, rootfs: rootfs.map(|it| folder.join(it)) })
+    }
+
+    fn demands(&self, until: Until<'_>) -> (Vec<nvidia::Demand>, Vec<String>) {
+        // Where there is no root file system, nothing is brought; whether it can be one, its runtime says.
+        let rootfs = self.rootfs.as_ref().and_then(|it| Root::at(it).ok());
+        let compat = rootfs.and_then(|it| {
+            it.set_deadline(leaving_time(until));
+            nvidia::compat(&it)
+        });
+        nvidia::demands(&self.environment, self.given, self.reading, compat.as_deref())
+    }
 }
 
 /// What is remembered of an image with these names, or of this container of a pod: [`of_bundle`] asks where its engine does
@@ -104,16 +156,27 @@ pub fn of_bundle(
     let mut who = Who { folder, bundle: &bundle, policy, until, memory, digests: None, is_unanswered: false };
     let attached = shelf.attached(&mut who, &mut collected);
     collected.note_trouble(attached);
-    collected.brought =
-        Brought { inline: bundle.inline.clone(), artifact: bundle.artifact.clone(), shelf: Some(shelf) };
+    collected.brought = Brought {
+        inline: bundle.inline.clone(),
+        artifact: bundle.artifact.clone(),
+        shelf: Some(shelf),
+        nvidia: OfNvidia::new(folder, &bundle, policy),
+        program: None,
+    };
     if !policy.spec_demands.is_empty() {
         who.digests(&mut collected);
         collected.demand_spec(policy);
     }
     collected.add_own(policy, until, &mut |collected| drop(who.digests(collected)));
-    collected.add_nvidia(folder, &bundle, policy, until);
-    let program = program::look(folder, &bundle, policy, until);
-    collected.requirements.extend(program.as_ref().map(|it| program::requirement(it, policy)));
+    if policy.program != Implied::Off {
+        let program =
+            OfProgram { folder: folder.to_owned(), bundle: bundle.clone(), implied: policy.program };
+        collected.brought.program = Some(program);
+    }
+    // Nothing of what others demand can get lost by what is found there.
+    if collected.requirements.is_empty() && collected.missing.is_none() && collected.faults.is_empty() {
+        collected.add_program(until);
+    }
     if !collected.is_empty() {
         // It is asked only where something would be demanded.
         if policy.builds == Builds::Skip && identity::is_build(folder, &bundle, &Places::live(), until) {
@@ -124,11 +187,8 @@ pub fn of_bundle(
         }
         collected.heed(&bundle.wishes, policy);
     }
-    let given = host::Bundle::new(std::mem::take(&mut bundle.config));
-    collected.bundle = Some(match &program {
-        Some(program) => given.with_program(program::known(program)),
-        None => given,
-    });
+    let config = std::mem::take(&mut bundle.config);
+    collected.bundle.get_or_insert_with(|| host::Bundle::new(config));
     collected
 }
 
@@ -180,24 +240,43 @@ impl Collected {
             && !self.brings()
     }
 
-    /// Whether the container's annotations have requirements that were not looked at yet.
+    /// Whether the container's annotations or its environment have requirements that were not looked at yet.
     pub fn brings(&self) -> bool {
-        self.brought.inline.is_some() || self.brought.artifact.is_some()
+        let Brought { inline, artifact, nvidia, program, .. } = &self.brought;
+        inline.is_some() || artifact.is_some() || nvidia.is_some() || program.is_some()
     }
 
-    /// Whether the container's own program demands something.
+    /// Whether the container's own program demands something, or was not looked at yet.
     pub fn has_program(&self) -> bool {
-        self.requirements.iter().any(|it| it.origin == Origin::Program)
+        self.brought.program.is_some() || self.requirements.iter().any(|it| it.origin == Origin::Program)
     }
 
     /// Takes that back: what runs the program is not known.
     pub fn forget_program(&mut self) {
+        self.brought.program = None;
         self.requirements.retain(|it| it.origin != Origin::Program);
     }
 
-    /// Adds what the container's annotations say, or refer to in the store.
+    /// Adds what the container's own program demands.
+    fn add_program(&mut self, until: Until<'_>) {
+        let Some(OfProgram { folder, bundle, implied }) = self.brought.program.take() else { return };
+        let Some(program) = program::look(&folder, &bundle, until) else { return };
+        self.requirements.push(program::requirement(&program, implied));
+        let given = self.bundle.take().unwrap_or_else(|| host::Bundle::new(bundle.config));
+        self.bundle = Some(given.with_program(program::known(&program)));
+    }
+
+    /// Adds what the container's program, its environment and its annotations say, or refer to in the store.
     pub fn add_brought(&mut self, until: Until<'_>) {
-        let Brought { inline, artifact, shelf } = std::mem::take(&mut self.brought);
+        self.add_program(until);
+        let Brought { inline, artifact, shelf, nvidia, .. } = std::mem::take(&mut self.brought);
+        if let Some(nvidia) = nvidia {
+            let (demands, faults) = nvidia.demands(until);
+            self.faults.extend(faults);
+            for nvidia::Demand { variable, spec } in demands {
+                self.requirements.push(Requirement { origin: Origin::Environment(variable), spec: Ok(spec) });
+            }
+        }
         if let Some(text) = inline {
             let spec = spec::parse(text.as_bytes());
             self.requirements.push(Requirement { origin: Origin::Inline, spec });
@@ -257,36 +336,6 @@ impl Collected {
             self.notes.extend(notes);
             self.faults.extend(faults);
         }
-    }
-
-    /// Adds what the environment of an image of NVIDIA's demands, if the container is given GPUs.
-    fn add_nvidia(&mut self, folder: &Path, bundle: &Bundle, policy: &Policy, until: Until<'_>) {
-        let reading = match policy.nvidia {
-            Nvidia::Sensible => Reading::Sensible,
-            Nvidia::Strict => Reading::Strict,
-            Nvidia::Off => return,
-        };
-        let environment = Environment::of(bundle.process.env.iter().flatten().map(String::as_str));
-        if !environment.demands() {
-            return;
-        }
-        let runtime = policy.runtimes.first().and_then(|it| it.file_name());
-        let has_runtime = runtime.is_some_and(|it| it.to_string_lossy().starts_with("nvidia-"));
-        let Some(given) = environment.given(&bundle.config, has_runtime) else { return };
-        let rootfs = bundle.root.as_ref().filter(|_| reading == Reading::Sensible);
-        // Where there is no root file system, nothing is brought; whether it can be one, its runtime says.
-        let rootfs = rootfs.and_then(|it| Root::at(&folder.join(it)).ok());
-        let compat = rootfs.and_then(|it| {
-            it.set_deadline(leaving_time(until));
-            nvidia::compat(&it)
-        });
-        let (demands, faults) = nvidia::demands(&environment, given, reading, compat.as_deref());
-        self.faults.extend(faults);
-        self.requirements.extend(
-            demands
-                .into_iter()
-                .map(|it| Requirement { origin: Origin::Environment(it.variable), spec: Ok(it.spec) }),
-        );
     }
 
     /// The same trouble is met by everybody who asks the same store: it is told once.

@@ -8,7 +8,7 @@ use crate::container::input::Bundle;
 use crate::decide::check::Requirement;
 use crate::host;
 use crate::outcome::report::Origin;
-use crate::policy::{Implied, Policy};
+use crate::policy::Implied;
 use crate::program::machine::{Machine, X86_64};
 use crate::program::{self, Checker, Demand, Program};
 use crate::spec::{Expression, Group, Language, Place, Rule, Set, Severity, Spec, Term, Test};
@@ -26,19 +26,14 @@ const LOADER_S: [(u8, &[&str]); 3] = [
     (4, &["AVX512F", "AVX512BW", "AVX512CD", "AVX512DQ", "AVX512VL"]),
 ];
 
-/// What the program of a bundle demands; `None` if nothing is known, or the policy wants nobody to look.
-pub(super) fn look(folder: &Path, bundle: &Bundle, policy: &Policy, until: Until<'_>) -> Option<Program> {
-    match policy.program {
-        Implied::Off => None,
-        Implied::Refuse | Implied::Warn => {
-            program::look(folder, bundle, &|| until().min(Instant::now() + PATIENCE))
-        }
-    }
+/// What the program of a bundle demands; `None` if nothing is known.
+pub(super) fn look(folder: &Path, bundle: &Bundle, until: Until<'_>) -> Option<Program> {
+    program::look(folder, bundle, &|| until().min(Instant::now() + PATIENCE))
 }
 
 /// The rules that it comes to.
-pub(super) fn requirement(program: &Program, policy: &Policy) -> Requirement {
-    let wanted = match policy.program {
+pub(super) fn requirement(program: &Program, implied: Implied) -> Requirement {
+    let wanted = match implied {
         Implied::Refuse => Severity::Required,
         Implied::Warn | Implied::Off => Severity::Recommended,
     };
@@ -187,8 +182,7 @@ mod tests {
 
     /// What is missing, and what is recommended and missing; none if nothing counts.
     fn judged(program: &Program, implied: Implied, mut facts: Facts) -> Option<(Vec<String>, Vec<String>)> {
-        let policy = Policy { program: implied, ..Policy::default_policy() };
-        let requirements = [requirement(program, &policy)];
+        let requirements = [requirement(program, implied)];
         let bundle = Bundle::new(Vec::new()).with_program(known(program));
         let tags = ["gpu".to_owned()];
         check::complete(&mut facts, &requirements, &tags, Some(&bundle));

@@ -532,7 +532,8 @@ fn an_environment_that_asks_for_gpus_demands_nothing_of_a_host_without_the_drive
     let env = ["NVIDIA_REQUIRE_CUDA=cuda>=12.4", "NVIDIA_VISIBLE_DEVICES=all"];
     let outcome = |policy: &Policy, host: &FakeHost| {
         let place = nvidia(&env, &[]);
-        let collected = of_bundle(&place.bundle(), &place.store(), policy, &soon, &|_, _| None);
+        let mut collected = of_bundle(&place.bundle(), &place.store(), policy, &soon, &|_, _| None);
+        collected.add_brought(&soon);
         let facts = check::gather(&collected.requirements, &[], &host.root(), None);
         let checked = check::judge(&collected.requirements, &[], &facts);
         let judgement = checked[0].result.as_ref().expect("a judgement");
@@ -575,7 +576,8 @@ fn an_image_that_brings_the_libraries_of_a_newer_driver_may_run_on_an_older_one(
             fs::create_dir_all(&folder).expect("making a fixture");
             fs::write(folder.join("libcuda.so.550.54.15"), "").expect("writing a fixture");
         }
-        let collected = of_bundle(&place.bundle(), &place.store(), &policy(), &soon, &|_, _| None);
+        let mut collected = of_bundle(&place.bundle(), &place.store(), &policy(), &soon, &|_, _| None);
+        collected.add_brought(&soon);
         let driver = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  470.256.02  Thu May  2\n";
         let host = FakeHost::new()
             .file("/proc/driver/nvidia/version", driver)

@@ -159,6 +159,32 @@ fn what_is_proven_stands_whatever_the_container_brings() {
     assert_eq!(check(&met(), &unmet(), "mode = \"audit\"", &[Action::Start]), None);
 }
 
+/// The environment and the program are the container's own, as its annotations are.
+#[test]
+fn what_is_proven_stands_whatever_the_environment_and_the_program_demand() {
+    let env = ["NVIDIA_REQUIRE_CUDA=no condition"];
+    let configs = [
+        serde_json::json!({"process": {"env": env}, "linux": {"devices": [{"path": "/dev/nvidia0"}]}}),
+        serde_json::json!({"process": {"args": ["/bin/x"], "cwd": "/"}, "root": {"path": "rootfs"}}),
+    ];
+    for config in configs {
+        let place = Place::new(None);
+        place.write("bundle/config.json", &config.to_string());
+        place.write(
+            "requirements.d/own.toml",
+            &format!("images = [\"*\"]\nspec = \"\"\"\n{}\"\"\"\n", unmet()),
+        );
+        let folder = Some(place.0.path().join("requirements.d"));
+        let policy = Policy { requirements: folder, ..policy("action.container_trouble = \"start\"") };
+        let (options, heard) = (place.options(), std::cell::RefCell::new(Vec::new()));
+        let hear = |action| heard.borrow_mut().push(action);
+        let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle"), process: None };
+        let decision = decide(&state, &Setting { guard: Guard(&hear), ..setting(&options, &policy) });
+        let heard = heard.into_inner();
+        assert_eq!((heard.as_slice(), decision.refused), (&[Action::Refuse][..], INCOMPATIBLE), "{config}");
+    }
+}
+
 #[test]
 fn a_host_root_that_is_not_there_makes_everything_unknown() {
     let place = Place::new(Some(&unmet()));
