@@ -171,6 +171,10 @@ fn make_bundle(
 ) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
     let mut config: serde_json::Value = serde_json::from_str(include_str!("config.json"))?;
+    // A start looks at the program in the root file system: here at this machine's shell, with its loader and C library.
+    if let Some(root) = config.pointer_mut("/root/path") {
+        *root = "/".into();
+    }
     if let (Some(text), Some(annotations)) =
         (inline, config.get_mut("annotations").and_then(serde_json::Value::as_object_mut))
     {

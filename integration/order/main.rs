@@ -119,7 +119,11 @@ fn add_spec(programs: &Path, scratch: &Path, store: &Path) -> Result<(), Box<dyn
 /// The state of a container, in a file.
 fn bundle(folder: &Path, umoci: bool) -> Result<PathBuf, Box<dyn Error>> {
     fs::create_dir_all(folder)?;
-    fs::write(folder.join("config.json"), include_str!("../bench/config.json"))?;
+    let mut config: serde_json::Value = serde_json::from_str(include_str!("../bench/config.json"))?;
+    if let Some(root) = config.pointer_mut("/root/path") {
+        *root = "/".into();
+    }
+    fs::write(folder.join("config.json"), config.to_string())?;
     if umoci {
         let walk = serde_json::json!({"from_descriptor_path": {"descriptor_walk": [{"digest": IMAGE}]}});
         fs::write(folder.join("umoci.json"), walk.to_string())?;

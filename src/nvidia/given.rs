@@ -66,8 +66,9 @@ impl Environment {
         if hooks(CLI) {
             return Some(Given::Gpus(asked.unwrap_or(Some(1))));
         }
-        // NVIDIA's hook and runtime give what the environment asks for.
-        let is_heeded = has_runtime || hooks("nvidia");
+        // NVIDIA's hook and runtime give what the environment asks for. All GPUs are what images ask for, and some what a person
+        // or a device plugin chose.
+        let is_heeded = has_runtime || hooks("nvidia") || asked.flatten().is_some();
         asked.map(|some| if is_heeded { Given::Gpus(some) } else { Given::Perhaps(some) })
     }
 }
@@ -150,11 +151,12 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_asks_and_nvidia_s_hook_gives() {
+    fn an_environment_asks_and_nvidia_s_hook_or_a_choice_gives() {
         check(ASKS, "{}", Some(Given::Perhaps(None)));
         check(ASKS, r#"{"hooks": []}"#, Some(Given::Perhaps(None)));
         check(ASKS, r#"{"hooks": ["nvidia"]}"#, Some(Given::Gpus(None)));
         check("NVIDIA_VISIBLE_DEVICES=0,1", r#"{"hooks": ["nvidia"]}"#, Some(Given::Gpus(Some(2))));
+        check("NVIDIA_VISIBLE_DEVICES=GPU-5ab0", "{}", Some(Given::Gpus(Some(1))));
         check("NVIDIA_VISIBLE_DEVICES=void", r#"{"hooks": ["nvidia"]}"#, None);
         check("", r#"{"hooks": ["nvidia"]}"#, None);
         check("", r#"{"hooks": ["nvidia", "nvidia-container-cli"]}"#, Some(Given::Gpus(Some(1))));

@@ -191,11 +191,9 @@ fn details(finding: &FindingReport, indent: &str, page: &mut String) {
         Outcome::Met if needed == found => writeln!(page, "{found}{read}"),
         Outcome::Met => writeln!(page, "{found}{read}, needs {needed}"),
         Outcome::Unmet | Outcome::Unknown => {
-            {
-                // What the image's program demands stands in no document.
-                let at = if *line == 0 { String::new() } else { format!("at {line}:{column} ") };
-                writeln!(page, "needs {needed}\n{indent}found {found}{read}\n{indent}{at}[{code}]")
-            }
+            // What the image's program demands stands in no document.
+            let at = if *line == 0 { String::new() } else { format!("at {line}:{column} ") };
+            writeln!(page, "needs {needed}\n{indent}found {found}{read}\n{indent}{at}[{code}]")
         }
     };
     if let (Ok(()), Some(hint)) = (written, &finding.hint) {
