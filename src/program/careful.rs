@@ -12,11 +12,14 @@ use nix::sys::stat::{self, Mode, SFlag};
 use serde::Deserialize;
 
 use super::image::Image;
+use crate::os::file;
 
 /// The kernel follows no more (`MAXSYMLINKS`).
 const MAX_LINKS: usize = 40;
 /// More than any path has.
 const MAX_STEPS: usize = 4096;
+/// A long one has 100 KiB.
+const MAX_CONFIG: usize = 4 << 20;
 
 /// A way to a file below a root file system.
 #[derive(Debug)]
@@ -137,6 +140,53 @@ struct Namespace {
     kind: String,
     #[serde(default)]
     path: Option<String>,
+}
+
+/// Of a bundle's `config.json`: programs that run in the container's mount namespace, or before it has one, while it is created
+/// (runtime-spec, `config.md`, POSIX-platform Hooks).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Hooks {
+    prestart: Option<Vec<Hook>>,
+    #[serde(rename = "createRuntime")]
+    create_runtime: Option<Vec<Hook>>,
+    #[serde(rename = "createContainer")]
+    create_container: Option<Vec<Hook>>,
+    #[serde(rename = "startContainer")]
+    start_container: Option<Vec<Hook>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Hook {
+    path: PathBuf,
+    #[serde(default)]
+    args: Option<Vec<String>>,
+}
+
+impl Hook {
+    /// Whether it is known to bring no file: ours, or one by which Docker or nerdctl sets up the network.
+    fn brings_nothing(&self) -> bool {
+        const NETWORKS: [&str; 2] = ["libnetwork-setkey", "oci-hook"];
+        self.path.file_name().is_some_and(|it| it == "oci-compat-hook")
+            || self.args.iter().flatten().any(|it| NETWORKS.contains(&&**it))
+    }
+}
+
+/// Whether a hook of the bundle in this folder may bring a file into the root file system that is not there yet. Also if that
+/// cannot be told.
+pub(super) fn may_bring_files(folder: &Path) -> bool {
+    #[derive(Deserialize)]
+    struct Config {
+        #[serde(default)]
+        hooks: Option<Hooks>,
+    }
+    let config = file::read(&folder.join("config.json"), MAX_CONFIG).ok().flatten();
+    let Some(config) = config.and_then(|it| serde_json::from_slice::<Config>(&it).ok()) else { return true };
+    let Hooks { prestart, create_runtime, create_container, start_container } =
+        config.hooks.unwrap_or_default();
+    let mut all =
+        [prestart, create_runtime, create_container, start_container].into_iter().flatten().flatten();
+    all.any(|it| !it.brings_nothing())
 }
 
 impl Mount {

@@ -127,19 +127,19 @@ pub fn look(folder: &Path, bundle: &Bundle, until: &dyn Fn() -> Instant) -> Opti
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     // What hinders is nothing that is known of the program.
     match file::near(&root, flags).ok()? {
-        Some(root) => examine(&Image::new(root), bundle),
+        Some(root) => examine(&Image::new(root), folder, bundle),
         None => {
             let root = std::path::absolute(root).ok()?;
             let look = || {
                 let root = fcntl::open(&root, flags, Mode::empty()).ok()?;
-                examine(&Image::new(root), bundle)
+                examine(&Image::new(root), folder, bundle)
             };
             file::ask_apart(until(), look).ok()?
         }
     }
 }
 
-fn examine(image: &Image, bundle: &Bundle) -> Option<Program> {
+fn examine(image: &Image, folder: &Path, bundle: &Bundle) -> Option<Program> {
     let seen = see(image, bundle)?;
     if seen.demands.is_empty() {
         return None;
@@ -149,6 +149,10 @@ fn examine(image: &Image, bundle: &Bundle) -> Option<Program> {
     let paths: Vec<_> = seen.tried.iter().chain(&seen.looked_at).map(PathBuf::as_path).collect();
     let loads_it = seen.demands.iter().any(|it| matches!(it, Demand::Level { .. }));
     if loads_it && !has_library_beside_loader(image, &seen.looked_at) {
+        return None;
+    }
+    let is_missing = seen.demands.iter().any(|it| matches!(it, Demand::Interpreter { .. }));
+    if is_missing && careful::may_bring_files(folder) {
         return None;
     }
     if setup.has_own_handlers() || !setup.shows_all(image, &seen.tried, &paths, seen.is_there) {

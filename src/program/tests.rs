@@ -192,6 +192,31 @@ fn an_interpreter_that_the_image_lacks_is_told() {
 }
 
 #[test]
+fn a_hook_may_bring_an_interpreter_that_the_image_lacks() {
+    let bundled = Bundled::new().file("/bin/app", "#!/bin/perl\n");
+    let check = |hooks: serde_json::Value, is_certain: bool| {
+        let mut config = config("/bin/app");
+        config["hooks"] = hooks;
+        let expected = is_certain.then(|| missing("/bin/app", "/bin/perl", true));
+        check_config(&bundled, &config, &Vec::from_iter(expected));
+    };
+    check(serde_json::json!(null), true);
+    let hook =
+        |stage: &str, path: &str, args: &[&str]| serde_json::json!({stage: [{"path": path, "args": args}]});
+    check(hook("createRuntime", "/usr/libexec/oci/hooks.d/oci-compat-hook", &[]), true);
+    check(hook("prestart", "/proc/7/exe", &["libnetwork-setkey", "-exec-root=/var/run/docker", "c1"]), true);
+    check(
+        hook("createRuntime", "/usr/bin/nerdctl", &["nerdctl", "internal", "oci-hook", "createRuntime"]),
+        true,
+    );
+    for stage in ["prestart", "createRuntime", "createContainer", "startContainer"] {
+        check(hook(stage, "/usr/bin/nvidia-ctk", &["nvidia-ctk", "hook"]), false);
+    }
+    check(hook("poststop", "/usr/bin/other", &[]), true);
+    check(serde_json::json!({"prestart": [{"path": 1}]}), false);
+}
+
+#[test]
 fn scripts_that_lead_in_a_circle_demand_nothing() {
     let bundled = Bundled::new().file("/a", "#!/b\n").file("/b", "#!/a\n").file("/self", "#!/self\n");
     check(&bundled, "/a", &[]);
