@@ -33,7 +33,7 @@ build: rust ## Build the programs, statically linked
 	$(CARGO) build --locked --release --bins --target $(TARGET)
 
 .PHONY: demo
-demo: rust ## Install what it takes, build, and see runc start one container and refuse another
+demo: rust ## Install what it takes, build, and see runc start one container and refuse two others
 	integration/setup demo
 	$(MAKE) --no-print-directory build
 	integration/demo
