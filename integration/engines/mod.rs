@@ -28,3 +28,4 @@ mod runc;
 mod exceptions;
 mod killed;
 mod verifier;
+mod foreign;
