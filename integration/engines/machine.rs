@@ -222,9 +222,10 @@ impl Machine {
     /// Ends everything, and says what could not be ended.
     fn stop(&mut self) -> Result<(), String> {
         drop(self.alive.take());
-        let ended = soon(|| self.keeper.try_wait().is_ok_and(|it| it.is_some()));
-        if !ended {
-            self.keeper.kill().map_err(|err| format!("killing a machine: {err}"))?;
+        // systemd takes its time on a busy machine. The kernel ends all that is in the keeper's machine with it.
+        if !soon(|| self.keeper.try_wait().is_ok_and(|it| it.is_some())) {
+            let killed = self.keeper.kill().and_then(|()| self.keeper.wait());
+            killed.map_err(|err| format!("killing a machine: {err}"))?;
         }
         for daemon in self.daemons.get_mut() {
             // nsenter(1) stops itself when systemd stops what it is about to end.
@@ -237,7 +238,7 @@ impl Machine {
             let groups = self.cgroups();
             groups.iter().rev().filter(|it| fs::remove_dir(it).is_err()).count() == 0
         };
-        if ended && soon(emptied) { Ok(()) } else { Err(format!("left: {:?}", self.cgroups())) }
+        if soon(emptied) { Ok(()) } else { Err(format!("left: {:?}", self.cgroups())) }
     }
 }
 
