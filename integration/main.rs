@@ -15,6 +15,7 @@ mod cases;
 mod cli;
 mod install;
 mod package;
+mod toolchain;
 mod man;
 mod units;
 mod conformance;
