@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, PipeWriter, Read, Seek, pipe};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
@@ -63,7 +64,12 @@ pub(super) struct Machine {
     /// The first process lives as long as this is open, so it also ends when the tests are killed.
     alive: Option<PipeWriter>,
     daemons: RefCell<Vec<Child>>,
+    /// Held while it runs systemd.
+    alone: Option<MutexGuard<'static, ()>>,
 }
+
+/// In the first version of control groups all systemds of a host share a hierarchy, and what it says when a group is empty.
+static ALONE: Mutex<()> = Mutex::new(());
 
 impl Machine {
     /// Starts a machine on which our programs are installed. If it lacks a program or cannot be had, that is said aloud.
@@ -74,11 +80,15 @@ impl Machine {
 
     /// The same, and systemd runs on it.
     pub(super) fn with_systemd(engine: &str, programs: &[&str]) -> Option<Self> {
+        // A test that failed has stopped its machine nevertheless.
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let started = match Path::new(SYSTEMD).is_file() {
             true => Self::able(programs).and_then(|()| Self::start(First::Systemd)),
             false => Err(format!("{SYSTEMD} is not installed")),
         };
-        started.map_err(|why| skip(engine, &why)).ok()
+        let mut machine = started.map_err(|why| skip(engine, &why)).ok()?;
+        machine.alone = Some(alone);
+        Some(machine)
     }
 
     fn able(programs: &[&str]) -> Result<(), String> {
@@ -120,7 +130,7 @@ impl Machine {
         let mut line = String::new();
         let stdout = keeper.stdout.take().expect("its output");
         BufReader::new(stdout).read_line(&mut line).expect("reading what the machine says");
-        let machine = Self { folder, keeper, alive: Some(alive), daemons: RefCell::default() };
+        let machine = Self { folder, keeper, alive: Some(alive), daemons: RefCell::default(), alone: None };
         if line == "ready\n" {
             return Ok(machine);
         }
