@@ -52,11 +52,12 @@ impl Walk {
                 continue;
             }
             let here = walk.end.join(&step);
+            // Also below a folder that is not there: a mount may bring both.
+            walk.passed.push(here.clone());
             if !walk.is_there {
                 walk.end = here;
                 continue;
             }
-            walk.passed.push(here.clone());
             let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
             let at = folders.last().unwrap_or(root);
             let found = match fcntl::openat(at, step.as_os_str(), flags, Mode::empty()) {

@@ -381,6 +381,12 @@ fn what_a_mount_hides_is_not_known() {
     }
     check_config(&bundled, &with("/script", bind("/lib")), &[]);
     check_config(&bundled, &with("/script", bind("/lib/other")), &[missing("/script", "/lib/gone", true)]);
+    // A folder that the image lacks, and the mount makes.
+    let store = Bundled::new().file("/script", "#!/nix/store/sh\n");
+    check_config(&store, &with("/script", bind("/nix/other")), &[missing("/script", "/nix/store/sh", true)]);
+    for to in ["/nix", "/nix/store", "/nix/store/sh"] {
+        check_config(&store, &with("/script", bind(to)), &[]);
+    }
     // A name that was looked for before.
     check_config(&bundled, &with("app", bind("/usr/local")), &[]);
     // Links in what a mount brings.
