@@ -30,7 +30,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
 /// There if the kernel was built with `CONFIG_IKCONFIG_PROC`; the only place that is certainly this kernel's.
 const COMPRESSED: &str = "/proc/config.gz";
 /// What `make menuconfig` leaves behind, whatever kernel it was for.
-const SOURCES: &str = "/usr/src/linux/.config";
+pub(super) const SOURCES: &str = "/usr/src/linux/.config";
 
 /// The first place that can be read is the answer. None is ignorance: every kernel has a configuration.
 pub(super) fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {

@@ -150,6 +150,9 @@ impl Kernel<'_> {
 
     fn option(&self, name: &str) -> Told {
         match config::probe(self.probing, &Wanted::Names(BTreeSet::from([name.to_owned()]))) {
+            Fact::Known(_, read) if read == config::SOURCES => {
+                Err(Unknown::new(read, "may be the configuration of another kernel"))
+            }
             Fact::Known(options, _) => Ok(options.attributes.iter().flatten().any(|(_, it)| it == "y")),
             Fact::Absent(read) => Err(Unknown::new(read, "is not there")),
             Fact::Unknown(unknown) => Err(unknown),
@@ -171,6 +174,7 @@ mod tests {
     use super::handlers::FOLDER;
     use super::*;
     use crate::host::kernel::filesystems::FILESYSTEMS;
+    use crate::host::probing::OSRELEASE;
     use crate::host::testing::{told_of, wanted};
     use crate::testing::FakeHost;
 
@@ -254,7 +258,7 @@ mod tests {
     #[test]
     fn programs_of_32_bits_start_if_the_kernel_was_built_for_them_and_told_so() {
         let told = |config: &str, cmdline: &str, names: &[&str]| {
-            let host = without_handlers("x86_64").file("/usr/src/linux/.config", config);
+            let host = without_handlers("x86_64").file(OSRELEASE, "6.1.0\n").file("/boot/config-6.1.0", config);
             told_of(&host.file("/proc/cmdline", cmdline), FEATURE.name, wanted(names))
         };
         let (on, off) = ("known (/proc/sys/kernel/arch): i386", "known (/proc/filesystems): ");
@@ -270,6 +274,9 @@ mod tests {
         assert_eq!(told("CONFIG_X86_X32_ABI=y\n", "\n", &["x32"]), "known (/proc/sys/kernel/arch): x32");
         assert_eq!(told("CONFIG_X86_X32=y\n", "\n", &["x32"]), "known (/proc/sys/kernel/arch): x32");
         assert_eq!(told(built, "\n", &["x32"]), off);
+        let sources = without_handlers("x86_64").file("/usr/src/linux/.config", "CONFIG_A=y\n");
+        let other = "/usr/src/linux/.config: may be the configuration of another kernel";
+        check(sources, &["i386"], &format!("known (/proc/filesystems): and perhaps i386: {other}"));
         let unread = told_of(&without_handlers("x86_64"), FEATURE.name, wanted(&["i386"]));
         assert!(
             unread.starts_with("known (/proc/filesystems): and perhaps i386: /proc/config.gz: "),
