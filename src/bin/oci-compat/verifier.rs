@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Verifier, common: &Common, output: &mut Output) -> anyh
         output.print(&message)?;
         return Ok(REFUSED);
     }
-    // containerd has it in its log of debugging. Nobody else is there to hear it.
+    // containerd writes it to its log at level debug.
     let _unheard = std::io::stderr().write_all(message.as_bytes());
     Ok(0)
 }
@@ -113,7 +113,8 @@ fn answered(words: &[OsString], store: &Path, config: &Path) -> Answer {
     }
     let ruling = assessed.under(&policy);
     let report = if policy.disclose { assessed.report.clone().disclosed() } else { assessed.report.clone() };
-    let message = report::message(&report, ruling.opening);
+    // Nothing starts yet.
+    let message = report::message(&report, &ruling.opening.replace("started", "pulled"));
     if ruling.intention == Action::Refuse {
         record(report, &policy, assessed.gravest(), ruling.action(), &message);
     }
@@ -190,15 +191,7 @@ fn record(mut report: Report, policy: &Policy, situation: Situation, action: Act
     let at = decisions::now();
     report.action = Some(action);
     report.time = Some(moment::text(at));
-    let log = &policy.log;
-    let targets = Targets {
-        decisions: log.decisions.clone().and_then(|it| decisions::files(it).into_iter().next()),
-        max_bytes: log.max_bytes,
-        keep: log.keep,
-        repeats: None,
-        journal: log.journal.then(|| PathBuf::from(JOURNAL)),
-        syslog: log.syslog.then(|| PathBuf::from(SYSLOG)),
-    };
+    let targets = Targets::new(&policy.log, None, Path::new(JOURNAL), Path::new(SYSLOG));
     let decided =
         Decided { at, program: "verifier", mode: policy.mode, situation, intention: Action::Refuse, message };
     for warning in decisions::write(&targets, &Record::new(&report, &decided)) {

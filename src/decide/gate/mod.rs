@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use crate::container::input::{Fault, State};
 use crate::decide::pipeline::{self, Assessment, Host, Terms};
 use crate::decide::requirements::{self, Collected};
-use crate::eval::verdict::Verdict;
 use crate::host::{Inherited, Root};
 use crate::os::file;
 use crate::os::signals;
@@ -149,9 +148,10 @@ impl Setting<'_> {
 
     /// Before anything is looked at that the container has written: should it lead to a defect of ours, the container is
     /// refused if it is known by now that it does not fit, and else as one that brings what cannot be read.
-    fn guard_what_is_proven(&self, verdict: Verdict) {
-        let actions = [Situation::Judged(verdict), Situation::Container].map(|it| self.policy.action(it));
-        (self.guard.0)(if actions.contains(&Action::Refuse) { Action::Refuse } else { Action::Start });
+    fn guard_what_is_proven(&self, known: &[Situation]) {
+        let mut all = known.iter().chain([&Situation::Container]);
+        let is_refused = all.any(|it| self.policy.action(*it) == Action::Refuse);
+        (self.guard.0)(if is_refused { Action::Refuse } else { Action::Start });
     }
 
     /// The end of the check. The process's timer knows it, so that a start without requirements, which never asks, need
@@ -251,7 +251,7 @@ fn assess(mut collected: Collected, setting: &Setting<'_>) -> Assessment {
         waivers: &policy.waivers,
         withholds: policy.sensitive == Sensitive::Verified,
         until: &|| setting.until(),
-        proven: &|verdict| setting.guard_what_is_proven(verdict),
+        proven: &|known| setting.guard_what_is_proven(known),
         lists_compatible: false,
     };
     let assessment = pipeline::assess(collected, &root.as_ref().map_or(Host::Unreadable, Host::Root), &terms);
@@ -332,15 +332,7 @@ fn keep(report: &Report, decided: &Decided<'_>, setting: &Setting<'_>) -> Vec<St
 
 fn targets(setting: &Setting<'_>) -> Targets {
     let Options { decisions, journal, syslog, .. } = setting.options;
-    let log = &setting.policy.log;
-    Targets {
-        decisions: decisions.clone().or_else(|| decisions::files(log.decisions.clone()?).into_iter().next()),
-        max_bytes: log.max_bytes,
-        keep: log.keep,
-        repeats: None,
-        journal: log.journal.then(|| journal.clone()),
-        syslog: log.syslog.then(|| syslog.clone()),
-    }
+    Targets::new(&setting.policy.log, decisions.as_deref(), journal, syslog)
 }
 
 impl Decision {

@@ -48,8 +48,8 @@ pub struct Terms<'a> {
     pub withholds: bool,
     /// The end of the whole check. What was read by then is judged, however late it is.
     pub until: Until<'a>,
-    /// Gets the verdict on the requirements of others, before the container's own input is looked at.
-    pub proven: &'a dyn Fn(Verdict),
+    /// Gets what is known from others, before the container's own input is looked at.
+    pub proven: &'a dyn Fn(&[Situation]),
     /// Whether a report on what is plainly compatible lists what was judged. When a container starts, no such report is shown.
     pub lists_compatible: bool,
 }
@@ -111,7 +111,9 @@ pub fn assess(mut collected: Collected, host: &Host<'_>, terms: &Terms<'_>) -> A
     let mut judged = Judged::of(&others, &collected, host, terms);
     let mut brought = Vec::new();
     if collected.brings() {
-        (terms.proven)(verdict_of(&judged.checked));
+        let known = Situation::Judged(verdict_of(&judged.checked));
+        let missing = collected.missing.as_ref().map(|_| Situation::SpecMissing);
+        (terms.proven)(&Vec::from_iter([known].into_iter().chain(missing)));
         collected.add_brought(terms.until);
         brought = std::mem::take(&mut collected.requirements);
     }

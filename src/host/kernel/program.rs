@@ -258,7 +258,8 @@ mod tests {
     #[test]
     fn programs_of_32_bits_start_if_the_kernel_was_built_for_them_and_told_so() {
         let told = |config: &str, cmdline: &str, names: &[&str]| {
-            let host = without_handlers("x86_64").file(OSRELEASE, "6.1.0\n").file("/boot/config-6.1.0", config);
+            let host =
+                without_handlers("x86_64").file(OSRELEASE, "6.1.0\n").file("/boot/config-6.1.0", config);
             told_of(&host.file("/proc/cmdline", cmdline), FEATURE.name, wanted(names))
         };
         let (on, off) = ("known (/proc/sys/kernel/arch): i386", "known (/proc/filesystems): ");

@@ -10,7 +10,7 @@ mod socket;
 mod tests;
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use crate::eval::Outcome;
 use crate::eval::verdict::Verdict;
 use crate::os::file::User;
 use crate::outcome::report::{Pod, Reason, Report, SpecReport, Subject, WaiverReport};
-use crate::policy::{Action, Mode, Situation};
+use crate::policy::{Action, Log, Mode, Situation};
 use crate::words::moment::{self, Moment};
 
 use crate::words::text::printable;
@@ -63,6 +63,21 @@ pub struct Targets {
     pub journal: Option<PathBuf>,
     /// The socket of syslog, for a host without journald; `None`: no record for it.
     pub syslog: Option<PathBuf>,
+}
+
+impl Targets {
+    /// Where records go by the policy. Another file than the policy's may be named for decisions.
+    pub fn new(log: &Log, decisions: Option<&Path>, journal: &Path, syslog: &Path) -> Self {
+        let usual = || files(log.decisions.clone()?).into_iter().next();
+        Self {
+            decisions: decisions.map(Path::to_owned).or_else(usual),
+            max_bytes: log.max_bytes,
+            keep: log.keep,
+            repeats: None,
+            journal: log.journal.then(|| journal.to_owned()),
+            syslog: log.syslog.then(|| syslog.to_owned()),
+        }
+    }
 }
 
 /// What a record has that a report lacks.

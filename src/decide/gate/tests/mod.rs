@@ -8,6 +8,7 @@ mod waiving;
 use std::fs;
 
 use super::*;
+use crate::eval::verdict::Verdict;
 use crate::policy::Defaults;
 
 /// A host on which kernel 6.1 runs, of which the configuration is hidden, and a bundle for it.

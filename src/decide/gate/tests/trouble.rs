@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::store::{Digest, Writer};
 
 #[test]
 fn a_malformed_spec_is_refused_unless_policy_says_otherwise() {
@@ -157,6 +158,32 @@ fn what_is_proven_stands_whatever_the_container_brings() {
     let waived = format!("{lax}\n{}", waiver("r", "never"));
     assert_eq!(check(&met(), &unmet(), &waived, &[Action::Start]), None);
     assert_eq!(check(&met(), &unmet(), "mode = \"audit\"", &[Action::Start]), None);
+}
+
+/// That the image must have a signed spec, and has none, is known before the container's own spec is read.
+#[test]
+fn a_signed_spec_that_is_missing_is_missing_whatever_the_container_brings() {
+    let place = Place::new(None);
+    let config = serde_json::json!({"annotations": {"org.oci-compat.spec": met()}});
+    place.write("bundle/config.json", &config.to_string());
+    let image = Digest::of(b"image");
+    let walk = serde_json::json!({"from_descriptor_path": {"descriptor_walk": [{"digest": image}]}});
+    place.write("bundle/umoci.json", &walk.to_string());
+    let mut writer = Writer::open(&place.options().store).expect("the store");
+    writer.demand(&[(image, "docker.io/acme/upf".to_owned())]).expect("noted");
+    let policy = policy(
+        "action.container_trouble = \"start\"\n[trust.\"docker.io/acme/*\"]\nrequire = \"signed-spec\"\nkeys = [\"/k\"]\n",
+    );
+    let (options, heard) = (place.options(), std::cell::RefCell::new(Vec::new()));
+    let hear = |action| heard.borrow_mut().push(action);
+    let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle"), process: None };
+    let decision = decide(&state, &Setting { guard: Guard(&hear), ..setting(&options, &policy) });
+    let heard = heard.into_inner();
+    assert_eq!(
+        (heard.as_slice(), decision.refused),
+        (&[Action::Refuse][..], Some(Situation::SpecMissing)),
+        "{decision:?}"
+    );
 }
 
 /// The environment and the program are the container's own, as its annotations are.
