@@ -1,7 +1,9 @@
 //! The table as JUnit's XML, which CI systems show as tests: an image that does not fit is a failure, and one that is undecided
 //! is an error.
 
-use super::{Outcome, Row, Table};
+use crate::eval::verdict::Verdict;
+
+use super::{Row, Table};
 
 /// The document.
 pub fn junit(table: &Table) -> String {
@@ -27,9 +29,9 @@ pub fn junit(table: &Table) -> String {
 fn case(row: &Row) -> String {
     let open = format!("    <testcase classname=\"{}\" name=\"{}\"", row.engine, escaped(row.title()));
     let tag = match row.verdict {
-        Outcome::Compatible => return format!("{open}/>\n"),
-        Outcome::Incompatible => "failure",
-        Outcome::Undecided => "error",
+        Verdict::Compatible => return format!("{open}/>\n"),
+        Verdict::Incompatible => "failure",
+        Verdict::Undecided => "error",
     };
     let (code, message) = row.reasons.first().map_or(("", ""), |it| (it.code.as_str(), it.message.as_str()));
     let all: Vec<_> = row.reasons.iter().map(|it| format!("{} [{}]", it.message, it.code)).collect();

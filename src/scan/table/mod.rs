@@ -5,6 +5,7 @@ mod sarif;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -26,7 +27,7 @@ pub struct Table {
     /// [`SCHEMA`].
     pub schema: &'static str,
     /// The worst verdict of all; `undecided` also where an engine did not answer.
-    pub verdict: Outcome,
+    pub verdict: Verdict,
     /// How many images came to what.
     pub counts: Counts,
     /// The images, the worst first.
@@ -48,18 +49,6 @@ pub struct Counts {
     pub free: usize,
 }
 
-/// A verdict; the worst comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// The host lacks something.
-    Incompatible,
-    /// Something could not be found out.
-    Undecided,
-    /// The host has everything, or nothing is demanded.
-    Compatible,
-}
-
 /// An image in an engine's store.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
@@ -71,7 +60,7 @@ pub struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// What it came to.
-    pub verdict: Outcome,
+    pub verdict: Verdict,
     /// Whether anything is demanded of its host.
     pub demands: bool,
     /// Why the verdict is not `compatible`, the most important first.
@@ -95,16 +84,11 @@ impl Row {
     ) -> Self {
         let status = assessed.status();
         let report = assessed.report;
-        let verdict = match report.verdict {
-            Verdict::Incompatible => Outcome::Incompatible,
-            Verdict::Compatible => Outcome::Compatible,
-            Verdict::Undecided => Outcome::Undecided,
-        };
         Self {
             engine,
             names: names.iter().map(|it| printable(it)).collect(),
             digest,
-            verdict,
+            verdict: report.verdict,
             demands,
             reasons: report.reasons,
             notes: report.notes,
@@ -131,36 +115,25 @@ impl Row {
     }
 }
 
-impl Outcome {
-    /// As reports write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Incompatible => "incompatible",
-            Self::Undecided => "undecided",
-            Self::Compatible => "compatible",
-        }
-    }
-}
-
 impl Table {
     /// Sorts the rows, the worst first, and then by engine and name.
     pub fn new(mut images: Vec<Row>, unread: &[String]) -> Self {
-        let key = |it: &Row| (it.verdict, !it.demands, it.engine, it.title().to_owned());
+        let key = |it: &Row| (Reverse(it.verdict), !it.demands, it.engine, it.title().to_owned());
         images.sort_by_cached_key(key);
         let mut counts = Counts::default();
         for row in &images {
             let count = match row.verdict {
-                Outcome::Incompatible => &mut counts.incompatible,
-                Outcome::Undecided => &mut counts.undecided,
-                Outcome::Compatible if row.demands => &mut counts.compatible,
-                Outcome::Compatible => &mut counts.free,
+                Verdict::Incompatible => &mut counts.incompatible,
+                Verdict::Undecided => &mut counts.undecided,
+                Verdict::Compatible if row.demands => &mut counts.compatible,
+                Verdict::Compatible => &mut counts.free,
             };
             *count += 1;
         }
-        let worst = images.first().map_or(Outcome::Compatible, |it| it.verdict);
-        let known = if unread.is_empty() { Outcome::Compatible } else { Outcome::Undecided };
+        let worst = images.first().map_or(Verdict::Compatible, |it| it.verdict);
+        let known = if unread.is_empty() { Verdict::Compatible } else { Verdict::Undecided };
         let unread = unread.iter().map(|it| printable(it)).collect();
-        Self { schema: SCHEMA, verdict: worst.min(known), counts, images, unread }
+        Self { schema: SCHEMA, verdict: worst.max(known), counts, images, unread }
     }
 }
 

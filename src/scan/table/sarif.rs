@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Outcome, Row, Table};
+use crate::eval::verdict::Verdict;
+
+use super::{Row, Table};
 
 /// Where the meaning of a code is described.
 const HELP: &str = "oci-compat explain";
@@ -17,7 +19,7 @@ pub fn sarif(table: &Table) -> Value {
     let result = |(row, reason): (&Row, &crate::outcome::report::Reason)| {
         json!({
             "ruleId": reason.code,
-            "level": if row.verdict == Outcome::Incompatible { "error" } else { "warning" },
+            "level": if row.verdict == Verdict::Incompatible { "error" } else { "warning" },
             "message": {"text": format!("{}: {}", row.title(), reason.message)},
             "locations": [{"logicalLocations": [{
                 "name": row.title(), "fullyQualifiedName": format!("{}/{}", row.engine, row.title()), "kind": "resource",

@@ -51,7 +51,7 @@ fn the_worst_comes_first_and_the_sum_last() {
          compatible    podman      free:1    nothing is demanded\n\
          5 images: 2 incompatible, 1 undecided, 1 compatible, 1 without requirements\n"
     );
-    assert_eq!((table.verdict, table.status()), (Outcome::Incompatible, 1));
+    assert_eq!((table.verdict, table.status()), (Verdict::Incompatible, 1));
     let none = "0 images: 0 incompatible, 0 undecided, 0 compatible, 0 without requirements\n";
     assert_eq!(text(&Table::new(Vec::new(), &[])), none);
 }
@@ -60,14 +60,14 @@ fn the_worst_comes_first_and_the_sum_last() {
 fn an_engine_that_did_not_answer_leaves_it_undecided() {
     let free = || vec![row("podman", "free:1", Verdict::Compatible, false, &[])];
     let table = Table::new(free(), &[]);
-    assert_eq!((table.verdict, table.status()), (Outcome::Compatible, 0));
+    assert_eq!((table.verdict, table.status()), (Verdict::Compatible, 0));
     let table = Table::new(free(), &["docker is \u{7}gone".to_owned()]);
     assert_eq!(table.status(), 2);
     assert_eq!(
         (table.verdict, table.unread.as_slice()),
-        (Outcome::Undecided, &["docker is \\u{7}gone".to_owned()][..])
+        (Verdict::Undecided, &["docker is \\u{7}gone".to_owned()][..])
     );
-    assert_eq!(Table::new(rows(), &["gone".to_owned()]).verdict, Outcome::Incompatible);
+    assert_eq!(Table::new(rows(), &["gone".to_owned()]).verdict, Verdict::Incompatible);
 }
 
 #[test]
