@@ -8,11 +8,11 @@ const FOLDER: &str = "/usr/local";
 /// Images have one CUDA, and a link to it.
 const MOST: usize = 16;
 /// Newer than any driver: what cannot be looked at may be there.
-const ANY: &str = "99999.0";
+pub const ANY_DRIVER: &str = "99999.0";
 
 /// The newest driver whose libraries are below a container's root file system; none if there are none.
 pub fn compat(rootfs: &Root) -> Option<String> {
-    newest(rootfs).unwrap_or_else(|Unseen| Some(ANY.to_owned()))
+    newest(rootfs).unwrap_or_else(|Unseen| Some(ANY_DRIVER.to_owned()))
 }
 
 /// Something could not be looked at.
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_looked_at_may_be_there() {
-        check(&FakeHost::new().unreadable("/usr/local/cuda/compat"), Some(ANY));
-        check(&FakeHost::new().unreadable("/usr/local"), Some(ANY));
+        check(&FakeHost::new().unreadable("/usr/local/cuda/compat"), Some(ANY_DRIVER));
+        check(&FakeHost::new().unreadable("/usr/local"), Some(ANY_DRIVER));
     }
 }

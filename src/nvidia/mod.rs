@@ -9,7 +9,7 @@ mod rules;
 
 use crate::spec::Spec;
 
-pub use compat::compat;
+pub use compat::{ANY_DRIVER, compat};
 pub use environment::Environment;
 
 /// NVIDIA's own program takes no more variables (`nvidia-container-cli configure --require`).

@@ -1,6 +1,7 @@
 //! Collects the requirements of a bundle from all their sources. Uses no network, and opens no file that an annotation names.
 
 mod administrator;
+mod brought;
 mod program;
 #[cfg(test)]
 mod tests;
@@ -11,16 +12,16 @@ use std::time::{Duration, Instant};
 use crate::container::identity::{self, Identity, Need, Places, Unknown, Until};
 use crate::container::input::{Bundle, Fault, Wishes};
 use crate::decide::check::Requirement;
-use crate::host::{self, Root};
+use crate::host;
 use crate::image::{Image, Reference};
-use crate::nvidia::{self, Environment, Given, Reading};
 use crate::outcome::report::{Attached, Origin, Pod, Subject, Verification};
-use crate::policy::{Builds, Heeded, Implied, Nvidia, Policy};
+use crate::policy::{Builds, Heeded, Implied, Policy};
 use crate::spec::{self, Malformed, Spec, compiled};
 use crate::store::{Addition, Artifact, By, Digest, Kept, Payload, Standing, Store, Trouble};
 
 use administrator::OwnFile;
 pub use administrator::{OwnProblem, SurveyedOwn, survey};
+use brought::Brought;
 
 /// Where the store is unless another folder is named.
 pub const STORE: &str = "/var/lib/oci-compat/store";
@@ -60,67 +61,6 @@ pub struct Collected {
     pub notes: Vec<String>,
 }
 
-/// What a container's annotations and its environment demand.
-#[derive(Debug, Default)]
-struct Brought {
-    inline: Option<String>,
-    artifact: Option<String>,
-    /// Where such an artifact is looked for.
-    shelf: Option<Shelf>,
-    /// The environment of an image of NVIDIA's, if the container is given GPUs.
-    nvidia: Option<OfNvidia>,
-    /// The program that is about to start.
-    program: Option<OfProgram>,
-}
-
-/// What leads to the program of a container.
-#[derive(Debug)]
-struct OfProgram {
-    folder: PathBuf,
-    bundle: Bundle,
-    implied: Implied,
-}
-
-/// The environment of an image of NVIDIA's, with what says how it is read.
-#[derive(Debug)]
-struct OfNvidia {
-    environment: Environment,
-    given: Given,
-    reading: Reading,
-    /// The container's root file system, where that matters.
-    rootfs: Option<PathBuf>,
-}
-
-impl OfNvidia {
-    /// What a container says that is given GPUs. Nothing is made of its text yet.
-    fn new(folder: &Path, bundle: &Bundle, policy: &Policy) -> Option<Self> {
-        let reading = match policy.nvidia {
-            Nvidia::Sensible => Reading::Sensible,
-            Nvidia::Strict => Reading::Strict,
-            Nvidia::Off => return None,
-        };
-        let environment = Environment::of(bundle.process.env.iter().flatten().map(String::as_str));
-        if !environment.demands() {
-            return None;
-        }
-        let runtime = policy.runtimes.first().and_then(|it| it.file_name());
-        let has_runtime = runtime.is_some_and(|it| it.to_string_lossy().starts_with("nvidia-"));
-        let given = environment.given(&bundle.config, has_runtime)?;
-        let rootfs = bundle.root.as_ref().filter(|_| reading == Reading::Sensible);
-        Some(Self { environment, given, reading, rootfs: rootfs.map(|it| folder.join(it)) })
-    }
-
-    fn demands(&self, until: Until<'_>) -> (Vec<nvidia::Demand>, Vec<String>) {
-        // Where there is no root file system, nothing is brought; whether it can be one, its runtime says.
-        let rootfs = self.rootfs.as_ref().and_then(|it| Root::at(it).ok());
-        let compat = rootfs.and_then(|it| {
-            it.set_deadline(leaving_time(until));
-            nvidia::compat(&it)
-        });
-        nvidia::demands(&self.environment, self.given, self.reading, compat.as_deref())
-    }
-}
-
 /// What is remembered of an image with these names, or of this container of a pod: [`of_bundle`] asks where its engine does
 /// not answer.
 pub type Memory<'a> = &'a dyn Fn(&[String], Option<&Pod>) -> Option<Subject>;
@@ -156,26 +96,19 @@ pub fn of_bundle(
     let mut who = Who { folder, bundle: &bundle, policy, until, memory, digests: None, is_unanswered: false };
     let attached = shelf.attached(&mut who, &mut collected);
     collected.note_trouble(attached);
-    collected.brought = Brought {
-        inline: bundle.inline.clone(),
-        artifact: bundle.artifact.clone(),
-        shelf: Some(shelf),
-        nvidia: OfNvidia::new(folder, &bundle, policy),
-        program: None,
-    };
+    collected.brought = Brought::new(folder, &bundle, shelf, policy);
     if !policy.spec_demands.is_empty() {
         who.digests(&mut collected);
         collected.demand_spec(policy);
     }
     collected.add_own(policy, until, &mut |collected| drop(who.digests(collected)));
     if policy.program != Implied::Off {
-        let program =
-            OfProgram { folder: folder.to_owned(), bundle: bundle.clone(), implied: policy.program };
-        collected.brought.program = Some(program);
-    }
-    // Nothing of what others demand can get lost by what is found there.
-    if collected.requirements.is_empty() && collected.missing.is_none() && collected.faults.is_empty() {
-        collected.add_program(until);
+        // Nothing of what others demand can get lost by what is found there.
+        match collected.requirements.is_empty() && collected.missing.is_none() && collected.faults.is_empty()
+        {
+            true => collected.add_program(folder, &bundle, policy.program, until),
+            false => collected.brought.look_later(folder, &bundle, policy.program),
+        }
     }
     if !collected.is_empty() {
         // It is asked only where something would be demanded.
@@ -238,58 +171,6 @@ impl Collected {
             && self.troubles.is_empty()
             && self.faults.is_empty()
             && !self.brings()
-    }
-
-    /// Whether the container's annotations or its environment have requirements that were not looked at yet.
-    pub fn brings(&self) -> bool {
-        let Brought { inline, artifact, nvidia, program, .. } = &self.brought;
-        inline.is_some() || artifact.is_some() || nvidia.is_some() || program.is_some()
-    }
-
-    /// Whether the container's own program demands something, or was not looked at yet.
-    pub fn has_program(&self) -> bool {
-        self.brought.program.is_some() || self.requirements.iter().any(|it| it.origin == Origin::Program)
-    }
-
-    /// Takes that back: what runs the program is not known.
-    pub fn forget_program(&mut self) {
-        self.brought.program = None;
-        self.requirements.retain(|it| it.origin != Origin::Program);
-    }
-
-    /// Adds what the container's own program demands.
-    fn add_program(&mut self, until: Until<'_>) {
-        let Some(OfProgram { folder, bundle, implied }) = self.brought.program.take() else { return };
-        let Some(program) = program::look(&folder, &bundle, until) else { return };
-        self.requirements.push(program::requirement(&program, implied));
-        let given = self.bundle.take().unwrap_or_else(|| host::Bundle::new(bundle.config));
-        self.bundle = Some(given.with_program(program::known(&program)));
-    }
-
-    /// Adds what the container's program, its environment and its annotations say, or refer to in the store.
-    pub fn add_brought(&mut self, until: Until<'_>) {
-        self.add_program(until);
-        let Brought { inline, artifact, shelf, nvidia, .. } = std::mem::take(&mut self.brought);
-        if let Some(nvidia) = nvidia {
-            let (demands, faults) = nvidia.demands(until);
-            self.faults.extend(faults);
-            for nvidia::Demand { variable, spec } in demands {
-                self.requirements.push(Requirement { origin: Origin::Environment(variable), spec: Ok(spec) });
-            }
-        }
-        if let Some(text) = inline {
-            let spec = spec::parse(text.as_bytes());
-            self.requirements.push(Requirement { origin: Origin::Inline, spec });
-        }
-        if let Some((text, mut shelf)) = artifact.zip(shelf) {
-            match digest("annotation org.oci-compat.artifact", &text) {
-                Ok(digest) => {
-                    let added = shelf.referenced(&digest, until, self);
-                    self.note_trouble(added);
-                }
-                Err(fault) => self.faults.push(fault),
-            }
-        }
     }
 
     /// Whether the image must have a signed spec, and has none that is known. Annotations may add that demand. Where the store
