@@ -1,5 +1,5 @@
-//! Who may name whom: the rooms of the library stand in the order in which data flows, and name only what stands before
-//! them. So do the modules within a room.
+//! The rooms of the library have an order, that of the data. A room uses only rooms before it, and a module of a room only
+//! modules before it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -140,7 +140,7 @@ fn a_room_may_name_only_rooms_that_stand_before_it() {
     );
 }
 
-/// Three rooms, of which the one in the middle has modules, and one has further files of its own.
+/// Three rooms. The one in the middle has modules, and one has further files of its own.
 const THREE: &[Room] = &[
     room("low", &[], &["first", "low", "last"]),
     room("middle", &["low"], &["early", "late"]),

@@ -185,7 +185,7 @@ fn an_image_without_the_platform_cannot_run_here() {
     );
 }
 
-/// A host whose Docker holds an image that fits, one that lacks something, one of which nothing is known; and its Podman one.
+/// A host with three images in Docker (one fits, one lacks something, one has no requirements) and one in Podman.
 fn held() -> TempDir {
     let folder = folder();
     let digest = |name: &str| Digest::of(name.as_bytes());
@@ -237,7 +237,7 @@ fn every_image_of_a_host_is_judged_and_the_worst_comes_first() {
     );
 }
 
-/// The schema of the JSON is held by whoever runs the program in tests.
+/// The JSON is checked against its schema wherever a test runs the program.
 #[test]
 fn every_image_is_in_each_form_of_the_table() {
     let folder = held();

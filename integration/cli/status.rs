@@ -95,7 +95,7 @@ fn page_host() -> TempDir {
     folder
 }
 
-/// Eight images in containers-storage, of which the first has demands.
+/// Eight images in containers-storage. The first has requirements.
 fn images() -> String {
     let image = |digit: usize| {
         let hex = digit.to_string().repeat(64);

@@ -1,5 +1,5 @@
 //! Images without any spec, in each engine: a program for another machine, and a CUDA image that is given a GPU where there is no
-//! driver. They are refused with the reason, or, where nobody looks, start as before.
+//! driver. They are refused with the reason. Where the policy turns the check off, they start as before.
 
 use std::path::Path;
 

@@ -49,7 +49,7 @@ fn with(program: &str, content: &[u8]) -> Bundle {
     bundle
 }
 
-/// A program for this machine, of which nothing but the path of its loader is there.
+/// The start of a program for this machine: its headers, and the path of its loader.
 fn dynamic() -> Vec<u8> {
     const LOADER: &[u8] = b"/lib/gone.so\0";
     let mut bytes = vec![0; 64 + 56];

@@ -83,7 +83,7 @@ impl Host {
         host
     }
 
-    /// The same, of which it is known that no handler of binfmt_misc takes programs.
+    /// The same, and its kernel has no binfmt_misc, so no handler takes programs.
     pub(super) fn without_handlers() -> Self {
         let host = Self::plain();
         let arch = std::env::consts::ARCH;

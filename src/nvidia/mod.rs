@@ -59,7 +59,7 @@ pub fn demands(
     if MAX_VARIABLES < variables.len() {
         let count = variables.len();
         faults.push(format!(
-            "the environment has {count} variables NVIDIA_REQUIRE_*, of which NVIDIA takes {MAX_VARIABLES}: the others do not count"
+            "the environment has {count} variables NVIDIA_REQUIRE_*, and NVIDIA takes {MAX_VARIABLES}: the others do not count"
         ));
     }
     for (variable, text) in variables.into_iter().take(MAX_VARIABLES) {

@@ -112,7 +112,7 @@ impl Part {
     }
 }
 
-/// The path of an interpreter, of which the last byte ends it; `None` if the kernel does not take it.
+/// The path of an interpreter, without the zero byte that ends it; `None` if the kernel does not take it.
 pub(super) fn path(bytes: &[u8]) -> Option<&[u8]> {
     let (last, _) = bytes.split_last()?;
     let path = bytes.split(|it| *it == 0).next()?;

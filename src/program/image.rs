@@ -31,7 +31,7 @@ pub(super) enum Found {
     File(OwnedFd),
     /// Nothing.
     Missing,
-    /// Something else, or nobody knows.
+    /// Something else, or it cannot be looked at.
     Unclear,
 }
 

@@ -132,7 +132,7 @@ mod tests {
         check(header(2, 2, [0, 21], 56), Some("ppc64"));
         check(header(2, 1, [21, 0], 56), Some("ppc64le"));
         check(header(2, 1, [2, 1], 56), Some("loong64"));
-        // Headers that lie, and machines that nobody knows.
+        // Headers that lie, and unknown machines.
         check(header(2, 2, [62, 0], 56), None);
         check(header(2, 1, [0xed, 0xfe], 56), None);
         check(header(2, 0, [62, 0], 56), None);

@@ -90,7 +90,7 @@ pub enum Demand {
     },
 }
 
-/// Who looks at the CPU before a program runs. Nobody else does: the program dies if it comes to an instruction that is missing.
+/// What checks the CPU before a program runs. Without a check, the program dies when it comes to an instruction that is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Checker {
     /// The loader of the GNU C library, since 2.33.

@@ -173,8 +173,8 @@ impl Collected {
             && !self.brings()
     }
 
-    /// Whether the image must have a signed spec, and has none that is known. Annotations may add that demand. Where the store
-    /// or the engine could not be asked, nobody knows: that is trouble already.
+    /// Notes that the image must have a signed spec, and that none is known. Annotations may add that demand. Where the store
+    /// or the engine could not be asked, it is unknown, and trouble already.
     fn demand_spec(&mut self, policy: &Policy) {
         if !self.troubles.is_empty() {
             return;
@@ -411,7 +411,7 @@ fn images(who: &mut Who<'_>, collected: &mut Collected) -> Digests {
     match (identity.gap(), &identity.unknown) {
         (Some(gap), Some(Unknown::Unanswered(_))) => collected.note_trouble(Err(gap)),
         (Some(gap), Some(Unknown::Unfit(_))) => collected.faults.push(gap),
-        // Nobody knows, and that is how it is: unless an annotation tells.
+        // The image is unknown, unless an annotation names it.
         (gap, _) if digests == identity.digests => collected.notes.extend(gap),
         _ => {}
     }

@@ -94,7 +94,7 @@ fn rule(demand: &Demand, wanted: Severity) -> Rule {
                 "cpu.cpuid",
                 flags.map(|it| (*it, Test::Exists)),
             )])));
-            // Where nobody looks, the program dies at the first instruction that is missing, or never.
+            // Without a check, the program dies at the first instruction that is missing, or never.
             let wanted = match checked_by {
                 Some(Checker::Loader) => wanted,
                 None => Severity::Recommended,

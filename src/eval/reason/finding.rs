@@ -227,7 +227,7 @@ impl Finding<'_> {
         })
     }
 
-    /// Whether it is about programs that need a kernel built for them, and that nobody else runs.
+    /// Whether it is about programs that only a kernel built for them starts.
     pub(super) fn is_of_this_kernel(&self) -> bool {
         ["i386", "x32"].contains(&self.element)
     }

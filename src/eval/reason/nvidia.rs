@@ -22,7 +22,7 @@ impl Finding<'_> {
         matches!(self.test, Some(Test::Nvidia(condition)) if condition.asked.is_none())
     }
 
-    /// One line on why a condition does not hold, of which `needed` is what would do.
+    /// One line on why a condition does not hold. `needed` is what it asks for.
     pub(super) fn nvidia_line(&self, condition: &Condition, needed: &str) -> String {
         let Some(asked) = &condition.asked else {
             let is_absent = matches!(self.evidence, Evidence::NoFeature { .. });

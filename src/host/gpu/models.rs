@@ -47,7 +47,7 @@ pub(super) fn arch(id: &str) -> Option<&'static str> {
 }
 
 /// The brand of a GPU with this name under a driver of this version. GPUs for data centres are `Tesla` to older drivers and
-/// `NVIDIA` to newer ones, and nobody says since when.
+/// `NVIDIA` to newer ones; since which one is not documented.
 pub(super) fn brand(model: &str, driver: &str) -> Option<&'static str> {
     let name = model.strip_prefix("NVIDIA ").unwrap_or(model);
     let (_, brand) = BRANDS.iter().find(|(start, _)| name.starts_with(start))?;

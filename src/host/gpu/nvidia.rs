@@ -227,7 +227,7 @@ fn arch(probing: &Probing<'_>, address: &str) -> Result<&'static str, Unknown> {
     let id = probing.text(&place)?.ok_or_else(|| Unknown::new(&place, "is not there"))?;
     let id = id.trim();
     models::arch(id)
-        .ok_or_else(|| Unknown::new(&place, format!("is {id:?}, of which no compute capability is known")))
+        .ok_or_else(|| Unknown::new(&place, format!("is {id:?}, whose compute capability is not known")))
 }
 
 /// Adds what a GPU says of itself. Only if that is wanted: the question wakes a GPU that sleeps.
@@ -320,7 +320,7 @@ mod tests {
         check(&host, &["arch", "brand"], &gpu(" arch=8.6 brand=GeForceRTX]"));
         check(&host, &["arch"], &gpu(" arch=8.6]"));
         let doubt =
-            format!("] and perhaps arch: {DEVICE}: is \"0x0001\", of which no compute capability is known");
+            format!("] and perhaps arch: {DEVICE}: is \"0x0001\", whose compute capability is not known");
         check(&host.file(DEVICE, "0x0001\n"), &["arch"], &gpu(&doubt));
         let gone = format!("] and perhaps arch: {DEVICE}: is not there");
         check(&self::host(CLOSED).folder(GPU), &["arch"], &gpu(&gone));

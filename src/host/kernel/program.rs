@@ -126,7 +126,7 @@ impl Kernel<'_> {
             (_, X86_64 | X32 | ARM64) if !matches!(arch, "i686" | "i586" | "i386") => Ok(false),
             (_, _) => Err(Unknown::new(
                 ARCH,
-                format!("is {arch}, of which it is not known whether it runs programs for {machine}"),
+                format!("is {arch}; whether that runs programs for {machine} is not known"),
             )),
         }
     }

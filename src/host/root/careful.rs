@@ -99,7 +99,7 @@ impl Root {
         })
     }
 
-    /// The top folder of one of the kernel's own file systems, mounted for whoever holds it alone, and attached nowhere; `None` where
+    /// The top folder of one of the kernel's own file systems, in a mount that is attached nowhere and ends with this descriptor; `None` where
     /// that may not be done (it takes CAP_SYS_ADMIN and Linux 5.2), or under another root than `/`.
     pub(in crate::host) fn unattached(&self, kind: &str) -> Option<OwnedFd> {
         if !self.is_live() {

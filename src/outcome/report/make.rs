@@ -63,7 +63,7 @@ pub struct Verification {
 }
 
 impl Checked<'_> {
-    /// Whether it counts. What an image demands without a spec counts only where it is certain: nobody has asked for a check.
+    /// Whether it counts. Without a spec, a demand counts only where it is certain.
     pub fn counts(&self) -> bool {
         let is_unknown = || self.result.as_ref().is_ok_and(|it| it.outcome == Outcome::Unknown);
         *self.origin != Origin::Program || !is_unknown()
@@ -94,7 +94,7 @@ impl Origin {
         }
     }
 
-    /// Whether its author divides it into sets with tags, of which the administrator may select some.
+    /// Whether its sets have tags, by which the administrator may select them.
     pub fn has_tags(&self) -> bool {
         !matches!(self, Self::Environment(_) | Self::Platform | Self::Program)
     }

@@ -35,7 +35,7 @@ pub enum Label {
     Missing(Vec<Platform>),
     /// The index names the image for this platform. What the image itself says does not count beside that.
     Listed(Platform),
-    /// There is no index. The image's configuration names this platform, which nobody has held against its content.
+    /// There is no index. The image's configuration names this platform; engines do not check that.
     Claimed(Platform),
     /// Nothing is said, or nothing that can be read.
     Unknown,

@@ -11,7 +11,7 @@ use super::*;
 use crate::eval::verdict::Verdict;
 use crate::policy::Defaults;
 
-/// A host on which kernel 6.1 runs, of which the configuration is hidden, and a bundle for it.
+/// A host with kernel 6.1, whose configuration is hidden, and a bundle for it.
 struct Place(tempfile::TempDir);
 
 impl Place {

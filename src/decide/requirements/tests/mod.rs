@@ -147,7 +147,7 @@ fn an_image_that_must_have_a_signed_spec_has_none() {
     let missing = "missing: trust \"docker.io/acme/*\" demands a signed spec of image docker.io/acme/upf, and the store has none: \
                    oci-compat pull docker.io/acme/upf";
     let place = Place::new("").umoci(&[&image().to_string()]);
-    // Nobody knows that it is of such a repository.
+    // The store does not know its repository.
     assert_eq!(place.told(&demanding("")), Vec::<String>::new());
     let note = |subject| {
         let mut writer = Writer::open(&place.store()).expect("the store");
