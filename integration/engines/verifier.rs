@@ -48,6 +48,25 @@ fn verify(machine: &Machine, image: &str, digest: &str) -> (Option<i32>, String)
     (outcome.status.code(), outcome.stdout)
 }
 
+/// Otherwise a broken file could stop every pod of the node: the one that names the sandbox's image.
+#[test]
+fn under_a_configuration_that_cannot_be_read_nothing_is_refused() {
+    let Some(machine) = Machine::with("containerd", &["containerd"]) else { return };
+    require(&machine, "*");
+    let digest = format!("sha256:{}", "1".repeat(64));
+    let words = ["verifier", "--", "-name", "127.0.0.1:5000/acme/upf:1", "-digest", &digest];
+    let verify = || machine.run("oci-compat", &words);
+    let refused = verify();
+    let known = REFUSED.trim_end_matches("]\n");
+    assert!(refused.status.code() == Some(1) && refused.stdout.starts_with(known), "{refused:?}");
+    machine.write("/etc/containerd/config.toml", "version = [\n");
+    let pulled = verify();
+    assert_eq!((pulled.status.code(), pulled.stdout.as_str()), (Some(0), ""));
+    let reason = "so the image of pods' sandboxes is not known, and nothing is refused [trouble]\n";
+    let start = "oci-compat: warning: /etc/containerd/config.toml";
+    assert!(pulled.stderr.starts_with(start) && pulled.stderr.ends_with(reason), "{pulled:?}");
+}
+
 #[test]
 fn containerd_does_not_pull_what_cannot_run_here() {
     let Some((machine, digests)) = started() else { return };

@@ -90,7 +90,15 @@ fn answered(words: &[OsString], store: &Path, config: &Path) -> Answer {
     // Set once in a process.
     let _set = IS_STRICT.set(policy.mode == Mode::Enforce && policy.trouble == Action::Refuse);
     let root = Root::live();
-    let engines = engines(&root);
+    let engines = match engines(&root) {
+        Ok(engines) => engines,
+        // A wrong no for the sandbox's image would stop every pod.
+        Err(err) => {
+            return through(&format!(
+                "{err:#}: so the image of pods' sandboxes is not known, and nothing is refused [trouble]"
+            ));
+        }
+    };
     let sandboxes: Vec<_> = engines.iter().flat_map(sandboxes).collect();
     if call.is_sandbox(&sandboxes) {
         return through("");
@@ -121,10 +129,10 @@ fn answered(words: &[OsString], store: &Path, config: &Path) -> Answer {
     Answer { is_refused: ruling.refused.is_some(), message }
 }
 
-/// The configuration of every containerd of this host. One that cannot be read says nothing.
-fn engines(root: &Root) -> Vec<Effective> {
+/// The configuration of every containerd of this host.
+fn engines(root: &Root) -> anyhow::Result<Vec<Effective>> {
     let mains = System::ALL.into_iter().filter(|it| it.main().is_some());
-    mains.filter_map(|it| it.effective(root).ok()?).collect()
+    mains.filter_map(|it| it.effective(root).transpose()).collect()
 }
 
 /// What `hosts.toml` says of the registry, in the first folder that has one.
