@@ -4,14 +4,13 @@
 
 mod careful;
 mod elf;
+mod files;
 mod image;
 pub mod machine;
 mod script;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -19,18 +18,18 @@ use nix::fcntl::{self, OFlag};
 use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
-use crate::container::input::Bundle;
+use crate::container::input::{Bundle, Process};
 use crate::os::file;
 
 use careful::Setup;
 use elf::Header;
-use image::{Found, Image};
+use image::Image;
 use machine::{I386, Machine, X86_64};
 use memchr::memmem;
 use script::Script;
 
-/// So much of a file is looked at first: headers, interpreter and notes stand in it, but for programs made by hand.
-const START: usize = 4096;
+pub use files::{Files, Found, START, Start};
+
 /// The kernel follows so many scripts, one by one (`exec_binprm`).
 const MAX_SCRIPTS: usize = 5;
 
@@ -97,13 +96,6 @@ pub enum Checker {
     Loader,
 }
 
-/// The start of a file.
-#[derive(Debug)]
-struct Start {
-    bytes: Vec<u8>,
-    is_whole: bool,
-}
-
 /// What is demanded, and what that rests on.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
@@ -139,8 +131,19 @@ pub fn look(folder: &Path, bundle: &Bundle, until: &dyn Fn() -> Instant) -> Opti
     }
 }
 
+/// What the program of an image demands that no container was made of yet; nothing, if it runs on every kernel for its machine.
+/// `None` if that is not certain. `ours` is the machine of the host that it is for: a program for that one does not demand it.
+pub fn look_in<F: Files>(files: &F, process: &Process, ours: Option<&str>) -> Option<Program> {
+    let seen = see(files, process, ours)?;
+    let loads_it = seen.demands.iter().any(|it| matches!(it, Demand::Level { .. }));
+    if loads_it && !has_library_beside_loader(files, &seen.looked_at) {
+        return None;
+    }
+    Some(Program { path: shown(seen.tried.last()?), demands: seen.demands })
+}
+
 fn examine(image: &Image, folder: &Path, bundle: &Bundle) -> Option<Program> {
-    let seen = see(image, bundle)?;
+    let seen = see(image, &bundle.process, Some(OURS))?;
     if seen.demands.is_empty() {
         return None;
     }
@@ -159,16 +162,16 @@ fn examine(image: &Image, folder: &Path, bundle: &Bundle) -> Option<Program> {
         return None;
     }
     // Somebody may have changed a file meanwhile.
-    if see(image, bundle)? != seen {
+    if see(image, &bundle.process, Some(OURS))? != seen {
         return None;
     }
     Some(Program { path: shown(seen.tried.last()?), demands: seen.demands })
 }
 
 /// Whether loader and C library, the last two of these, lie in one folder, links aside: then they belong together.
-fn has_library_beside_loader(image: &Image, files: &[PathBuf]) -> bool {
-    let folder = |it: &PathBuf| image.walk(it).and_then(|it| Some(it.end().parent()?.to_owned()));
-    match files {
+fn has_library_beside_loader<F: Files>(image: &F, looked_at: &[PathBuf]) -> bool {
+    let folder = |it: &PathBuf| image.end(it).and_then(|it| Some(it.parent()?.to_owned()));
+    match looked_at {
         [.., loader, library] if library.ends_with(LIBRARY) => {
             folder(loader).is_some_and(|it| Some(it) == folder(library))
         }
@@ -177,31 +180,31 @@ fn has_library_beside_loader(image: &Image, files: &[PathBuf]) -> bool {
 }
 
 /// What a first look shows; `None` if nothing is known.
-fn see(image: &Image, bundle: &Bundle) -> Option<Seen> {
-    let (found, tried) = image.program(&bundle.process)?;
-    let mut file = image::open(&found)?;
-    let mut start = image::start(&file)?;
+fn see<F: Files>(image: &F, process: &Process, ours: Option<&str>) -> Option<Seen> {
+    let (found, tried) = files::program(image, process)?;
+    let mut file = image.open(&found)?;
+    let mut start = image.start(&file)?;
     let mut path = tried.last()?.clone();
     let mut seen = Seen { tried, looked_at: Vec::new(), is_there: true, demands: Vec::new() };
     for _ in 0..=MAX_SCRIPTS {
         let interpreter = match script::read(&start.bytes, start.is_whole) {
-            Script::By(name) => image::absolute(name)?,
+            Script::By(name) => files::absolute(name)?,
             Script::None => {
-                seen.add_program(image, &path, &file, &start);
+                seen.add_program(image, ours, &path, (&file, &start));
                 return Some(seen);
             }
             Script::Unclear => return None,
         };
         seen.looked_at.push(interpreter.clone());
         match image.find(&interpreter) {
-            Found::File(found) => file = image::open(&found)?,
+            Found::File(found) => file = image.open(&found)?,
             Found::Missing => {
                 seen.add_missing(&path, &interpreter, true);
                 return Some(seen);
             }
             Found::Unclear => return None,
         }
-        start = image::start(&file)?;
+        start = image.start(&file)?;
         path = interpreter;
     }
     None
@@ -209,25 +212,31 @@ fn see(image: &Image, bundle: &Bundle) -> Option<Seen> {
 
 impl Seen {
     /// What an ELF file demands; nothing of what is none.
-    fn add_program(&mut self, image: &Image, path: &Path, file: &File, start: &Start) {
+    fn add_program<F: Files>(
+        &mut self,
+        image: &F,
+        ours: Option<&str>,
+        path: &Path,
+        (file, start): (&F::Open, &Start),
+    ) {
         let Some(machine) = Machine::of(&start.bytes) else { return };
-        if machine.name != OURS {
+        if ours != Some(machine.name) {
             let demand = Demand::Machine { file: shown(path), machine: machine.name.to_owned() };
             self.demands.push(demand);
         }
         // What runs elsewhere finds its loader elsewhere, too.
-        if machine.name != OURS && (machine.name, OURS) != (I386, X86_64) {
+        if ours.is_some_and(|ours| machine.name != ours && (machine.name, ours) != (I386, X86_64)) {
             return;
         }
         let Some(header) = Header::of(&start.bytes) else { return };
-        let Some(interpreter) = interpreter(&header, file, start) else { return };
+        let Some(interpreter) = interpreter(image, &header, file, start) else { return };
         match image.find(&interpreter) {
             Found::Missing => {
                 self.looked_at.push(interpreter.clone());
                 self.add_missing(path, &interpreter, false);
             }
             Found::File(loader) if machine.name == X86_64 && interpreter.ends_with(LOADER) => {
-                let own = level(&header, file, start);
+                let own = level(image, &header, file, start);
                 self.add_level(image, (path, own), (&interpreter, &loader));
             }
             Found::File(_) | Found::Unclear => {}
@@ -235,13 +244,18 @@ impl Seen {
     }
 
     /// The level that a program and its C library need.
-    fn add_level(&mut self, image: &Image, own: (&Path, u8), (interpreter, loader): (&Path, &OwnedFd)) {
+    fn add_level<F: Files>(
+        &mut self,
+        image: &F,
+        own: (&Path, u8),
+        (interpreter, loader): (&Path, &F::Found),
+    ) {
         let folder = interpreter.parent().unwrap_or(Path::new("/"));
         let library = [folder, Path::new(MULTIARCH)].map(|it| it.join(LIBRARY)).into_iter().find_map(|it| {
             let Found::File(found) = image.find(&it) else { return None };
-            let file = image::open(&found)?;
-            let start = image::start(&file)?;
-            Some((level(&Header::of(&start.bytes)?, &file, &start), it))
+            let file = image.open(&found)?;
+            let start = image.start(&file)?;
+            Some((level(image, &Header::of(&start.bytes)?, &file, &start), it))
         });
         // The higher of the two, and where they are alike the program's own.
         let needed = match &library {
@@ -252,7 +266,7 @@ impl Seen {
         if level < 2 {
             return;
         }
-        let is_checked = || memmem::find(&image::part(&image::open(loader)?, 0, MAX_LOADER)?, REFUSES);
+        let is_checked = || memmem::find(&image.part(&image.open(loader)?, 0, MAX_LOADER)?, REFUSES);
         let checked_by = is_checked().map(|_| Checker::Loader);
         self.looked_at.push(interpreter.to_owned());
         self.demands.push(Demand::Level { file: shown(file), level, checked_by });
@@ -269,14 +283,14 @@ impl Seen {
 }
 
 /// The highest level of x86-64 that a file's properties demand; zero if they demand none, or one that is not known.
-fn level(header: &Header, file: &File, start: &Start) -> u8 {
+fn level<F: Files>(image: &F, header: &Header, file: &F::Open, start: &Start) -> u8 {
     let Some(part) = header.properties.filter(|it| it.size <= elf::MAX_NOTES) else { return 0 };
     let read;
     let notes = match part.within(&start.bytes) {
         Some(notes) => notes,
         None => {
             let size = usize::try_from(part.size).unwrap_or_default();
-            read = image::part(file, part.offset, size).unwrap_or_default();
+            read = image.part(file, part.offset, size).unwrap_or_default();
             &read
         }
     };
@@ -290,17 +304,17 @@ fn level(header: &Header, file: &File, start: &Start) -> u8 {
 }
 
 /// The path of an ELF file's interpreter; `None` if it has none, or none that is certain.
-fn interpreter(header: &Header, file: &File, start: &Start) -> Option<PathBuf> {
+fn interpreter<F: Files>(image: &F, header: &Header, file: &F::Open, start: &Start) -> Option<PathBuf> {
     let part = header.interpreter.filter(elf::Part::may_be_path)?;
     let read;
     let bytes = match part.within(&start.bytes) {
         Some(bytes) => bytes,
         None => {
-            read = image::part(file, part.offset, usize::try_from(part.size).ok()?)?;
+            read = image.part(file, part.offset, usize::try_from(part.size).ok()?)?;
             read.get(..usize::try_from(part.size).ok()?)?
         }
     };
-    image::absolute(elf::path(bytes)?)
+    files::absolute(elf::path(bytes)?)
 }
 
 impl Setup {
