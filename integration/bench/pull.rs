@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use oci_compat::store::{Digest, Subject, pack};
+use oci_compat::store::{ArtifactSubject, Digest, pack};
 use oci_compat::supply::registry::{IMAGE_INDEX, IMAGE_MANIFEST};
 use serde_json::json;
 
@@ -37,8 +37,11 @@ fn image(fake: &Fake, number: usize, spec: &str) -> Result<String, Box<dyn Error
     let repository = format!("acme/image-{number}");
     let bytes = manifest("an/image", None, number);
     let subject = fake.put(&repository, Some("1"), IMAGE_MANIFEST, &bytes);
-    let subject =
-        Subject { digest: subject, media_type: IMAGE_MANIFEST.to_owned(), size: u64::try_from(bytes.len())? };
+    let subject = ArtifactSubject {
+        digest: subject,
+        media_type: IMAGE_MANIFEST.to_owned(),
+        size: u64::try_from(bytes.len())?,
+    };
     // Specs differ, as they do.
     let spec = format!("# image {number}\n{spec}");
     let package = pack(spec.as_bytes(), &subject, Some("2026-01-01T00:00:00Z"))?;

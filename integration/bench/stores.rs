@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use oci_compat::spec::{self, compiled};
-use oci_compat::store::{Addition, Compiled, Digest, Subject, Writer, pack};
+use oci_compat::store::{Addition, ArtifactSubject, Compiled, Digest, Writer, pack};
 
 use crate::process::{Program, compare};
 
@@ -42,7 +42,7 @@ fn fill(store: &Path, spec: &str, count: u32) -> Result<(), Box<dyn Error>> {
     let body = compiled::encode(&spec::parse(spec.as_bytes())?)?;
     let addition = |number: u32| -> anyhow::Result<Addition> {
         let subject = image(number);
-        let package = pack(spec.as_bytes(), &Subject::unseen(subject), None)?;
+        let package = pack(spec.as_bytes(), &ArtifactSubject::unseen(subject), None)?;
         let compiled = Compiled { format: compiled::FORMAT, body: body.clone() };
         Ok(Addition::of_file(subject, package, Some(compiled)))
     };

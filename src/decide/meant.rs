@@ -53,7 +53,7 @@ pub fn image(
 mod tests {
     use super::*;
     use crate::container::identity::held::Engine;
-    use crate::store::{Addition, Origin, Subject, Writer, pack};
+    use crate::store::{Addition, ArtifactOrigin, ArtifactSubject, Writer, pack};
 
     fn digest(of: &str) -> Digest {
         Digest::of(of.as_bytes())
@@ -64,13 +64,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut writer = Writer::open(&folder.path().join("store")).expect("the store");
         for (image, day) in [("older", 1), ("index", 2), ("manifest", 2)] {
-            let origin = Origin {
+            let origin = ArtifactOrigin {
                 image: Some("docker.io/acme/upf:1".to_owned()),
                 fetched: Some(format!("2026-01-0{day}T00:00:00Z")),
-                ..Origin::default()
+                ..ArtifactOrigin::default()
             };
             let spec = b"version: v1alpha1\ncompatibilities: []\n";
-            let package = pack(spec, &Subject::unseen(digest(image)), None).expect("a package");
+            let package = pack(spec, &ArtifactSubject::unseen(digest(image)), None).expect("a package");
             let addition = Addition::of_file(digest(image), package, None);
             writer.add(&Addition { origin: Some(origin), ..addition }).expect("an addition");
         }

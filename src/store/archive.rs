@@ -23,12 +23,12 @@ const MAX_EXTENSION: u64 = 64 << 10;
 pub struct Archive {
     path: PathBuf,
     file: File,
-    files: BTreeMap<String, Place>,
+    files: BTreeMap<String, ArchiveRange>,
 }
 
 /// Where a file's bytes lie in the archive.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct ArchiveRange {
     offset: u64,
     size: u64,
 }
@@ -62,7 +62,7 @@ impl Archive {
                 "archive {}: {name:?} is a {kind:?}, expected only files and folders: it was not made by a tool for images",
                 path.display()
             );
-            let place = Place { offset: entry.raw_file_position(), size: entry.size() };
+            let place = ArchiveRange { offset: entry.raw_file_position(), size: entry.size() };
             let twice = files.insert(name.clone(), place).is_some();
             ensure!(!twice, "archive {} has {name:?} twice", path.display());
             ensure!(
@@ -90,7 +90,7 @@ impl Archive {
     ///
     /// If it is larger, or the archive ends in it.
     pub fn read(&self, name: &str, most: u64) -> anyhow::Result<Option<Vec<u8>>> {
-        let Some(Place { offset, size }) = self.files.get(name).copied() else { return Ok(None) };
+        let Some(ArchiveRange { offset, size }) = self.files.get(name).copied() else { return Ok(None) };
         let path = self.path.join(name);
         ensure!(size <= most, "{} has {size} bytes, at most {most} are read", path.display());
         let mut bytes = vec![0; usize::try_from(size)?];

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::words::moment::moment;
 
-use super::manifest::{CREATED, IMAGE_MANIFEST, Manifest};
+use super::manifest::{CREATED, IMAGE_MANIFEST, StoredManifest};
 use super::{
     Artifact, Digest, MAX_MANIFEST, MAX_SPEC, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, OWN_ARTIFACT_TYPE,
     OWN_SPEC_TYPE, blob,
@@ -33,14 +33,14 @@ pub struct Package {
 
 /// In whose language a spec is written: its artifact and its layer say so by their types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SpecKind {
     /// Node Feature Discovery's.
     Nfd,
     /// Our own.
     Own,
 }
 
-impl Kind {
+impl SpecKind {
     /// Of the artifact, and of its layer.
     fn types(self) -> (&'static str, &'static str) {
         match self {
@@ -52,7 +52,7 @@ impl Kind {
 
 /// The image that an artifact is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
+pub struct ArtifactSubject {
     /// The digest of its manifest or index.
     pub digest: Digest,
     /// The media type of its manifest or index.
@@ -61,7 +61,7 @@ pub struct Subject {
     pub size: u64,
 }
 
-impl Subject {
+impl ArtifactSubject {
     /// An image with only a known digest: taken for a manifest, with size 0.
     ///
     /// No engine and no registry in use holds a subject's size against the image; a client that copies the image along
@@ -74,7 +74,7 @@ impl Subject {
 /// An artifact's manifest, as the image-spec orders it; the same annotations give the same bytes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Document<'a> {
+struct ArtifactManifest<'a> {
     schema_version: u32,
     media_type: &'static str,
     artifact_type: &'static str,
@@ -90,9 +90,9 @@ struct Document<'a> {
 /// # Errors
 ///
 /// If the spec is too large, or `created` is not RFC 3339.
-pub fn pack(spec: &[u8], subject: &Subject, created: Option<&str>) -> anyhow::Result<Package> {
+pub fn pack(spec: &[u8], subject: &ArtifactSubject, created: Option<&str>) -> anyhow::Result<Package> {
     let created = created.map(|it| (CREATED.to_owned(), it.to_owned()));
-    pack_annotated(spec, Kind::Nfd, subject, &created.into_iter().collect())
+    pack_annotated(spec, SpecKind::Nfd, subject, &created.into_iter().collect())
 }
 
 /// As [`pack`], with annotations of its author's.
@@ -102,8 +102,8 @@ pub fn pack(spec: &[u8], subject: &Subject, created: Option<&str>) -> anyhow::Re
 /// If the spec is too large, or `org.opencontainers.image.created` among them is not RFC 3339.
 pub fn pack_annotated(
     spec: &[u8],
-    kind: Kind,
-    subject: &Subject,
+    kind: SpecKind,
+    subject: &ArtifactSubject,
     annotations: &BTreeMap<String, String>,
 ) -> anyhow::Result<Package> {
     let layer = descriptor(kind.types().1, &Digest::of(spec), u64::try_from(spec.len())?)?;
@@ -114,7 +114,7 @@ pub fn pack_annotated(
             "created {created:?} is not a date such as \"2025-06-01T12:00:00Z\" (RFC 3339)"
         );
     }
-    let document = Document {
+    let document = ArtifactManifest {
         schema_version: SCHEMA_VERSION,
         media_type: IMAGE_MANIFEST,
         artifact_type: kind.types().0,
@@ -150,7 +150,8 @@ impl Parts {
     /// If it is none of a compatibility artifact, or breaks the rules of one.
     pub fn read(manifest: &[u8]) -> anyhow::Result<Self> {
         let name = Digest::of(manifest);
-        let document = Manifest::parse(manifest).map_err(|it| anyhow::anyhow!("artifact {name} {it}"))?;
+        let document =
+            StoredManifest::parse(manifest).map_err(|it| anyhow::anyhow!("artifact {name} {it}"))?;
         let config = (document.config.digest.parse()?, document.config.size);
         Ok(Self { artifact: document.into_artifact(name)?, config })
     }
@@ -176,7 +177,7 @@ impl Package {
             );
         }
         let manifest =
-            Manifest::parse(&self.manifest).map_err(|it| anyhow::anyhow!("artifact {name} {it}"))?;
+            StoredManifest::parse(&self.manifest).map_err(|it| anyhow::anyhow!("artifact {name} {it}"))?;
         let config: Digest = manifest.config.digest.parse()?;
         blob::verify(&self.config, &config, manifest.config.size)
             .map_err(|it| anyhow::anyhow!("the configuration of artifact {name} {it}: fetch it again"))?;
@@ -200,7 +201,7 @@ mod tests {
     use super::*;
 
     fn packed() -> Package {
-        let subject = Subject::unseen(Digest::of(b"image"));
+        let subject = ArtifactSubject::unseen(Digest::of(b"image"));
         pack(b"version: v1alpha1\n", &subject, Some("2025-06-01T12:00:00Z")).unwrap()
     }
 
@@ -241,7 +242,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_packed_is_refused() {
-        let subject = Subject::unseen(Digest::of(b"image"));
+        let subject = ArtifactSubject::unseen(Digest::of(b"image"));
         let err = pack(b"", &subject, Some("today")).unwrap_err();
         assert_eq!(
             err.to_string(),

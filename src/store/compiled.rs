@@ -12,7 +12,7 @@ pub(super) const MAX_BODY: u64 = MAX_COMPILED - 512;
 
 /// Binds a body to the spec that it was made from, to the program's format, and to its own bytes.
 #[derive(Serialize, Deserialize)]
-struct Header {
+struct CompiledHeader {
     format: u32,
     blob: Digest,
     size: u64,
@@ -21,7 +21,7 @@ struct Header {
 
 /// What there is in a compiled form's file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum CompiledForm {
     /// The body, whole and of this spec and format.
     Body(Vec<u8>),
     /// Another version of the program wrote it.
@@ -31,31 +31,34 @@ pub(super) enum Form {
 }
 
 /// Splits a file; the body's digest is verified before the body is returned.
-pub(super) fn parse(mut bytes: Vec<u8>, blob: &Digest, format: u32) -> Form {
+pub(super) fn parse(mut bytes: Vec<u8>, blob: &Digest, format: u32) -> CompiledForm {
     let Some(end) = bytes.iter().take(MAX_HEADER).position(|it| *it == b'\n') else {
-        return Form::Torn("has no header line".to_owned());
+        return CompiledForm::Torn("has no header line".to_owned());
     };
     let body = bytes.split_off(end + 1);
-    let header: Header = match serde_json::from_slice(&bytes) {
+    let header: CompiledHeader = match serde_json::from_slice(&bytes) {
         Ok(header) => header,
-        Err(err) => return Form::Torn(format!("has a header that cannot be read ({})", json_reason(&err))),
+        Err(err) => {
+            return CompiledForm::Torn(format!("has a header that cannot be read ({})", json_reason(&err)));
+        }
     };
     if header.blob != *blob {
-        return Form::Torn(format!("was made from {}, expected {blob}", header.blob));
+        return CompiledForm::Torn(format!("was made from {}, expected {blob}", header.blob));
     }
     if header.format != format {
-        return Form::OtherFormat(header.format);
+        return CompiledForm::OtherFormat(header.format);
     }
     match super::blob::verify(&body, &header.digest, header.size) {
-        Ok(()) => Form::Body(body),
-        Err(reason) => Form::Torn(format!("{reason} behind its header")),
+        Ok(()) => CompiledForm::Body(body),
+        Err(reason) => CompiledForm::Torn(format!("{reason} behind its header")),
     }
 }
 
 /// Puts a file together.
 pub(super) fn compose(blob: &Digest, format: u32, body: &[u8]) -> serde_json::Result<Vec<u8>> {
     let size = u64::try_from(body.len()).unwrap_or(u64::MAX);
-    let mut bytes = serde_json::to_vec(&Header { format, blob: *blob, size, digest: Digest::of(body) })?;
+    let mut bytes =
+        serde_json::to_vec(&CompiledHeader { format, blob: *blob, size, digest: Digest::of(body) })?;
     bytes.push(b'\n');
     bytes.extend_from_slice(body);
     Ok(bytes)
@@ -65,21 +68,21 @@ pub(super) fn compose(blob: &Digest, format: u32, body: &[u8]) -> serde_json::Re
 mod tests {
     use super::*;
 
-    fn check(bytes: &[u8], expected: Form) {
+    fn check(bytes: &[u8], expected: CompiledForm) {
         assert_eq!(parse(bytes.to_vec(), &Digest::of(b"spec"), 3), expected);
     }
 
-    fn torn(reason: &str) -> Form {
-        Form::Torn(reason.to_owned())
+    fn torn(reason: &str) -> CompiledForm {
+        CompiledForm::Torn(reason.to_owned())
     }
 
     #[test]
     fn a_body_comes_back_if_format_and_spec_fit() {
         let spec = Digest::of(b"spec");
         for body in [&b"one\ntwo\n"[..], b""] {
-            check(&compose(&spec, 3, body).unwrap(), Form::Body(body.to_vec()));
+            check(&compose(&spec, 3, body).unwrap(), CompiledForm::Body(body.to_vec()));
         }
-        check(&compose(&spec, 4, b"body").unwrap(), Form::OtherFormat(4));
+        check(&compose(&spec, 4, b"body").unwrap(), CompiledForm::OtherFormat(4));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use nix::fcntl::{self, OFlag};
 use nix::sys::stat::{self, Mode};
 use nix::unistd::{UnlinkatFlags, fsync, syncfs, unlinkat};
 
-use super::folder::Folder;
+use super::folder::StoreFolder;
 use super::trouble::{io_reason, reason};
 use super::{BLOBS, COMPILED, NAMES, SUBJECTS};
 
@@ -59,7 +59,7 @@ impl Put {
 
 /// Puts files in their places; `serial` tells this writer's temporary files apart. Returns when all are on the disk: before
 /// that, a power cut leaves each of them old or new.
-pub(super) fn put_all(store: &Folder, puts: &[Put], serial: &mut u32) -> anyhow::Result<()> {
+pub(super) fn put_all(store: &StoreFolder, puts: &[Put], serial: &mut u32) -> anyhow::Result<()> {
     for folder in FOLDERS {
         let puts: Vec<&Put> = puts.iter().filter(|it| it.folder == folder).collect();
         if !puts.is_empty() {
@@ -69,7 +69,7 @@ pub(super) fn put_all(store: &Folder, puts: &[Put], serial: &mut u32) -> anyhow:
     Ok(())
 }
 
-fn put_into(store: &Folder, name: &str, puts: &[&Put], serial: &mut u32) -> anyhow::Result<()> {
+fn put_into(store: &StoreFolder, name: &str, puts: &[&Put], serial: &mut u32) -> anyhow::Result<()> {
     let folder = make_folders(store, name)?;
     let temporaries: Vec<(String, &Put)> = puts
         .iter()
@@ -88,7 +88,7 @@ fn put_into(store: &Folder, name: &str, puts: &[&Put], serial: &mut u32) -> anyh
     done
 }
 
-fn place(store: &Folder, folder: &OwnedFd, temporaries: &[(String, &Put)]) -> anyhow::Result<()> {
+fn place(store: &StoreFolder, folder: &OwnedFd, temporaries: &[(String, &Put)]) -> anyhow::Result<()> {
     let wrong = |put: &Put, it: String| anyhow!("{} {it}", store.full(&put.path()).display());
     let is_many = temporaries.len() > FEW;
     for (temporary, put) in temporaries {
@@ -106,7 +106,7 @@ fn place(store: &Folder, folder: &OwnedFd, temporaries: &[(String, &Put)]) -> an
 }
 
 /// Removes files of one folder, which need not be there. Returns when they are gone from the disk.
-pub(super) fn remove(store: &Folder, name: &str, files: &[String]) -> anyhow::Result<()> {
+pub(super) fn remove(store: &StoreFolder, name: &str, files: &[String]) -> anyhow::Result<()> {
     let wrong = |file: &str, errno| anyhow!("{} {}", store.full(name).join(file).display(), reason(errno));
     let folder = match open_folder(store, name) {
         Err(Errno::ENOENT) => return Ok(()),
@@ -122,7 +122,7 @@ pub(super) fn remove(store: &Folder, name: &str, files: &[String]) -> anyhow::Re
 }
 
 /// Removes what writers left behind that were killed. Only for the holder of the lock.
-pub(super) fn sweep(store: &Folder) -> anyhow::Result<()> {
+pub(super) fn sweep(store: &StoreFolder) -> anyhow::Result<()> {
     for folder in FOLDERS {
         let names = store.names(folder).context("looking for unfinished files")?;
         let leftovers: Vec<_> = names
@@ -164,7 +164,7 @@ fn write(folder: &OwnedFd, name: &str, bytes: &[u8], is_synced: bool) -> Result<
 }
 
 /// Opens a folder in the store; it and those above it are made where they are missing.
-fn make_folders(store: &Folder, path: &str) -> anyhow::Result<OwnedFd> {
+fn make_folders(store: &StoreFolder, path: &str) -> anyhow::Result<OwnedFd> {
     let wrong = |errno| anyhow!("{} {}", store.full(path).display(), reason(errno));
     let mut parent = open_folder(store, ".").map_err(wrong)?;
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
@@ -185,7 +185,7 @@ fn make_folders(store: &Folder, path: &str) -> anyhow::Result<OwnedFd> {
     Ok(parent)
 }
 
-fn open_folder(store: &Folder, path: &str) -> nix::Result<OwnedFd> {
+fn open_folder(store: &StoreFolder, path: &str) -> nix::Result<OwnedFd> {
     store.resolve(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY)
 }
 
@@ -194,14 +194,14 @@ mod tests {
     use super::*;
 
     /// An empty store, safe whatever the umask.
-    fn empty() -> (tempfile::TempDir, Folder) {
+    fn empty() -> (tempfile::TempDir, StoreFolder) {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
-        let store = Folder::open(dir.path()).unwrap().unwrap();
+        let store = StoreFolder::open(dir.path()).unwrap().unwrap();
         (dir, store)
     }
 
-    fn put(store: &Folder, put: Put) -> anyhow::Result<()> {
+    fn put(store: &StoreFolder, put: Put) -> anyhow::Result<()> {
         put_all(store, &[put], &mut 0)
     }
 

@@ -18,12 +18,12 @@ use crate::os::file::{Exposure, FOLDER};
 
 /// The folder of a store, opened once; everything in it is reached from there.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(super) struct StoreFolder {
     fd: OwnedFd,
     path: PathBuf,
 }
 
-impl Folder {
+impl StoreFolder {
     /// Opens a folder that only its trusted owner can write to; `None` if it is not there. A link to the folder is
     /// followed: a user who can place one there can also rename the folder.
     pub(super) fn open(path: &Path) -> Result<Option<Self>, Trouble> {

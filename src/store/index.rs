@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::build::descriptor;
 use super::durable::Put;
-use super::folder::Folder;
+use super::folder::StoreFolder;
 use super::manifest::{CREATED, IMAGE_MANIFEST};
-use super::reach::Reach;
+use super::reach::StoreAccess;
 use super::{Artifact, Digest};
 
 pub(super) const INDEX_FILE: &str = "index.json";
@@ -36,13 +36,13 @@ pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<ImageIndex> {
 }
 
 /// The index, and the digests in it.
-pub(super) struct Index {
+pub(super) struct StoreIndex {
     index: ImageIndex,
     manifests: Vec<Descriptor>,
     known: BTreeSet<String>,
 }
 
-impl Index {
+impl StoreIndex {
     /// One without artifacts.
     pub(super) fn empty() -> anyhow::Result<Self> {
         let index = ImageIndexBuilder::default()
@@ -55,12 +55,12 @@ impl Index {
     }
 
     /// Reads a store's; `None` if it has none.
-    pub(super) fn read(store: &Folder) -> anyhow::Result<Option<Self>> {
+    pub(super) fn read(store: &StoreFolder) -> anyhow::Result<Option<Self>> {
         Self::of(store.read(INDEX_FILE, MAX_INDEX)?, &store.full(INDEX_FILE))
     }
 
     /// The same for reading only.
-    pub(super) fn look_up(store: &Reach) -> anyhow::Result<Option<Self>> {
+    pub(super) fn look_up(store: &StoreAccess) -> anyhow::Result<Option<Self>> {
         Self::of(store.read(INDEX_FILE, MAX_INDEX)?, &store.full(INDEX_FILE))
     }
 

@@ -12,7 +12,7 @@ use oci_spec::image::{ANNOTATION_REF_NAME, Descriptor, ImageIndex, MediaType};
 use super::archive::Archive;
 use super::build::{EMPTY, descriptor};
 use super::index;
-use super::manifest::{self, ARTIFACT_TYPES, Manifest, json_reason, listed};
+use super::manifest::{self, ARTIFACT_TYPES, StoredManifest, json_reason, listed};
 use super::{Artifact, Digest, MAX_MANIFEST, MAX_SPEC, Package, blob, blob_path};
 use crate::words::text::shorten;
 
@@ -21,7 +21,7 @@ const MAX_INDEX: u64 = 4 << 20;
 
 /// A compatibility artifact with all its blobs, verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct LayoutArtifact {
     /// The digest of the image that it is about.
     pub subject: Digest,
     /// What its manifest says.
@@ -40,23 +40,23 @@ pub struct Found {
 ///
 /// If there is none, if one is damaged or breaks the rules, if one says to be about another image than `subject`, or if
 /// neither it nor the caller names its image.
-pub fn find(reference: &OsStr, subject: Option<&Digest>) -> anyhow::Result<Vec<Found>> {
+pub fn find(reference: &OsStr, subject: Option<&Digest>) -> anyhow::Result<Vec<LayoutArtifact>> {
     let (path, tag) = split(reference);
-    Source::open(&path)
+    LayoutSource::open(&path)
         .and_then(|source| Layout { source: &source }.find(tag.as_deref(), subject))
         .with_context(|| format!("reading layout {}", path.display()))
 }
 
 /// Whether a layout's files lie in a folder or in one tar file.
 #[derive(Debug)]
-pub enum Source {
+pub enum LayoutSource {
     /// A folder.
     Folder(PathBuf),
     /// A tar file, as `skopeo copy ... oci-archive:FILE` writes it.
     Archive(Archive),
 }
 
-impl Source {
+impl LayoutSource {
     /// Opens the layout at this path; one that is no folder is taken for an archive.
     ///
     /// # Errors
@@ -109,7 +109,7 @@ fn split(reference: &OsStr) -> (PathBuf, Option<String>) {
 
 /// Somebody else's layout.
 pub(super) struct Layout<'a> {
-    pub(super) source: &'a Source,
+    pub(super) source: &'a LayoutSource,
 }
 
 /// What a descriptor turned out to lead to.
@@ -130,7 +130,7 @@ struct Sorted {
 }
 
 impl Layout<'_> {
-    fn find(&self, tag: Option<&str>, subject: Option<&Digest>) -> anyhow::Result<Vec<Found>> {
+    fn find(&self, tag: Option<&str>, subject: Option<&Digest>) -> anyhow::Result<Vec<LayoutArtifact>> {
         let Sorted { mut artifacts, others } = self.sorted(self.candidates(tag)?)?;
         if artifacts.is_empty() && tag.is_some() {
             let images = self.images(tag)?;
@@ -209,7 +209,7 @@ impl Layout<'_> {
             (None, None) => Ok(Opened::Other("manifest that is not in the layout".to_owned())),
             (Some(bytes), _) => {
                 let document =
-                    Manifest::parse(&bytes).map_err(|reason| anyhow!("manifest {digest} {reason}"))?;
+                    StoredManifest::parse(&bytes).map_err(|reason| anyhow!("manifest {digest} {reason}"))?;
                 match ARTIFACT_TYPES.contains(&document.kind()) {
                     true => Ok(Opened::Artifact(bytes)),
                     false => Ok(Opened::Other(document.kind().to_owned())),
@@ -219,9 +219,15 @@ impl Layout<'_> {
     }
 
     /// Reads the other blobs of an artifact, and settles which image it is about.
-    fn load(&self, entry: &Descriptor, manifest: Vec<u8>, subject: Option<&Digest>) -> anyhow::Result<Found> {
+    fn load(
+        &self,
+        entry: &Descriptor,
+        manifest: Vec<u8>,
+        subject: Option<&Digest>,
+    ) -> anyhow::Result<LayoutArtifact> {
         let name = Digest::of(&manifest);
-        let document = Manifest::parse(&manifest).map_err(|reason| anyhow!("artifact {name} {reason}"))?;
+        let document =
+            StoredManifest::parse(&manifest).map_err(|reason| anyhow!("artifact {name} {reason}"))?;
         let config =
             descriptor(&document.config.media_type, &document.config.digest.parse()?, document.config.size)?;
         let artifact = document.into_artifact(name)?;
@@ -241,7 +247,7 @@ impl Layout<'_> {
         let annotations = entry.annotations().as_ref();
         let created = annotations.and_then(|it| manifest::created(|key| it.get(key))).cloned();
         let package = Package { manifest, config, spec, created };
-        Ok(Found { subject, artifact: package.artifact(&subject)?, package })
+        Ok(LayoutArtifact { subject, artifact: package.artifact(&subject)?, package })
     }
 
     fn index(&self) -> anyhow::Result<ImageIndex> {
@@ -268,7 +274,7 @@ impl Layout<'_> {
 
 /// Whether an artifact's manifest names one of these images for its subject.
 fn is_about(manifest: &[u8], images: &BTreeSet<String>) -> bool {
-    Manifest::parse(manifest).is_ok_and(|it| it.subject.is_some_and(|it| images.contains(&it.digest)))
+    StoredManifest::parse(manifest).is_ok_and(|it| it.subject.is_some_and(|it| images.contains(&it.digest)))
 }
 
 fn name(entry: &Descriptor) -> Option<&str> {

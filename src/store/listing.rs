@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::words::moment::{Moment, moment};
 
 use super::manifest::json_reason;
-use super::{Artifact, Digest, Kept, MAX_SPEC, Origin, SpecBlob};
+use super::{Artifact, ArtifactOrigin, Digest, MAX_SPEC, SpecBlob, StoredArtifact};
 
 /// What a list says of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct List {
+pub(super) struct ImageListing {
     /// Its artifacts, one entry for each repository that has one, in the order in which they were added.
-    pub(super) kept: Vec<Kept>,
+    pub(super) kept: Vec<StoredArtifact>,
     /// The repositories from which it was pulled while a rule of trust demanded that the image has a signed spec.
     pub(super) demanding: Vec<String>,
 }
@@ -22,54 +22,60 @@ pub(super) struct List {
 #[derive(Serialize, Deserialize)]
 struct Listing {
     subject: Digest,
-    artifacts: Vec<Entry>,
+    artifacts: Vec<ArtifactEntry>,
     #[serde(default, rename = "signedSpecDemandedBy", skip_serializing_if = "Vec::is_empty")]
     demanding: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
+struct ArtifactEntry {
     manifest: Digest,
     artifact_type: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created: Option<String>,
-    spec: Spec,
+    spec: SpecDescriptor,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    origin: Option<Origin>,
+    origin: Option<ArtifactOrigin>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Spec {
+struct SpecDescriptor {
     media_type: String,
     digest: Digest,
     size: u64,
 }
 
 /// Reads the list of this subject; fails with the rest of a sentence that starts with the file.
-pub(super) fn parse(bytes: &[u8], subject: &Digest) -> Result<List, String> {
+pub(super) fn parse(bytes: &[u8], subject: &Digest) -> Result<ImageListing, String> {
     let Listing { subject: found, artifacts, demanding } = serde_json::from_slice(bytes)
         .map_err(|err| format!("is not a list of artifacts ({})", json_reason(&err)))?;
     if found != *subject {
         return Err(format!("lists the artifacts of {found}, expected those of {subject}"));
     }
     let kept = artifacts.into_iter().map(|it| kept(it, subject)).collect::<Result<_, _>>()?;
-    Ok(List { kept, demanding })
+    Ok(ImageListing { kept, demanding })
 }
 
-fn kept(entry: Entry, subject: &Digest) -> Result<Kept, String> {
-    let Entry { manifest, artifact_type, created, spec: Spec { media_type, digest, size }, origin } = entry;
+fn kept(entry: ArtifactEntry, subject: &Digest) -> Result<StoredArtifact, String> {
+    let ArtifactEntry {
+        manifest,
+        artifact_type,
+        created,
+        spec: SpecDescriptor { media_type, digest, size },
+        origin,
+    } = entry;
     if size > MAX_SPEC {
         return Err(format!("lists a spec of {size} bytes, at most {MAX_SPEC} are read"));
     }
     let spec = SpecBlob { media_type, digest, size };
     let artifact = Artifact { manifest, subject: Some(*subject), artifact_type, created, spec };
-    Ok(Kept { artifact, origin })
+    Ok(StoredArtifact { artifact, origin })
 }
 
 /// Writes the list of this subject.
-pub(super) fn compose(subject: &Digest, list: &List) -> serde_json::Result<Vec<u8>> {
+pub(super) fn compose(subject: &Digest, list: &ImageListing) -> serde_json::Result<Vec<u8>> {
     let artifacts = list.kept.iter().map(entry).collect();
     let demanding = list.demanding.clone();
     let mut bytes = serde_json::to_vec(&Listing { subject: *subject, artifacts, demanding })?;
@@ -77,20 +83,20 @@ pub(super) fn compose(subject: &Digest, list: &List) -> serde_json::Result<Vec<u
     Ok(bytes)
 }
 
-fn entry(kept: &Kept) -> Entry {
+fn entry(kept: &StoredArtifact) -> ArtifactEntry {
     let Artifact { manifest, subject: _, artifact_type, created, spec } = kept.artifact.clone();
     let SpecBlob { media_type, digest, size } = spec;
-    let spec = Spec { media_type, digest, size };
-    Entry { manifest, artifact_type, created, spec, origin: kept.origin.clone() }
+    let spec = SpecDescriptor { media_type, digest, size };
+    ArtifactEntry { manifest, artifact_type, created, spec, origin: kept.origin.clone() }
 }
 
 /// Which artifacts of an image count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct ArtifactStanding {
     /// All of them have to hold; ordered by type, what is verified first. Each once.
-    pub counting: Vec<Kept>,
+    pub counting: Vec<StoredArtifact>,
     /// Unverified artifacts, which do not count because the image has a verified one.
-    pub aside: Vec<Kept>,
+    pub aside: Vec<StoredArtifact>,
     /// The repositories from which the image was pulled while a rule of trust demanded that it has a signed spec.
     pub demanding: Vec<String>,
 }
@@ -100,18 +106,18 @@ pub struct Standing {
 /// Of one type and from one repository, the newest does; one that is not verified takes no verified one's place. Where there
 /// is a verified one, those of repositories that are not verified do not count. What the administrator added from a file
 /// always does.
-pub(super) fn standing(lists: Vec<List>) -> Standing {
-    let mut standing = Standing::default();
+pub(super) fn standing(lists: Vec<ImageListing>) -> ArtifactStanding {
+    let mut standing = ArtifactStanding::default();
     let mut all = Vec::new();
-    for List { kept, demanding } in lists {
+    for ImageListing { kept, demanding } in lists {
         all.extend(newest(kept));
         standing.demanding.extend(demanding);
     }
     all.sort_by(|one, other| {
-        let key = |it: &Kept| (it.artifact.artifact_type.clone(), Reverse(it.is_verified()));
+        let key = |it: &StoredArtifact| (it.artifact.artifact_type.clone(), Reverse(it.is_verified()));
         key(one).cmp(&key(other)).then_with(|| one.source().cmp(&other.source()))
     });
-    let has_verified = all.iter().any(Kept::is_verified);
+    let has_verified = all.iter().any(StoredArtifact::is_verified);
     for kept in all {
         let counts = !has_verified || kept.is_verified() || kept.source().is_none();
         if standing.counting.iter().any(|it| it.artifact.manifest == kept.artifact.manifest) {
@@ -124,15 +130,15 @@ pub(super) fn standing(lists: Vec<List>) -> Standing {
 
 /// Those that nothing from the same repository supersedes: of each type the newest, and beside it the newest of those that
 /// are verified.
-pub(super) fn newest(kept: Vec<Kept>) -> Vec<Kept> {
+pub(super) fn newest(kept: Vec<StoredArtifact>) -> Vec<StoredArtifact> {
     let mut aged: Vec<_> = kept.into_iter().map(|it| (it.artifact.age(), it)).collect();
     aged.sort_by(|(one_age, one), (other_age, other)| {
         let groups = one.artifact.artifact_type.cmp(&other.artifact.artifact_type);
         groups.then_with(|| one.source().cmp(&other.source())).then_with(|| other_age.cmp(one_age))
     });
-    let mut winners: Vec<Kept> = Vec::new();
+    let mut winners: Vec<StoredArtifact> = Vec::new();
     for (_, kept) in aged {
-        let of_group = |it: &&Kept| {
+        let of_group = |it: &&StoredArtifact| {
             it.artifact.artifact_type == kept.artifact.artifact_type && it.source() == kept.source()
         };
         // The newest of a group came first.
@@ -163,7 +169,7 @@ impl Artifact {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{By, Signature};
+    use crate::store::{Signature, VerifiedBy};
 
     fn made(name: &str, artifact_type: &str, created: &str) -> Artifact {
         Artifact {
@@ -209,15 +215,15 @@ mod tests {
         check(&[("a", "t", "2025-01-01T00:00:00Z"), ("b", "t", "2025-01-01T01:00:00+01:00")], &[lowest]);
     }
 
-    fn kept(artifact: Artifact) -> Kept {
-        Kept { artifact, origin: None }
+    fn kept(artifact: Artifact) -> StoredArtifact {
+        StoredArtifact { artifact, origin: None }
     }
 
     #[test]
     fn a_list_is_read_as_it_was_written() {
         let subject = Digest::of(b"image");
         let artifacts = [made("a", "t", "then"), made("b", "u", "")];
-        let list = List { kept: artifacts.map(kept).to_vec(), demanding: Vec::new() };
+        let list = ImageListing { kept: artifacts.map(kept).to_vec(), demanding: Vec::new() };
         let bytes = compose(&subject, &list).unwrap();
         assert_eq!(parse(&bytes, &subject), Ok(list));
         assert_eq!(
@@ -239,16 +245,16 @@ mod tests {
     fn where_an_artifact_came_from_is_kept_beside_it() {
         let subject = Digest::of(b"image");
         let (key, evidence) = (Digest::of(b"key"), Digest::of(b"evidence"));
-        let origin = Origin {
+        let origin = ArtifactOrigin {
             repository: Some("r/a".to_owned()),
             image: Some("r/a:1".to_owned()),
             fetched: Some("then".to_owned()),
             rule: Some("r/*".to_owned()),
-            signature: Some(Signature { key, evidence, by: By::Verifier }),
-            ..Origin::default()
+            signature: Some(Signature { key, evidence, by: VerifiedBy::Verifier }),
+            ..ArtifactOrigin::default()
         };
-        let all = vec![Kept { artifact: made("a", "t", ""), origin: Some(origin) }];
-        let list = List { kept: all, demanding: vec!["r/a".to_owned()] };
+        let all = vec![StoredArtifact { artifact: made("a", "t", ""), origin: Some(origin) }];
+        let list = ImageListing { kept: all, demanding: vec!["r/a".to_owned()] };
         let bytes = compose(&subject, &list).unwrap();
         assert_eq!(parse(&bytes, &subject), Ok(list));
         assert_eq!(
@@ -290,18 +296,18 @@ mod tests {
     fn check_standing(artifacts: &[(&str, Option<&str>, bool, &str)], counting: &[&str], aside: &[&str]) {
         let made = |(name, repository, is_verified, created): &(&str, Option<&str>, bool, &str)| {
             let (key, evidence) = (Digest::of(b"key"), Digest::of(b"evidence"));
-            let origin = repository.map(|it| Origin {
+            let origin = repository.map(|it| ArtifactOrigin {
                 repository: Some(it.to_owned()),
-                signature: is_verified.then_some(Signature { key, evidence, by: By::Key }),
-                ..Origin::default()
+                signature: is_verified.then_some(Signature { key, evidence, by: VerifiedBy::Key }),
+                ..ArtifactOrigin::default()
             });
-            Kept { artifact: made(name, "t", created), origin }
+            StoredArtifact { artifact: made(name, "t", created), origin }
         };
         let mut all: Vec<_> = artifacts.iter().map(made).collect();
         let digests = |names: &[&str]| names.iter().map(|it| Digest::of(it.as_bytes())).collect::<Vec<_>>();
-        let found = |all: &[Kept]| all.iter().map(|it| it.artifact.manifest).collect::<Vec<_>>();
+        let found = |all: &[StoredArtifact]| all.iter().map(|it| it.artifact.manifest).collect::<Vec<_>>();
         for _ in 0..2 {
-            let together = standing(vec![List { kept: all.clone(), demanding: Vec::new() }]);
+            let together = standing(vec![ImageListing { kept: all.clone(), demanding: Vec::new() }]);
             assert_eq!(found(&together.counting), digests(counting));
             assert_eq!(found(&together.aside), digests(aside));
             all.reverse();
@@ -340,18 +346,22 @@ mod tests {
 
     #[test]
     fn what_is_verified_of_an_index_counts_before_what_is_not_of_its_image() {
-        let verified = Origin {
+        let verified = ArtifactOrigin {
             repository: Some("r/acme".to_owned()),
-            signature: Some(Signature { key: Digest::of(b"k"), evidence: Digest::of(b"e"), by: By::Key }),
-            ..Origin::default()
+            signature: Some(Signature {
+                key: Digest::of(b"k"),
+                evidence: Digest::of(b"e"),
+                by: VerifiedBy::Key,
+            }),
+            ..ArtifactOrigin::default()
         };
-        let strange = Origin { repository: Some("r/evil".to_owned()), ..Origin::default() };
-        let list = |name, origin| List {
-            kept: vec![Kept { artifact: made(name, "t", OLD), origin: Some(origin) }],
+        let strange = ArtifactOrigin { repository: Some("r/evil".to_owned()), ..ArtifactOrigin::default() };
+        let list = |name, origin| ImageListing {
+            kept: vec![StoredArtifact { artifact: made(name, "t", OLD), origin: Some(origin) }],
             demanding: Vec::new(),
         };
         let found = standing(vec![list("image", strange), list("index", verified)]);
-        let names = |all: &[Kept]| all.iter().map(|it| it.artifact.manifest).collect::<Vec<_>>();
+        let names = |all: &[StoredArtifact]| all.iter().map(|it| it.artifact.manifest).collect::<Vec<_>>();
         assert_eq!(names(&found.counting), [Digest::of(b"index")]);
         assert_eq!(names(&found.aside), [Digest::of(b"image")]);
     }
@@ -360,14 +370,14 @@ mod tests {
     fn a_list_that_cannot_be_this_subjects_is_refused() {
         let subject = Digest::of(b"image");
         let other = Digest::of(b"other");
-        let bytes = compose(&other, &List::default()).unwrap();
+        let bytes = compose(&other, &ImageListing::default()).unwrap();
         assert_eq!(
             parse(&bytes, &subject),
             Err(format!("lists the artifacts of {other}, expected those of {subject}"))
         );
         let mut huge = made("a", "t", "");
         huge.spec.size = MAX_SPEC + 1;
-        let list = List { kept: vec![kept(huge)], demanding: Vec::new() };
+        let list = ImageListing { kept: vec![kept(huge)], demanding: Vec::new() };
         let bytes = compose(&subject, &list).unwrap();
         assert_eq!(
             parse(&bytes, &subject),

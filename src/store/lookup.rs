@@ -4,25 +4,26 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::compiled::{self, Form};
-use super::listing::{List, Standing};
-use super::manifest::Manifest;
-use super::reach::Reach;
+use super::compiled::{self, CompiledForm};
+use super::listing::{ArtifactStanding, ImageListing};
+use super::manifest::StoredManifest;
+use super::reach::StoreAccess;
 use super::{
-    Artifact, BLOBS, COMPILED, Digest, Kept, MAX_COMPILED, MAX_LISTING, MAX_MANIFEST, MAX_SPEC, SUBJECTS,
+    Artifact, BLOBS, COMPILED, Digest, MAX_COMPILED, MAX_LISTING, MAX_MANIFEST, MAX_SPEC, SUBJECTS,
+    StoredArtifact,
 };
 use super::{Trouble, blob, blob_path, listing};
 
 /// A store that is there and that only its trusted owner can write to.
 #[derive(Debug)]
 pub struct Store {
-    pub(super) folder: Reach,
+    pub(super) folder: StoreAccess,
     has_subjects: bool,
 }
 
 /// The bytes of a spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Payload {
+pub enum SpecBytes {
     /// The body of its compiled form, in the format that was asked for and made from these very bytes.
     Compiled(Vec<u8>),
     /// The spec as its author wrote it.
@@ -43,7 +44,7 @@ impl Store {
     ///
     /// If it is no folder, cannot be read, or could have been written by others than root and this user.
     pub fn open(dir: &Path) -> Result<Option<Self>, Trouble> {
-        Self::reached(Reach::open(dir)?)
+        Self::reached(StoreAccess::open(dir)?)
     }
 
     /// As [`Store::open`], for callers with a deadline. Where the file system may never answer, a process apart looks into the
@@ -53,10 +54,10 @@ impl Store {
     ///
     /// As [`Store::open`].
     pub fn open_until(dir: &Path, until: impl FnOnce() -> Instant) -> Result<Option<Self>, Trouble> {
-        Self::reached(Reach::open_until(dir, until)?)
+        Self::reached(StoreAccess::open_until(dir, until)?)
     }
 
-    fn reached(folder: Option<Reach>) -> Result<Option<Self>, Trouble> {
+    fn reached(folder: Option<StoreAccess>) -> Result<Option<Self>, Trouble> {
         let Some(folder) = folder else { return Ok(None) };
         let has_subjects = folder.holds(SUBJECTS)?;
         Ok(Some(Self { folder, has_subjects }))
@@ -69,7 +70,7 @@ impl Store {
 
     /// The artifacts of an image that count, and those that do not beside verified ones; `image` has the digests of its
     /// manifest and of its indexes. An error on one digest hides nothing of another.
-    pub fn standing(&self, image: &[Digest]) -> (Standing, Vec<Trouble>) {
+    pub fn standing(&self, image: &[Digest]) -> (ArtifactStanding, Vec<Trouble>) {
         let (mut lists, mut troubles) = (Vec::new(), Vec::new());
         for subject in image {
             match self.list(subject) {
@@ -86,7 +87,7 @@ impl Store {
     ///
     /// If there may be some, and they cannot be read.
     pub fn artifacts(&self, subject: &Digest) -> Result<Vec<Artifact>, Trouble> {
-        let Standing { counting, .. } = listing::standing(vec![self.list(subject)?]);
+        let ArtifactStanding { counting, .. } = listing::standing(vec![self.list(subject)?]);
         Ok(counting.into_iter().map(|it| it.artifact).collect())
     }
 
@@ -96,18 +97,18 @@ impl Store {
     /// # Errors
     ///
     /// If there may be some, and they cannot be read.
-    pub fn kept(&self, subject: &Digest) -> Result<Vec<Kept>, Trouble> {
+    pub fn kept(&self, subject: &Digest) -> Result<Vec<StoredArtifact>, Trouble> {
         self.list(subject).map(|it| it.kept)
     }
 
     /// All that is noted about a subject.
-    pub(super) fn list(&self, subject: &Digest) -> Result<List, Trouble> {
+    pub(super) fn list(&self, subject: &Digest) -> Result<ImageListing, Trouble> {
         if !self.has_subjects {
-            return Ok(List::default());
+            return Ok(ImageListing::default());
         }
         let path = format!("{SUBJECTS}/{}", subject.hex());
         match self.folder.read(&path, MAX_LISTING)? {
-            None => Ok(List::default()),
+            None => Ok(ImageListing::default()),
             Some(bytes) => {
                 listing::parse(&bytes, subject).map_err(|reason| self.folder.damaged(&path, reason))
             }
@@ -154,7 +155,7 @@ impl Store {
         let Some(bytes) = self.folder.read(&path, MAX_MANIFEST)? else { return Ok(None) };
         blob::verify_digest(&bytes, manifest).map_err(|reason| self.folder.damaged(&path, reason))?;
         let document =
-            Manifest::parse(&bytes).map_err(|reason| Trouble::Unfit { artifact: *manifest, reason })?;
+            StoredManifest::parse(&bytes).map_err(|reason| Trouble::Unfit { artifact: *manifest, reason })?;
         document.into_artifact(*manifest).map(Some)
     }
 
@@ -164,14 +165,14 @@ impl Store {
     ///
     /// If the source is needed and is missing, unreadable, or not what its descriptor says. A compiled form that is
     /// broken, or that others could have written, is passed over with a note.
-    pub fn spec(&self, artifact: &Artifact, format: u32) -> Result<Payload, Trouble> {
+    pub fn spec(&self, artifact: &Artifact, format: u32) -> Result<SpecBytes, Trouble> {
         match self.compiled(&artifact.spec.digest, format) {
-            Ok(Some(Form::Body(body))) => Ok(Payload::Compiled(body)),
-            Ok(Some(Form::Torn(reason))) => {
+            Ok(Some(CompiledForm::Body(body))) => Ok(SpecBytes::Compiled(body)),
+            Ok(Some(CompiledForm::Torn(reason))) => {
                 let (bytes, note) = self.source_instead(artifact, &reason)?;
                 Ok(payload(artifact, bytes, Some(note)))
             }
-            Ok(Some(Form::OtherFormat(other))) => {
+            Ok(Some(CompiledForm::OtherFormat(other))) => {
                 log::debug!("spec {} is compiled in format {other}, not {format}", artifact.spec.digest);
                 Ok(payload(artifact, self.source(artifact)?, None))
             }
@@ -196,7 +197,7 @@ impl Store {
         Ok((self.source(artifact)?, note))
     }
 
-    fn compiled(&self, spec: &Digest, format: u32) -> Result<Option<Form>, Trouble> {
+    fn compiled(&self, spec: &Digest, format: u32) -> Result<Option<CompiledForm>, Trouble> {
         if !self.folder.holds(COMPILED)? {
             return Ok(None);
         }
@@ -204,7 +205,7 @@ impl Store {
             Ok(None) => Ok(None),
             Ok(Some(bytes)) => Ok(Some(compiled::parse(bytes, spec, format))),
             Err(Trouble::Unreadable { reason, .. } | Trouble::Damaged { reason, .. }) => {
-                Ok(Some(Form::Torn(reason)))
+                Ok(Some(CompiledForm::Torn(reason)))
             }
             Err(trouble @ (Trouble::Exposed { .. } | Trouble::Unfit { .. })) => Err(trouble),
         }
@@ -226,8 +227,8 @@ impl Store {
     }
 }
 
-fn payload(artifact: &Artifact, bytes: Vec<u8>, note: Option<String>) -> Payload {
-    Payload::Source { media_type: artifact.spec.media_type.clone(), bytes, note }
+fn payload(artifact: &Artifact, bytes: Vec<u8>, note: Option<String>) -> SpecBytes {
+    SpecBytes::Source { media_type: artifact.spec.media_type.clone(), bytes, note }
 }
 
 /// The path of a spec's compiled form.

@@ -33,25 +33,25 @@ const CREATED_MISSPELT: &str = "oci.opencontainers.image.created";
 /// Digests are still texts here: a layout may hold images with digests that are none of our business.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Manifest {
+pub(super) struct StoredManifest {
     media_type: Option<String>,
     artifact_type: Option<String>,
-    pub(super) config: Link,
-    layers: Vec<Link>,
-    pub(super) subject: Option<Link>,
+    pub(super) config: ManifestLink,
+    layers: Vec<ManifestLink>,
+    pub(super) subject: Option<ManifestLink>,
     annotations: Option<BTreeMap<String, String>>,
 }
 
 /// A descriptor.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Link {
+pub(super) struct ManifestLink {
     pub(super) media_type: String,
     pub(super) digest: String,
     pub(super) size: u64,
 }
 
-impl Manifest {
+impl StoredManifest {
     /// Fails with the rest of a sentence that starts with the manifest.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
         serde_json::from_slice(bytes)
@@ -146,7 +146,8 @@ mod tests {
     }
 
     fn check(json: &str, expected: &str) {
-        let found = Manifest::parse(json.as_bytes()).and_then(|it| it.judge(Digest::of(json.as_bytes())));
+        let found =
+            StoredManifest::parse(json.as_bytes()).and_then(|it| it.judge(Digest::of(json.as_bytes())));
         let found = found.map_or_else(
             |reason| reason,
             |it| format!("{} {:?} {:?} {}", it.artifact_type, it.subject, it.created, it.spec.size),

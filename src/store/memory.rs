@@ -14,7 +14,7 @@ const MAX_IMAGES: u64 = 8 << 20;
 
 /// The manifests of images, for one choice of platforms.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Images {
+pub struct ImageManifests {
     /// Which platforms were asked for; another choice needs another answer.
     pub platform: String,
     /// By the digest that a name stood for: the manifests under which artifacts may be.
@@ -23,10 +23,10 @@ pub struct Images {
 
 impl Store {
     /// What the last pull found out for these platforms; nothing if there was none.
-    pub fn images(&self, platform: &str) -> Images {
-        let none = || Images { platform: platform.to_owned(), ..Images::default() };
+    pub fn images(&self, platform: &str) -> ImageManifests {
+        let none = || ImageManifests { platform: platform.to_owned(), ..ImageManifests::default() };
         match self.folder.read(IMAGES_FILE, MAX_IMAGES) {
-            Ok(Some(bytes)) => match serde_json::from_slice::<Images>(&bytes) {
+            Ok(Some(bytes)) => match serde_json::from_slice::<ImageManifests>(&bytes) {
                 Ok(images) if images.platform == platform => images,
                 Ok(_) | Err(_) => none(),
             },
@@ -46,7 +46,7 @@ impl Writer {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn remember(&mut self, images: &Images) -> anyhow::Result<()> {
+    pub fn remember(&mut self, images: &ImageManifests) -> anyhow::Result<()> {
         let put = Put { folder: ".", name: IMAGES_FILE.to_owned(), bytes: serde_json::to_vec(images)? };
         match put.fits(MAX_IMAGES) {
             Ok(()) => self.put(&put),

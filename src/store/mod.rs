@@ -15,21 +15,21 @@
 
 pub use crate::image::digest::{BadDigest, Digest};
 pub use archive::Archive;
-pub use build::{Kind, Package, Parts, Subject, pack, pack_annotated};
-pub use layout::Found;
-pub use listing::{Age, Standing, age};
-pub use lookup::{Payload, Store};
+pub use build::{ArtifactSubject, Package, Parts, SpecKind, pack, pack_annotated};
+pub use layout::LayoutArtifact;
+pub use listing::{Age, ArtifactStanding, age};
+pub use lookup::{SpecBytes, Store};
 pub use manifest::{
     ARTIFACT_TYPES, CREATED, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, OWN_ARTIFACT_TYPE, OWN_SPEC_TYPE, SPEC_TYPES,
     created,
 };
-pub use memory::Images;
+pub use memory::ImageManifests;
 pub use names::NamedImage;
-pub use origin::{By, Kept, Origin, Signature};
+pub use origin::{ArtifactOrigin, Signature, StoredArtifact, VerifiedBy};
 pub use tidy::Swept;
 pub use transfer::Incoming;
 pub use trouble::Trouble;
-pub use verify::Verified;
+pub use verify::VerifiedStore;
 pub use write::{Added, Addition, Compiled, Recompiled, Writer};
 
 mod trouble;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::durable::Put;
 use super::manifest::json_reason;
-use super::{Digest, Kept, MAX_LISTING, NAMES, Store, Trouble, Writer};
+use super::{Digest, MAX_LISTING, NAMES, Store, StoredArtifact, Trouble, Writer};
 use crate::image::Reference;
 
 /// A tag that is moved with each build leads to so many images at most: the last ones.
@@ -15,7 +15,7 @@ const MAX_IMAGES: usize = 200;
 
 /// The file. Fields are only ever added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Named {
+pub(super) struct NamesFile {
     name: String,
     /// The last one first.
     images: Vec<NamedImage>,
@@ -40,7 +40,7 @@ pub(super) fn file_of(name: &str) -> String {
 pub(super) type Names = BTreeMap<String, Vec<NamedImage>>;
 
 /// Adds what the artifacts of an image say.
-pub(super) fn note(names: &mut Names, subject: &Digest, kept: &[Kept]) {
+pub(super) fn note(names: &mut Names, subject: &Digest, kept: &[StoredArtifact]) {
     for origin in kept.iter().filter_map(|it| it.origin.as_ref()) {
         for name in origin.names() {
             let image = NamedImage { digest: *subject, fetched: origin.fetched.clone() };
@@ -72,7 +72,7 @@ impl Store {
         let path = format!("{NAMES}/{}", file_of(name));
         let Some(bytes) = self.folder.read(&path, MAX_LISTING)? else { return Ok(Vec::new()) };
         let wrong = |reason| self.folder.damaged(&path, reason);
-        let named: Named = serde_json::from_slice(&bytes)
+        let named: NamesFile = serde_json::from_slice(&bytes)
             .map_err(|err| wrong(format!("is not a list of images ({})", json_reason(&err))))?;
         match named.name == name {
             true => Ok(named.images),
@@ -132,7 +132,7 @@ impl Writer {
 /// The file of a name.
 pub(super) fn put(name: String, images: Vec<NamedImage>) -> anyhow::Result<Put> {
     let file = file_of(&name);
-    let mut bytes = serde_json::to_vec(&Named { name, images })?;
+    let mut bytes = serde_json::to_vec(&NamesFile { name, images })?;
     bytes.push(b'\n');
     let put = Put { folder: NAMES, name: file, bytes };
     put.fits(MAX_LISTING)?;

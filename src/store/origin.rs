@@ -9,17 +9,17 @@ const MAX_NAMES: usize = 20;
 
 /// An artifact of the store, with where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct StoredArtifact {
     /// The artifact.
     pub artifact: Artifact,
     /// Where it came from; `None` for one that was added from a file.
-    pub origin: Option<Origin>,
+    pub origin: Option<ArtifactOrigin>,
 }
 
 /// Where an artifact came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// The repository that has it, such as `docker.io/acme/upf`. Stores of before do not say it: [`Origin::repository`].
+pub struct ArtifactOrigin {
+    /// The repository that has it, such as `docker.io/acme/upf`. Stores of before do not say it: [`ArtifactOrigin::repository`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
     /// The name of the image for which it was fetched.
@@ -47,14 +47,14 @@ pub struct Signature {
     /// The blob that holds payload and signature, to be verified again elsewhere.
     pub evidence: Digest,
     /// Who verified it.
-    #[serde(default, skip_serializing_if = "By::is_key")]
-    pub by: By,
+    #[serde(default, skip_serializing_if = "VerifiedBy::is_key")]
+    pub by: VerifiedBy,
 }
 
 /// How a signature was verified.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum By {
+pub enum VerifiedBy {
     /// With one of the administrator's keys.
     #[default]
     Key,
@@ -62,14 +62,14 @@ pub enum By {
     Verifier,
 }
 
-impl By {
+impl VerifiedBy {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     fn is_key(&self) -> bool {
         *self == Self::Key
     }
 }
 
-impl Kept {
+impl StoredArtifact {
     /// The repository that has it; `None` for one that the administrator added from a file.
     pub fn source(&self) -> Option<&str> {
         self.origin.as_ref().map(|it| it.repository().unwrap_or_default())
@@ -100,7 +100,7 @@ impl Kept {
     }
 }
 
-impl Origin {
+impl ArtifactOrigin {
     /// The repository that has it, as it was noted or, in a store of before, as the name of the image says.
     pub fn repository(&self) -> Option<&str> {
         self.repository.as_deref().or_else(|| self.image.as_deref().map(repository_of))

@@ -8,14 +8,14 @@ use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::Trouble;
-use super::folder::{Folder, unreadable};
+use super::folder::{StoreFolder, unreadable};
 use crate::os::file::{self, FOLDER, Silence};
 
 /// How the store's folder is reached.
 #[derive(Debug)]
-pub(super) enum Reach {
+pub(super) enum StoreAccess {
     /// It is open.
-    Near(Folder),
+    Near(StoreFolder),
     /// A separate process looks, once for each call.
     Far(Far),
 }
@@ -29,22 +29,22 @@ pub(super) struct Far {
 
 /// What a process apart found; the bytes of a file follow.
 #[derive(Serialize, Deserialize)]
-enum Found {
+enum FarReply {
     Nothing,
     Something,
     Trouble(Trouble),
 }
 
-impl Reach {
+impl StoreAccess {
     /// Opens a folder that only its trusted owner can write to; `None` if it is not there.
     pub(super) fn open(path: &Path) -> Result<Option<Self>, Trouble> {
-        Folder::open(path).map(|it| it.map(Self::Near))
+        StoreFolder::open(path).map(|it| it.map(Self::Near))
     }
 
     /// The same for callers with a deadline. On a file system that may never answer, a process apart looks.
     pub(super) fn open_until(path: &Path, until: impl FnOnce() -> Instant) -> Result<Option<Self>, Trouble> {
         match file::near(path, FOLDER) {
-            Ok(Some(fd)) => Folder::opened(fd, path).map(|it| Some(Self::Near(it))),
+            Ok(Some(fd)) => StoreFolder::opened(fd, path).map(|it| Some(Self::Near(it))),
             Ok(None) => {
                 // The process apart works in another folder.
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -64,12 +64,12 @@ impl Reach {
         }
     }
 
-    /// As [`Folder::full`].
+    /// As [`StoreFolder::full`].
     pub(super) fn full(&self, relative: &str) -> PathBuf {
         self.path().join(relative)
     }
 
-    /// As [`Folder::holds`].
+    /// As [`StoreFolder::holds`].
     pub(super) fn holds(&self, relative: &str) -> Result<bool, Trouble> {
         match self {
             Self::Near(folder) => folder.holds(relative),
@@ -79,7 +79,7 @@ impl Reach {
         }
     }
 
-    /// As [`Folder::read`].
+    /// As [`StoreFolder::read`].
     pub(super) fn read(&self, relative: &str, most: u64) -> Result<Option<Vec<u8>>, Trouble> {
         match self {
             Self::Near(folder) => folder.read(relative, most),
@@ -87,23 +87,23 @@ impl Reach {
         }
     }
 
-    /// As [`Folder::names`]. Only people list a store, and they can interrupt it.
+    /// As [`StoreFolder::names`]. Only people list a store, and they can interrupt it.
     pub(super) fn names(&self, relative: &str) -> Result<Vec<CString>, Trouble> {
         match self {
             Self::Near(folder) => folder.names(relative),
-            Self::Far(far) => Folder::open(&far.path)?.map_or(Ok(Vec::new()), |it| it.names(relative)),
+            Self::Far(far) => StoreFolder::open(&far.path)?.map_or(Ok(Vec::new()), |it| it.names(relative)),
         }
     }
 
-    /// As [`Folder::size`], likewise.
+    /// As [`StoreFolder::size`], likewise.
     pub(super) fn size(&self, relative: &str) -> Result<u64, Trouble> {
         match self {
             Self::Near(folder) => folder.size(relative),
-            Self::Far(far) => Folder::open(&far.path)?.map_or(Ok(0), |it| it.size(relative)),
+            Self::Far(far) => StoreFolder::open(&far.path)?.map_or(Ok(0), |it| it.size(relative)),
         }
     }
 
-    /// As [`Folder::damaged`].
+    /// As [`StoreFolder::damaged`].
     pub(super) fn damaged(&self, relative: &str, reason: String) -> Trouble {
         Trouble::Damaged { path: self.full(relative), reason }
     }
@@ -112,11 +112,11 @@ impl Reach {
 impl Far {
     fn ask(
         &self,
-        look: impl FnOnce(&Folder) -> Result<Option<Vec<u8>>, Trouble>,
+        look: impl FnOnce(&StoreFolder) -> Result<Option<Vec<u8>>, Trouble>,
     ) -> Result<Option<Vec<u8>>, Trouble> {
         let silent = |it: Silence| Trouble::Unreadable { path: self.path.clone(), reason: it.to_string() };
         let bytes = file::apart(self.until, || {
-            let found = Folder::open(&self.path).and_then(|it| it.map_or(Ok(None), |it| look(&it)));
+            let found = StoreFolder::open(&self.path).and_then(|it| it.map_or(Ok(None), |it| look(&it)));
             composed(found)
         });
         parsed(bytes.map_err(silent)?).unwrap_or_else(|| Err(silent(Silence::Ended)))
@@ -125,9 +125,9 @@ impl Far {
 
 fn composed(found: Result<Option<Vec<u8>>, Trouble>) -> Vec<u8> {
     let (found, bytes) = match found {
-        Ok(None) => (Found::Nothing, Vec::new()),
-        Ok(Some(bytes)) => (Found::Something, bytes),
-        Err(trouble) => (Found::Trouble(trouble), Vec::new()),
+        Ok(None) => (FarReply::Nothing, Vec::new()),
+        Ok(Some(bytes)) => (FarReply::Something, bytes),
+        Err(trouble) => (FarReply::Trouble(trouble), Vec::new()),
     };
     // A path that is no text has no message.
     let mut line = serde_json::to_vec(&found).unwrap_or_default();
@@ -140,9 +140,9 @@ fn parsed(mut answer: Vec<u8>) -> Option<Result<Option<Vec<u8>>, Trouble>> {
     let end = answer.iter().position(|it| *it == b'\n')?;
     let bytes = answer.split_off(end + 1);
     Some(match serde_json::from_slice(&answer).ok()? {
-        Found::Nothing => Ok(None),
-        Found::Something => Ok(Some(bytes)),
-        Found::Trouble(trouble) => Err(trouble),
+        FarReply::Nothing => Ok(None),
+        FarReply::Something => Ok(Some(bytes)),
+        FarReply::Trouble(trouble) => Err(trouble),
     })
 }
 

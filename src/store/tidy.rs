@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::durable;
-use super::listing::{self, List};
-use super::manifest::Manifest;
+use super::listing::{self, ImageListing};
+use super::manifest::StoredManifest;
 use super::names::{self, Names};
 use super::write::listing_put;
-use super::{Artifact, BLOBS, COMPILED, Digest, Kept, MAX_MANIFEST, NAMES, SUBJECTS, Store, Trouble, Writer};
+use super::{
+    Artifact, BLOBS, COMPILED, Digest, MAX_MANIFEST, NAMES, SUBJECTS, Store, StoredArtifact, Trouble, Writer,
+};
 
 /// What was taken out as nothing needs it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -31,8 +33,8 @@ impl Writer {
     pub fn remove(
         &mut self,
         subject: &Digest,
-        is_meant: impl Fn(&Kept) -> bool,
-    ) -> anyhow::Result<Vec<Kept>> {
+        is_meant: impl Fn(&StoredArtifact) -> bool,
+    ) -> anyhow::Result<Vec<StoredArtifact>> {
         let mut list = self.reader()?.list(subject)?;
         let (gone, left): (Vec<_>, Vec<_>) = list.kept.into_iter().partition(|it| is_meant(it));
         if !gone.is_empty() {
@@ -73,8 +75,8 @@ impl Writer {
     }
 
     /// Replaces a subject's list; an empty one is no file.
-    fn put_list(&mut self, subject: &Digest, list: &List) -> anyhow::Result<()> {
-        match *list == List::default() {
+    fn put_list(&mut self, subject: &Digest, list: &ImageListing) -> anyhow::Result<()> {
+        match *list == ImageListing::default() {
             true => durable::remove(&self.folder, SUBJECTS, &[subject.hex()]),
             false => self.put(&listing_put(subject, list)?),
         }
@@ -119,7 +121,7 @@ impl Writer {
 }
 
 /// In the order in which they were added.
-fn retain_newest(kept: &mut Vec<Kept>) {
+fn retain_newest(kept: &mut Vec<StoredArtifact>) {
     let newest = listing::newest(kept.clone());
     kept.retain(|it| newest.contains(it));
 }
@@ -135,8 +137,8 @@ struct Needed {
 }
 
 impl Needed {
-    fn note(&mut self, store: &Store, kept: Kept) {
-        let Kept { artifact, origin } = kept;
+    fn note(&mut self, store: &Store, kept: StoredArtifact) {
+        let StoredArtifact { artifact, origin } = kept;
         self.specs.insert(artifact.spec.digest);
         self.blobs.extend([artifact.manifest, artifact.spec.digest]);
         self.blobs.extend(origin.and_then(|it| it.signature).map(|it| it.evidence));
@@ -152,8 +154,9 @@ impl Needed {
     }
 }
 
-fn manifest(store: &Store, digest: &Digest) -> Result<(Manifest, u64), Trouble> {
+fn manifest(store: &Store, digest: &Digest) -> Result<(StoredManifest, u64), Trouble> {
     let bytes = store.blob(digest, MAX_MANIFEST)?;
-    let document = Manifest::parse(&bytes).map_err(|reason| Trouble::Unfit { artifact: *digest, reason })?;
+    let document =
+        StoredManifest::parse(&bytes).map_err(|reason| Trouble::Unfit { artifact: *digest, reason })?;
     Ok((document, u64::try_from(bytes.len()).unwrap_or(u64::MAX)))
 }

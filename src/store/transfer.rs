@@ -7,13 +7,13 @@ use std::io::Write;
 use anyhow::{Context, anyhow, bail, ensure};
 use tar::{Builder, EntryType, Header};
 
-use super::index::{INDEX_FILE, Index};
+use super::index::{INDEX_FILE, StoreIndex};
 use super::listing;
-use super::manifest::Manifest;
+use super::manifest::StoredManifest;
 use super::write::{LAYOUT, LAYOUT_FILE};
 use super::{
-    Archive, Digest, Kept, MAX_EVIDENCE, MAX_LISTING, MAX_MANIFEST, MAX_SPEC, Origin, Package, Parts,
-    SUBJECTS, Store, blob_path,
+    Archive, ArtifactOrigin, Digest, MAX_EVIDENCE, MAX_LISTING, MAX_MANIFEST, MAX_SPEC, Package, Parts,
+    SUBJECTS, Store, StoredArtifact, blob_path,
 };
 
 /// One artifact that an archive brings, verified.
@@ -24,7 +24,7 @@ pub struct Incoming {
     /// Its blobs.
     pub package: Package,
     /// Where the other store had it from.
-    pub origin: Option<Origin>,
+    pub origin: Option<ArtifactOrigin>,
     /// What its signature was verified with there.
     pub evidence: Option<Vec<u8>>,
 }
@@ -47,7 +47,7 @@ impl Store {
             lists.push((subject, listing::compose(&subject, &list)?));
         }
         append(&mut archive, LAYOUT_FILE, LAYOUT)?;
-        let mut index = Index::look_up(&self.folder)?
+        let mut index = StoreIndex::look_up(&self.folder)?
             .context("the store has no index.json: oci-compat store gc makes it anew")?;
         index.retain(&manifests);
         append(&mut archive, INDEX_FILE, &index.put()?.bytes)?;
@@ -66,7 +66,7 @@ impl Store {
     /// # Errors
     ///
     /// If a blob is damaged or missing.
-    pub fn package(&self, kept: &Kept) -> anyhow::Result<(Package, Option<Vec<u8>>)> {
+    pub fn package(&self, kept: &StoredArtifact) -> anyhow::Result<(Package, Option<Vec<u8>>)> {
         let artifact = &kept.artifact;
         let manifest = self.blob(&artifact.manifest, MAX_MANIFEST)?;
         let (config, _) = Parts::read(&manifest)?.config;
@@ -78,11 +78,11 @@ impl Store {
     }
 
     /// Every blob of an artifact, with the most bytes that it may have.
-    fn blobs_of(&self, kept: &Kept) -> anyhow::Result<Vec<(Digest, u64)>> {
+    fn blobs_of(&self, kept: &StoredArtifact) -> anyhow::Result<Vec<(Digest, u64)>> {
         let artifact = &kept.artifact;
         let bytes = self.blob(&artifact.manifest, MAX_MANIFEST)?;
         let document =
-            Manifest::parse(&bytes).map_err(|it| anyhow!("artifact {} {it}", artifact.manifest))?;
+            StoredManifest::parse(&bytes).map_err(|it| anyhow!("artifact {} {it}", artifact.manifest))?;
         let config: Digest = document.config.digest.parse()?;
         let signature = kept.origin.as_ref().and_then(|it| it.signature.as_ref());
         let mut blobs =
@@ -141,10 +141,14 @@ impl Archive {
         list.kept.into_iter().map(|it| self.incoming(subject, it)).collect()
     }
 
-    fn incoming(&self, subject: &Digest, Kept { artifact, origin }: Kept) -> anyhow::Result<Incoming> {
+    fn incoming(
+        &self,
+        subject: &Digest,
+        StoredArtifact { artifact, origin }: StoredArtifact,
+    ) -> anyhow::Result<Incoming> {
         let manifest = self.blob(&artifact.manifest, MAX_MANIFEST)?;
         let document =
-            Manifest::parse(&manifest).map_err(|it| anyhow!("artifact {} {it}", artifact.manifest))?;
+            StoredManifest::parse(&manifest).map_err(|it| anyhow!("artifact {} {it}", artifact.manifest))?;
         let config = self.blob(&document.config.digest.parse()?, MAX_MANIFEST)?;
         let spec = self.blob(&artifact.spec.digest, MAX_SPEC)?;
         let signature = origin.as_ref().and_then(|it| it.signature.as_ref());

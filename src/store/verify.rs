@@ -3,21 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 
-use super::compiled::{self, Form};
+use super::compiled::{self, CompiledForm};
 use super::durable::TEMPORARY;
-use super::index::{INDEX_FILE, Index};
-use super::manifest::Manifest;
+use super::index::{INDEX_FILE, StoreIndex};
+use super::manifest::StoredManifest;
 use super::memory::IMAGES_FILE;
 use super::names::{self, Names};
 use super::write::{LAYOUT_FILE, LOCK_FILE};
 use super::{
-    BLOBS, COMPILED, Digest, Kept, MAX_COMPILED, MAX_EVIDENCE, MAX_MANIFEST, MAX_SPEC, NAMES, SUBJECTS,
-    Store, Trouble, blob_path,
+    BLOBS, COMPILED, Digest, MAX_COMPILED, MAX_EVIDENCE, MAX_MANIFEST, MAX_SPEC, NAMES, SUBJECTS, Store,
+    StoredArtifact, Trouble, blob_path,
 };
 
 /// What a look at everything came to.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerifiedStore {
     /// How many images have artifacts.
     pub subjects: usize,
     /// How many artifacts are listed.
@@ -33,8 +33,9 @@ pub struct Verified {
 
 impl Store {
     /// Verifies every file of the store; `format` is the one in which compiled forms should be.
-    pub fn verify(&self, format: u32) -> Verified {
-        let mut look = Look { store: self, format, found: Verified::default(), whole: BTreeSet::new() };
+    pub fn verify(&self, format: u32) -> VerifiedStore {
+        let mut look =
+            StoreCheck { store: self, format, found: VerifiedStore::default(), whole: BTreeSet::new() };
         look.top();
         look.blobs();
         let listed = look.lists();
@@ -44,15 +45,15 @@ impl Store {
     }
 }
 
-struct Look<'a> {
+struct StoreCheck<'a> {
     store: &'a Store,
     format: u32,
-    found: Verified,
+    found: VerifiedStore,
     /// The blobs that are what their names say.
     whole: BTreeSet<Digest>,
 }
 
-impl Look<'_> {
+impl StoreCheck<'_> {
     fn top(&mut self) {
         const KNOWN: [&str; 8] =
             [LAYOUT_FILE, INDEX_FILE, IMAGES_FILE, LOCK_FILE, "blobs", SUBJECTS, NAMES, COMPILED];
@@ -121,7 +122,7 @@ impl Look<'_> {
     }
 
     /// Holds what a list says of an artifact against the artifact's own manifest; the blobs that it needs.
-    fn artifact(&mut self, kept: &Kept) -> Vec<Digest> {
+    fn artifact(&mut self, kept: &StoredArtifact) -> Vec<Digest> {
         let artifact = &kept.artifact;
         let evidence = kept.origin.as_ref().and_then(|it| it.signature.as_ref()).map(|it| it.evidence);
         let mut needed: Vec<_> =
@@ -140,14 +141,14 @@ impl Look<'_> {
     }
 
     /// The digest of the configuration, if the manifest could be read.
-    fn held_against_manifest(&mut self, kept: &Kept) -> Option<Digest> {
+    fn held_against_manifest(&mut self, kept: &StoredArtifact) -> Option<Digest> {
         let artifact = &kept.artifact;
         if !self.whole.contains(&artifact.manifest) {
             return None; // Told already.
         }
         let bytes = self.note(self.store.blob(&artifact.manifest, MAX_MANIFEST))?;
-        let document =
-            Manifest::parse(&bytes).map_err(|reason| Trouble::Unfit { artifact: artifact.manifest, reason });
+        let document = StoredManifest::parse(&bytes)
+            .map_err(|reason| Trouble::Unfit { artifact: artifact.manifest, reason });
         let document = self.note(document)?;
         let config = document.config.digest.parse().ok();
         let own = self.note(document.into_artifact(artifact.manifest))?;
@@ -169,7 +170,7 @@ impl Look<'_> {
     }
 
     fn index(&mut self, listed: &BTreeSet<Digest>) {
-        let index = match Index::look_up(&self.store.folder) {
+        let index = match StoreIndex::look_up(&self.store.folder) {
             Ok(Some(index)) => index,
             Ok(None) if listed.is_empty() => return, // A writer was killed before it had begun.
             Ok(None) => {
@@ -204,13 +205,13 @@ impl Look<'_> {
                 continue;
             };
             match compiled::parse(bytes, &digest, self.format) {
-                Form::Body(_) => {}
-                Form::OtherFormat(other) => self.flaw(format!(
+                CompiledForm::Body(_) => {}
+                CompiledForm::OtherFormat(other) => self.flaw(format!(
                     "{} is compiled in format {other}, this program reads {}: oci-compat store recompile",
                     self.store.folder.full(&path).display(),
                     self.format
                 )),
-                Form::Torn(reason) => self.flaw(format!(
+                CompiledForm::Torn(reason) => self.flaw(format!(
                     "{} {reason}: oci-compat store recompile",
                     self.store.folder.full(&path).display()
                 )),

@@ -11,17 +11,17 @@ use nix::fcntl::{self, Flock, FlockArg, OFlag};
 use nix::sys::stat::Mode;
 use oci_spec::image::OciLayout;
 
-use super::compiled::{self, Form, MAX_BODY};
+use super::compiled::{self, CompiledForm, MAX_BODY};
 use super::durable::{self, Put};
-use super::folder::Folder;
-use super::index::{INDEX_FILE, Index};
-use super::listing::{self, List};
+use super::folder::StoreFolder;
+use super::index::{INDEX_FILE, StoreIndex};
+use super::listing::{self, ImageListing};
 use super::lookup::compiled_path;
 use super::names::{self, Names};
 use super::trouble::reason;
 use super::{
-    Artifact, BLOBS, COMPILED, Digest, Kept, MAX_COMPILED, MAX_EVIDENCE, MAX_LISTING, Origin, Package,
-    SUBJECTS, Store,
+    Artifact, ArtifactOrigin, BLOBS, COMPILED, Digest, MAX_COMPILED, MAX_EVIDENCE, MAX_LISTING, Package,
+    SUBJECTS, Store, StoredArtifact,
 };
 
 pub(super) const LAYOUT_FILE: &str = "oci-layout";
@@ -31,7 +31,7 @@ pub(super) const LOCK_FILE: &str = ".lock";
 /// The store with its lock held: no other writer is at work until this is dropped.
 #[derive(Debug)]
 pub struct Writer {
-    pub(super) folder: Folder,
+    pub(super) folder: StoreFolder,
     serial: u32,
     _lock: Flock<File>,
 }
@@ -46,7 +46,7 @@ pub struct Addition {
     /// The spec in a form that loads faster, if the caller has one.
     pub compiled: Option<Compiled>,
     /// Where it came from, if it was fetched.
-    pub origin: Option<Origin>,
+    pub origin: Option<ArtifactOrigin>,
     /// What the signature of `origin` was verified with.
     pub evidence: Option<Vec<u8>>,
 }
@@ -94,7 +94,8 @@ impl Writer {
     /// user, or cannot be written.
     pub fn open(dir: &Path) -> anyhow::Result<Self> {
         durable::make_store(dir)?;
-        let folder = Folder::open(dir)?.with_context(|| format!("{} is gone: try again", dir.display()))?;
+        let folder =
+            StoreFolder::open(dir)?.with_context(|| format!("{} is gone: try again", dir.display()))?;
         refuse_foreign(&folder)?;
         let lock = lock(&folder)?;
         durable::sweep(&folder)?;
@@ -199,7 +200,7 @@ impl Writer {
             lists
                 .entry(addition.subject)
                 .or_default()
-                .push(Kept { artifact, origin: addition.origin.clone() });
+                .push(StoredArtifact { artifact, origin: addition.origin.clone() });
         }
         let (index, mut fresh) = self.indexed(additions, &added)?;
         let (mut listings, mut names) = (Vec::new(), Names::new());
@@ -247,14 +248,16 @@ impl Writer {
     fn listed(
         &self,
         subject: &Digest,
-        additions: Vec<Kept>,
+        additions: Vec<StoredArtifact>,
         fresh: &mut BTreeSet<Digest>,
     ) -> anyhow::Result<Option<Put>> {
         let mut list = self.reader()?.list(subject)?;
         let before = list.clone();
         for addition in additions {
             let manifest = addition.artifact.manifest;
-            let same = |it: &&mut Kept| it.artifact.manifest == manifest && it.source() == addition.source();
+            let same = |it: &&mut StoredArtifact| {
+                it.artifact.manifest == manifest && it.source() == addition.source()
+            };
             match list.kept.iter_mut().find(same) {
                 None => {
                     fresh.insert(manifest);
@@ -284,7 +287,7 @@ impl Writer {
     ) -> anyhow::Result<Option<Put>> {
         let spec = &artifact.spec.digest;
         if let Ok(Some(bytes)) = self.folder.read(&compiled_path(spec), MAX_COMPILED)
-            && let Form::Body(_) = compiled::parse(bytes, spec, format)
+            && let CompiledForm::Body(_) = compiled::parse(bytes, spec, format)
         {
             return Ok(None); // Whatever else was found is replaced, also what could not be read.
         }
@@ -297,8 +300,8 @@ impl Writer {
         Store::open(path)?.with_context(|| format!("{} is gone: add the artifact again", path.display()))
     }
 
-    pub(super) fn index(&self) -> anyhow::Result<Index> {
-        Index::read(&self.folder)?.with_context(|| {
+    pub(super) fn index(&self) -> anyhow::Result<StoreIndex> {
+        StoreIndex::read(&self.folder)?.with_context(|| {
             format!("{} is not there: add the artifact again", self.folder.full(INDEX_FILE).display())
         })
     }
@@ -311,8 +314,8 @@ impl Writer {
                 self.put(&Put { folder: ".", name: LAYOUT_FILE.to_owned(), bytes: LAYOUT.to_vec() })?;
             }
         }
-        if Index::read(&self.folder)?.is_none() {
-            self.put(&Index::empty()?.put()?)?;
+        if StoreIndex::read(&self.folder)?.is_none() {
+            self.put(&StoreIndex::empty()?.put()?)?;
         }
         Ok(())
     }
@@ -354,7 +357,7 @@ fn parts(addition: &Addition, artifact: &Artifact) -> anyhow::Result<Vec<Put>> {
     Ok(puts)
 }
 
-pub(super) fn listing_put(subject: &Digest, list: &List) -> anyhow::Result<Put> {
+pub(super) fn listing_put(subject: &Digest, list: &ImageListing) -> anyhow::Result<Put> {
     let put = Put { folder: SUBJECTS, name: subject.hex(), bytes: listing::compose(subject, list)? };
     put.fits(MAX_LISTING)?;
     Ok(put)
@@ -383,7 +386,7 @@ fn check_version(bytes: &[u8], path: &Path) -> anyhow::Result<()> {
 
 /// `oci-compat --store /etc` must not start a store among other files.
 #[expect(clippy::disallowed_methods, reason = "the store's own folder, which an administrator named")]
-fn refuse_foreign(folder: &Folder) -> anyhow::Result<()> {
+fn refuse_foreign(folder: &StoreFolder) -> anyhow::Result<()> {
     let path = folder.path();
     if folder.read(LAYOUT_FILE, 1 << 10)?.is_some() {
         return Ok(());
@@ -400,7 +403,7 @@ fn refuse_foreign(folder: &Folder) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn lock(folder: &Folder) -> anyhow::Result<Flock<File>> {
+fn lock(folder: &StoreFolder) -> anyhow::Result<Flock<File>> {
     let path = folder.full(LOCK_FILE);
     let wrong = |errno| anyhow!("{} {}", path.display(), reason(errno));
     let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use oci_compat::author::lint::{self, Level};
 use oci_compat::image::Reference;
 use oci_compat::spec::{self, Language, Spec};
-use oci_compat::store::{CREATED, Digest, Kind, Package, Subject, pack_annotated};
+use oci_compat::store::{ArtifactSubject, CREATED, Digest, Package, SpecKind, pack_annotated};
 use oci_compat::supply::attach::{Choice, Platform, attach_to_layout, choose, push, replace};
 use oci_compat::supply::registry::Found;
 use oci_compat::words::moment;
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Attach, output: &mut Output) -> anyhow::Result<u8> {
     }
     let (spec, kind) = checked(&args.spec)?;
     let annotations = annotations(args)?;
-    let pack = |subject: &Subject| pack_annotated(&spec, kind, subject, &annotations);
+    let pack = |subject: &ArtifactSubject| pack_annotated(&spec, kind, subject, &annotations);
     let choice = choice(args)?;
     match layout_of(&args.image) {
         Some(layout) => to_layout(args, layout, &choice, pack, output),
@@ -40,7 +40,7 @@ pub(crate) fn layout_of(image: &str) -> Option<&str> {
 }
 
 /// A spec that cannot be read would refuse every start of its image: it is not attached.
-fn checked(path: &Path) -> anyhow::Result<(Vec<u8>, Kind)> {
+fn checked(path: &Path) -> anyhow::Result<(Vec<u8>, SpecKind)> {
     let bytes = read(path)?;
     let parsed = spec::parse(&bytes).with_context(|| {
         format!("the spec {} is malformed; `oci-compat lint` shows all errors", path.display())
@@ -52,10 +52,10 @@ fn checked(path: &Path) -> anyhow::Result<(Vec<u8>, Kind)> {
 }
 
 /// How an artifact has to call such a spec.
-pub(crate) fn kind_of(spec: &Spec) -> Kind {
+pub(crate) fn kind_of(spec: &Spec) -> SpecKind {
     match spec.language {
-        Language::Nfd => Kind::Nfd,
-        Language::Own => Kind::Own,
+        Language::Nfd => SpecKind::Nfd,
+        Language::Own => SpecKind::Own,
     }
 }
 
@@ -102,7 +102,7 @@ fn to_layout(
     args: &Attach,
     layout: &str,
     choice: &Choice,
-    pack: impl Fn(&Subject) -> anyhow::Result<Package>,
+    pack: impl Fn(&ArtifactSubject) -> anyhow::Result<Package>,
     output: &mut Output,
 ) -> anyhow::Result<()> {
     if args.replace {
@@ -123,7 +123,7 @@ fn to_layout(
 fn to_registry(
     args: &Attach,
     choice: &Choice,
-    pack: impl Fn(&Subject) -> anyhow::Result<Package>,
+    pack: impl Fn(&ArtifactSubject) -> anyhow::Result<Package>,
     output: &mut Output,
 ) -> anyhow::Result<()> {
     let image: Reference = args.image.parse()?;
@@ -153,7 +153,7 @@ fn to_registry(
 /// One line, or for a dry run what would be pushed.
 fn tell(
     args: &Attach,
-    subject: &Subject,
+    subject: &ArtifactSubject,
     package: &Package,
     how: &str,
     output: &mut Output,

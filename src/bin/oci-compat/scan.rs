@@ -10,7 +10,7 @@ use oci_compat::policy::{self, Defaults};
 use oci_compat::scan::engines as scanned;
 use oci_compat::scan::remote::Inquiry;
 use oci_compat::scan::table::{self, Table};
-use oci_compat::store::{Images, Store};
+use oci_compat::store::{ImageManifests, Store};
 use oci_compat::supply::attach::Platform;
 use oci_compat::supply::pull::{Patience, Puller};
 
@@ -28,7 +28,7 @@ pub(crate) fn remote(name: &str, args: &Check, common: &Common) -> anyhow::Resul
     let puller = Puller {
         client: &args.registry.client([image.repository()])?,
         store: store.as_ref(),
-        images: &Images::default(),
+        images: &ImageManifests::default(),
         anchors: &anchors(&common.config)?,
         platform: None,
         force: false,

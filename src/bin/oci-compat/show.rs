@@ -7,7 +7,9 @@ use anyhow::{Context, bail};
 use oci_compat::eval::{demands, group_demands};
 use oci_compat::image::Reference;
 use oci_compat::spec::{self, Set, Severity, Spec, Term};
-use oci_compat::store::{Addition, Digest, Images, Kept, MAX_MANIFEST, MAX_SPEC, Store, layout};
+use oci_compat::store::{
+    Addition, Digest, ImageManifests, MAX_MANIFEST, MAX_SPEC, Store, StoredArtifact, layout,
+};
 use oci_compat::supply::pull::{Patience, Pulled, Puller};
 use oci_compat::words::text::printable;
 use serde::{Deserialize, Serialize};
@@ -108,7 +110,7 @@ fn in_registry(args: &Show, common: &Common) -> anyhow::Result<(Vec<Image>, Vec<
     let puller = Puller {
         client: &args.registry.client([image.repository()])?,
         store: None,
-        images: &Images::default(),
+        images: &ImageManifests::default(),
         anchors: &anchors(&common.config)?,
         platform: None,
         force: false,
@@ -121,7 +123,7 @@ fn in_registry(args: &Show, common: &Common) -> anyhow::Result<(Vec<Image>, Vec<
     for Addition { subject, package, origin, .. } in additions {
         let artifact = package.artifact(&subject)?;
         let described = described(&artifact, &package.manifest, &package.spec)?;
-        let source = Source::from(&Kept { artifact, origin });
+        let source = Source::from(&StoredArtifact { artifact, origin });
         images.entry(subject).or_default().push(Artifact { source, ..described });
     }
     if images.is_empty() && problems.is_empty() {
@@ -153,9 +155,9 @@ fn in_store(image: &str, folder: &Path) -> anyhow::Result<Vec<Image>> {
     found.iter().map(image).collect()
 }
 
-fn kept(store: &Store, kept: Kept) -> anyhow::Result<Artifact> {
+fn kept(store: &Store, kept: StoredArtifact) -> anyhow::Result<Artifact> {
     let source = Source::from(&kept);
-    let Kept { artifact, origin } = kept;
+    let StoredArtifact { artifact, origin } = kept;
     let manifest = store.blob(&artifact.manifest, MAX_MANIFEST)?;
     let spec = store.blob(&artifact.spec.digest, MAX_SPEC)?;
     let fetched = origin.and_then(|it| it.fetched);

@@ -18,7 +18,7 @@ use oci_compat::scan::verifier::{self, Call};
 use oci_compat::setup::engines::Effective;
 use oci_compat::setup::install::verifier::{hosts_folders, sandboxes};
 use oci_compat::setup::placement::System;
-use oci_compat::store::{Images, Store};
+use oci_compat::store::{ImageManifests, Store};
 use oci_compat::supply::pull::{Anchors, Patience, Puller};
 use oci_compat::supply::registry::hosts;
 use oci_compat::supply::registry::{Client, Environment, Limits, Settings};
@@ -113,7 +113,7 @@ fn answered(words: &[OsString], store: &Path, config: &Path) -> Answer {
         ..Terms::default()
     };
     let supplies = supplies(store, config, &call, rewrites(&root, &engines, &call));
-    let images = Images::default();
+    let images = ImageManifests::default();
     let puller = supplies.as_ref().map(|it| it.puller(&images)).map_err(Clone::clone);
     let assessed = verifier::examine(&call, puller, store, &policy, &Host::Root(&root), &terms);
     if assessed.is_plain() {
@@ -179,7 +179,7 @@ fn supplies(store: &Path, config: &Path, call: &Call, rewrites: Option<String>) 
 }
 
 impl Supplies {
-    fn puller<'a>(&'a self, images: &'a Images) -> Puller<'a> {
+    fn puller<'a>(&'a self, images: &'a ImageManifests) -> Puller<'a> {
         Puller {
             client: &self.client,
             store: self.store.as_ref(),

@@ -17,7 +17,9 @@ use crate::image::{Image, Reference};
 use crate::outcome::report::{Attached, Origin, Pod, Subject, Verification};
 use crate::policy::{Builds, Heeded, Implied, Policy};
 use crate::spec::{self, Malformed, Spec, compiled};
-use crate::store::{Addition, Artifact, By, Digest, Kept, Payload, Standing, Store, Trouble};
+use crate::store::{
+    Addition, Artifact, ArtifactStanding, Digest, SpecBytes, Store, StoredArtifact, Trouble, VerifiedBy,
+};
 
 use administrator::OwnFile;
 pub use administrator::{OwnProblem, SurveyedOwn, survey};
@@ -150,7 +152,7 @@ pub fn of_offered(image: &[Digest], called: Image, offered: &[Addition], policy:
     for Addition { subject, package, origin, .. } in offered {
         match package.artifact(subject) {
             Ok(artifact) => {
-                let kept = Kept { artifact, origin: origin.clone() };
+                let kept = StoredArtifact { artifact, origin: origin.clone() };
                 collected.has_verified |= kept.is_verified();
                 let origin = Origin::Attached(attached(&kept));
                 collected.requirements.push(Requirement { origin, spec: spec::parse(&package.spec) });
@@ -313,7 +315,7 @@ impl Shelf {
         collected: &mut Collected,
     ) -> Result<bool, String> {
         let Some(store) = self.store(until)? else { return Ok(false) };
-        let (Standing { counting, aside, demanding }, troubles) = store.standing(image);
+        let (ArtifactStanding { counting, aside, demanding }, troubles) = store.standing(image);
         for trouble in troubles {
             collected.note_trouble(Err(trouble.to_string()));
         }
@@ -323,16 +325,16 @@ impl Shelf {
         }
         collected.notes.extend(aside.iter().map(set_aside));
         collected.demanding.extend(demanding);
-        Ok(counting.iter().any(Kept::is_verified))
+        Ok(counting.iter().any(StoredArtifact::is_verified))
     }
 }
 
-fn attached(kept: &Kept) -> Attached {
+fn attached(kept: &StoredArtifact) -> Attached {
     let origin = kept.origin.as_ref();
     let verified = origin.and_then(|it| Some((it, it.signature.as_ref()?))).map(|(origin, signature)| {
         let by = match signature.by {
-            By::Key => "key",
-            By::Verifier => "verifier",
+            VerifiedBy::Key => "key",
+            VerifiedBy::Verifier => "verifier",
         };
         Verification { by, key: signature.key.to_string(), rule: origin.rule.clone() }
     });
@@ -340,7 +342,7 @@ fn attached(kept: &Kept) -> Attached {
     Attached { artifact: kept.artifact.manifest.to_string(), repository, verified }
 }
 
-fn set_aside(kept: &Kept) -> String {
+fn set_aside(kept: &StoredArtifact) -> String {
     format!(
         "artifact {} from {} does not count: nothing was verified of it, and another one of this image was verified",
         kept.artifact.manifest,
@@ -462,8 +464,8 @@ fn add(store: &Store, artifact: &Artifact, origin: Origin, collected: &mut Colle
 /// A spec that the store has, and a note if its compiled form is of no use.
 fn read(store: &Store, artifact: &Artifact) -> Result<(Result<Spec, Malformed>, Option<String>), Trouble> {
     match store.spec(artifact, compiled::FORMAT)? {
-        Payload::Source { bytes, note, .. } => Ok((spec::parse(&bytes), note)),
-        Payload::Compiled(body) => match compiled::decode(&body) {
+        SpecBytes::Source { bytes, note, .. } => Ok((spec::parse(&bytes), note)),
+        SpecBytes::Compiled(body) => match compiled::decode(&body) {
             Ok(spec) => Ok((Ok(spec), None)),
             Err(err) => {
                 let (bytes, note) = store.source_instead(artifact, &format!("is of no use: {err:#}"))?;

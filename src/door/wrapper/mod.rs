@@ -16,7 +16,7 @@ use anyhow::anyhow;
 use crate::container::input::{Fault, State};
 use crate::decide::gate::{self, Caller, Decision, Guard, Setting, Successor};
 use crate::os::file;
-use crate::os::signals::{self, Kept};
+use crate::os::signals::{self, SavedSettings};
 use crate::policy::{self, Action, Defaults, Mode, Situation};
 use crate::words::moment;
 
@@ -82,7 +82,7 @@ fn now() -> String {
 fn follow(call: &Call, choice: &Choice) -> u8 {
     let err = choice.become_runtime(&call.args);
     // A limit must not end us before that is said. There is nothing left to be restored.
-    let _never_fails = Kept::aside();
+    let _never_fails = SavedSettings::aside();
     log::tell(&call.log, &format!("oci-compat-runtime: {err:#}\n"), &now());
     REFUSED
 }
@@ -91,7 +91,7 @@ fn follow(call: &Call, choice: &Choice) -> u8 {
 /// process is restored, so that it can become the runtime.
 fn check(creation: &Creation, call: &Call, choice: &Choice) -> Result<(), String> {
     // None of this is known to fail. Without signals there would be no deadline, and then rather no check.
-    let Ok(kept) = Kept::aside() else { return Ok(()) };
+    let Ok(kept) = SavedSettings::aside() else { return Ok(()) };
     let decision = decide(creation, call, choice, &kept);
     // A started container's stderr is its own as soon as an engine is in between: it is told what people ought to see.
     if decision.refused.is_none() && creation.command == Command::Run {
@@ -107,7 +107,7 @@ fn check(creation: &Creation, call: &Call, choice: &Choice) -> Result<(), String
     }
 }
 
-fn decide(creation: &Creation, call: &Call, choice: &Choice, kept: &Kept) -> Decision {
+fn decide(creation: &Creation, call: &Call, choice: &Choice, kept: &SavedSettings) -> Decision {
     let defaults = call.options.defaults;
     let trouble = if defaults == Defaults::Strict { Action::Refuse } else { Action::Start };
     survive_panics(trouble, call, choice, kept);
@@ -171,7 +171,7 @@ fn decide_unchanged(container: State, setting: &Setting<'_>) -> Decision {
 
 /// A defect of ours must not stop a container, unless policy wants trouble to do so.
 #[expect(clippy::exit, reason = "there is nothing to go back to after a panic")]
-fn survive_panics(trouble: Action, call: &Call, choice: &Choice, kept: &Kept) {
+fn survive_panics(trouble: Action, call: &Call, choice: &Choice, kept: &SavedSettings) {
     let (call, choice, kept) = (call.clone(), choice.clone(), kept.clone());
     std::panic::set_hook(Box::new(move |panic| {
         let message = gate::defect(panic, trouble);

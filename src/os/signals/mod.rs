@@ -68,7 +68,7 @@ pub fn left() -> Option<Duration> {
 
 /// What a caller had set of all that a check changes: a program that follows in this process has to find it as it was.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct SavedSettings {
     mask: SigSet,
     ignored: [(Signal, SigAction); IGNORED.len()],
     alarm: SigAction,
@@ -77,7 +77,7 @@ pub struct Kept {
     limits: Raised,
 }
 
-impl Kept {
+impl SavedSettings {
     /// Sets it aside: the deadline's signal gets through, a broken pipe or a limit is an error to be handled, and soft limits
     /// leave room. Signals that the caller has blocked stay so: the program that follows is the one that they are meant for.
     ///
@@ -164,7 +164,7 @@ mod tests {
         let mut before = SigSet::empty();
         signal::sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::from(Signal::SIGUSR2)), Some(&mut before))
             .expect("a mask");
-        let kept = Kept::aside().expect("signals");
+        let kept = SavedSettings::aside().expect("signals");
         assert_eq!(left(), None);
         interrupt_after(Duration::from_secs(60)).expect("a timer");
         assert!(left().is_some_and(|it| (Duration::from_secs(50)..=Duration::from_secs(60)).contains(&it)));
@@ -175,10 +175,11 @@ mod tests {
         signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), Some(&mut after)).expect("a mask");
         before.add(Signal::SIGUSR2);
         assert_eq!(after, before);
-        let again = Kept::aside().expect("signals");
+        let again = SavedSettings::aside().expect("signals");
         assert_eq!((again.timer.it_value.tv_sec, again.timer.it_value.tv_usec), (0, 0));
-        let handlers =
-            |it: &Kept| format!("{:?} {:?}", it.alarm.handler(), it.ignored.map(|(_, it)| it.handler()));
+        let handlers = |it: &SavedSettings| {
+            format!("{:?} {:?}", it.alarm.handler(), it.ignored.map(|(_, it)| it.handler()))
+        };
         assert_eq!(handlers(&again), handlers(&kept));
         again.restore().expect("signals");
     }
@@ -191,7 +192,7 @@ mod tests {
                 it_interval: NEVER,
             };
             let action = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-            let it = Kept {
+            let it = SavedSettings {
                 mask: SigSet::empty(),
                 ignored: IGNORED.map(|it| (it, action)),
                 alarm: action,

@@ -48,9 +48,13 @@ fn check((folder, path): (tempfile::TempDir, PathBuf), expected: &str) {
 fn a_store_that_was_exported_is_imported_whole() {
     let (store, artifact) = FakeStore::with_spec();
     let evidence = b"evidence".to_vec();
-    let signature = Signature { key: Digest::of(b"key"), evidence: Digest::of(&evidence), by: By::Key };
-    let origin =
-        Some(Origin { image: Some("r/a:1".to_owned()), signature: Some(signature), ..Origin::default() });
+    let signature =
+        Signature { key: Digest::of(b"key"), evidence: Digest::of(&evidence), by: VerifiedBy::Key };
+    let origin = Some(ArtifactOrigin {
+        image: Some("r/a:1".to_owned()),
+        signature: Some(signature),
+        ..ArtifactOrigin::default()
+    });
     store.add(Addition {
         origin: origin.clone(),
         evidence: Some(evidence.clone()),

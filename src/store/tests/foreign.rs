@@ -35,7 +35,7 @@ impl FakeLayout {
 
     /// The descriptor of an artifact with this spec, whose blobs are there.
     fn artifact(&self, spec: &str, edit: impl FnOnce(&mut Value)) -> Value {
-        let package = pack(spec.as_bytes(), &Subject::unseen(image()), None).unwrap();
+        let package = pack(spec.as_bytes(), &ArtifactSubject::unseen(image()), None).unwrap();
         let mut manifest: Value = serde_json::from_slice(&package.manifest).unwrap();
         edit(&mut manifest);
         self.blob(&package.config);
@@ -58,7 +58,7 @@ impl FakeLayout {
         self.entry(descriptor)
     }
 
-    fn find(&self, tag: &str, subject: Option<&Digest>) -> anyhow::Result<Vec<Found>> {
+    fn find(&self, tag: &str, subject: Option<&Digest>) -> anyhow::Result<Vec<LayoutArtifact>> {
         let index = json!({"schemaVersion": 2, "manifests": self.entries});
         fs::write(self.dir.path().join("index.json"), index.to_string()).unwrap();
         let mut reference = OsString::from(self.dir.path());

@@ -69,7 +69,7 @@ impl FakeStore {
     }
 
     /// Everything that a look-up of [`image`] reads.
-    fn look_up(&self) -> Result<Vec<(Artifact, Payload)>, Trouble> {
+    fn look_up(&self) -> Result<Vec<(Artifact, SpecBytes)>, Trouble> {
         let Some(store) = Store::open(&self.path())? else { return Ok(Vec::new()) };
         let artifacts = store.artifacts(&image())?;
         artifacts.into_iter().map(|it| store.spec(&it, FORMAT).map(|spec| (it, spec))).collect()
@@ -109,7 +109,7 @@ fn image() -> Digest {
 }
 
 fn addition(spec: &[u8], created: Option<&str>) -> Addition {
-    let package = pack(spec, &Subject::unseen(image()), created).unwrap();
+    let package = pack(spec, &ArtifactSubject::unseen(image()), created).unwrap();
     let compiled = Compiled { format: FORMAT, body: b"body".to_vec() };
     Addition::of_file(image(), package, Some(compiled))
 }

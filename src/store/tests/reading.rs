@@ -35,9 +35,9 @@ fn uncompiled(damage: impl FnOnce(&FakeStore)) -> impl FnOnce(&FakeStore, &Artif
     }
 }
 
-fn source(note: Option<&str>) -> Payload {
+fn source(note: Option<&str>) -> SpecBytes {
     let note = note.map(str::to_owned);
-    Payload::Source { media_type: NFD_SPEC_TYPE.to_owned(), bytes: SPEC.to_vec(), note }
+    SpecBytes::Source { media_type: NFD_SPEC_TYPE.to_owned(), bytes: SPEC.to_vec(), note }
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn an_artifact_is_found_by_its_subject_and_by_its_name() {
     assert!(!store.is_empty());
     assert_eq!(store.artifacts(&image()).unwrap(), from_ref(&artifact));
     assert_eq!(store.by_manifest(&artifact.manifest).unwrap(), Some(artifact.clone()));
-    assert_eq!(store.spec(&artifact, FORMAT).unwrap(), Payload::Compiled(b"body".to_vec()));
+    assert_eq!(store.spec(&artifact, FORMAT).unwrap(), SpecBytes::Compiled(b"body".to_vec()));
     assert_eq!(store.artifacts(&Digest::of(b"other")).unwrap(), []);
     assert_eq!(store.by_manifest(&Digest::of(b"other")).unwrap(), None);
 }
@@ -209,17 +209,17 @@ fn a_compiled_form_that_is_not_whole_is_passed_over_with_a_note() {
         let (store, artifact) = FakeStore::with_spec();
         store.write(&file, bytes);
         match store.open().spec(&artifact, FORMAT).unwrap() {
-            Payload::Source { media_type, bytes, note } => {
-                Payload::Source { media_type, bytes, note: note.map(|it| store.said(&it)) }
+            SpecBytes::Source { media_type, bytes, note } => {
+                SpecBytes::Source { media_type, bytes, note: note.map(|it| store.said(&it)) }
             }
-            compiled @ Payload::Compiled(_) => compiled,
+            compiled @ SpecBytes::Compiled(_) => compiled,
         }
     };
     let note = |reason: &str| {
         source(Some(&format!("STORE/{file} {reason}; the spec itself was read: add the artifact again")))
     };
     let whole = compiled::compose(&Digest::of(SPEC), FORMAT, b"body").unwrap();
-    assert_eq!(look(&whole), Payload::Compiled(b"body".to_vec()));
+    assert_eq!(look(&whole), SpecBytes::Compiled(b"body".to_vec()));
     assert_eq!(look(b""), note("has no header line"));
     assert_eq!(look(&whole[..100]), note("has no header line"));
     assert_eq!(look(&whole[..whole.len() - 2]), note("has 2 bytes, expected 4 behind its header"));
@@ -236,7 +236,7 @@ fn a_compiled_form_that_others_can_write_is_not_read_and_the_spec_itself_is() {
     let check = |path: &str, damage: &dyn Fn(&FakeStore), reason: &str| {
         let (store, artifact) = FakeStore::with_spec();
         damage(&store);
-        let Payload::Source { bytes, note, .. } = store.open().spec(&artifact, FORMAT).unwrap() else {
+        let SpecBytes::Source { bytes, note, .. } = store.open().spec(&artifact, FORMAT).unwrap() else {
             panic!("{path}: the compiled form was read");
         };
         let expected = format!("STORE/{path} {reason}; the spec itself was read");

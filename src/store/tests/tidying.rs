@@ -19,8 +19,13 @@ fn writer(store: &FakeStore) -> Writer {
 
 fn signed(spec: &[u8]) -> Addition {
     let evidence = b"evidence".to_vec();
-    let signature = Signature { key: Digest::of(b"key"), evidence: Digest::of(&evidence), by: By::Key };
-    let origin = Origin { image: Some("r/a:1".to_owned()), signature: Some(signature), ..Origin::default() };
+    let signature =
+        Signature { key: Digest::of(b"key"), evidence: Digest::of(&evidence), by: VerifiedBy::Key };
+    let origin = ArtifactOrigin {
+        image: Some("r/a:1".to_owned()),
+        signature: Some(signature),
+        ..ArtifactOrigin::default()
+    };
     Addition { origin: Some(origin), evidence: Some(evidence), ..addition(spec, Some(NEW)) }
 }
 
@@ -33,7 +38,7 @@ fn flaws(store: &FakeStore) -> Vec<String> {
 fn an_artifact_that_is_removed_is_not_found_any_more_and_the_other_is() {
     let (store, older, newer) = two();
     let gone = writer(&store).remove(&image(), |it| it.artifact.manifest == newer.manifest).unwrap();
-    assert_eq!(gone, [Kept { artifact: newer, origin: None }]);
+    assert_eq!(gone, [StoredArtifact { artifact: newer, origin: None }]);
     assert_eq!(store.open().artifacts(&image()).unwrap(), [older]);
     assert_eq!(writer(&store).remove(&image(), |_| false).unwrap(), []);
 }
@@ -81,7 +86,7 @@ fn superseded_artifacts_are_swept_if_that_is_asked_for() {
     let swept = writer(&store).sweep(true).unwrap();
     assert_eq!((swept.artifacts, swept.files), (1, 3));
     assert_eq!(store.look_up().unwrap(), found);
-    assert_eq!(store.open().kept(&image()).unwrap(), [Kept { artifact: newer, origin: None }]);
+    assert_eq!(store.open().kept(&image()).unwrap(), [StoredArtifact { artifact: newer, origin: None }]);
     assert_eq!(flaws(&store), Vec::<String>::new());
 }
 
@@ -94,7 +99,7 @@ fn what_was_fetched_keeps_its_origin_and_adding_it_again_changes_nothing() {
     let again = store.add(signed(SPEC));
     assert_eq!(again, Added { artifact: artifact.clone(), changed: false });
     assert_eq!(store.files(), before);
-    assert_eq!(store.open().kept(&image()).unwrap(), [Kept { artifact, origin: first.origin }]);
+    assert_eq!(store.open().kept(&image()).unwrap(), [StoredArtifact { artifact, origin: first.origin }]);
 }
 
 #[test]
@@ -103,7 +108,8 @@ fn what_was_fetched_may_be_the_administrators_own_too() {
     let first = signed(SPEC);
     let artifact = store.add(signed(SPEC)).artifact;
     assert!(store.add(addition(SPEC, Some(NEW))).changed);
-    let [fetched, own] = [first.origin, None].map(|origin| Kept { artifact: artifact.clone(), origin });
+    let [fetched, own] =
+        [first.origin, None].map(|origin| StoredArtifact { artifact: artifact.clone(), origin });
     assert_eq!(store.open().kept(&image()).unwrap(), [fetched, own]);
     assert_eq!(store.open().artifacts(&image()).unwrap(), [artifact]);
 }
@@ -112,7 +118,7 @@ fn what_was_fetched_may_be_the_administrators_own_too() {
 fn a_name_leads_to_the_images_that_were_fetched_under_it() {
     let store = FakeStore::new();
     let named = |name: &str, spec: &[u8], fetched: &str| {
-        let origin = signed(spec).origin.map(|it| Origin {
+        let origin = signed(spec).origin.map(|it| ArtifactOrigin {
             image: Some(name.to_owned()),
             fetched: Some(fetched.to_owned()),
             ..it
@@ -156,12 +162,12 @@ fn a_name_leads_to_the_images_that_were_fetched_under_it() {
 fn one_artifact_may_have_several_names() {
     let store = FakeStore::new();
     let named = |name: &str| {
-        let origin = signed(SPEC).origin.map(|it| Origin { image: Some(name.to_owned()), ..it });
+        let origin = signed(SPEC).origin.map(|it| ArtifactOrigin { image: Some(name.to_owned()), ..it });
         store.add(Addition { origin, ..signed(SPEC) }).changed
     };
     assert_eq!(["r/a:1", "r/a:2", "r/a:1"].map(named), [true, true, false]);
     let kept = store.open().kept(&image()).unwrap();
-    let names: Vec<_> = kept[0].origin.iter().flat_map(Origin::names).collect();
+    let names: Vec<_> = kept[0].origin.iter().flat_map(ArtifactOrigin::names).collect();
     assert_eq!(names, ["r/a:2", "r/a:1"]);
 }
 
@@ -182,7 +188,7 @@ fn a_whole_store_has_no_flaw() {
     let (store, ..) = two();
     store.add(signed(b"signed"));
     let verified = store.open().verify(FORMAT);
-    assert_eq!(verified, Verified { subjects: 1, artifacts: 3, ..Verified::default() });
+    assert_eq!(verified, VerifiedStore { subjects: 1, artifacts: 3, ..VerifiedStore::default() });
     writer(&store).remove(&image(), |_| true).unwrap();
     assert_eq!(store.open().verify(FORMAT).needless, 8);
 }

@@ -222,8 +222,8 @@ fn recompiling_replaces_what_is_of_another_format_or_broken() {
     assert_eq!(result.failed[0].1.to_string(), "a bad spec");
     assert_eq!(writer.recompile(FORMAT + 1, &mut compile).unwrap().written, 2);
     let spec = |artifact| store.open().spec(artifact, FORMAT + 1).unwrap();
-    assert_eq!(spec(&artifact), Payload::Compiled(SPEC.to_ascii_uppercase()));
-    assert_eq!(spec(&second), Payload::Compiled(b"SECOND".to_vec()));
+    assert_eq!(spec(&artifact), SpecBytes::Compiled(SPEC.to_ascii_uppercase()));
+    assert_eq!(spec(&second), SpecBytes::Compiled(b"SECOND".to_vec()));
     store.write(&format!("compiled/{}", second.spec.digest.hex()), b"torn");
     assert_eq!(writer.recompile(FORMAT + 1, &mut compile).unwrap().written, 1);
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::{bail, ensure};
 use serde::{Deserialize, Deserializer};
 
-use crate::store::{Digest, Subject};
+use crate::store::{ArtifactSubject, Digest};
 use crate::supply::registry::{self, DOCKER_INDEX, IMAGE_INDEX};
 
 /// What of an image a spec is attached to.
@@ -119,8 +119,8 @@ struct Entry {
 /// # Errors
 ///
 /// If it has no such platform, or has it more than once.
-pub fn choose(media_type: &str, document: &[u8], choice: &Choice) -> anyhow::Result<Vec<Subject>> {
-    let whole = Subject {
+pub fn choose(media_type: &str, document: &[u8], choice: &Choice) -> anyhow::Result<Vec<ArtifactSubject>> {
+    let whole = ArtifactSubject {
         digest: Digest::of(document),
         media_type: media_type.to_owned(),
         size: u64::try_from(document.len())?,
@@ -148,7 +148,7 @@ pub fn choose(media_type: &str, document: &[u8], choice: &Choice) -> anyhow::Res
 /// # Errors
 ///
 /// If it is no index, or names an image by what is no SHA-256 digest.
-pub fn images(index: &[u8], platform: Option<&Platform>) -> anyhow::Result<Vec<Subject>> {
+pub fn images(index: &[u8], platform: Option<&Platform>) -> anyhow::Result<Vec<ArtifactSubject>> {
     let index: Index = serde_json::from_slice(index)?;
     let images = index.manifests.into_iter().filter(|it| {
         let is_image = !it.is_attestation() && !it.is_index();
@@ -193,7 +193,7 @@ pub fn pick(index: &[u8], platform: &Platform) -> anyhow::Result<Pick> {
     })
 }
 
-fn one(images: Vec<Entry>, platform: &Platform) -> anyhow::Result<Vec<Subject>> {
+fn one(images: Vec<Entry>, platform: &Platform) -> anyhow::Result<Vec<ArtifactSubject>> {
     let names: Vec<_> = images.iter().map(Entry::name).collect();
     let mut fitting: Vec<_> = images.into_iter().filter(|it| it.fits(platform)).collect();
     match (fitting.pop(), fitting.len()) {
@@ -206,8 +206,8 @@ fn one(images: Vec<Entry>, platform: &Platform) -> anyhow::Result<Vec<Subject>> 
 }
 
 impl Entry {
-    fn subject(self) -> anyhow::Result<Subject> {
-        Ok(Subject { digest: self.digest.parse()?, media_type: self.media_type, size: self.size })
+    fn subject(self) -> anyhow::Result<ArtifactSubject> {
+        Ok(ArtifactSubject { digest: self.digest.parse()?, media_type: self.media_type, size: self.size })
     }
 
     fn is_index(&self) -> bool {

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tar::{Builder, EntryType, Header};
 
 use crate::os::file;
-use crate::store::layout::Source;
-use crate::store::{CREATED, Digest, Package, Subject};
+use crate::store::layout::LayoutSource;
+use crate::store::{ArtifactSubject, CREATED, Digest, Package};
 use crate::supply::registry::IMAGE_MANIFEST;
 
 use super::{Choice, choose};
@@ -32,9 +32,9 @@ pub fn attach_to_layout(
     tag: Option<&str>,
     choice: &Choice,
     is_dry: bool,
-    pack: impl Fn(&Subject) -> anyhow::Result<Package>,
-) -> anyhow::Result<Vec<(Subject, Package)>> {
-    let source = Source::open(path)?;
+    pack: impl Fn(&ArtifactSubject) -> anyhow::Result<Package>,
+) -> anyhow::Result<Vec<(ArtifactSubject, Package)>> {
+    let source = LayoutSource::open(path)?;
     let mut index = index(&source).with_context(|| format!("reading layout {}", path.display()))?;
     let (media_type, document) =
         image(&source, &index, tag).with_context(|| format!("reading layout {}", path.display()))?;
@@ -47,14 +47,14 @@ pub fn attach_to_layout(
     if !is_dry {
         let files = files(&index, &packages)?;
         match source {
-            Source::Folder(folder) => add_to_folder(&folder, &files),
-            Source::Archive(_) => add_to_archive(path, &files),
+            LayoutSource::Folder(folder) => add_to_folder(&folder, &files),
+            LayoutSource::Archive(_) => add_to_archive(path, &files),
         }?;
     }
     Ok(packages)
 }
 
-fn index(source: &Source) -> anyhow::Result<Value> {
+fn index(source: &LayoutSource) -> anyhow::Result<Value> {
     let bytes = source.read("index.json", MAX_INDEX)?;
     let bytes = bytes.context("it is no OCI image layout: it has no file \"index.json\"")?;
     let mut index: Value = serde_json::from_slice(&bytes).context("index.json is not JSON")?;
@@ -67,7 +67,7 @@ fn index(source: &Source) -> anyhow::Result<Value> {
 }
 
 /// The image under a tag, or the only one: its type and its document, verified.
-fn image(source: &Source, index: &Value, tag: Option<&str>) -> anyhow::Result<(String, Vec<u8>)> {
+fn image(source: &LayoutSource, index: &Value, tag: Option<&str>) -> anyhow::Result<(String, Vec<u8>)> {
     let entries = index.get("manifests").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let name = |it: &Value| Some(it.get("annotations")?.get(REF_NAME)?.as_str()?.to_owned());
     let named: Vec<_> = match tag {
@@ -97,7 +97,7 @@ fn image(source: &Source, index: &Value, tag: Option<&str>) -> anyhow::Result<(S
 }
 
 /// Whether an entry refers to an image and is none itself. `oras` says so only in the manifest.
-fn is_referrer(source: &Source, entry: &Value) -> bool {
+fn is_referrer(source: &LayoutSource, entry: &Value) -> bool {
     let digest = entry.get("digest").and_then(Value::as_str).and_then(|it| it.parse::<Digest>().ok());
     let path = digest.map(|it| format!("blobs/sha256/{}", it.hex()));
     // One that cannot be read is an error when it is named.
@@ -107,7 +107,7 @@ fn is_referrer(source: &Source, entry: &Value) -> bool {
 }
 
 /// Adds the artifact to the index, unless it is in there.
-fn list(index: &mut Value, subject: &Subject, package: &Package) -> anyhow::Result<()> {
+fn list(index: &mut Value, subject: &ArtifactSubject, package: &Package) -> anyhow::Result<()> {
     let artifact = package.artifact(&subject.digest)?;
     let digest = artifact.manifest.to_string();
     let mut entry = json!({"mediaType": IMAGE_MANIFEST, "digest": digest, "size": package.manifest.len(),
@@ -125,7 +125,7 @@ fn list(index: &mut Value, subject: &Subject, package: &Package) -> anyhow::Resu
 }
 
 /// Name and bytes of every file to write; the index is the last one.
-fn files(index: &Value, packages: &[(Subject, Package)]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+fn files(index: &Value, packages: &[(ArtifactSubject, Package)]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
     for (_, package) in packages {
         for bytes in [&package.config, &package.spec, &package.manifest] {

@@ -3,7 +3,7 @@
 use anyhow::Context;
 
 use crate::image::Repository;
-use crate::store::{Artifact, CREATED, Digest, Package, Subject};
+use crate::store::{Artifact, ArtifactSubject, CREATED, Digest, Package};
 use crate::supply::registry::{Client, Descriptor, Found, IMAGE_MANIFEST};
 
 /// An artifact that is in the registry.
@@ -23,7 +23,7 @@ pub struct Pushed {
 pub fn push(
     client: &Client,
     repository: &Repository,
-    subject: &Subject,
+    subject: &ArtifactSubject,
     package: &Package,
 ) -> anyhow::Result<Pushed> {
     let artifact = package.artifact(&subject.digest)?;

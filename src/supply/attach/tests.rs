@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::store::{Digest, Package, Subject, layout, pack};
+use crate::store::{ArtifactSubject, Digest, Package, layout, pack};
 use crate::supply::registry::{IMAGE_INDEX, IMAGE_MANIFEST};
 
 fn entry(platform: &str) -> Value {
@@ -39,7 +39,7 @@ fn platform(text: &str) -> Choice {
 #[test]
 fn the_index_one_platform_or_each_may_be_meant() {
     let document = document(&PLATFORMS);
-    let whole = Subject {
+    let whole = ArtifactSubject {
         digest: Digest::of(&document),
         media_type: IMAGE_INDEX.to_owned(),
         size: document.len() as u64,
@@ -93,7 +93,7 @@ fn made(folder: &Path) -> Digest {
     digest
 }
 
-fn packed(subject: &Subject) -> anyhow::Result<Package> {
+fn packed(subject: &ArtifactSubject) -> anyhow::Result<Package> {
     pack(b"version: v1alpha1\n", subject, Some("2026-01-01T00:00:00Z"))
 }
 

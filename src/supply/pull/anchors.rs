@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::image::{Image, ImagePattern, Reference, Repository};
 use crate::os::file;
 use crate::policy::trust::{Require, Trust};
-use crate::store::{Digest, Origin};
+use crate::store::{ArtifactOrigin, Digest};
 use crate::supply::trust::{self, Candidate, Key, Verified};
 
 use super::Verifier;
@@ -96,7 +96,7 @@ impl Anchors {
     pub fn admit(
         &self,
         manifest: &Digest,
-        origin: Option<&Origin>,
+        origin: Option<&ArtifactOrigin>,
         evidence: Option<&[u8]>,
     ) -> Result<(), String> {
         let names: Vec<_> = origin.iter().flat_map(|it| it.names()).collect();

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use crate::image::Repository;
 use crate::spec::{self, compiled};
 use crate::store::{
-    ARTIFACT_TYPES, Addition, Artifact, By, Compiled, Digest, Kept, MAX_EVIDENCE, MAX_MANIFEST, MAX_SPEC,
-    Package, Parts, Signature, Store, created,
+    ARTIFACT_TYPES, Addition, Artifact, Compiled, Digest, MAX_EVIDENCE, MAX_MANIFEST, MAX_SPEC, Package,
+    Parts, Signature, Store, StoredArtifact, VerifiedBy, created,
 };
 use crate::supply::registry::{Descriptor, Problem, Referrers};
 use crate::supply::trust;
@@ -47,7 +47,7 @@ struct Scene<'a> {
     subject: Digest,
     proof: Option<Proof<'a>>,
     /// What the store has of it from the same repository.
-    kept: Vec<Kept>,
+    kept: Vec<StoredArtifact>,
     store: Option<&'a Store>,
 }
 
@@ -58,7 +58,7 @@ impl Puller<'_> {
         wanted: &'a Wanted,
         subject: &Digest,
         pulled: &mut Pulled,
-        known: &mut Vec<(Digest, Kept)>,
+        known: &mut Vec<(Digest, StoredArtifact)>,
     ) -> anyhow::Result<()> {
         let proof = self.anchors.proof_for(wanted.image.repository());
         let kept = self.store.map(|it| it.kept(subject)).transpose()?.unwrap_or_default();
@@ -189,7 +189,7 @@ impl Puller<'_> {
         kind: &str,
         candidates: Vec<Candidate>,
         pulled: &mut Pulled,
-        known: &mut Vec<(Digest, Kept)>,
+        known: &mut Vec<(Digest, StoredArtifact)>,
     ) {
         for candidate in candidates {
             let name = candidate.descriptor.digest;
@@ -267,7 +267,7 @@ impl Puller<'_> {
             match verified {
                 Ok(trust::Verified { key, evidence }) => {
                     let evidence_digest = Digest::of(&evidence);
-                    return Ok((Signature { key, evidence: evidence_digest, by: By::Key }, evidence));
+                    return Ok((Signature { key, evidence: evidence_digest, by: VerifiedBy::Key }, evidence));
                 }
                 Err(why) if found.unread.is_empty() => reason = why,
                 Err(why) => {
@@ -281,7 +281,7 @@ impl Puller<'_> {
         verifier.verify(repository, manifest).map_err(Refusal::Untrusted)?;
         let evidence = verifier.evidence(manifest);
         let signature =
-            Signature { key: verifier.digest(), evidence: Digest::of(&evidence), by: By::Verifier };
+            Signature { key: verifier.digest(), evidence: Digest::of(&evidence), by: VerifiedBy::Verifier };
         Ok((signature, evidence))
     }
 
@@ -322,7 +322,7 @@ impl Puller<'_> {
             format!("the spec of artifact {} is malformed: not stored", Digest::of(&package.manifest))
         })?;
         let (signature, evidence) = signed.unzip();
-        let origin = super::Origin { signature, ..self.origin(scene.wanted) };
+        let origin = super::ArtifactOrigin { signature, ..self.origin(scene.wanted) };
         let compiled = Some(Compiled { format: compiled::FORMAT, body });
         Ok(Addition { subject: scene.subject, package, compiled, origin: Some(origin), evidence })
     }
@@ -364,7 +364,7 @@ impl Puller<'_> {
 impl Scene<'_> {
     /// Whether what is demanded of this artifact was verified before it was stored, and still holds: keys may have been
     /// taken back since.
-    fn is_proved(&self, kept: &Kept) -> bool {
+    fn is_proved(&self, kept: &StoredArtifact) -> bool {
         let Some(proof) = &self.proof else { return true };
         let manifest = &kept.artifact.manifest;
         let signature = kept.origin.as_ref().and_then(|it| it.signature.as_ref());
@@ -384,7 +384,7 @@ impl Scene<'_> {
     }
 
     /// What of the same type counts more than this one would: what is newer, and, if this one is not verified, what is.
-    fn shadowing(&self, artifact: &Artifact) -> impl Iterator<Item = &Kept> {
+    fn shadowing(&self, artifact: &Artifact) -> impl Iterator<Item = &StoredArtifact> {
         let (kind, age, manifest) = (artifact.artifact_type.clone(), artifact.age(), artifact.manifest);
         let may_be_unverified = self.proof.is_none();
         self.kept.iter().filter(move |it| {
@@ -397,8 +397,9 @@ impl Scene<'_> {
     /// An artifact that was verified before and is no longer offered: its author may have withdrawn it, or the registry
     /// withholds it.
     fn tell_of_withheld(&self, kind: &str, pulled: &mut Pulled) {
-        let is_proved =
-            |it: &&Kept| self.proof.is_some() && it.artifact.artifact_type == kind && self.is_proved(it);
+        let is_proved = |it: &&StoredArtifact| {
+            self.proof.is_some() && it.artifact.artifact_type == kind && self.is_proved(it)
+        };
         for kept in self.kept.iter().filter(is_proved) {
             let manifest = kept.artifact.manifest;
             pulled.notes.push(format!(
@@ -426,7 +427,7 @@ impl Scene<'_> {
 /// What became of a candidate.
 enum Taken {
     /// It is in the store.
-    Known(Kept),
+    Known(StoredArtifact),
     /// It is to be stored.
     New(Box<Addition>, Artifact),
     /// The store has a newer one: the whole sentence.

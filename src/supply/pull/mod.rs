@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::image::Reference;
-use crate::store::{Addition, Digest, Images, Kept, Origin, Store};
+use crate::store::{Addition, ArtifactOrigin, Digest, ImageManifests, Store, StoredArtifact};
 use crate::supply::attach::{Platform, images};
 use crate::supply::registry::{self, Client};
 
@@ -33,7 +33,7 @@ pub struct Puller<'a> {
     /// What is there already; `None` if there is no store yet.
     pub store: Option<&'a Store>,
     /// Which manifests belong to which image, as an earlier pull found out.
-    pub images: &'a Images,
+    pub images: &'a ImageManifests,
     /// Whom the administrator trusts.
     pub anchors: &'a Anchors,
     /// Whose images are wanted of an index; `None` for all.
@@ -123,7 +123,7 @@ pub struct Obsolete {
 
 impl Obsolete {
     /// Whether this is the one.
-    pub fn is(&self, kept: &Kept) -> bool {
+    pub fn is(&self, kept: &StoredArtifact) -> bool {
         kept.artifact.manifest == self.manifest && kept.source() == Some(&self.repository)
     }
 }
@@ -179,7 +179,8 @@ impl Puller<'_> {
             }
         }
         let is_new = |it: &Addition| it.origin.as_ref().is_some_and(|it| it.signature.is_some());
-        if !standing.counting.iter().any(Kept::is_verified) && !pulled.additions.iter().any(is_new) {
+        if !standing.counting.iter().any(StoredArtifact::is_verified) && !pulled.additions.iter().any(is_new)
+        {
             pulled.problems.push(format!(
                 "it has no artifact with a signature that {from} demands of each image: its containers are refused until it has \
                  one"
@@ -233,10 +234,10 @@ impl Puller<'_> {
 
     /// All artifacts of an image carry the same date if any of them is new under this name, so that a name that was
     /// moved leads to those of the last image alone.
-    fn name_known(&self, wanted: &Wanted, known: Vec<(Digest, Kept)>, pulled: &mut Pulled) {
+    fn name_known(&self, wanted: &Wanted, known: Vec<(Digest, StoredArtifact)>, pulled: &mut Pulled) {
         // A store of before does not say from which repository an artifact is, nor under which rule it was taken.
         let rule = self.anchors.rule_for(wanted.image.repository());
-        let is_noted = |(_, it): &(Digest, Kept)| {
+        let is_noted = |(_, it): &(Digest, StoredArtifact)| {
             it.origin.as_ref().is_some_and(|it| {
                 wanted.names.iter().all(|name| it.is_named(name))
                     && it.repository.is_some()
@@ -255,19 +256,19 @@ impl Puller<'_> {
         }
     }
 
-    fn again(&self, subject: Digest, kept: &Kept, wanted: &Wanted) -> anyhow::Result<Addition> {
+    fn again(&self, subject: Digest, kept: &StoredArtifact, wanted: &Wanted) -> anyhow::Result<Addition> {
         let store = self.store.ok_or_else(|| anyhow::anyhow!("the store is gone: pull again"))?;
         let (package, evidence) = store.package(kept)?;
         let signature = kept.origin.as_ref().and_then(|it| it.signature.clone());
-        let origin = Some(Origin { signature, ..self.origin(wanted) });
+        let origin = Some(ArtifactOrigin { signature, ..self.origin(wanted) });
         Ok(Addition { subject, package, compiled: None, origin, evidence })
     }
 
-    fn origin(&self, wanted: &Wanted) -> Origin {
+    fn origin(&self, wanted: &Wanted) -> ArtifactOrigin {
         let mut names = wanted.names.iter().cloned();
         let (image, other_names) = (names.next(), names.collect());
         let repository = wanted.image.repository();
-        Origin {
+        ArtifactOrigin {
             repository: Some(repository.to_string()),
             image,
             other_names,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::image::Reference;
-use crate::store::{Digest, Images};
+use crate::store::{Digest, ImageManifests};
 use crate::supply::attach::{Pick, Platform, pick};
 use crate::supply::registry::{Descriptor, Manifest};
 
@@ -80,7 +80,7 @@ impl Puller<'_> {
         let wanted = Wanted { image: image.repository().at(found.digest), ..Wanted::from(image.clone()) };
         // What was resolved just now need not be asked for again.
         let known = BTreeMap::from([(found.digest, remote.digests.clone())]);
-        let images = Images { platform: platform.to_string(), images: known };
+        let images = ImageManifests { platform: platform.to_string(), images: known };
         let pulled =
             Puller { images: &images, platform: timed.platform.clone(), now: timed.now.clone(), ..timed }
                 .pull_in_time(&wanted);

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use oci_compat::policy::trust::Trust;
-use oci_compat::store::{Images, Store, Writer};
+use oci_compat::store::{ImageManifests, Store, Writer};
 use oci_compat::supply::attach::Platform;
 use oci_compat::supply::pull::{Anchors, Patience, Puller, pull_all};
 use oci_compat::{outcome::decisions, words::moment};
@@ -32,9 +32,10 @@ pub(crate) fn run(args: &Pull, common: &Common, output: &mut Output) -> anyhow::
     let store = Store::open(&common.store)?;
     let platform = (!args.all_platforms).then(Platform::of_host);
     let wanted = platform.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string);
-    let mut known = store
-        .as_ref()
-        .map_or_else(|| Images { platform: wanted.clone(), ..Images::default() }, |it| it.images(&wanted));
+    let mut known = store.as_ref().map_or_else(
+        || ImageManifests { platform: wanted.clone(), ..ImageManifests::default() },
+        |it| it.images(&wanted),
+    );
     let before = known.clone();
     let puller = Puller {
         images: &before,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use oci_compat::spec::compiled;
-use oci_compat::store::{Store, Verified, Writer};
+use oci_compat::store::{Store, VerifiedStore, Writer};
 use oci_compat::words::text::printable;
 
 use crate::output::Output;
@@ -33,7 +33,7 @@ pub(super) fn gc(is_superseded_too: bool, store: &Path, output: &mut Output) -> 
 /// Tells of every file that is damaged, missing, foreign, or open to others.
 pub(super) fn verify(store: &Path, output: &mut Output) -> anyhow::Result<u8> {
     let Some(opened) = Store::open(store)? else { return nothing_there(store, output) };
-    let Verified { subjects, artifacts, needless, leftovers, flaws } = opened.verify(compiled::FORMAT);
+    let VerifiedStore { subjects, artifacts, needless, leftovers, flaws } = opened.verify(compiled::FORMAT);
     for flaw in &flaws {
         output.print(&format!("{}\n", printable(flaw)))?;
     }

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use oci_compat::image::Reference;
-use oci_compat::store::{ARTIFACT_TYPES, By, CREATED, Digest, Kept, Standing, Store, Writer};
+use oci_compat::store::{
+    ARTIFACT_TYPES, ArtifactStanding, CREATED, Digest, Store, StoredArtifact, VerifiedBy, Writer,
+};
 use oci_compat::supply::attach;
 use oci_compat::supply::registry::Descriptor;
 use oci_compat::words::text::printable;
@@ -63,12 +65,13 @@ pub(crate) struct Source {
     rule: Option<String>,
 }
 
-impl From<&Kept> for Source {
-    fn from(kept: &Kept) -> Self {
+impl From<&StoredArtifact> for Source {
+    fn from(kept: &StoredArtifact) -> Self {
         let repository = kept.source().filter(|it| !it.is_empty()).map(str::to_owned);
         let Some(origin) = &kept.origin else { return Self { repository, ..Self::default() } };
-        let by = |by: By| origin.signature.as_ref().filter(|it| it.by == by).map(|it| it.key.to_string());
-        let (signed_by, accepted_by) = (by(By::Key), by(By::Verifier));
+        let by =
+            |by: VerifiedBy| origin.signature.as_ref().filter(|it| it.by == by).map(|it| it.key.to_string());
+        let (signed_by, accepted_by) = (by(VerifiedBy::Key), by(VerifiedBy::Verifier));
         Self { repository, signed_by, accepted_by, rule: origin.rule.clone() }
     }
 }
@@ -134,7 +137,7 @@ pub(crate) fn remove(command: &Remove, store: &Path, output: &mut Output) -> any
     if !subjects.is_empty() {
         let mut writer = Writer::open(store)?;
         for subject in &subjects {
-            let is_meant = |it: &Kept| only.is_none_or(|only| only == it.artifact.manifest);
+            let is_meant = |it: &StoredArtifact| only.is_none_or(|only| only == it.artifact.manifest);
             for gone in writer.remove(subject, is_meant)? {
                 count += 1;
                 output.print(&format!("removed artifact {} of image {subject}\n", gone.artifact.manifest))?;
@@ -230,11 +233,12 @@ fn listed(descriptor: Descriptor, kind: &str) -> Artifact {
     }
 }
 
-fn artifact(kept: Kept, standing: &Standing) -> Artifact {
+fn artifact(kept: StoredArtifact, standing: &ArtifactStanding) -> Artifact {
     let source = Source::from(&kept);
-    let is_among = |all: &[Kept]| all.iter().any(|it| it.artifact.manifest == kept.artifact.manifest);
+    let is_among =
+        |all: &[StoredArtifact]| all.iter().any(|it| it.artifact.manifest == kept.artifact.manifest);
     let (counts, is_aside) = (is_among(&standing.counting), is_among(&standing.aside));
-    let Kept { artifact, origin } = kept;
+    let StoredArtifact { artifact, origin } = kept;
     Artifact {
         digest: artifact.manifest.to_string(),
         kind: artifact.artifact_type,
@@ -246,7 +250,7 @@ fn artifact(kept: Kept, standing: &Standing) -> Artifact {
     }
 }
 
-fn names(kept: &[Kept]) -> Vec<String> {
+fn names(kept: &[StoredArtifact]) -> Vec<String> {
     let origins = kept.iter().filter_map(|it| it.origin.as_ref());
     let mut names: Vec<_> = origins.flat_map(|it| it.names().map(str::to_owned)).collect();
     names.sort_unstable();

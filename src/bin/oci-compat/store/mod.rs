@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use oci_compat::spec::{self, compiled};
 use oci_compat::store::{
-    Added, Addition, CREATED, Compiled, Digest, Package, Subject, Writer, layout, pack_annotated,
+    Added, Addition, ArtifactSubject, CREATED, Compiled, Digest, Package, Writer, layout, pack_annotated,
 };
 use oci_compat::words::text::counted;
 
@@ -78,7 +78,7 @@ fn additions(
     let (bytes, name) = (read(path)?, path.display().to_string());
     let spec = spec::parse(&bytes).with_context(|| malformed(&name))?;
     let annotations = created.map(|it| (CREATED.to_owned(), it.to_owned())).into_iter().collect();
-    let package = pack_annotated(&bytes, kind_of(&spec), &Subject::unseen(subject), &annotations)?;
+    let package = pack_annotated(&bytes, kind_of(&spec), &ArtifactSubject::unseen(subject), &annotations)?;
     Ok(vec![addition(subject, package, &name)?])
 }
 

@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::image::Image as Called;
-use crate::store::{Addition, Compiled, Origin as Fetched, Package, Subject as Image, Writer, pack};
+use crate::image::Image;
+use crate::store::{Addition, ArtifactOrigin, ArtifactSubject, Compiled, Package, Writer, pack};
 use crate::testing::FakeHost;
 
 const SPEC: &str = "version: v1alpha1\ncompatibilities: []\n";
@@ -96,7 +96,7 @@ fn image() -> Digest {
 }
 
 fn package(spec: &str, image: Digest) -> Package {
-    pack(spec.as_bytes(), &Image::unseen(image), None).expect("a package")
+    pack(spec.as_bytes(), &ArtifactSubject::unseen(image), None).expect("a package")
 }
 
 /// Without the requirements of this machine's administrator.
@@ -207,7 +207,7 @@ fn artifacts_of_the_image_and_of_its_index_are_found() {
     );
     let collected = of_bundle(&place.bundle(), &place.store(), &policy(), &soon, &|_, _| None);
     assert_eq!(collected.subject.digest, Some(image().to_string()));
-    let collected = of_image(&[image()], Called::default(), &place.store(), &policy());
+    let collected = of_image(&[image()], Image::default(), &place.store(), &policy());
     assert_eq!(place.lines(&collected), [format!("Attached(\"{second}\"): 0 sets")]);
 }
 
@@ -224,10 +224,10 @@ fn what_the_store_has_for_the_name_counts_while_the_engine_does_not_answer() {
         let mut writer = Writer::open(&host.place("store")).expect("the store");
         for (subject, fetched) in [("index", "2"), ("image", "2"), ("older", "1")] {
             let digest = Digest::of(subject.as_bytes());
-            let origin = Fetched {
+            let origin = ArtifactOrigin {
                 image: Some("docker.io/acme/upf:1".to_owned()),
                 fetched: Some(format!("2026-01-0{fetched}T00:00:00Z")),
-                ..Fetched::default()
+                ..ArtifactOrigin::default()
             };
             let addition = Addition::of_file(digest, package(SPEC, digest), None);
             writer.add(&Addition { origin: Some(origin), ..addition }).expect("an addition");
@@ -266,7 +266,7 @@ fn what_is_remembered_of_the_image_counts_while_the_engine_does_not_answer() {
     let found = collected(Some(noted(&image().to_string())));
     assert_eq!((found.requirements.len(), found.troubles.len()), (1, 1));
     assert_eq!(found.subject.digest, Some(image().to_string()));
-    assert_eq!(found.image, Called::default());
+    assert_eq!(found.image, Image::default());
     let told = format!("its image was {} when it was decided on before; what that demands counts", image());
     assert_eq!(found.notes.first(), Some(&told));
     assert_eq!(found.policy.expect("wishes").mode, policy.mode);
@@ -413,7 +413,7 @@ fn what_the_administrator_demands_is_added_for_the_images_that_are_named() {
     assert_eq!(place.told(&place.policy("")), [own("10"), own("20"), own("40")]);
     assert_eq!(place.told(&place.policy("requirements = false")), Vec::<String>::new());
     let of_image = |name: Option<&str>| {
-        let called = Called { names: name.into_iter().map(str::to_owned).collect(), digests: vec![image()] };
+        let called = Image { names: name.into_iter().map(str::to_owned).collect(), digests: vec![image()] };
         place.lines(&of_image(&[image()], called, &place.store(), &place.policy("")))
     };
     assert_eq!(of_image(None), [own("10"), own("20"), own("40")]);
