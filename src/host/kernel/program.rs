@@ -123,7 +123,8 @@ impl Kernel<'_> {
             }
             ("aarch64", _) => Ok(false),
             (arch, machine) if arch == machine => Ok(true),
-            (_, X86_64 | X32 | ARM64) if !matches!(arch, "i686" | "i586" | "i386") => Ok(false),
+            ("loongarch64", "loong64") => Ok(true),
+            (arch, machine) if are_strangers(arch, machine) => Ok(false),
             (_, _) => Err(Unknown::new(
                 ARCH,
                 format!("is {arch}; whether that runs programs for {machine} is not known"),
@@ -158,6 +159,28 @@ impl Kernel<'_> {
             Fact::Unknown(unknown) => Err(unknown),
         }
     }
+}
+
+/// Kinds of machines whose kernels may run each other's programs, by how the names of kernels and of machines start.
+const KINDS: [&[&str]; 12] = [
+    &["x86", "x32", "i386", "i486", "i586", "i686"],
+    &["aarch64", "arm"],
+    &["ppc"],
+    &["s390"],
+    &["riscv"],
+    &["loong"],
+    &["mips"],
+    &["sparc"],
+    &["alpha"],
+    &["m68k"],
+    &["sh4"],
+    &["parisc", "hppa"],
+];
+
+/// Whether a kernel of this architecture is known to have nothing in common with this machine.
+fn are_strangers(arch: &str, machine: &str) -> bool {
+    let kind = |name: &str| KINDS.iter().position(|it| it.iter().any(|start| name.starts_with(start)));
+    kind(arch).zip(kind(machine)).is_some_and(|(one, other)| one != other)
 }
 
 /// As `kstrtobool` in the kernel reads it.
@@ -205,6 +228,20 @@ mod tests {
         check(without_handlers("x86_64"), &names, "known (/proc/filesystems): x86-64");
         check(without_handlers("aarch64"), &names, "known (/proc/filesystems): arm64");
         check(without_handlers("s390x"), &names, "known (/proc/filesystems): s390x");
+        check(without_handlers("ppc64le"), &names, "known (/proc/filesystems): ");
+        check(without_handlers("loongarch64"), &["loong64", "arm64"], "known (/proc/filesystems): loong64");
+        let kin = "/proc/sys/kernel/arch: is s390x; whether that runs programs for s390 is not known";
+        check(
+            without_handlers("s390x"),
+            &["s390"],
+            &format!("known (/proc/filesystems): and perhaps s390: {kin}"),
+        );
+        let odd = "/proc/sys/kernel/arch: is vax; whether that runs programs for s390 is not known";
+        check(
+            without_handlers("vax"),
+            &["s390"],
+            &format!("known (/proc/filesystems): and perhaps s390: {odd}"),
+        );
         check(bare("x86_64"), &["x86-64"], "known (/proc/sys/kernel/arch): x86-64");
         let open = "known (/proc/sys/kernel/arch): and perhaps arm: /proc/sys/kernel/arch: \
                     does not tell whether this CPU runs 32-bit programs";
