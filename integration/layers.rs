@@ -83,7 +83,22 @@ const ROOMS: &[Room] = &[
     ),
     room(
         "scan",
-        &["words", "image", "store", "container", "spec", "eval", "policy", "outcome", "decide", "supply"],
+        &[
+            "words",
+            "image",
+            "os",
+            "store",
+            "container",
+            "program",
+            "spec",
+            "host",
+            "eval",
+            "policy",
+            "outcome",
+            "nvidia",
+            "decide",
+            "supply",
+        ],
         &["platform", "remote", "table", "engines", "verifier"],
     ),
 ];

@@ -177,8 +177,8 @@ fn an_image_without_the_platform_cannot_run_here() {
     assert_eq!(
         report["reasons"],
         json!([{
-            "code": "value-differs",
-            "message": "the machine's architecture is x86_64, needs s390x or ppc64le (nearest of 2 alternatives)",
+            "code": "program-architecture",
+            "message": "a program for s390x is not started (nearest of 2 alternatives)",
             "rule": "platform",
             "remedy": "its index has linux/s390x, linux/ppc64le, and no linux/amd64: have it built for linux/amd64"
         }])

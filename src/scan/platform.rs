@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::decide::check::Requirement;
 use crate::outcome::report::Origin;
+use crate::program::machine::{I386, Machine, X86_64};
 use crate::spec;
 use crate::supply::attach::Platform;
 use crate::supply::pull::Label;
@@ -16,10 +17,10 @@ const SHOWN: usize = 6;
 
 /// What the label of an image demands of its host, if it was asked for on behalf of a host of this platform.
 ///
-/// A handler of binfmt_misc may run programs of other machines, so that none must be registered; where that cannot be seen, nothing
-/// is certain. Only a label by which engines choose is certain: where an index has nothing for a platform, engines on such a host refuse to
-/// pull it. What a single image says of itself is not looked at by them, so that it is recommended and no more. Nothing is
-/// demanded where the label fits this machine, and where it names what is not known here.
+/// The kernel has to start programs for one of the machines, by itself or by a handler of binfmt_misc; where handlers cannot be
+/// seen, nothing is certain. Only a label by which engines choose is certain: where an index has nothing for a platform, engines
+/// on such a host refuse to pull it. What a single image says of itself is not looked at by them, so that it is recommended and no
+/// more. Nothing is demanded where the label fits this machine, and where it names what is not known here.
 pub fn demand(label: &Label, asked: &Platform) -> Option<Requirement> {
     let (offered, is_certain) = match label {
         Label::Unknown => return None,
@@ -33,10 +34,9 @@ pub fn demand(label: &Label, asked: &Platform) -> Option<Requirement> {
     }
     let mut machines: Vec<String> = Vec::new();
     for platform in offered {
-        for machine in names(platform)? {
-            if !machines.contains(&machine) {
-                machines.push(machine);
-            }
+        let machine = machine(platform)?;
+        if !machines.contains(&machine) {
+            machines.push(machine);
         }
     }
     let remedy = match label {
@@ -45,6 +45,8 @@ pub fn demand(label: &Label, asked: &Platform) -> Option<Requirement> {
         }
         Label::Listed(_) | Label::Claimed(_) | Label::Unknown => format!("have it built for {host}"),
     };
+    let started = |it: &String| json!({"matchFeatures": [{"feature": "kernel.program", "matchExpressions": {it.as_str(): {"op": "Exists"}}}]});
+    let alternatives: Vec<_> = machines.iter().map(started).collect();
     let document = json!({
         "version": "oci-compat/v1",
         "compatibilities": [{"rules": [{
@@ -52,14 +54,7 @@ pub fn demand(label: &Label, asked: &Platform) -> Option<Requirement> {
             "id": RULE,
             "severity": if is_certain { "required" } else { "recommended" },
             "remedy": remedy,
-            "matchAny": [
-                {"matchFeatures": [{
-                    "feature": "system.arch",
-                    "matchExpressions": {"name": {"op": "In", "value": machines}},
-                }]},
-                // Which machine a handler is for does not show in its name: any of them may be the one.
-                {"matchFeatures": [{"feature": "kernel.binfmt", "matchName": {"op": "InRegexp", "value": ["."]}}]},
-            ],
+            "matchAny": alternatives,
         }]}],
     });
     Some(Requirement { origin: Origin::Platform, spec: spec::parse(document.to_string().as_bytes()) })
@@ -75,32 +70,24 @@ fn listed(platforms: &[Platform]) -> String {
     format!("{}{more}", names.join(", "))
 }
 
-/// What the kernels of such machines call themselves (`UTS_MACHINE`, which `/proc/sys/kernel/arch` shows, and `uname -m`); those
-/// of 64 bits that run programs of 32 are among them. `None` for what is not known here, such as WebAssembly: runtimes run it
-/// that are not the kernel.
-fn names(platform: &Platform) -> Option<Vec<String>> {
-    let names: &[&str] = match (platform.os(), platform.architecture()) {
-        ("linux", "amd64") => &["x86_64"],
-        ("linux", "386") => &["i386", "i486", "i586", "i686", "x86_64"],
-        ("linux", "arm64") => &["aarch64"],
-        ("linux", "arm") => &["arm", "armv5tel", "armv6l", "armv7l", "armv8l", "aarch64"],
-        ("linux", "ppc64le") => &["ppc64le"],
-        ("linux", "s390x") => &["s390x"],
-        ("linux", "riscv64") => &["riscv64", "riscv"],
-        ("linux", "loong64") => &["loongarch64", "loongarch"],
-        ("linux", "mips64le" | "mips64") => &["mips64"],
-        ("linux", "mipsle" | "mips") => &["mips", "mips64"],
+/// The machine of its programs, as `kernel.program` calls it. `None` for what is not known here, such as WebAssembly: runtimes run
+/// it that are not the kernel.
+fn machine(platform: &Platform) -> Option<String> {
+    let name = match (platform.os(), platform.architecture()) {
+        ("linux", "amd64") => X86_64,
+        ("linux", "386") => I386,
+        ("linux", other) => Machine::named(other)?.name,
         // No Linux runs these.
-        ("windows", _) => return Some(vec![platform.to_string()]),
+        ("windows", _) => return Some(platform.to_string()),
         _ => return None,
     };
-    Some(names.iter().map(|it| (*it).to_owned()).collect())
+    Some(name.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Severity, Spec};
+    use crate::spec::{Severity, Spec, Term};
 
     fn platform(text: &str) -> Platform {
         text.parse().unwrap()
@@ -112,8 +99,9 @@ mod tests {
             let Spec { sets, .. } = it.spec.unwrap_or_else(|err| panic!("{err}"));
             let rule = &sets[0].rules[0];
             let is_certain = rule.severity == Severity::Required;
-            let expressions = rule.match_any[0][0].expressions.as_ref().unwrap();
-            format!("{is_certain} {:?} {}", expressions[0].1.test, rule.remedy)
+            let machine = |it: &Vec<Term>| it[0].expressions.as_ref().unwrap()[0].0.clone();
+            let machines: Vec<_> = rule.match_any.iter().map(machine).collect();
+            format!("{is_certain} {machines:?} {}", rule.remedy)
         });
         assert_eq!(found.unwrap_or_default(), expected, "{label:?}");
     }
@@ -125,8 +113,8 @@ mod tests {
         check(Label::Unknown, "");
         check(Label::Listed(host.clone()), "");
         check(Label::Claimed(host.clone()), "");
-        check(Label::Listed(s390x()), &format!("true In([\"s390x\"]) have it built for {host}"));
-        check(Label::Claimed(s390x()), &format!("false In([\"s390x\"]) have it built for {host}"));
+        check(Label::Listed(s390x()), &format!("true [\"s390x\"] have it built for {host}"));
+        check(Label::Claimed(s390x()), &format!("false [\"s390x\"] have it built for {host}"));
     }
 
     #[test]
@@ -134,7 +122,7 @@ mod tests {
         let missing = |platforms: &[&str]| Label::Missing(platforms.iter().map(|it| platform(it)).collect());
         check(
             missing(&["linux/ppc64le", "windows/amd64"]),
-            "true In([\"ppc64le\", \"windows/amd64\"]) its index has linux/ppc64le, windows/amd64, and no linux/s390x: have it \
+            "true [\"ppc64le\", \"windows/amd64\"] its index has linux/ppc64le, windows/amd64, and no linux/s390x: have it \
              built for linux/s390x",
         );
         // What may run somewhere, by a runtime that is not the kernel.
