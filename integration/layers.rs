@@ -99,7 +99,7 @@ const ROOMS: &[Room] = &[
             "decide",
             "supply",
         ],
-        &["platform", "remote", "table", "engines", "verifier"],
+        &["platform", "layers", "remote", "table", "engines", "verifier"],
     ),
 ];
 

@@ -29,6 +29,7 @@ use memchr::memmem;
 use script::Script;
 
 pub use files::{Files, Found, START, Start};
+pub use machine::MAGIC;
 
 /// The kernel follows so many scripts, one by one (`exec_binprm`).
 const MAX_SCRIPTS: usize = 5;

@@ -2,6 +2,7 @@
 //! is about to pull one. What is demanded and how it is judged is the same as for a container.
 
 pub mod platform;
+pub mod layers;
 pub mod remote;
 pub mod table;
 pub mod engines;

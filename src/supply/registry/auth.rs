@@ -160,6 +160,7 @@ fn fetch(errand: Errand<'_>, bearer: &Bearer, login: Option<&Login>) -> Result<T
         authorization: None,
         body: None,
         limit: MAX_TOKEN,
+        streams: false,
         reach,
         registry: &registry.origin,
         until: errand.until,

@@ -10,7 +10,7 @@ use super::client::{Client, Wanted};
 use super::descriptor::Descriptor;
 use super::endpoint::{Access, By, Endpoint};
 use super::error::{Error, Problem};
-use super::transport::misdirected;
+use super::transport::{Stream, misdirected};
 
 impl Client {
     /// The bytes of a descriptor, compared with its size and digest. At most `limit` bytes are read.
@@ -31,6 +31,21 @@ impl Client {
         };
         let doing = || format!("reading blob {} of {repository}", descriptor.digest);
         read().map_err(|problem| Error::at(repository, doing(), problem))
+    }
+
+    /// The bytes of a descriptor as they come. They are not compared with it: what reads them does that.
+    ///
+    /// # Errors
+    ///
+    /// If the registry does not begin to send them. What happens later, the reader says.
+    pub fn stream(&self, repository: &Repository, descriptor: &Descriptor) -> Result<Stream, Error> {
+        let open = |endpoint: &Endpoint| {
+            let wanted = Wanted::get(endpoint, &format!("blobs/{}", descriptor.digest), descriptor.size);
+            self.ask(endpoint, Wanted { streams: true, ..wanted })
+        };
+        let doing = || format!("reading blob {} of {repository}", descriptor.digest);
+        let answer = self.pull(repository, By::Digest, open);
+        answer.and_then(|it| self.streamed(it)).map_err(|problem| Error::at(repository, doing(), problem))
     }
 
     /// Whether a blob is there already.

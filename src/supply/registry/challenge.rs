@@ -114,7 +114,7 @@ mod tests {
             map.append(header::WWW_AUTHENTICATE, it.parse().expect("a header"));
         }
         let url = Url::parse("https://quay.io/v2/").expect("an address");
-        let answer = Answer { status: 401, headers: map, body: Vec::new(), url };
+        let answer = Answer { status: 401, headers: map, body: Vec::new(), stream: None, url };
         assert_eq!(of(&answer, ASKED), expected, "{headers:?}");
     }
 

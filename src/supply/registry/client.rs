@@ -14,7 +14,7 @@ use super::error::{Error, Problem};
 use super::reach::Reach;
 use super::rewrites::Rewrites;
 use super::settings::{Limits, Settings};
-use super::transport::{Answer, Ask, Transport, step};
+use super::transport::{Answer, Ask, Stream, Transport, step};
 use super::url::{Origin, Url};
 use super::{names, trouble};
 
@@ -54,13 +54,23 @@ pub(super) struct Wanted<'a> {
     pub(super) headers: Vec<(header::HeaderName, String)>,
     pub(super) body: Option<&'a [u8]>,
     pub(super) limit: u64,
+    /// Whether the body is left to the caller to read.
+    pub(super) streams: bool,
 }
 
 impl<'a> Wanted<'a> {
     /// A request to read something, such as `manifests/latest`.
     pub(super) fn get(endpoint: &Endpoint, rest: &str, limit: u64) -> Self {
         let url = endpoint.address(rest);
-        Self { method: Method::GET, url, access: Access::Pull, headers: Vec::new(), body: None, limit }
+        Self {
+            method: Method::GET,
+            url,
+            access: Access::Pull,
+            headers: Vec::new(),
+            body: None,
+            limit,
+            streams: false,
+        }
     }
 
     pub(super) fn with(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
@@ -143,14 +153,22 @@ impl Client {
         std::thread::sleep(pause.min(longest_pause));
     }
 
+    /// The body of an answer, for the caller to read.
+    pub(super) fn streamed(&self, answer: Answer) -> Result<Stream, Problem> {
+        Stream::of(answer, &self.shared.settings.limits, self.until)
+            .ok_or_else(|| Problem::Malformed("it has no body".to_owned()))
+    }
+
     /// Sends a request, logs in if required, and returns successful answers.
     pub(super) fn ask(&self, endpoint: &Endpoint, wanted: Wanted<'_>) -> Result<Answer, Problem> {
-        let Wanted { method, url, access, headers, body, limit } = wanted;
+        let Wanted { method, url, access, headers, body, limit, streams } = wanted;
         let registry = &endpoint.url.origin;
         let at_home = url.origin == *registry;
         let reach = step(&endpoint.url, &url, Reach::Any, registry)?;
         let until = self.until;
-        let mut ask = Ask { method, url, headers, authorization: None, body, limit, reach, registry, until };
+        let authorization = None;
+        let mut ask =
+            Ask { method, url, headers, authorization, body, limit, streams, reach, registry, until };
         let errand = Errand { transport: &self.shared.transport, endpoint, access, until };
         if at_home {
             let proof = self.shared.auth.ready(errand)?;

@@ -14,6 +14,7 @@ pub use manifests::Pushed;
 pub use referrers::{Found, Referrers};
 pub use secret::Secret;
 pub use settings::{Environment, Given, Limits, Settings};
+pub use transport::Stream;
 
 mod secret;
 mod error;

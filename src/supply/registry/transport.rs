@@ -9,12 +9,12 @@ use std::time::Instant;
 use ureq::http::request::Builder;
 use ureq::http::{HeaderMap, Method, Request, header};
 use ureq::unversioned::transport::DefaultConnector;
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, BodyReader};
 
 use super::client::Until;
 use super::proxy::Proxies;
 use super::reach::{Bounded, Reach};
-use super::settings::Settings;
+use super::settings::{Limits, Settings};
 use super::url::{Origin, Scheme, Url, shown};
 use super::{Problem, Secret, tls, trouble};
 
@@ -40,6 +40,8 @@ pub(super) struct Ask<'a> {
     pub(super) body: Option<&'a [u8]>,
     /// The most that is read of an answer that says yes.
     pub(super) limit: u64,
+    /// Whether the body of such an answer is left to the caller to read.
+    pub(super) streams: bool,
     /// How far the host of `url` may be.
     pub(super) reach: Reach,
     /// The registry on whose word we go where it redirects to.
@@ -54,6 +56,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
+    /// The body of an answer that says yes, where it is not read here.
+    pub(super) stream: Option<Body>,
     /// Where it came from, redirects followed.
     pub(super) url: Url,
 }
@@ -70,6 +74,41 @@ impl Answer {
     /// A header that is there and is text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// The body of an answer, read as it comes. Whatever breaks it off is said in our words.
+pub struct Stream {
+    body: BodyReader<'static>,
+    url: Url,
+    limits: Limits,
+    until: Option<Until>,
+}
+
+impl Stream {
+    /// None if the answer has no body that is left to read.
+    pub(super) fn of(answer: Answer, limits: &Limits, until: Option<Until>) -> Option<Self> {
+        let Answer { stream, url, .. } = answer;
+        Some(Self { body: stream?.into_reader(), url, limits: limits.clone(), until })
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.body.read(buffer).map_err(|err| {
+            let late = self.until.filter(|it| Instant::now() >= it.at);
+            let problem = match late {
+                Some(Until { phase, limit, .. }) => Problem::Slow { phase, limit },
+                None => trouble::of(&ureq::Error::from(err), &self.url, &self.limits),
+            };
+            std::io::Error::other(problem.to_string())
+        })
+    }
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("url", &self.url.shown()).finish_non_exhaustive()
     }
 }
 
@@ -156,13 +195,15 @@ impl Transport {
                 .and_then(|it| agent.run(agent.configure_request(it).timeout_global(Some(left)).build())),
         };
         let (head, body) = response.map_err(known)?.into_parts();
-        let body = match (&ask.method, head.status.is_success()) {
-            (&Method::HEAD, _) => Vec::new(),
-            (_, true) => read(body, ask.limit, known)?,
+        let (body, stream) = match (&ask.method, head.status.is_success()) {
+            (&Method::HEAD, _) => (Vec::new(), None),
+            (_, true) if ask.streams => (Vec::new(), Some(body)),
+            (_, true) => (read(body, ask.limit, known)?, None),
             // Of a complaint the start is enough, and one that breaks off is still a complaint.
-            (_, false) => start(body),
+            (_, false) => (start(body), None),
         };
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body, url: ask.url.clone() })
+        let status = head.status.as_u16();
+        Ok(Answer { status, headers: head.headers, body, stream, url: ask.url.clone() })
     }
 
     fn agent(&self, origin: &Origin, reach: Reach) -> Result<Agent, Problem> {

@@ -1,0 +1,323 @@
+//! The files of an image that is not unpacked, read from its layers: from the last one backwards, and no further than a file that
+//! is looked for needs it. Nothing is written, and of files only the starts are kept.
+
+mod contents;
+mod unpack;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, BufReader, Read};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::image::digest::{Digest, Hasher};
+use crate::program::{Files, Found, START, Start};
+
+use contents::{Contents, Entry, Room, parent};
+
+pub use contents::File;
+
+/// The kernel follows no more (`MAXSYMLINKS`).
+const MAX_LINKS: usize = 40;
+/// More than any path has.
+const MAX_STEPS: usize = 4096;
+/// A file that is the same as another one, which is the same as another one.
+const MAX_SAME: usize = 8;
+/// All layers of an image that are read, packed: the largest images for machine learning have more.
+const MAX_PACKED: u64 = 8 << 30;
+/// All that they unpack to.
+const MAX_UNPACKED: u64 = 32 << 30;
+
+/// How a layer is opened.
+type Open<'a> = Box<dyn Fn() -> Result<Box<dyn Read + 'a>, String> + 'a>;
+
+/// A layer.
+pub struct Layer<'a> {
+    /// The digest of its bytes as they are transferred.
+    digest: Digest,
+    /// Their number.
+    size: u64,
+    open: Open<'a>,
+    contents: OnceCell<Option<Contents>>,
+}
+
+impl<'a> Layer<'a> {
+    /// A layer of so many packed bytes with this digest.
+    pub fn new(
+        digest: Digest,
+        size: u64,
+        open: impl Fn() -> Result<Box<dyn Read + 'a>, String> + 'a,
+    ) -> Self {
+        Self { digest, size, open: Box::new(open), contents: OnceCell::new() }
+    }
+}
+
+impl fmt::Debug for Layer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Layer")
+            .field("digest", &self.digest)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The layers of an image, as one tree of files.
+#[derive(Debug)]
+pub struct Layers<'a> {
+    /// The uppermost first.
+    layers: Vec<Layer<'a>>,
+    until: Instant,
+    patience: Duration,
+    room: RefCell<Room>,
+    left: RefCell<Left>,
+    trouble: RefCell<Option<String>>,
+    read: Cell<usize>,
+}
+
+/// What may still be read.
+#[derive(Debug)]
+struct Left {
+    packed: u64,
+    unpacked: u64,
+}
+
+/// What stands at a path, without following links.
+#[derive(Debug)]
+enum Node {
+    Missing,
+    Folder { mode: u32 },
+    File(Rc<File>),
+    Link(Vec<u8>),
+    Unclear,
+}
+
+impl<'a> Layers<'a> {
+    /// The layers in the order of the image's manifest, the lowest first. Reading them takes no longer than this.
+    pub fn new(mut layers: Vec<Layer<'a>>, patience: Duration) -> Self {
+        layers.reverse();
+        Self {
+            layers,
+            until: Instant::now() + patience,
+            patience,
+            room: RefCell::default(),
+            left: RefCell::new(Left { packed: MAX_PACKED, unpacked: MAX_UNPACKED }),
+            trouble: RefCell::default(),
+            read: Cell::new(0),
+        }
+    }
+
+    /// Why not all could be read that was looked for: a sentence.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.borrow().clone()
+    }
+
+    /// How many layers were read.
+    pub fn read(&self) -> usize {
+        self.read.get()
+    }
+
+    /// What a layer has; `None` if it cannot be read.
+    fn contents<'b>(&'b self, layer: &'b Layer<'a>) -> Option<&'b Contents> {
+        let read = || {
+            if self.trouble.borrow().is_some() {
+                return None;
+            }
+            self.read.set(self.read.get() + 1);
+            match self.load(layer) {
+                Ok(contents) => Some(contents),
+                Err(why) => {
+                    *self.trouble.borrow_mut() = Some(format!("layer {}: {why}", layer.digest));
+                    None
+                }
+            }
+        };
+        layer.contents.get_or_init(read).as_ref()
+    }
+
+    fn load(&self, layer: &Layer<'a>) -> Result<Contents, String> {
+        let mut left = self.left.borrow_mut();
+        left.packed = left.packed.checked_sub(layer.size).ok_or_else(|| {
+            format!("the layers that would have to be read have more than {} GiB", MAX_PACKED >> 30)
+        })?;
+        let mut packed = Packed { source: (layer.open)()?, left: layer.size, hasher: Hasher::default() };
+        let contents = {
+            let unpacked = unpack::unpacked(BufReader::new(&mut packed)).map_err(|err| err.to_string())?;
+            let bounded =
+                Unpacked { unpacked, left: &mut left.unpacked, until: self.until, patience: self.patience };
+            Contents::read(bounded, &mut self.room.borrow_mut())?
+        };
+        // What is not what the manifest names does not count, whatever it says.
+        packed.finish(layer)?;
+        Ok(contents)
+    }
+
+    /// What stands at a path that leads through no link.
+    fn node(&self, path: &[u8], from: usize, same: usize) -> Node {
+        let mut is_implied = false;
+        for (index, layer) in self.layers.iter().enumerate().skip(from) {
+            let Some(contents) = self.contents(layer) else { return Node::Unclear };
+            let found = match contents.at(path) {
+                Some(Entry::Implied) => {
+                    is_implied = true;
+                    None
+                }
+                Some(Entry::Folder { mode }) => Some(Node::Folder { mode: *mode }),
+                Some(Entry::File(file)) => Some(Node::File(Rc::clone(file))),
+                Some(Entry::Link(target)) => Some(Node::Link(target.clone())),
+                Some(Entry::Same(target)) if same < MAX_SAME && target != path => {
+                    Some(match self.node(target, index, same + 1) {
+                        Node::Missing => Node::Unclear,
+                        found @ (Node::Folder { .. } | Node::File(_) | Node::Link(_) | Node::Unclear) => {
+                            found
+                        }
+                    })
+                }
+                Some(Entry::Same(_) | Entry::Other) => Some(Node::Unclear),
+                None => None,
+            };
+            match found {
+                // What is in the folder of a link has gone where the link leads.
+                Some(Node::File(_) | Node::Link(_)) if is_implied => return Node::Unclear,
+                Some(found) => return found,
+                None if contents.hides(path) => break,
+                None => {}
+            }
+        }
+        if is_implied { Node::Folder { mode: 0o755 } } else { Node::Missing }
+    }
+
+    /// Follows a path with its links: what is there, and where.
+    fn walk(&self, path: &Path) -> (Found<Rc<File>>, Vec<u8>) {
+        let mut left: VecDeque<Vec<u8>> = steps(path.as_os_str().as_bytes()).collect();
+        let (mut here, mut links, mut count) = (Vec::new(), 0, 0);
+        while let Some(step) = left.pop_front() {
+            count += 1;
+            if count > MAX_STEPS {
+                return (Found::Unclear, here);
+            }
+            if step == b".." {
+                here = parent(&here).to_vec();
+                continue;
+            }
+            let next = if here.is_empty() { step } else { [here.as_slice(), &step].join(&b'/') };
+            match self.node(&next, 0, 0) {
+                Node::Folder { mode } if left.is_empty() || mode & 0o001 != 0 => here = next,
+                Node::File(file) if left.is_empty() => {
+                    let found = if file.is_program() { Found::File(file) } else { Found::Unclear };
+                    return (found, next);
+                }
+                // A file is no folder.
+                Node::Missing | Node::File(_) => return (Found::Missing, next),
+                Node::Link(target) => {
+                    links += 1;
+                    if links > MAX_LINKS || target.is_empty() {
+                        return (Found::Unclear, next);
+                    }
+                    if target.starts_with(b"/") {
+                        here = Vec::new();
+                    }
+                    for step in steps(&target).collect::<Vec<_>>().into_iter().rev() {
+                        left.push_front(step);
+                    }
+                }
+                Node::Folder { .. } | Node::Unclear => return (Found::Unclear, next),
+            }
+        }
+        (Found::Unclear, here)
+    }
+}
+
+fn steps(path: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    path.split(|it| *it == b'/').filter(|it| !it.is_empty() && *it != b".").map(<[u8]>::to_vec)
+}
+
+impl Files for Layers<'_> {
+    type Found = Rc<File>;
+    type Open = Rc<File>;
+
+    fn find(&self, path: &Path) -> Found<Rc<File>> {
+        self.walk(path).0
+    }
+
+    fn open(&self, found: &Rc<File>) -> Option<Rc<File>> {
+        Some(Rc::clone(found))
+    }
+
+    fn start(&self, file: &Rc<File>) -> Option<Start> {
+        let bytes = file.start.get(..START).unwrap_or(&file.start).to_vec();
+        let is_whole = file.size <= bytes.len() as u64;
+        Some(Start { bytes, is_whole })
+    }
+
+    fn part(&self, file: &Rc<File>, offset: u64, size: usize) -> Option<Vec<u8>> {
+        let from = usize::try_from(offset).ok()?;
+        let end = from.checked_add(size)?.min(usize::try_from(file.size).ok()?);
+        Some(file.start.get(from..end.max(from))?.to_vec())
+    }
+
+    fn end(&self, path: &Path) -> Option<PathBuf> {
+        let (_, end) = self.walk(path);
+        Some(Path::new("/").join(OsString::from_vec(end)))
+    }
+}
+
+/// The packed bytes of a layer, counted and hashed as they come.
+struct Packed<'a> {
+    source: Box<dyn Read + 'a>,
+    left: u64,
+    hasher: Hasher,
+}
+
+impl Read for Packed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.left = u64::try_from(count)
+            .ok()
+            .and_then(|it| self.left.checked_sub(it))
+            .ok_or_else(|| io::Error::other("it is larger than its manifest says"))?;
+        self.hasher.update(buffer.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+}
+
+impl Packed<'_> {
+    /// Compares all of it with what the manifest says.
+    fn finish(mut self, layer: &Layer<'_>) -> Result<(), String> {
+        io::copy(&mut self, &mut io::sink()).map_err(|err| err.to_string())?;
+        if self.left > 0 {
+            return Err(format!("it has {} bytes less than its manifest says", self.left));
+        }
+        match self.hasher.finish() {
+            found if found == layer.digest => Ok(()),
+            found => Err(format!("what came has digest {found}")),
+        }
+    }
+}
+
+/// The unpacked bytes of a layer, as many as may be read and as long.
+struct Unpacked<'a, 'b> {
+    unpacked: Box<dyn Read + 'b>,
+    left: &'a mut u64,
+    until: Instant,
+    patience: Duration,
+}
+
+impl Read for Unpacked<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if Instant::now() >= self.until {
+            let text = format!("reading layers takes longer than {} s", self.patience.as_secs());
+            return Err(io::Error::other(text));
+        }
+        let count = self.unpacked.read(buffer)?;
+        *self.left = u64::try_from(count).ok().and_then(|it| self.left.checked_sub(it)).ok_or_else(|| {
+            io::Error::other(format!("the layers unpack to more than {} GiB", MAX_UNPACKED >> 30))
+        })?;
+        Ok(count)
+    }
+}
