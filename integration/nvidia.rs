@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use oci_compat::eval::{self, Outcome};
 use oci_compat::host::Facts;
-use oci_compat::nvidia::{self, Environment, Given, Reading};
+use oci_compat::nvidia::{self, Environment, GivenGpus, Strictness};
 use serde::Deserialize;
 
 const CASES: &str = include_str!("conformance/nvidia-require.ndjson");
@@ -40,10 +40,10 @@ impl Case {
         [&self.cuda, &self.driver, &self.arch, &self.brand].into_iter().any(|it| it.is_empty())
     }
 
-    fn judged(&self, reading: Reading) -> Outcome {
+    fn judged(&self, reading: Strictness) -> Outcome {
         let variable = format!("NVIDIA_REQUIRE_CUDA={}", self.require);
         let environment = Environment::of([variable.as_str()]);
-        let (demands, faults) = nvidia::demands(&environment, Given::Gpus(None), reading, None);
+        let (demands, faults) = nvidia::demands(&environment, GivenGpus::Gpus(None), reading, None);
         assert_eq!(faults, Vec::<String>::new(), "{}", self.id);
         let facts = self.facts();
         Outcome::all(demands.iter().map(|it| eval::evaluate(&it.spec, &[], &facts).outcome))
@@ -60,7 +60,7 @@ fn cases() -> Vec<Case> {
 fn read_to_the_letter_every_constraint_comes_to_what_nvidia_says() {
     let (mut counts, mut wrong) = ([0; 3], String::new());
     for case in cases() {
-        let ours = case.judged(Reading::Strict);
+        let ours = case.judged(Strictness::Strict);
         let agrees = match (case.nvidia.as_str(), ours) {
             ("met", Outcome::Met) | ("unmet", Outcome::Unmet) | ("error", Outcome::Unknown) => true,
             (_, Outcome::Unknown) => case.has_unknown(),
@@ -83,7 +83,7 @@ fn read_to_the_letter_every_constraint_comes_to_what_nvidia_says() {
 #[test]
 fn read_sensibly_nothing_is_refused_that_nvidia_lets_run() {
     for case in cases() {
-        let (strict, sensible) = (case.judged(Reading::Strict), case.judged(Reading::Sensible));
+        let (strict, sensible) = (case.judged(Strictness::Strict), case.judged(Strictness::Sensible));
         if case.nvidia == "met" {
             assert_ne!(sensible, Outcome::Unmet, "{case:?}");
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use oci_compat::container::input;
-use oci_compat::program::{self, Demand};
+use oci_compat::program::{self, ProgramDemand};
 use serde_json::json;
 
 use super::bundle::Bundle;
@@ -157,12 +157,12 @@ fn programs_that_run_demand_nothing_that_is_not_so() {
         let found = program::look(folder.path(), &bundle, &until).map(|it| it.demands).unwrap_or_default();
         for demand in found {
             match demand {
-                Demand::Interpreter { missing, .. } => {
+                ProgramDemand::Interpreter { missing, .. } => {
                     assert!(!Path::new(&missing).exists(), "{program:?}: {missing}")
                 }
                 // A distribution may be built for a level, which its machines have.
-                Demand::Level { .. } => {}
-                Demand::Machine { machine, .. } => assert_eq!(machine, "i386", "{program:?}"),
+                ProgramDemand::Level { .. } => {}
+                ProgramDemand::Machine { machine, .. } => assert_eq!(machine, "i386", "{program:?}"),
             }
         }
         count += 1;

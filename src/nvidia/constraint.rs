@@ -9,12 +9,12 @@ const MAX_TEXT: usize = 32 << 10;
 const MAX_CONDITIONS: usize = 1024;
 
 /// A condition, and at which byte it starts.
-pub(super) type Placed = (Condition, usize);
+pub(super) type PlacedCondition = (Condition, usize);
 
 /// Alternatives of which one has to hold; none at all where anything will do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Constraint {
-    pub(super) alternatives: Vec<Vec<Placed>>,
+    pub(super) alternatives: Vec<Vec<PlacedCondition>>,
 }
 
 /// Reads a constraint; what is wrong with it is the end of a sentence.
@@ -59,7 +59,7 @@ mod tests {
 
     fn check(text: &str, expected: &str) {
         let shown = parse(text).map(|it| {
-            let alternative = |it: &Vec<Placed>| {
+            let alternative = |it: &Vec<PlacedCondition>| {
                 it.iter().map(|(it, at)| format!("{at}:{}", it.text)).collect::<Vec<_>>().join(" & ")
             };
             it.alternatives.iter().map(alternative).collect::<Vec<_>>().join(" | ")

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Reading;
+use super::Strictness;
 
 const REQUIRE: &str = "NVIDIA_REQUIRE_";
 /// For Jetsons: NVIDIA's own programs pass these over.
@@ -47,7 +47,7 @@ impl Environment {
 
     /// Whether it demands anything.
     pub fn demands(&self) -> bool {
-        !self.is_disabled() && !self.constraints(Reading::Strict).is_empty()
+        !self.is_disabled() && !self.constraints(Strictness::Strict).is_empty()
     }
 
     /// Whether it says that nothing is to be checked: that takes no more than to leave out what is demanded.
@@ -56,7 +56,7 @@ impl Environment {
     }
 
     /// What is demanded: variables and their text.
-    pub(super) fn constraints(&self, reading: Reading) -> Vec<(String, String)> {
+    pub(super) fn constraints(&self, reading: Strictness) -> Vec<(String, String)> {
         let required = self.variables.iter();
         let required = required.filter(|(name, _)| name.starts_with(REQUIRE) && !name.starts_with(JETPACK));
         let mut constraints: Vec<_> = required
@@ -67,8 +67,10 @@ impl Environment {
             // What is no version demands nothing that could be known; NVIDIA's hook refuses it.
             let text = match (major_minor(version), reading) {
                 (Some(version), _) => Some(format!("cuda>={version}")),
-                (None, Reading::Strict) => Some(format!("{CUDA_VERSION}={version}").replace([' ', ','], "_")),
-                (None, Reading::Sensible) => None,
+                (None, Strictness::Strict) => {
+                    Some(format!("{CUDA_VERSION}={version}").replace([' ', ','], "_"))
+                }
+                (None, Strictness::Sensible) => None,
             };
             constraints.extend(text.map(|it| (CUDA_VERSION.to_owned(), it)));
         }
@@ -146,7 +148,7 @@ mod tests {
 
     fn check(variables: &[&str], expected: &[(&str, &str)]) {
         let environment = Environment::of(variables.iter().copied());
-        let constraints = environment.constraints(Reading::Strict);
+        let constraints = environment.constraints(Strictness::Strict);
         let constraints: Vec<_> = constraints.iter().map(|(name, it)| (name.as_str(), it.as_str())).collect();
         assert_eq!(constraints, expected, "{variables:?}");
     }
@@ -187,7 +189,7 @@ mod tests {
         self::check(&["CUDA_VERSION=9.0.1", "NVIDIA_REQUIRE_CUDA="], &[("CUDA_VERSION", "cuda>=9.0")]);
         self::check(&["CUDA_VERSION="], &[]);
         let wrong = Environment::of(["CUDA_VERSION=cu121"]);
-        assert_eq!(wrong.constraints(Reading::Sensible), []);
+        assert_eq!(wrong.constraints(Strictness::Sensible), []);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Given;
+use super::GivenGpus;
 use super::environment::{Devices, Environment};
 
 /// NVIDIA's devices, and what gives GPUs in WSL 2.
@@ -21,22 +21,22 @@ const CLI: &str = "nvidia-container-cli";
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Config {
+struct GpuConfig {
     annotations: Option<BTreeMap<String, Value>>,
     /// The words that occur in its hooks.
     hooks: Option<Vec<String>>,
-    mounts: Option<Vec<Option<Mount>>>,
-    linux: Option<Linux>,
+    mounts: Option<Vec<Option<MountPoint>>>,
+    linux: Option<LinuxDevices>,
 }
 
 #[derive(Deserialize)]
-struct Mount {
+struct MountPoint {
     #[serde(default)]
     destination: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Linux {
+struct LinuxDevices {
     #[serde(default)]
     devices: Option<Vec<Option<Device>>>,
 }
@@ -50,9 +50,9 @@ struct Device {
 impl Environment {
     /// Whether a container with this environment is given GPUs. `config` is what was kept of its `config.json`, and
     /// `has_runtime` says whether NVIDIA's runtime is the one that creates it. None if it is not, or if that cannot be told.
-    pub fn given(&self, config: &[u8], has_runtime: bool) -> Option<Given> {
+    pub fn given(&self, config: &[u8], has_runtime: bool) -> Option<GivenGpus> {
         // What is of another kind than runtimes take gives nothing.
-        let Ok(config) = serde_json::from_slice::<Config>(config) else { return None };
+        let Ok(config) = serde_json::from_slice::<GpuConfig>(config) else { return None };
         let asked = match self.devices() {
             Devices::None => None,
             Devices::All => Some(None),
@@ -61,22 +61,22 @@ impl Environment {
         let hooks = |word: &str| config.hooks.iter().flatten().any(|it| it == word);
         let by_device = config.devices().or_else(|| config.annotated()).or_else(|| config.mounted());
         if let Some(some) = by_device {
-            return Some(Given::Gpus(some));
+            return Some(GivenGpus::Gpus(some));
         }
         if hooks(CLI) {
-            return Some(Given::Gpus(asked.unwrap_or(Some(1))));
+            return Some(GivenGpus::Gpus(asked.unwrap_or(Some(1))));
         }
         // NVIDIA's hook and runtime give what the environment asks for. All GPUs are what images ask for, and some what a person
         // or a device plugin chose.
         let is_heeded = has_runtime || hooks("nvidia") || asked.flatten().is_some();
-        asked.map(|some| if is_heeded { Given::Gpus(some) } else { Given::Perhaps(some) })
+        asked.map(|some| if is_heeded { GivenGpus::Gpus(some) } else { GivenGpus::Perhaps(some) })
     }
 }
 
 /// How many GPUs something is about; all, if that is not said.
 type Some = Option<usize>;
 
-impl Config {
+impl GpuConfig {
     /// By nodes such as `/dev/nvidia0`; others, such as `/dev/nvidiactl`, go with those or with parts of GPUs.
     fn devices(&self) -> Option<Some> {
         let devices = self.linux.iter().filter_map(|it| it.devices.as_ref()).flatten().flatten();
@@ -117,7 +117,7 @@ mod tests {
 
     const ASKS: &str = "NVIDIA_VISIBLE_DEVICES=all";
 
-    fn check(variable: &str, config: &str, expected: Option<Given>) {
+    fn check(variable: &str, config: &str, expected: Option<GivenGpus>) {
         let given = Environment::of([variable]).given(config.as_bytes(), false);
         assert_eq!(given, expected, "{variable} {config}");
     }
@@ -131,9 +131,9 @@ mod tests {
         };
         let check =
             |paths: &[&str], expected| check("NVIDIA_VISIBLE_DEVICES=void", &devices(paths), expected);
-        check(&["/dev/nvidiactl", "/dev/nvidia0", "/dev/nvidia12"], Some(Given::Gpus(Some(2))));
-        check(&["/dev/nvidiactl", "/dev/nvidia-caps/nvidia-cap1"], Some(Given::Gpus(Some(1))));
-        check(&["/dev/dxg"], Some(Given::Gpus(Some(1))));
+        check(&["/dev/nvidiactl", "/dev/nvidia0", "/dev/nvidia12"], Some(GivenGpus::Gpus(Some(2))));
+        check(&["/dev/nvidiactl", "/dev/nvidia-caps/nvidia-cap1"], Some(GivenGpus::Gpus(Some(1))));
+        check(&["/dev/dxg"], Some(GivenGpus::Gpus(Some(1))));
         check(&["/dev/fuse", "/dev/dri/card0"], None);
     }
 
@@ -144,24 +144,24 @@ mod tests {
                 serde_json::json!({"annotations": {"cdi.k8s.io/a_b": devices, "c": "nvidia.com/gpu=0"}});
             self::check("", &config.to_string(), expected);
         };
-        check("nvidia.com/gpu=0", Some(Given::Gpus(Some(1))));
-        check("nvidia.com/gpu=0, nvidia.com/gpu=1", Some(Given::Gpus(Some(2))));
-        check("nvidia.com/gpu=all", Some(Given::Gpus(None)));
+        check("nvidia.com/gpu=0", Some(GivenGpus::Gpus(Some(1))));
+        check("nvidia.com/gpu=0, nvidia.com/gpu=1", Some(GivenGpus::Gpus(Some(2))));
+        check("nvidia.com/gpu=all", Some(GivenGpus::Gpus(None)));
         check("acme.com/nic=0", None);
     }
 
     #[test]
     fn an_environment_asks_and_nvidia_s_hook_or_a_choice_gives() {
-        check(ASKS, "{}", Some(Given::Perhaps(None)));
-        check(ASKS, r#"{"hooks": []}"#, Some(Given::Perhaps(None)));
-        check(ASKS, r#"{"hooks": ["nvidia"]}"#, Some(Given::Gpus(None)));
-        check("NVIDIA_VISIBLE_DEVICES=0,1", r#"{"hooks": ["nvidia"]}"#, Some(Given::Gpus(Some(2))));
-        check("NVIDIA_VISIBLE_DEVICES=GPU-5ab0", "{}", Some(Given::Gpus(Some(1))));
+        check(ASKS, "{}", Some(GivenGpus::Perhaps(None)));
+        check(ASKS, r#"{"hooks": []}"#, Some(GivenGpus::Perhaps(None)));
+        check(ASKS, r#"{"hooks": ["nvidia"]}"#, Some(GivenGpus::Gpus(None)));
+        check("NVIDIA_VISIBLE_DEVICES=0,1", r#"{"hooks": ["nvidia"]}"#, Some(GivenGpus::Gpus(Some(2))));
+        check("NVIDIA_VISIBLE_DEVICES=GPU-5ab0", "{}", Some(GivenGpus::Gpus(Some(1))));
         check("NVIDIA_VISIBLE_DEVICES=void", r#"{"hooks": ["nvidia"]}"#, None);
         check("", r#"{"hooks": ["nvidia"]}"#, None);
-        check("", r#"{"hooks": ["nvidia", "nvidia-container-cli"]}"#, Some(Given::Gpus(Some(1))));
+        check("", r#"{"hooks": ["nvidia", "nvidia-container-cli"]}"#, Some(GivenGpus::Gpus(Some(1))));
         let given = Environment::of([ASKS]).given(b"{}", true);
-        assert_eq!(given, Some(Given::Gpus(None)));
+        assert_eq!(given, Some(GivenGpus::Gpus(None)));
     }
 
     #[test]
@@ -169,8 +169,8 @@ mod tests {
         let mount = |name: &str| {
             serde_json::json!({"mounts": [{"destination": format!("{MOUNTS}{name}")}, null]}).to_string()
         };
-        check("", &mount("all"), Some(Given::Gpus(None)));
-        check("", &mount("GPU-1"), Some(Given::Gpus(Some(1))));
+        check("", &mount("all"), Some(GivenGpus::Gpus(None)));
+        check("", &mount("GPU-1"), Some(GivenGpus::Gpus(Some(1))));
     }
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
         check(
             ASKS,
             r#"{"linux": null, "mounts": null, "annotations": null, "hooks": null}"#,
-            Some(Given::Perhaps(None)),
+            Some(GivenGpus::Perhaps(None)),
         );
     }
 }

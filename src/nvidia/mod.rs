@@ -17,7 +17,7 @@ const MAX_VARIABLES: usize = 32;
 
 /// How the conditions are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+pub enum Strictness {
     /// As NVIDIA's own evaluator reads them.
     Strict,
     /// A program also runs on an older driver where CUDA's minor version compatibility or forward compatibility holds.
@@ -26,7 +26,7 @@ pub enum Reading {
 
 /// Whether a container is given GPUs, and how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Given {
+pub enum GivenGpus {
     /// All of the host's, or so many of them, which are not known.
     Gpus(Option<usize>),
     /// Its environment asks for them, and it is not known whether anything heeds that: images of NVIDIA's always ask.
@@ -35,7 +35,7 @@ pub enum Given {
 
 /// What one variable demands.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Demand {
+pub struct NvidiaDemand {
     /// Which one.
     pub variable: String,
     /// Its conditions as rules.
@@ -47,10 +47,10 @@ pub struct Demand {
 /// `compat` is the driver whose libraries the image brings, if it brings any, such as `550.54.15`.
 pub fn demands(
     environment: &Environment,
-    given: Given,
-    reading: Reading,
+    given: GivenGpus,
+    reading: Strictness,
     compat: Option<&str>,
-) -> (Vec<Demand>, Vec<String>) {
+) -> (Vec<NvidiaDemand>, Vec<String>) {
     let (mut demands, mut faults) = (Vec::new(), Vec::new());
     if environment.is_disabled() {
         return (demands, faults);
@@ -67,7 +67,7 @@ pub fn demands(
             Ok(constraint) => {
                 let how = rules::How { given, reading, compat };
                 let spec = rules::spec(&variable, &text, &constraint, &how);
-                demands.extend(spec.map(|spec| Demand { variable, spec }));
+                demands.extend(spec.map(|spec| NvidiaDemand { variable, spec }));
             }
             Err(fault) => faults.push(format!("environment variable {variable} {fault}")),
         }

@@ -6,8 +6,8 @@ use crate::host;
 use crate::spec::{Expression, Group, Language, Place, Property, Rule, Set, Severity, Spec, Term, Test};
 use crate::words::version::Version;
 
-use super::constraint::{Constraint, Placed};
-use super::{Given, Reading};
+use super::constraint::{Constraint, PlacedCondition};
+use super::{GivenGpus, Strictness};
 
 const FEATURE: &str = "gpu.nvidia";
 /// From which driver on programs of all minor versions of a CUDA run (docs.nvidia.com, CUDA Compatibility, "Minor Version
@@ -24,8 +24,8 @@ const DOCS: &str = "https://docs.nvidia.com/deploy/cuda-compatibility/";
 /// How a constraint is read.
 #[derive(Debug)]
 pub(super) struct How<'a> {
-    pub(super) given: Given,
-    pub(super) reading: Reading,
+    pub(super) given: GivenGpus,
+    pub(super) reading: Strictness,
     /// The driver whose libraries the image brings.
     pub(super) compat: Option<&'a str>,
 }
@@ -36,23 +36,23 @@ pub(super) fn spec(variable: &str, text: &str, constraint: &Constraint, how: &Ho
         return None;
     }
     let some = match how.given {
-        Given::Gpus(some) | Given::Perhaps(some) => some,
+        GivenGpus::Gpus(some) | GivenGpus::Perhaps(some) => some,
     };
     let strict = each_gpu(ordered(&constraint.alternatives, MAX_INVALID), some);
     let rules = match (how.reading, how.given) {
-        (Reading::Strict, _) => vec![rule(variable, Severity::Required, strict)],
-        (Reading::Sensible, given) => {
+        (Strictness::Strict, _) => vec![rule(variable, Severity::Required, strict)],
+        (Strictness::Sensible, given) => {
             let lenient = lenient(constraint, how.compat);
             let is_lenient = lenient != constraint.alternatives;
             let sensible = each_gpu(any(&lenient), some);
             let letter = each_gpu(any(&constraint.alternatives), some);
             match given {
                 // Without a driver nothing gives it GPUs, and it runs without them.
-                Given::Perhaps(_) => {
+                GivenGpus::Perhaps(_) => {
                     let when = Some(Group::Terms(vec![term(&[])]));
                     vec![Rule { when, ..rule(variable, Severity::Recommended, sensible) }]
                 }
-                Given::Gpus(_) if is_lenient => vec![
+                GivenGpus::Gpus(_) if is_lenient => vec![
                     rule(variable, Severity::Required, sensible),
                     Rule {
                         remedy: LIMITS.to_owned(),
@@ -60,7 +60,7 @@ pub(super) fn spec(variable: &str, text: &str, constraint: &Constraint, how: &Ho
                         ..rule(&format!("{variable} to the letter"), Severity::Recommended, letter)
                     },
                 ],
-                Given::Gpus(_) => vec![rule(variable, Severity::Required, sensible)],
+                GivenGpus::Gpus(_) => vec![rule(variable, Severity::Required, sensible)],
             }
         }
     };
@@ -98,14 +98,14 @@ fn each_gpu(group: Group, some: Option<usize>) -> Group {
 }
 
 /// One alternative has to hold, whatever is wrong with others.
-fn any(alternatives: &[Vec<Placed>]) -> Group {
+fn any(alternatives: &[Vec<PlacedCondition>]) -> Group {
     Group::Any(alternatives.iter().map(|it| Group::Terms(vec![term(it)])).collect())
 }
 
 /// As NVIDIA reads it, from left to right until one alternative holds: what it calls an invalid expression counts if it
 /// comes to it.
-fn ordered(alternatives: &[Vec<Placed>], most: usize) -> Group {
-    let may_fail = |it: &Vec<Placed>| it.iter().any(|(it, _)| it.may_be_invalid());
+fn ordered(alternatives: &[Vec<PlacedCondition>], most: usize) -> Group {
+    let may_fail = |it: &Vec<PlacedCondition>| it.iter().any(|(it, _)| it.may_be_invalid());
     let first = alternatives.iter().position(may_fail).filter(|_| 0 < most);
     let Some(first) = first else { return any(alternatives) };
     let (before, rest) = alternatives.split_at(first);
@@ -121,7 +121,7 @@ fn ordered(alternatives: &[Vec<Placed>], most: usize) -> Group {
 }
 
 /// All conditions of an alternative, from left to right until one does not hold.
-fn conditions(all: &[Placed], most: usize) -> Group {
+fn conditions(all: &[PlacedCondition], most: usize) -> Group {
     let first = all.iter().position(|(it, _)| it.may_be_invalid()).filter(|_| 0 < most);
     let Some(first) = first else { return Group::Terms(vec![term(all)]) };
     let (certain, after) = all.split_at(first + 1);
@@ -135,9 +135,9 @@ fn conditions(all: &[Placed], most: usize) -> Group {
 }
 
 /// The alternatives, where older drivers do as well.
-fn lenient(constraint: &Constraint, compat: Option<&str>) -> Vec<Vec<Placed>> {
+fn lenient(constraint: &Constraint, compat: Option<&str>) -> Vec<Vec<PlacedCondition>> {
     let brought = compat.and_then(Version::parse);
-    let ease = |(condition, at): &Placed| {
+    let ease = |(condition, at): &PlacedCondition| {
         let mut condition = condition.clone();
         let least =
             condition.asked.as_ref().filter(|it| it.property == Property::Cuda).and_then(|it| it.at_least());
@@ -153,8 +153,8 @@ fn lenient(constraint: &Constraint, compat: Option<&str>) -> Vec<Vec<Placed>> {
     constraint.alternatives.iter().map(|it| it.iter().map(ease).collect()).collect()
 }
 
-fn term(conditions: &[Placed]) -> Term {
-    let expression = |(condition, at): &Placed| {
+fn term(conditions: &[PlacedCondition]) -> Term {
+    let expression = |(condition, at): &PlacedCondition| {
         let name = condition.asked.as_ref().map_or("", |it| it.property.name());
         (name.to_owned(), Expression { test: Test::Nvidia(condition.clone()), at: place(*at) })
     };

@@ -11,7 +11,7 @@ use nix::fcntl::{self, OFlag};
 use nix::sys::stat::{self, Mode, SFlag};
 use serde::Deserialize;
 
-use super::image::Image;
+use super::image::RootFolder;
 use crate::os::file;
 
 /// The kernel follows no more (`MAXSYMLINKS`).
@@ -23,7 +23,7 @@ const MAX_CONFIG: usize = 4 << 20;
 
 /// A way to a file below a root file system.
 #[derive(Debug)]
-pub(super) struct Walk {
+pub(super) struct PathWalk {
     /// All that was passed on the way, links too, and the end.
     passed: Vec<PathBuf>,
     /// Where it ends.
@@ -34,7 +34,7 @@ pub(super) struct Walk {
     is_open: bool,
 }
 
-impl Walk {
+impl PathWalk {
     /// `None` if that is not certain.
     pub(super) fn to(root: &OwnedFd, path: &Path) -> Option<Self> {
         let mut left: VecDeque<OsString> = steps(path).collect();
@@ -115,13 +115,13 @@ fn steps(path: &Path) -> impl Iterator<Item = OsString> {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Setup {
     #[serde(default)]
-    mounts: Option<Vec<Mount>>,
+    mounts: Option<Vec<MountEntry>>,
     #[serde(default)]
-    linux: Option<Linux>,
+    linux: Option<LinuxNamespaces>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Mount {
+struct MountEntry {
     destination: String,
     #[serde(default, rename = "type")]
     kind: Option<String>,
@@ -130,13 +130,13 @@ struct Mount {
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Linux {
+struct LinuxNamespaces {
     #[serde(default)]
-    namespaces: Option<Vec<Namespace>>,
+    namespaces: Option<Vec<NamespaceEntry>>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Namespace {
+struct NamespaceEntry {
     #[serde(rename = "type")]
     kind: String,
     #[serde(default)]
@@ -177,12 +177,14 @@ impl Hook {
 /// cannot be told.
 pub(super) fn may_bring_files(folder: &Path) -> bool {
     #[derive(Deserialize)]
-    struct Config {
+    struct ProgramConfig {
         #[serde(default)]
         hooks: Option<Hooks>,
     }
     let config = file::read(&folder.join("config.json"), MAX_CONFIG).ok().flatten();
-    let Some(config) = config.and_then(|it| serde_json::from_slice::<Config>(&it).ok()) else { return true };
+    let Some(config) = config.and_then(|it| serde_json::from_slice::<ProgramConfig>(&it).ok()) else {
+        return true;
+    };
     let Hooks { prestart, create_runtime, create_container, start_container } =
         config.hooks.unwrap_or_default();
     let mut all =
@@ -190,7 +192,7 @@ pub(super) fn may_bring_files(folder: &Path) -> bool {
     all.any(|it| !it.brings_nothing())
 }
 
-impl Mount {
+impl MountEntry {
     /// Whether it brings folders of the host, in which there may be links.
     fn is_bind(&self) -> bool {
         const KERNEL_S: [&str; 8] =
@@ -217,21 +219,21 @@ impl Setup {
         joins || self.mounts().any(|it| it.kind.as_deref() == Some("binfmt_misc"))
     }
 
-    fn mounts(&self) -> impl Iterator<Item = &Mount> {
+    fn mounts(&self) -> impl Iterator<Item = &MountEntry> {
         self.mounts.iter().flatten()
     }
 
     /// Whether a process finds at these paths what the image has there: no mount hides a step of the ways, and everybody may go
     /// them. `is_there` says of the last whether the image has it.
-    pub(super) fn shows(&self, image: &Image, paths: &[&Path], is_there: bool) -> bool {
+    pub(super) fn shows(&self, image: &RootFolder, paths: &[&Path], is_there: bool) -> bool {
         let ways: Option<Vec<_>> = paths.iter().map(|it| image.walk(it)).collect();
         let Some(ways) = ways else { return false };
         let is_as_seen = ways.last().is_some_and(|it| it.is_there == is_there);
         is_as_seen && ways.iter().all(|it| it.is_open) && !self.hides(image, &ways)
     }
 
-    fn hides(&self, image: &Image, ways: &[Walk]) -> bool {
-        let lexical = |it: &Mount| Path::new("/").join(&it.destination);
+    fn hides(&self, image: &RootFolder, ways: &[PathWalk]) -> bool {
+        let lexical = |it: &MountEntry| Path::new("/").join(&it.destination);
         let binds: Vec<_> = self.mounts().filter(|it| it.is_bind()).map(lexical).collect();
         self.mounts().any(|it| {
             let path = lexical(it);

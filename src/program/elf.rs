@@ -18,22 +18,22 @@ pub(super) const MAX_NOTES: u64 = 4096;
 
 /// A part of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct FilePart {
     pub(super) offset: u64,
     pub(super) size: u64,
 }
 
 /// Of a program for a machine whose lowest bytes come first.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct ElfHeader {
     /// Where the path of its interpreter stands.
-    pub(super) interpreter: Option<Part>,
+    pub(super) interpreter: Option<FilePart>,
     /// Where its properties stand.
-    pub(super) properties: Option<Part>,
+    pub(super) properties: Option<FilePart>,
 }
 
 /// Where the program headers stand, how large one is, and where in it numbers stand.
-struct Layout {
+struct HeaderTable {
     table: u64,
     count: usize,
     size: usize,
@@ -43,16 +43,18 @@ struct Layout {
     is_64: bool,
 }
 
-impl Header {
+impl ElfHeader {
     /// Of a file that starts with these bytes; `None` if they do not hold all of its program headers.
     pub(super) fn of(start: &[u8]) -> Option<Self> {
-        let layout = Layout::of(start)?;
+        let layout = HeaderTable::of(start)?;
         let table = usize::try_from(layout.table).ok()?;
         let headers = start.get(table..table.checked_add(layout.count * layout.size)?)?;
         let mut header = Self::default();
         for entry in headers.chunks_exact(layout.size) {
-            let part =
-                Part { offset: layout.word(entry, layout.offset)?, size: layout.word(entry, layout.filesz)? };
+            let part = FilePart {
+                offset: layout.word(entry, layout.offset)?,
+                size: layout.word(entry, layout.filesz)?,
+            };
             match word(entry, 0)? {
                 PT_INTERP if header.interpreter.is_none() => header.interpreter = Some(part),
                 PT_GNU_PROPERTY => header.properties = Some(part),
@@ -67,7 +69,7 @@ impl Header {
     }
 }
 
-impl Layout {
+impl HeaderTable {
     fn of(start: &[u8]) -> Option<Self> {
         let is_64 = half(start, 54) == Some(56);
         let layout = match is_64 {
@@ -99,7 +101,7 @@ impl Layout {
     }
 }
 
-impl Part {
+impl FilePart {
     /// What stands there, of a file that starts with these bytes.
     pub(super) fn within<'a>(&self, start: &'a [u8]) -> Option<&'a [u8]> {
         let from = usize::try_from(self.offset).ok()?;

@@ -10,15 +10,15 @@ use crate::container::input::Process;
 /// Where an image's files are.
 pub trait Files {
     /// A file that was found.
-    type Found;
+    type FoundFile;
     /// A file that is read.
     type Open;
 
     /// What a process finds at a path, links followed.
-    fn find(&self, path: &Path) -> Found<Self::Found>;
+    fn find(&self, path: &Path) -> Found<Self::FoundFile>;
 
     /// Opens a file that was found; `None` if something hinders.
-    fn open(&self, found: &Self::Found) -> Option<Self::Open>;
+    fn open(&self, found: &Self::FoundFile) -> Option<Self::Open>;
 
     /// The first [`START`] bytes of a file; `None` if something hinders.
     fn start(&self, file: &Self::Open) -> Option<Start>;
@@ -54,7 +54,7 @@ pub struct Start {
 pub const START: usize = 4096;
 
 /// The file that a process starts with, and the paths that were tried for it, its own the last; `None` if that is not certain.
-pub(super) fn program<F: Files>(files: &F, process: &Process) -> Option<(F::Found, Vec<PathBuf>)> {
+pub(super) fn program<F: Files>(files: &F, process: &Process) -> Option<(F::FoundFile, Vec<PathBuf>)> {
     let mut tried = Vec::new();
     for path in candidates(process)? {
         let found = files.find(&path);

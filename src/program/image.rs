@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{self, OFlag, OpenHow, ResolveFlag};
 use nix::sys::stat::{self, Mode, SFlag};
 
-use super::careful::Walk;
+use super::careful::PathWalk;
 use super::files::{Files, Found, START, Start};
 
 /// What everybody may do with a program that a search for it does not pass over.
@@ -17,23 +17,23 @@ const EXECUTABLE: libc::mode_t = 0o111;
 
 /// A root file system.
 #[derive(Debug)]
-pub(super) struct Image {
+pub(super) struct RootFolder {
     folder: OwnedFd,
 }
 
-impl Image {
+impl RootFolder {
     pub(super) fn new(folder: OwnedFd) -> Self {
         Self { folder }
     }
 
     /// The way to a file, step by step.
-    pub(super) fn walk(&self, path: &Path) -> Option<Walk> {
-        Walk::to(&self.folder, path)
+    pub(super) fn walk(&self, path: &Path) -> Option<PathWalk> {
+        PathWalk::to(&self.folder, path)
     }
 }
 
-impl Files for Image {
-    type Found = OwnedFd;
+impl Files for RootFolder {
+    type FoundFile = OwnedFd;
     type Open = File;
 
     fn find(&self, path: &Path) -> Found<OwnedFd> {

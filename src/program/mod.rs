@@ -22,8 +22,8 @@ use crate::container::input::{Bundle, Process};
 use crate::os::file;
 
 use careful::Setup;
-use elf::Header;
-use image::Image;
+use elf::ElfHeader;
+use image::RootFolder;
 use machine::{I386, Machine, X86_64};
 use memchr::memmem;
 use script::Script;
@@ -57,12 +57,12 @@ pub struct Program {
     /// Where it is in the container.
     pub path: String,
     /// What it demands.
-    pub demands: Vec<Demand>,
+    pub demands: Vec<ProgramDemand>,
 }
 
 /// Something that a program demands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Demand {
+pub enum ProgramDemand {
     /// A kernel that runs programs for a machine.
     Machine {
         /// Which file is one: the program, or the interpreter of a script.
@@ -99,14 +99,14 @@ pub enum Checker {
 
 /// What is demanded, and what that rests on.
 #[derive(Debug, PartialEq, Eq)]
-struct Seen {
+struct ProgramDemands {
     /// The paths that were tried for the program, its own the last.
     tried: Vec<PathBuf>,
     /// Further files that were looked at.
     looked_at: Vec<PathBuf>,
     /// Whether the last of all these is there.
     is_there: bool,
-    demands: Vec<Demand>,
+    demands: Vec<ProgramDemand>,
 }
 
 /// What the program of the bundle in this folder demands beyond a machine like this one; `None` if that is nothing, or not
@@ -120,12 +120,12 @@ pub fn look(folder: &Path, bundle: &Bundle, until: &dyn Fn() -> Instant) -> Opti
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     // What hinders is nothing that is known of the program.
     match file::near(&root, flags).ok()? {
-        Some(root) => examine(&Image::new(root), folder, bundle),
+        Some(root) => examine(&RootFolder::new(root), folder, bundle),
         None => {
             let root = std::path::absolute(root).ok()?;
             let look = || {
                 let root = fcntl::open(&root, flags, Mode::empty()).ok()?;
-                examine(&Image::new(root), folder, bundle)
+                examine(&RootFolder::new(root), folder, bundle)
             };
             file::ask_apart(until(), look).ok()?
         }
@@ -136,14 +136,14 @@ pub fn look(folder: &Path, bundle: &Bundle, until: &dyn Fn() -> Instant) -> Opti
 /// `None` if that is not certain. `ours` is the machine of the host that it is for: a program for that one does not demand it.
 pub fn look_in<F: Files>(files: &F, process: &Process, ours: Option<&str>) -> Option<Program> {
     let seen = see(files, process, ours)?;
-    let loads_it = seen.demands.iter().any(|it| matches!(it, Demand::Level { .. }));
+    let loads_it = seen.demands.iter().any(|it| matches!(it, ProgramDemand::Level { .. }));
     if loads_it && !has_library_beside_loader(files, &seen.looked_at) {
         return None;
     }
     Some(Program { path: shown(seen.tried.last()?), demands: seen.demands })
 }
 
-fn examine(image: &Image, folder: &Path, bundle: &Bundle) -> Option<Program> {
+fn examine(image: &RootFolder, folder: &Path, bundle: &Bundle) -> Option<Program> {
     let seen = see(image, &bundle.process, Some(OURS))?;
     if seen.demands.is_empty() {
         return None;
@@ -151,11 +151,11 @@ fn examine(image: &Image, folder: &Path, bundle: &Bundle) -> Option<Program> {
     // All that follows is taken only where something is wrong.
     let setup = Setup::of(&bundle.config)?;
     let paths: Vec<_> = seen.tried.iter().chain(&seen.looked_at).map(PathBuf::as_path).collect();
-    let loads_it = seen.demands.iter().any(|it| matches!(it, Demand::Level { .. }));
+    let loads_it = seen.demands.iter().any(|it| matches!(it, ProgramDemand::Level { .. }));
     if loads_it && !has_library_beside_loader(image, &seen.looked_at) {
         return None;
     }
-    let is_missing = seen.demands.iter().any(|it| matches!(it, Demand::Interpreter { .. }));
+    let is_missing = seen.demands.iter().any(|it| matches!(it, ProgramDemand::Interpreter { .. }));
     if is_missing && careful::may_bring_files(folder) {
         return None;
     }
@@ -181,12 +181,12 @@ fn has_library_beside_loader<F: Files>(image: &F, looked_at: &[PathBuf]) -> bool
 }
 
 /// What a first look shows; `None` if nothing is known.
-fn see<F: Files>(image: &F, process: &Process, ours: Option<&str>) -> Option<Seen> {
+fn see<F: Files>(image: &F, process: &Process, ours: Option<&str>) -> Option<ProgramDemands> {
     let (found, tried) = files::program(image, process)?;
     let mut file = image.open(&found)?;
     let mut start = image.start(&file)?;
     let mut path = tried.last()?.clone();
-    let mut seen = Seen { tried, looked_at: Vec::new(), is_there: true, demands: Vec::new() };
+    let mut seen = ProgramDemands { tried, looked_at: Vec::new(), is_there: true, demands: Vec::new() };
     for _ in 0..=MAX_SCRIPTS {
         let interpreter = match script::read(&start.bytes, start.is_whole) {
             Script::By(name) => files::absolute(name)?,
@@ -211,7 +211,7 @@ fn see<F: Files>(image: &F, process: &Process, ours: Option<&str>) -> Option<See
     None
 }
 
-impl Seen {
+impl ProgramDemands {
     /// What an ELF file demands; nothing of what is none.
     fn add_program<F: Files>(
         &mut self,
@@ -222,14 +222,14 @@ impl Seen {
     ) {
         let Some(machine) = Machine::of(&start.bytes) else { return };
         if ours != Some(machine.name) {
-            let demand = Demand::Machine { file: shown(path), machine: machine.name.to_owned() };
+            let demand = ProgramDemand::Machine { file: shown(path), machine: machine.name.to_owned() };
             self.demands.push(demand);
         }
         // What runs elsewhere finds its loader elsewhere, too.
         if ours.is_some_and(|ours| machine.name != ours && (machine.name, ours) != (I386, X86_64)) {
             return;
         }
-        let Some(header) = Header::of(&start.bytes) else { return };
+        let Some(header) = ElfHeader::of(&start.bytes) else { return };
         let Some(interpreter) = interpreter(image, &header, file, start) else { return };
         match image.find(&interpreter) {
             Found::Missing => {
@@ -249,14 +249,14 @@ impl Seen {
         &mut self,
         image: &F,
         own: (&Path, u8),
-        (interpreter, loader): (&Path, &F::Found),
+        (interpreter, loader): (&Path, &F::FoundFile),
     ) {
         let folder = interpreter.parent().unwrap_or(Path::new("/"));
         let library = [folder, Path::new(MULTIARCH)].map(|it| it.join(LIBRARY)).into_iter().find_map(|it| {
             let Found::File(found) = image.find(&it) else { return None };
             let file = image.open(&found)?;
             let start = image.start(&file)?;
-            Some((level(image, &Header::of(&start.bytes)?, &file, &start), it))
+            Some((level(image, &ElfHeader::of(&start.bytes)?, &file, &start), it))
         });
         // The higher of the two, and where they are alike the program's own.
         let needed = match &library {
@@ -270,7 +270,7 @@ impl Seen {
         let is_checked = || memmem::find(&image.part(&image.open(loader)?, 0, MAX_LOADER)?, REFUSES);
         let checked_by = is_checked().map(|_| Checker::Loader);
         self.looked_at.push(interpreter.to_owned());
-        self.demands.push(Demand::Level { file: shown(file), level, checked_by });
+        self.demands.push(ProgramDemand::Level { file: shown(file), level, checked_by });
         if let Some((_, path)) = library {
             self.looked_at.push(path);
         }
@@ -279,12 +279,12 @@ impl Seen {
     fn add_missing(&mut self, path: &Path, interpreter: &Path, is_script: bool) {
         self.is_there = false;
         let (file, missing) = (shown(path), shown(interpreter));
-        self.demands.push(Demand::Interpreter { file, missing, is_script });
+        self.demands.push(ProgramDemand::Interpreter { file, missing, is_script });
     }
 }
 
 /// The highest level of x86-64 that a file's properties demand; zero if they demand none, or one that is not known.
-fn level<F: Files>(image: &F, header: &Header, file: &F::Open, start: &Start) -> u8 {
+fn level<F: Files>(image: &F, header: &ElfHeader, file: &F::Open, start: &Start) -> u8 {
     let Some(part) = header.properties.filter(|it| it.size <= elf::MAX_NOTES) else { return 0 };
     let read;
     let notes = match part.within(&start.bytes) {
@@ -305,8 +305,8 @@ fn level<F: Files>(image: &F, header: &Header, file: &F::Open, start: &Start) ->
 }
 
 /// The path of an ELF file's interpreter; `None` if it has none, or none that is certain.
-fn interpreter<F: Files>(image: &F, header: &Header, file: &F::Open, start: &Start) -> Option<PathBuf> {
-    let part = header.interpreter.filter(elf::Part::may_be_path)?;
+fn interpreter<F: Files>(image: &F, header: &ElfHeader, file: &F::Open, start: &Start) -> Option<PathBuf> {
+    let part = header.interpreter.filter(elf::FilePart::may_be_path)?;
     let read;
     let bytes = match part.within(&start.bytes) {
         Some(bytes) => bytes,
@@ -320,7 +320,7 @@ fn interpreter<F: Files>(image: &F, header: &Header, file: &F::Open, start: &Sta
 
 impl Setup {
     /// As [`Setup::shows`]: of the paths that were tried in vain it only counts that no mount hides them.
-    fn shows_all(&self, image: &Image, tried: &[PathBuf], all: &[&Path], is_there: bool) -> bool {
+    fn shows_all(&self, image: &RootFolder, tried: &[PathBuf], all: &[&Path], is_there: bool) -> bool {
         let in_vain = tried.len().saturating_sub(1);
         let (in_vain, there) = all.split_at_checked(in_vain).unwrap_or((all, &[]));
         in_vain.iter().all(|it| self.shows(image, &[it], false)) && self.shows(image, there, is_there)

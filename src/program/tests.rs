@@ -56,11 +56,11 @@ fn config(program: &str) -> serde_json::Value {
     })
 }
 
-fn check(bundled: &Bundled, program: &str, expected: &[Demand]) {
+fn check(bundled: &Bundled, program: &str, expected: &[ProgramDemand]) {
     check_config(bundled, &config(program), expected);
 }
 
-fn check_config(bundled: &Bundled, config: &serde_json::Value, expected: &[Demand]) {
+fn check_config(bundled: &Bundled, config: &serde_json::Value, expected: &[ProgramDemand]) {
     let found = bundled.look(config).map(|it| it.demands).unwrap_or_default();
     assert_eq!(found, expected, "{config}");
 }
@@ -114,17 +114,17 @@ fn dynamic(bits: u32) -> Vec<u8> {
     elf(X86, &[(INTERP, format!("{LD}\0").as_bytes()), (PROPERTY, &isa(bits))])
 }
 
-fn machine(file: &str, machine: &str) -> Demand {
-    Demand::Machine { file: file.to_owned(), machine: machine.to_owned() }
+fn machine(file: &str, machine: &str) -> ProgramDemand {
+    ProgramDemand::Machine { file: file.to_owned(), machine: machine.to_owned() }
 }
 
-fn missing(file: &str, missing: &str, is_script: bool) -> Demand {
-    Demand::Interpreter { file: file.to_owned(), missing: missing.to_owned(), is_script }
+fn missing(file: &str, missing: &str, is_script: bool) -> ProgramDemand {
+    ProgramDemand::Interpreter { file: file.to_owned(), missing: missing.to_owned(), is_script }
 }
 
 #[cfg(target_arch = "x86_64")]
-fn needs(file: &str, level: u8, checked_by: Option<Checker>) -> Demand {
-    Demand::Level { file: file.to_owned(), level, checked_by }
+fn needs(file: &str, level: u8, checked_by: Option<Checker>) -> ProgramDemand {
+    ProgramDemand::Level { file: file.to_owned(), level, checked_by }
 }
 
 /// A loader that looks at levels, and a C library that needs this one, as Debian lays them out.

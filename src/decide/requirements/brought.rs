@@ -10,7 +10,7 @@ use crate::container::identity::Until;
 use crate::container::input::Bundle;
 use crate::decide::check::Requirement;
 use crate::host::{self, Root};
-use crate::nvidia::{self, Environment, Given, Reading};
+use crate::nvidia::{self, Environment, GivenGpus, Strictness};
 use crate::os::file;
 use crate::outcome::report::Origin;
 use crate::policy::{Implied, Nvidia, Policy};
@@ -43,8 +43,8 @@ struct Start {
 #[derive(Debug)]
 struct Cuda {
     environment: Environment,
-    given: Given,
-    reading: Reading,
+    given: GivenGpus,
+    reading: Strictness,
     /// The container's root file system, if it matters.
     rootfs: Option<PathBuf>,
 }
@@ -70,8 +70,8 @@ impl Cuda {
     /// Of a container that is given GPUs. The text of its variables is not read yet.
     fn new(folder: &Path, bundle: &Bundle, policy: &Policy) -> Option<Self> {
         let reading = match policy.nvidia {
-            Nvidia::Sensible => Reading::Sensible,
-            Nvidia::Strict => Reading::Strict,
+            Nvidia::Sensible => Strictness::Sensible,
+            Nvidia::Strict => Strictness::Strict,
             Nvidia::Off => return None,
         };
         let environment = Environment::of(bundle.process.env.iter().flatten().map(String::as_str));
@@ -81,11 +81,11 @@ impl Cuda {
         let runtime = policy.runtimes.first().and_then(|it| it.file_name());
         let has_runtime = runtime.is_some_and(|it| it.to_string_lossy().starts_with("nvidia-"));
         let given = environment.given(&bundle.config, has_runtime)?;
-        let rootfs = bundle.root.as_ref().filter(|_| reading == Reading::Sensible);
+        let rootfs = bundle.root.as_ref().filter(|_| reading == Strictness::Sensible);
         Some(Self { environment, given, reading, rootfs: rootfs.map(|it| folder.join(it)) })
     }
 
-    fn demands(&self, until: Until<'_>) -> (Vec<nvidia::Demand>, Vec<String>) {
+    fn demands(&self, until: Until<'_>) -> (Vec<nvidia::NvidiaDemand>, Vec<String>) {
         let compat = self.rootfs.as_ref().and_then(|it| compat(it, until));
         nvidia::demands(&self.environment, self.given, self.reading, compat.as_deref())
     }
@@ -145,7 +145,7 @@ impl Collected {
         if let Some(nvidia) = nvidia {
             let (demands, faults) = nvidia.demands(until);
             self.faults.extend(faults);
-            for nvidia::Demand { variable, spec } in demands {
+            for nvidia::NvidiaDemand { variable, spec } in demands {
                 self.requirements.push(Requirement { origin: Origin::Environment(variable), spec: Ok(spec) });
             }
         }

@@ -10,7 +10,7 @@ use crate::host;
 use crate::outcome::report::Origin;
 use crate::policy::Implied;
 use crate::program::machine::{Machine, X86_64};
-use crate::program::{self, Checker, Demand, Program};
+use crate::program::{self, Checker, Program, ProgramDemand};
 use crate::spec::{Expression, Group, Language, Place, Rule, Set, Severity, Spec, Term, Test};
 
 /// A look takes microseconds. A file system that does not answer in this time is not waited for: nothing is demanded then.
@@ -53,8 +53,8 @@ pub(super) fn known(program: &Program) -> Vec<(&'static str, String)> {
     let mut known = vec![("path", program.path.clone())];
     for demand in &program.demands {
         match demand {
-            Demand::Machine { file, .. } => known.push(("file", file.clone())),
-            Demand::Interpreter { file, missing, is_script } => {
+            ProgramDemand::Machine { file, .. } => known.push(("file", file.clone())),
+            ProgramDemand::Interpreter { file, missing, is_script } => {
                 let kind = if *is_script { "script" } else { "elf" };
                 known.extend([
                     ("file", file.clone()),
@@ -62,15 +62,15 @@ pub(super) fn known(program: &Program) -> Vec<(&'static str, String)> {
                     ("kind", kind.to_owned()),
                 ]);
             }
-            Demand::Level { file, .. } => known.push(("level", file.clone())),
+            ProgramDemand::Level { file, .. } => known.push(("level", file.clone())),
         }
     }
     known
 }
 
-fn rule(demand: &Demand, wanted: Severity) -> Rule {
+fn rule(demand: &ProgramDemand, wanted: Severity) -> Rule {
     match demand {
-        Demand::Machine { file, machine } => {
+        ProgramDemand::Machine { file, machine } => {
             let what = format!("{file} is for {machine}");
             new_rule(
                 what,
@@ -80,13 +80,13 @@ fn rule(demand: &Demand, wanted: Severity) -> Rule {
                 None,
             )
         }
-        Demand::Interpreter { file, missing, is_script } => {
+        ProgramDemand::Interpreter { file, missing, is_script } => {
             let what = format!("{file} has its interpreter {missing:?}");
             let unless = if *is_script { "script" } else { own_machine() };
             let term = term(host::PROGRAM, [("interpreter", Test::Exists)]);
             new_rule(what, "program-interpreter", wanted, term, Some(without_handler(unless)))
         }
-        Demand::Level { file, level, checked_by } => {
+        ProgramDemand::Level { file, level, checked_by } => {
             let what = format!("{file} needs x86-64-v{level}");
             let element = format!("X86_64_V{level}");
             let flags = LOADER_S.iter().filter(|(it, _)| it <= level).flat_map(|(_, it)| *it);
@@ -160,13 +160,13 @@ mod tests {
     const V3: &str = "X86_64_V3";
 
     fn level(checked_by: Option<Checker>) -> Program {
-        let demand = Demand::Level { file: "/bin/app".to_owned(), level: 3, checked_by };
+        let demand = ProgramDemand::Level { file: "/bin/app".to_owned(), level: 3, checked_by };
         Program { path: "/bin/app".to_owned(), demands: vec![demand] }
     }
 
     fn missing(is_script: bool) -> Program {
         let (file, missing) = ("/bin/app".to_owned(), "/lib/gone".to_owned());
-        Program { path: file.clone(), demands: vec![Demand::Interpreter { file, missing, is_script }] }
+        Program { path: file.clone(), demands: vec![ProgramDemand::Interpreter { file, missing, is_script }] }
     }
 
     /// A facts document with flags of the CPU, and with what the kernel starts.
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_program_for_another_machine_counts_where_nothing_takes_it() {
-        let demand = Demand::Machine { file: "/bin/sh".to_owned(), machine: "s390x".to_owned() };
+        let demand = ProgramDemand::Machine { file: "/bin/sh".to_owned(), machine: "s390x".to_owned() };
         let program = Program { path: "/bin/app".to_owned(), demands: vec![demand] };
         let with = |kernel| judged(&program, Implied::Refuse, facts(&[], kernel));
         // Nothing but the kernel's own machine is known of this host.
