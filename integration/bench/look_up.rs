@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use oci_compat::container::identity::{Identity, Need, Places, resolve};
+use oci_compat::container::identity::{EnginePlaces, Identity, Need, resolve};
 use oci_compat::container::input::Bundle;
 use oci_compat::store::Digest;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ fn show(name: &str, goal: &str, rounds: usize, folder: &Path) -> Result<Identity
     for _ in 0..rounds {
         let start = Instant::now();
         let until = start + Duration::from_secs(60);
-        identity = resolve(folder, &bundle, Need::Digests, &Places::live(), &|| until);
+        identity = resolve(folder, &bundle, Need::Digests, &EnginePlaces::live(), &|| until);
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
     let slowest = times.iter().copied().fold(0.0, f64::max);

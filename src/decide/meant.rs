@@ -52,7 +52,7 @@ pub fn image(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::identity::held::Engine;
+    use crate::container::identity::held::ImageEngine;
     use crate::store::{Addition, ArtifactOrigin, ArtifactSubject, Writer, pack};
 
     fn digest(of: &str) -> Digest {
@@ -126,7 +126,7 @@ mod tests {
             digests: vec![digest("id")],
         };
         let meant = Meant {
-            engine: Engine::Docker,
+            engine: ImageEngine::Docker,
             name: Some("b".to_owned()),
             image: called(&["a", "b", "c"]),
             digests: vec![digest("image")],

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::container::identity::Places;
-use crate::container::identity::held::Record;
+use crate::container::identity::EnginePlaces;
+use crate::container::identity::held::ImageRecord;
 use crate::decide::pipeline::{self, Host, Terms};
 use crate::decide::requirements;
 use crate::policy::Policy;
@@ -13,15 +13,15 @@ use super::table::{Row, Table};
 
 /// Judges all of them by what the store has for each, and by what the administrator demands. `unread` says why not all are known.
 pub fn judge(
-    records: &[Record],
+    records: &[ImageRecord],
     unread: &[String],
     store: &Path,
     policy: &Policy,
-    places: &Places,
+    places: &EnginePlaces,
     host: &Host<'_>,
     terms: &Terms<'_>,
 ) -> Table {
-    let row = |record: &Record| {
+    let row = |record: &ImageRecord| {
         let meant = record.image_at(places);
         let digest = meant.digests.first().or(meant.id.as_ref()).map(Digest::to_string);
         let collected = requirements::of_image(&meant.digests, meant.image, store, policy);

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use oci_compat::container::identity::Places;
-use oci_compat::container::identity::held::{self, Absent, Record};
+use oci_compat::container::identity::EnginePlaces;
+use oci_compat::container::identity::held::{self, Absent, ImageRecord};
 use oci_compat::container::identity::meant::{self, Meant};
 use oci_compat::store::Digest;
 use oci_compat::words::text::printable;
@@ -16,7 +16,7 @@ use crate::args::{CONTAINERD, Engine};
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     /// All images of those that answered.
-    pub(crate) held: Vec<Record>,
+    pub(crate) held: Vec<ImageRecord>,
     /// Whether any engine answered.
     pub(crate) has_any: bool,
     /// Why the others did not, each a sentence.
@@ -31,15 +31,15 @@ pub(crate) fn ask_host(engines: &[Engine], root: Option<&Path>, socket: &Path, h
         true => socket.to_owned(),
         false => host.join(socket.strip_prefix("/").unwrap_or(socket)),
     };
-    ask_at(engines, root, &socket, &Places { root: host.to_owned() })
+    ask_at(engines, root, &socket, &EnginePlaces { root: host.to_owned() })
 }
 
 /// Asks these engines; `root` is the folder, and `socket` the socket of those that have one.
 pub(crate) fn ask(engines: &[Engine], root: Option<&Path>, socket: &Path) -> Answers {
-    ask_at(engines, root, socket, &Places::live())
+    ask_at(engines, root, socket, &EnginePlaces::live())
 }
 
-fn ask_at(engines: &[Engine], root: Option<&Path>, socket: &Path, places: &Places) -> Answers {
+fn ask_at(engines: &[Engine], root: Option<&Path>, socket: &Path, places: &EnginePlaces) -> Answers {
     let mut answers = Answers::default();
     for (engine, is_optional) in engines.iter().flat_map(|it| named(*it)) {
         match held(engine, root, socket, places) {
@@ -71,7 +71,12 @@ fn named(engine: Engine) -> Vec<(Named, bool)> {
     }
 }
 
-fn held(engine: Named, root: Option<&Path>, socket: &Path, places: &Places) -> anyhow::Result<Vec<Record>> {
+fn held(
+    engine: Named,
+    root: Option<&Path>,
+    socket: &Path,
+    places: &EnginePlaces,
+) -> anyhow::Result<Vec<ImageRecord>> {
     match engine {
         Named::Containerd => held::of_containerd(socket),
         Named::Docker => held::of_docker(root, places),
@@ -82,7 +87,7 @@ fn held(engine: Named, root: Option<&Path>, socket: &Path, places: &Places) -> a
 /// The image that an engine of the host in this folder calls so, whichever engine it is; or why some engines did not answer,
 /// each a sentence. The chosen image is printed to stderr.
 pub(crate) fn meant(text: &str, host: &Path) -> anyhow::Result<Result<Meant, Vec<String>>> {
-    let places = Places { root: host.to_owned() };
+    let places = EnginePlaces { root: host.to_owned() };
     let socket = host.join(CONTAINERD.trim_start_matches('/'));
     let Answers { held, silent, .. } = ask_at(&[Engine::All], None, &socket, &places);
     let found = meant::find(&held, text).map_err(|err| anyhow::anyhow!("{text:?} {err}"))?;

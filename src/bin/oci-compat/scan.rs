@@ -1,7 +1,7 @@
 //! `check --remote` and `check --from-engine`: images where nothing starts yet.
 
 use anyhow::{Context, bail};
-use oci_compat::container::identity::Places;
+use oci_compat::container::identity::EnginePlaces;
 use oci_compat::decide::pipeline::{Host, Terms};
 use oci_compat::decide::requirements::Collected;
 use oci_compat::host::{Facts, Root};
@@ -68,7 +68,7 @@ pub(crate) fn every(args: &Check, common: &Common, output: &mut Output) -> anyho
         log::warn!("{warning}");
     }
     let terms = Terms { tags: &args.tags, waivers: &policy.waivers, ..Terms::default() };
-    let places = Places { root: args.root.clone() };
+    let places = EnginePlaces { root: args.root.clone() };
     let judge =
         |host: &Host<'_>| scanned::judge(&held, &silent, &common.store, &policy, &places, host, &terms);
     let table = match &args.facts {

@@ -21,13 +21,13 @@ pub(super) const TASKS: &str = "io.containerd.runtime.v2.task";
 
 /// The content store of one containerd.
 #[derive(Debug)]
-pub(super) struct Content {
+pub(super) struct ContentStore {
     blobs: PathBuf,
 }
 
 /// A manifest in the store, and the image's configuration that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Manifest {
+pub(super) struct ContentManifest {
     /// The digests on the way to it, its own last.
     pub(super) path: Vec<Digest>,
     /// The configuration's digest.
@@ -35,37 +35,37 @@ pub(super) struct Manifest {
 }
 
 /// What was met on the way through an index. Strangers write them: the same entry may stand there any number of times.
-struct Walk {
+struct IndexWalk {
     seen: BTreeSet<Digest>,
     documents: usize,
-    found: Vec<Manifest>,
+    found: Vec<ContentManifest>,
 }
 
 /// Either an index or a manifest.
 #[derive(Deserialize)]
-struct Document {
+struct IndexOrManifest {
     #[serde(default)]
-    config: Option<Descriptor>,
+    config: Option<ContentDescriptor>,
     #[serde(default)]
-    manifests: Option<Vec<Descriptor>>,
+    manifests: Option<Vec<ContentDescriptor>>,
 }
 
 #[derive(Deserialize)]
-struct Descriptor {
+struct ContentDescriptor {
     digest: String,
     #[serde(default)]
-    platform: Option<Platform>,
+    platform: Option<ContentPlatform>,
 }
 
 #[derive(Deserialize)]
-struct Platform {
+struct ContentPlatform {
     #[serde(default)]
     os: String,
 }
 
 /// The part of an image's configuration that identifies its root file system (image-spec 1.1, `config.md`).
 #[derive(Deserialize)]
-struct Config {
+struct ImageConfig {
     rootfs: Rootfs,
 }
 
@@ -82,7 +82,7 @@ pub(super) fn root_of_task(bundle: &Path) -> Option<PathBuf> {
     tasks.ends_with(TASKS).then(|| tasks.parent().map(Path::to_owned))?
 }
 
-impl Content {
+impl ContentStore {
     /// The store below containerd's root folder.
     pub(super) fn new(root: &Path) -> Self {
         Self { blobs: root.join("io.containerd.content.v1.content/blobs/sha256") }
@@ -98,17 +98,22 @@ impl Content {
     /// # Errors
     ///
     /// If the content of the digest is missing or broken, or leads to more than any image has: a sentence.
-    pub(super) fn manifests(&self, digest: Digest) -> Result<Vec<Manifest>, String> {
+    pub(super) fn manifests(&self, digest: Digest) -> Result<Vec<ContentManifest>, String> {
         let document =
             self.document(&digest)?.ok_or_else(|| format!("{digest} is not in {}", self.blobs.display()))?;
-        let mut walk = Walk { seen: BTreeSet::from([digest]), documents: 1, found: Vec::new() };
+        let mut walk = IndexWalk { seen: BTreeSet::from([digest]), documents: 1, found: Vec::new() };
         self.collect(document, vec![digest], &mut walk)?;
         Ok(walk.found)
     }
 
-    fn collect(&self, document: Document, path: Vec<Digest>, walk: &mut Walk) -> Result<(), String> {
+    fn collect(
+        &self,
+        document: IndexOrManifest,
+        path: Vec<Digest>,
+        walk: &mut IndexWalk,
+    ) -> Result<(), String> {
         if let Some(config) = document.config.and_then(|it| it.digest.parse().ok()) {
-            walk.found.push(Manifest { path, config });
+            walk.found.push(ContentManifest { path, config });
             return Ok(());
         }
         if path.len() >= MAX_DEPTH {
@@ -134,7 +139,7 @@ impl Content {
         Ok(())
     }
 
-    fn document(&self, digest: &Digest) -> Result<Option<Document>, String> {
+    fn document(&self, digest: &Digest) -> Result<Option<IndexOrManifest>, String> {
         let Some(bytes) = self.blob(digest)? else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).map_err(|err| format!("{digest} is no manifest: {err}"))
     }
@@ -147,7 +152,7 @@ impl Content {
     pub(super) fn chain_id(&self, config: &Digest) -> Result<String, String> {
         let bytes =
             self.blob(config)?.ok_or_else(|| format!("{config} is not in {}", self.blobs.display()))?;
-        let config: Config =
+        let config: ImageConfig =
             serde_json::from_slice(&bytes).map_err(|err| format!("{config} is no configuration: {err}"))?;
         let chained = |chain: String, layer: String| match chain.as_str() {
             "" => layer,
@@ -187,7 +192,7 @@ mod tests {
     }
 
     fn check(host: &FakeHost, index: &str, expected: Result<usize, &str>) {
-        let found = Content::new(&host.place("")).manifests(Digest::of(index.as_bytes()));
+        let found = ContentStore::new(&host.place("")).manifests(Digest::of(index.as_bytes()));
         assert_eq!(found.map(|it| it.len()), expected.map_err(str::to_owned));
     }
 

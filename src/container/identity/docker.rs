@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::containerd;
-use super::content::{Content, root_of_task};
-use super::held::{Absent, Engine, Record};
-use super::{Asked, Identity, Places, Task, Unknown};
+use super::content::{ContentStore, root_of_task};
+use super::held::{Absent, ImageEngine, ImageRecord};
+use super::{EnginePlaces, Identity, ResolverInput, Task, UnknownImage};
 use crate::image::Spelled;
 use crate::store::Digest;
 use crate::{container::input, os::file};
@@ -25,7 +25,7 @@ const MAX_DAEMON: usize = 1 << 20;
 /// What dockerd notes about a container (moby, `daemon/container/container.go`).
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Container {
+struct DockerContainer {
     #[serde(rename = "ID")]
     id: String,
     /// With a graph driver the digest of the image's configuration, else of its manifest or index.
@@ -34,15 +34,15 @@ struct Container {
     #[serde(default)]
     driver: String,
     #[serde(default)]
-    config: Option<Config>,
+    config: Option<DockerConfig>,
     /// Written by dockerd where containerd keeps its images.
     #[serde(default)]
-    image_manifest: Option<Descriptor>,
+    image_manifest: Option<DockerDescriptor>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Config {
+struct DockerConfig {
     /// As the user wrote it: a name, or the start of an id.
     #[serde(default)]
     image: String,
@@ -81,7 +81,7 @@ struct LogConfig {
 }
 
 #[derive(Deserialize)]
-struct Descriptor {
+struct DockerDescriptor {
     digest: String,
 }
 
@@ -94,18 +94,22 @@ struct Repositories {
 }
 
 /// Finds out which image a container of dockerd's runs.
-pub(super) fn resolve(task: &Task, asked: &Asked<'_>, identity: &mut Identity) -> Result<(), Unknown> {
-    let unread = |err: anyhow::Error| Unknown::Unanswered(format!("{err:#}"));
+pub(super) fn resolve(
+    task: &Task,
+    asked: &ResolverInput<'_>,
+    identity: &mut Identity,
+) -> Result<(), UnknownImage> {
+    let unread = |err: anyhow::Error| UnknownImage::Unanswered(format!("{err:#}"));
     if task.id.len() != 64 || !task.id.bytes().all(|it| it.is_ascii_hexdigit()) {
-        return Err(Unknown::Untold(format!("{:?} is no container id of dockerd's", task.id)));
+        return Err(UnknownImage::Untold(format!("{:?} is no container id of dockerd's", task.id)));
     }
     let unread_container = |err: anyhow::Error| match err.is::<TooLarge>() {
-        true => Unknown::Unfit(format!("{err:#}")),
+        true => UnknownImage::Unfit(format!("{err:#}")),
         false => unread(err),
     };
     let Some((root, container)) = container(&task.id, asked).map_err(unread_container)? else {
         let why = format!("dockerd's data folder with containers/{}/config.v2.json was not found", task.id);
-        return Err(Unknown::Unanswered(why));
+        return Err(UnknownImage::Unanswered(why));
     };
     identity.add_name(container.name());
     if let Some(manifest) = &container.image_manifest {
@@ -118,12 +122,12 @@ pub(super) fn resolve(task: &Task, asked: &Asked<'_>, identity: &mut Identity) -
     }
     if identity.digests.is_empty() {
         let why = "it was built or loaded here, and has no digest in any registry";
-        return Err(Unknown::Untold(why.to_owned()));
+        return Err(UnknownImage::Untold(why.to_owned()));
     }
     complete(&container.image, asked.folder, identity)
 }
 
-impl Container {
+impl DockerContainer {
     /// As the user called the image; nothing if that was its id, or the start of it.
     fn name(&self) -> Option<&str> {
         let named = self.config.as_ref()?.image.as_str();
@@ -137,7 +141,7 @@ impl Container {
 ///
 /// None of it proves anything to those who speak to dockerd without `docker`. They may as well name the runtime `runc`, which
 /// every dockerd has.
-pub(super) fn is_build(task: &Task, asked: &Asked<'_>) -> bool {
+pub(super) fn is_build(task: &Task, asked: &ResolverInput<'_>) -> bool {
     // What cannot be read is taken for what is checked.
     let Ok(Some((root, container))) = container(&task.id, asked) else { return false };
     let path = root.join("containers").join(&task.id).join("hostconfig.json");
@@ -166,14 +170,14 @@ impl std::fmt::Display for TooLarge {
 impl std::error::Error for TooLarge {}
 
 /// The folder with all of dockerd's data, and what it notes about this container.
-fn container(id: &str, asked: &Asked<'_>) -> anyhow::Result<Option<(PathBuf, Container)>> {
+fn container(id: &str, asked: &ResolverInput<'_>) -> anyhow::Result<Option<(PathBuf, DockerContainer)>> {
     for root in roots(asked)? {
         let path = root.join("containers").join(id).join("config.v2.json");
         let size = nix::sys::stat::stat(&path).map_or(0, |it| it.st_size);
         if usize::try_from(size).is_ok_and(|it| it > MAX_CONTAINER) {
             return Err(TooLarge(path).into());
         }
-        let found: Option<Container> = read(&path, MAX_CONTAINER)?;
+        let found: Option<DockerContainer> = read(&path, MAX_CONTAINER)?;
         if let Some(container) = found.filter(|it| it.id == id) {
             return Ok(Some((root, container)));
         }
@@ -183,7 +187,7 @@ fn container(id: &str, asked: &Asked<'_>) -> anyhow::Result<Option<(PathBuf, Con
 
 /// Where the data may be, the likeliest first: by the containerd that dockerd started, above the container's root file
 /// system, where the daemon's configuration says, and where it is by default.
-fn roots(asked: &Asked<'_>) -> anyhow::Result<Vec<PathBuf>> {
+fn roots(asked: &ResolverInput<'_>) -> anyhow::Result<Vec<PathBuf>> {
     let own = root_of_task(asked.folder);
     let mut roots: Vec<_> = own.iter().filter_map(|it| above(it, Path::new("containerd/daemon"))).collect();
     let root = asked.bundle.root.as_deref().map(Path::new).filter(|it| it.is_absolute());
@@ -199,13 +203,13 @@ fn above(path: &Path, below: &Path) -> Option<PathBuf> {
     path.ends_with(below).then(|| root.to_owned())
 }
 
-fn configured(places: &Places) -> anyhow::Result<Option<PathBuf>> {
+fn configured(places: &EnginePlaces) -> anyhow::Result<Option<PathBuf>> {
     #[derive(Deserialize)]
-    struct Daemon {
+    struct DaemonJson {
         #[serde(default, rename = "data-root")]
         data_root: Option<PathBuf>,
     }
-    let daemon: Option<Daemon> = read(&places.at("etc/docker/daemon.json"), MAX_DAEMON)?;
+    let daemon: Option<DaemonJson> = read(&places.at("etc/docker/daemon.json"), MAX_DAEMON)?;
     Ok(daemon.and_then(|it| it.data_root))
 }
 
@@ -215,12 +219,12 @@ fn read<T: DeserializeOwned>(path: &Path, limit: usize) -> anyhow::Result<Option
 
 /// With containerd's image store, dockerd notes both the manifest and what the name stood for.
 fn of_containerd(
-    container: &Container,
-    manifest: &Descriptor,
+    container: &DockerContainer,
+    manifest: &DockerDescriptor,
     identity: &mut Identity,
-) -> Result<(), Unknown> {
+) -> Result<(), UnknownImage> {
     for text in [&container.image, &manifest.digest] {
-        let digest = text.parse().map_err(|err| Unknown::Untold(format!("dockerd notes {err}")))?;
+        let digest = text.parse().map_err(|err| UnknownImage::Untold(format!("dockerd notes {err}")))?;
         identity.add_digest(digest);
     }
     Ok(())
@@ -246,10 +250,10 @@ impl Repositories {
 
 /// A digest in a name is that of the index, if there is one: dockerd keeps the manifests that it pulled in containerd's
 /// content store, and the image's id tells which of them it is.
-fn complete(id: &str, bundle: &Path, identity: &mut Identity) -> Result<(), Unknown> {
+fn complete(id: &str, bundle: &Path, identity: &mut Identity) -> Result<(), UnknownImage> {
     let part =
-        |why: String| Unknown::Untold(format!("only the digest by which it was pulled is known: {why}"));
-    let content = Content::of_task(bundle)
+        |why: String| UnknownImage::Untold(format!("only the digest by which it was pulled is known: {why}"));
+    let content = ContentStore::of_task(bundle)
         .ok_or_else(|| part("the bundle has no link to containerd's content".to_owned()))?;
     let id: Digest = id.parse().map_err(|err| part(format!("its {err}")))?;
     let mut manifests = Vec::new();
@@ -272,7 +276,7 @@ fn complete(id: &str, bundle: &Path, identity: &mut Identity) -> Result<(), Unkn
 }
 
 /// Where dockerd's own containerd keeps its content.
-pub(super) fn content(places: &Places) -> Option<PathBuf> {
+pub(super) fn content(places: &EnginePlaces) -> Option<PathBuf> {
     let root = configured(places).ok()?.unwrap_or_else(|| places.at("var/lib/docker"));
     Some(root.join("containerd/daemon"))
 }
@@ -292,7 +296,7 @@ const DANGLING: &str = "moby-dangling@";
 
 /// The images that dockerd keeps in containerd, as it does by default since version 29. A host's containerd is asked only where
 /// dockerd has data, but no images in a graph driver.
-fn in_containerd(places: &Places, has_drivers: bool) -> anyhow::Result<Vec<Record>> {
+fn in_containerd(places: &EnginePlaces, has_drivers: bool) -> anyhow::Result<Vec<ImageRecord>> {
     // What cannot be looked at is asked, and then says why not.
     let is_there = |it: &PathBuf| !matches!(it.try_exists(), Ok(false));
     let is_user = !has_drivers && is_there(&places.at("var/lib/docker"));
@@ -303,13 +307,13 @@ fn in_containerd(places: &Places, has_drivers: bool) -> anyhow::Result<Vec<Recor
     let images =
         containerd::images(&socket, Some(NAMESPACE)).map_err(|it| anyhow::anyhow!("docker's {it}"))?;
     let repositories: Vec<_> = images.iter().map(|it| Spelled::of(&it.name).repository()).collect();
-    let mut found: BTreeMap<String, Record> = BTreeMap::new();
+    let mut found: BTreeMap<String, ImageRecord> = BTreeMap::new();
     for image in images {
         let record = found.entry(image.digest).or_insert_with_key(|digest| {
             let digests: Vec<_> = digest.parse().into_iter().collect();
             let ids = digests.clone();
-            Record {
-                engine: Engine::Docker,
+            ImageRecord {
+                engine: ImageEngine::Docker,
                 ids,
                 names: Vec::new(),
                 digests,
@@ -336,7 +340,7 @@ fn without_port(repository: &str) -> String {
 }
 
 /// The names of every image, from all drivers and from containerd. One without a name that has a digest was made here.
-pub(super) fn images(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Record>> {
+pub(super) fn images(root: Option<&Path>, places: &EnginePlaces) -> anyhow::Result<Vec<ImageRecord>> {
     let is_whole = root.is_none();
     let root = match root {
         Some(root) => root.to_owned(),
@@ -347,10 +351,10 @@ pub(super) fn images(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec
         let path = root.join("image").join(driver).join("repositories.json");
         let Some(Repositories { repositories }) = read(&path, MAX_REPOSITORIES)? else { continue };
         has_any = true;
-        let mut images: BTreeMap<String, Record> = BTreeMap::new();
+        let mut images: BTreeMap<String, ImageRecord> = BTreeMap::new();
         for (name, image) in repositories.into_values().flatten() {
-            let record = images.entry(image).or_insert_with_key(|id| Record {
-                engine: Engine::Docker,
+            let record = images.entry(image).or_insert_with_key(|id| ImageRecord {
+                engine: ImageEngine::Docker,
                 ids: id.parse().into_iter().collect(),
                 names: Vec::new(),
                 digests: Vec::new(),

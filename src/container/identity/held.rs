@@ -8,8 +8,8 @@ use std::path::Path;
 use crate::image::{Image, Spelled};
 use crate::store::Digest;
 
-use super::containerd::Listed;
-use super::{Places, containerd, docker, storage};
+use super::containerd::ContainerdImage;
+use super::{EnginePlaces, containerd, docker, storage};
 
 /// An image in an engine's store, as one repository knows it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +19,7 @@ pub struct Held {
     /// The digests of the indexes and manifests under which it was pulled. Empty for an image that was built or loaded on
     /// this machine: no registry can have it.
     pub digests: Vec<Digest>,
-    /// As [`Record::ids`].
+    /// As [`ImageRecord::ids`].
     pub ids: Vec<Digest>,
 }
 
@@ -37,7 +37,7 @@ impl std::error::Error for Absent {}
 
 /// Who keeps an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
+pub enum ImageEngine {
     /// containerd, in any of its namespaces.
     Containerd,
     /// dockerd, in one of its graph drivers or in containerd.
@@ -48,9 +48,9 @@ pub enum Engine {
 
 /// What an engine notes about one image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct ImageRecord {
     /// Whose it is.
-    pub engine: Engine,
+    pub engine: ImageEngine,
     /// What the engine calls it where a name is not at hand: the digest of its configuration, in containerd also that of its
     /// manifest or index.
     pub ids: Vec<Digest>,
@@ -62,7 +62,7 @@ pub struct Record {
     pub is_of_registry: bool,
 }
 
-impl Record {
+impl ImageRecord {
     /// What it is called, for patterns of images.
     pub fn image(&self) -> Image {
         let behind = self.names.iter().filter_map(|it| it.split_once('@')?.1.parse().ok());
@@ -73,7 +73,7 @@ impl Record {
 
 /// How an engine writes names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum NameForm {
     /// With the registry's host. A name without one was made on this machine.
     Whole,
     /// As people do, without the host where it is `docker.io`.
@@ -85,19 +85,25 @@ enum Form {
 /// # Errors
 ///
 /// If it does not answer; [`Absent`] without a socket.
-pub fn of_containerd(socket: &Path) -> anyhow::Result<Vec<Record>> {
+pub fn of_containerd(socket: &Path) -> anyhow::Result<Vec<ImageRecord>> {
     const REMEDY: &str = "start it, or name its socket with --engine-socket";
     if matches!(socket.try_exists(), Ok(false)) {
         let told = format!("containerd at {} is not there: {REMEDY}", socket.display());
         return Err(Absent(told).into());
     }
-    let mut records: BTreeMap<String, Record> = BTreeMap::new();
+    let mut records: BTreeMap<String, ImageRecord> = BTreeMap::new();
     let images = containerd::images(socket, None).map_err(|it| anyhow::anyhow!("{it}: {REMEDY}"))?;
-    for Listed { name, digest, is_of_registry, .. } in images {
+    for ContainerdImage { name, digest, is_of_registry, .. } in images {
         let record = records.entry(digest).or_insert_with_key(|digest| {
             let digests: Vec<_> = digest.parse().into_iter().collect();
             let ids = digests.clone();
-            Record { engine: Engine::Containerd, ids, names: Vec::new(), digests, is_of_registry: false }
+            ImageRecord {
+                engine: ImageEngine::Containerd,
+                ids,
+                names: Vec::new(),
+                digests,
+                is_of_registry: false,
+            }
         });
         // In one namespace it may have been pulled, and in another one not.
         record.is_of_registry |= is_of_registry;
@@ -114,7 +120,7 @@ pub fn of_containerd(socket: &Path) -> anyhow::Result<Vec<Record>> {
 /// # Errors
 ///
 /// If its files cannot be read, or its containerd does not answer; [`Absent`] if it has no images.
-pub fn of_docker(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Record>> {
+pub fn of_docker(root: Option<&Path>, places: &EnginePlaces) -> anyhow::Result<Vec<ImageRecord>> {
     docker::images(root, places)
 }
 
@@ -124,22 +130,22 @@ pub fn of_docker(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Rec
 /// # Errors
 ///
 /// If its files cannot be read; [`Absent`] if there are none.
-pub fn of_storage(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Record>> {
+pub fn of_storage(root: Option<&Path>, places: &EnginePlaces) -> anyhow::Result<Vec<ImageRecord>> {
     storage::images(root, places)
 }
 
 /// Each image once for every repository that it has a name of.
-pub fn held(records: impl IntoIterator<Item = Record>) -> Vec<Held> {
+pub fn held(records: impl IntoIterator<Item = ImageRecord>) -> Vec<Held> {
     let mut found: Vec<_> = records.into_iter().flat_map(by_repository).collect();
     found.sort_unstable();
     found.dedup();
     found
 }
 
-fn by_repository(record: Record) -> Vec<Held> {
+fn by_repository(record: ImageRecord) -> Vec<Held> {
     let form = match record.engine {
-        Engine::Containerd | Engine::Podman => Form::Whole,
-        Engine::Docker => Form::Short,
+        ImageEngine::Containerd | ImageEngine::Podman => NameForm::Whole,
+        ImageEngine::Docker => NameForm::Short,
     };
     let mut repositories: BTreeMap<String, Held> = BTreeMap::new();
     for name in &record.names {
@@ -180,11 +186,11 @@ fn by_repository(record: Record) -> Vec<Held> {
 
 /// Podman names `localhost/...` what it builds, containerd's CRI plugin `sha256:...` what it pulls, and `ctr images import`
 /// `import-...` what has no name.
-fn is_of_registry(name: &Spelled<'_>, form: Form) -> bool {
+fn is_of_registry(name: &Spelled<'_>, form: NameForm) -> bool {
     match name.registry {
         Some("localhost") => false,
         Some(_) => true,
-        None => form == Form::Short && !name.path.is_empty(),
+        None => form == NameForm::Short && !name.path.is_empty(),
     }
 }
 
@@ -197,10 +203,10 @@ mod tests {
     const B: &str = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
     /// What is held of one image: names and digests, in which `@A` and `@B` stand for digests.
-    fn check(form: Form, names: &[&str], digests: &[&str], expected: &[(&[&str], &[&str])]) {
+    fn check(form: NameForm, names: &[&str], digests: &[&str], expected: &[(&[&str], &[&str])]) {
         let whole = |it: &&str| it.replace("@A", &format!("@{A}")).replace("@B", &format!("@{B}"));
-        let record = Record {
-            engine: if form == Form::Short { Engine::Docker } else { Engine::Podman },
+        let record = ImageRecord {
+            engine: if form == NameForm::Short { ImageEngine::Docker } else { ImageEngine::Podman },
             ids: Vec::new(),
             names: names.iter().map(whole).collect(),
             digests: digests.iter().filter_map(|it| it.parse().ok()).collect(),
@@ -220,36 +226,36 @@ mod tests {
     #[test]
     fn an_image_is_held_once_in_each_repository_with_all_its_tags() {
         check(
-            Form::Whole,
+            NameForm::Whole,
             &["docker.io/acme/upf:2", "docker.io/acme/upf:1", "quay.io/x/y:1", "docker.io/acme/upf@A", A],
             &[A],
             &[(&["docker.io/acme/upf:1", "docker.io/acme/upf:2"], &[A]), (&["quay.io/x/y:1"], &[A])],
         );
-        check(Form::Whole, &["docker.io/acme/upf@A"], &[A], &[(&["docker.io/acme/upf"], &[A])]);
-        check(Form::Whole, &["localhost:5000/upf:1"], &[A, B], &[(&["localhost:5000/upf:1"], &[A, B])]);
-        check(Form::Whole, &["quay.io/x/y:1@B"], &[A], &[(&["quay.io/x/y:1"], &[B, A])]);
+        check(NameForm::Whole, &["docker.io/acme/upf@A"], &[A], &[(&["docker.io/acme/upf"], &[A])]);
+        check(NameForm::Whole, &["localhost:5000/upf:1"], &[A, B], &[(&["localhost:5000/upf:1"], &[A, B])]);
+        check(NameForm::Whole, &["quay.io/x/y:1@B"], &[A], &[(&["quay.io/x/y:1"], &[B, A])]);
     }
 
     #[test]
     fn only_docker_leaves_its_own_registry_out_of_names() {
-        check(Form::Short, &["upf:1", "upf@A", "upf@B"], &[], &[(&["upf:1"], &[A, B])]);
-        check(Form::Short, &["acme/upf:1", "quay.io/x/y@A"], &[], &[(&["quay.io/x/y"], &[A])]);
-        check(Form::Short, &["built:1"], &[], &[(&["built:1"], &[])]);
-        check(Form::Whole, &["built:1"], &[A], &[(&["built:1"], &[])]);
-        check(Form::Whole, &["local/built:1"], &[A], &[(&["local/built:1"], &[])]);
+        check(NameForm::Short, &["upf:1", "upf@A", "upf@B"], &[], &[(&["upf:1"], &[A, B])]);
+        check(NameForm::Short, &["acme/upf:1", "quay.io/x/y@A"], &[], &[(&["quay.io/x/y"], &[A])]);
+        check(NameForm::Short, &["built:1"], &[], &[(&["built:1"], &[])]);
+        check(NameForm::Whole, &["built:1"], &[A], &[(&["built:1"], &[])]);
+        check(NameForm::Whole, &["local/built:1"], &[A], &[(&["local/built:1"], &[])]);
     }
 
     #[test]
     fn what_no_registry_can_have_has_no_digest() {
-        check(Form::Whole, &["localhost/built:latest"], &[A], &[(&["localhost/built:latest"], &[])]);
-        check(Form::Whole, &["import-2026-01-01@A"], &[A], &[(&["import-2026-01-01@A"], &[])]);
-        check(Form::Whole, &[A], &[A], &[(&[A], &[])]);
-        check(Form::Whole, &["docker.io/acme/upf:1"], &["md5:1"], &[(&["docker.io/acme/upf:1"], &[])]);
-        check(Form::Whole, &[], &[A], &[]);
+        check(NameForm::Whole, &["localhost/built:latest"], &[A], &[(&["localhost/built:latest"], &[])]);
+        check(NameForm::Whole, &["import-2026-01-01@A"], &[A], &[(&["import-2026-01-01@A"], &[])]);
+        check(NameForm::Whole, &[A], &[A], &[(&[A], &[])]);
+        check(NameForm::Whole, &["docker.io/acme/upf:1"], &["md5:1"], &[(&["docker.io/acme/upf:1"], &[])]);
+        check(NameForm::Whole, &[], &[A], &[]);
     }
 
     /// The names of all images that are held, those without a digest in brackets.
-    fn names(found: anyhow::Result<Vec<Record>>) -> Vec<String> {
+    fn names(found: anyhow::Result<Vec<ImageRecord>>) -> Vec<String> {
         let shown = |it: Held| match it.digests.is_empty() {
             true => format!("({})", it.names.join(" ")),
             false => it.names.join(" "),
@@ -257,8 +263,8 @@ mod tests {
         held(found.expect("images")).into_iter().map(shown).collect()
     }
 
-    fn places(host: &FakeHost) -> Places {
-        Places { root: host.place("") }
+    fn places(host: &FakeHost) -> EnginePlaces {
+        EnginePlaces { root: host.place("") }
     }
 
     #[test]

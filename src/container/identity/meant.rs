@@ -7,9 +7,9 @@ use std::path::Path;
 use crate::image::{Image, Reference, Spelled};
 use crate::store::Digest;
 
-use super::content::Content;
-use super::held::{Engine, Record};
-use super::{Places, docker};
+use super::content::ContentStore;
+use super::held::{ImageEngine, ImageRecord};
+use super::{EnginePlaces, docker};
 
 /// The shortest start of an ID that is taken for one: `docker images` shows twelve digits.
 const MIN_START: usize = 4;
@@ -20,7 +20,7 @@ const SHOWN: usize = 5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meant {
     /// Whose it is.
-    pub engine: Engine,
+    pub engine: ImageEngine,
     /// The name that it was called by, or its first one; `None` if it has none.
     pub name: Option<String>,
     /// Its names, and its digests with its ID.
@@ -44,7 +44,7 @@ impl fmt::Display for Ambiguous {
 
 impl std::error::Error for Ambiguous {}
 
-impl Engine {
+impl ImageEngine {
     /// As messages call it.
     pub fn name(self) -> &'static str {
         match self {
@@ -66,9 +66,9 @@ pub fn may_be_id(text: &str) -> bool {
 /// # Errors
 ///
 /// If several images are called so.
-pub fn find(records: &[Record], text: &str) -> Result<Option<Meant>, Ambiguous> {
+pub fn find(records: &[ImageRecord], text: &str) -> Result<Option<Meant>, Ambiguous> {
     if let Some(digest) = digest(text) {
-        let has = |it: &Record| it.all_digests().any(|it| it == digest);
+        let has = |it: &ImageRecord| it.all_digests().any(|it| it == digest);
         let found = match records.iter().any(has) {
             true => records.iter().filter(|it| has(it)).collect(),
             false => records.iter().filter(|it| it.ids.contains(&digest)).collect::<Vec<_>>(),
@@ -85,7 +85,7 @@ pub fn find(records: &[Record], text: &str) -> Result<Option<Meant>, Ambiguous> 
         }
     }
     let Some(start) = start_of_id(text) else { return Ok(None) };
-    let is_start = |it: &&Record| it.ids.iter().any(|it| it.hex().starts_with(start));
+    let is_start = |it: &&ImageRecord| it.ids.iter().any(|it| it.hex().starts_with(start));
     let found = records.iter().filter(is_start).collect();
     let taken = one(found, "is the start of", "write more of its digits")?;
     Ok(taken.map(|it| it.meant(None, None)))
@@ -111,15 +111,19 @@ fn start_of_id(text: &str) -> Option<&str> {
 }
 
 /// Of the records of one image, one with a digest that registries know.
-fn best(found: Vec<&Record>) -> Option<&Record> {
+fn best(found: Vec<&ImageRecord>) -> Option<&ImageRecord> {
     let with_digest = found.iter().find(|it| it.all_digests().next().is_some()).copied();
     with_digest.or_else(|| found.first().copied())
 }
 
 /// The one image that all these records are of.
-fn one<'a>(found: Vec<&'a Record>, what: &str, remedy: &str) -> Result<Option<&'a Record>, Ambiguous> {
+fn one<'a>(
+    found: Vec<&'a ImageRecord>,
+    what: &str,
+    remedy: &str,
+) -> Result<Option<&'a ImageRecord>, Ambiguous> {
     let Some(first) = found.first() else { return Ok(None) };
-    let is_same = |it: &&&Record| {
+    let is_same = |it: &&&ImageRecord| {
         it.ids.iter().any(|id| first.ids.contains(id)) || it.all_digests().any(|it| first.has(it))
     };
     let others: Vec<_> = found.iter().filter(|it| !is_same(it)).collect();
@@ -134,9 +138,9 @@ fn one<'a>(found: Vec<&'a Record>, what: &str, remedy: &str) -> Result<Option<&'
     Err(Ambiguous(format!("{what} {count} images: {}{more}: {remedy}", all.join(", "))))
 }
 
-impl Record {
+impl ImageRecord {
     /// The image of this record, with all its digests that can be known here.
-    pub fn image_at(&self, places: &Places) -> Meant {
+    pub fn image_at(&self, places: &EnginePlaces) -> Meant {
         let mut meant = self.meant(None, None);
         meant.complete(places);
         meant
@@ -184,12 +188,12 @@ impl Record {
 
 impl Meant {
     /// Adds the digest of the manifest, where only that of an index is noted and containerd's content leads to it.
-    pub fn complete(&mut self, places: &Places) {
+    pub fn complete(&mut self, places: &EnginePlaces) {
         let mut roots = vec![places.at("var/lib/containerd")];
-        if self.engine == Engine::Docker {
+        if self.engine == ImageEngine::Docker {
             roots.extend(docker::content(places));
         }
-        let of = |root: &Path, digest: Digest| Content::new(root).manifests(digest).unwrap_or_default();
+        let of = |root: &Path, digest: Digest| ContentStore::new(root).manifests(digest).unwrap_or_default();
         let mut found = Vec::new();
         for digest in &self.digests {
             found
@@ -264,8 +268,8 @@ mod tests {
             .file("var/lib/containers/storage/overlay-images/images.json", images)
     }
 
-    fn records(host: &FakeHost) -> Vec<Record> {
-        let places = Places { root: host.place("") };
+    fn records(host: &FakeHost) -> Vec<ImageRecord> {
+        let places = EnginePlaces { root: host.place("") };
         let docker = held::of_docker(None, &places).expect("images");
         [docker, held::of_storage(None, &places).expect("images")].concat()
     }
@@ -345,7 +349,7 @@ mod tests {
         let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         let one = Digest::of(b"index");
         let id = Digest::of(b"config");
-        let record = |engine, name: &[&str], digests: &[Digest]| Record {
+        let record = |engine, name: &[&str], digests: &[Digest]| ImageRecord {
             engine,
             ids: vec![id],
             names: names(name),
@@ -353,11 +357,11 @@ mod tests {
             is_of_registry: true,
         };
         let records = [
-            record(Engine::Docker, &["upf:1"], &[]),
-            record(Engine::Podman, &["docker.io/library/upf:1"], &[one]),
+            record(ImageEngine::Docker, &["upf:1"], &[]),
+            record(ImageEngine::Podman, &["docker.io/library/upf:1"], &[one]),
         ];
         let found = find(&records, "upf:1").expect("one image").expect("an image");
-        assert_eq!((found.engine, found.digests), (Engine::Podman, vec![one]));
+        assert_eq!((found.engine, found.digests), (ImageEngine::Podman, vec![one]));
     }
 
     /// dockerd notes the digest of the index; an artifact may be attached to the manifest.
@@ -382,8 +386,8 @@ mod tests {
                 blob,
             );
         }
-        let record = Record {
-            engine: Engine::Docker,
+        let record = ImageRecord {
+            engine: ImageEngine::Docker,
             ids: vec![config],
             names: vec!["upf:1".to_owned(), format!("upf@{named}")],
             digests: Vec::new(),
@@ -391,7 +395,7 @@ mod tests {
         };
         let mut found = find(&[record], "upf:1").expect("one image").expect("an image");
         assert_eq!(found.digests, [named]);
-        found.complete(&Places { root: host.place("") });
+        found.complete(&EnginePlaces { root: host.place("") });
         assert_eq!(found.digests, [named, digests[0]]);
         assert_eq!(found.image.digests, [named, config, digests[0]]);
     }

@@ -29,14 +29,14 @@ pub struct Identity {
     /// The digest of its configuration, which engines call its ID; `None` where the engine has no use for it.
     pub id: Option<Digest>,
     /// What annotations claim besides; the user who starts the container can write anything there.
-    pub said: Said,
+    pub said: AnnotatedImage,
     /// What is not known, and why.
-    pub unknown: Option<Unknown>,
+    pub unknown: Option<UnknownImage>,
 }
 
 /// An image by its annotations: it may add requirements, and never removes one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct AnnotatedImage {
     /// Its names.
     pub names: Vec<String>,
     /// The digests of its manifest or indexes.
@@ -45,7 +45,7 @@ pub struct Said {
 
 /// Why an image, or its manifest, is not known: the rest of a sentence that starts with "image unknown: ".
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unknown {
+pub enum UnknownImage {
     /// There is no answer.
     Untold(String),
     /// There may be an answer, but the engine could not be asked.
@@ -65,22 +65,22 @@ pub enum Need {
 
 /// Where engines keep what is not in a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Places {
+pub struct EnginePlaces {
     /// What `/proc`, `/etc`, `/run` and `/var` are below.
     pub root: PathBuf,
 }
 
 /// The end of a whole check. It is a function, because looking at the clock costs a start that asks no daemon more than
 /// the rest of its way.
-pub type Until<'a> = &'a dyn Fn() -> Instant;
+pub type CheckDeadline<'a> = &'a dyn Fn() -> Instant;
 
 /// The input of the resolvers.
-struct Asked<'a> {
+struct ResolverInput<'a> {
     folder: &'a Path,
     bundle: &'a Bundle,
     need: Need,
-    places: &'a Places,
-    until: Until<'a>,
+    places: &'a EnginePlaces,
+    until: CheckDeadline<'a>,
 }
 
 /// Who made a bundle, by the looks of its path.
@@ -88,7 +88,7 @@ struct Asked<'a> {
 enum Maker {
     Containerd(Task),
     Docker(Task),
-    Storage(storage::Place),
+    Storage(storage::BundlePath),
     /// A step of an image's build runs no image.
     Build,
     /// A plugin of dockerd's is none of its images.
@@ -108,8 +108,14 @@ struct Task {
 
 /// Finds out which image the container in this bundle runs. A daemon that is busy is waited for until the end of the whole
 /// check; one that does not run is not waited for.
-pub fn resolve(folder: &Path, bundle: &Bundle, need: Need, places: &Places, until: Until<'_>) -> Identity {
-    let asked = Asked { folder, bundle, need, places, until };
+pub fn resolve(
+    folder: &Path,
+    bundle: &Bundle,
+    need: Need,
+    places: &EnginePlaces,
+    until: CheckDeadline<'_>,
+) -> Identity {
+    let asked = ResolverInput { folder, bundle, need, places, until };
     let mut identity = Identity::default();
     let resolved = match maker(folder) {
         Maker::Containerd(task) => containerd::resolve(&task, &asked, &mut identity),
@@ -126,8 +132,8 @@ pub fn resolve(folder: &Path, bundle: &Bundle, need: Need, places: &Places, unti
 ///
 /// The engine shows it, by the bundle's path or in its own files. What the container's owner writes counts for nothing: not an
 /// annotation, and not a label.
-pub fn is_build(folder: &Path, bundle: &Bundle, places: &Places, until: Until<'_>) -> bool {
-    let asked = Asked { folder, bundle, need: Need::Name, places, until };
+pub fn is_build(folder: &Path, bundle: &Bundle, places: &EnginePlaces, until: CheckDeadline<'_>) -> bool {
+    let asked = ResolverInput { folder, bundle, need: Need::Name, places, until };
     match maker(folder) {
         Maker::Build => true,
         Maker::Docker(task) => docker::is_build(&task, &asked),
@@ -149,7 +155,7 @@ impl Identity {
 
     /// What is not known and why, as one sentence; `None` if all is known.
     pub fn gap(&self) -> Option<String> {
-        let (Unknown::Untold(why) | Unknown::Unanswered(why) | Unknown::Unfit(why)) =
+        let (UnknownImage::Untold(why) | UnknownImage::Unanswered(why) | UnknownImage::Unfit(why)) =
             self.unknown.as_ref()?;
         Some(match self.digests.is_empty() {
             true => format!("image unknown: {why}"),
@@ -158,7 +164,7 @@ impl Identity {
     }
 }
 
-impl Places {
+impl EnginePlaces {
     /// Those of this machine.
     pub fn live() -> Self {
         Self { root: PathBuf::from("/") }
@@ -183,7 +189,7 @@ fn maker(folder: &Path) -> Maker {
         && let Some(root) = folder.ancestors().nth(3)
     {
         let place =
-            storage::Place { root: root.to_owned(), driver: driver.to_owned(), id: parent.to_owned() };
+            storage::BundlePath { root: root.to_owned(), driver: driver.to_owned(), id: parent.to_owned() };
         return Maker::Storage(place);
     }
     let is_buildah = last.strip_prefix("buildah").is_some_and(|it| !it.is_empty() && is_number(it));

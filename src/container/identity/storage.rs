@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::held::{Absent, Engine, Record};
-use super::{Asked, Identity, Places, Said, Unknown};
+use super::held::{Absent, ImageEngine, ImageRecord};
+use super::{AnnotatedImage, EnginePlaces, Identity, ResolverInput, UnknownImage};
 use crate::container::input::Bundle;
 use crate::os::file;
 use crate::store::Digest;
@@ -28,7 +28,7 @@ const CONFIGS: [&str; 2] = ["etc/containers/storage.conf", "usr/share/containers
 
 /// The path of a bundle: `<root>/<driver>-containers/<id>/userdata`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct BundlePath {
     pub(super) root: PathBuf,
     pub(super) driver: String,
     pub(super) id: String,
@@ -36,7 +36,7 @@ pub(super) struct Place {
 
 /// An entry of `containers.json` (containers/storage, `containers.go`).
 #[derive(Deserialize)]
-struct Container {
+struct StorageContainer {
     id: String,
     #[serde(default)]
     image: String,
@@ -46,14 +46,14 @@ struct Container {
 }
 
 #[derive(Deserialize)]
-struct Metadata {
+struct ContainerMetadata {
     #[serde(default, rename = "image-name")]
     image_name: String,
 }
 
 /// An entry of `images.json` (containers/storage, `images.go`).
 #[derive(Deserialize)]
-struct Image {
+struct StorageImage {
     id: String,
     /// Of the index by which it was pulled, or else of the manifest.
     #[serde(default)]
@@ -69,25 +69,31 @@ struct Image {
 }
 
 /// Finds out which image a container runs.
-pub(super) fn resolve(place: &Place, asked: &Asked<'_>, identity: &mut Identity) -> Result<(), Unknown> {
+pub(super) fn resolve(
+    place: &BundlePath,
+    asked: &ResolverInput<'_>,
+    identity: &mut Identity,
+) -> Result<(), UnknownImage> {
     identity.said = said(asked.bundle);
-    let unread = |err: anyhow::Error| Unknown::Unanswered(format!("{err:#}"));
+    let unread = |err: anyhow::Error| UnknownImage::Unanswered(format!("{err:#}"));
     let roots = roots(place, asked);
     let container = find(&roots, place).map_err(unread)?;
     let Some(container) = container else {
         let why =
             format!("container {:?} is not in containers-storage below {}", place.id, place.root.display());
-        return Err(Unknown::Unanswered(why));
+        return Err(UnknownImage::Unanswered(why));
     };
     if container.image.is_empty() {
-        return Err(Unknown::Untold("the container was made from a folder, not from an image".to_owned()));
+        return Err(UnknownImage::Untold(
+            "the container was made from a folder, not from an image".to_owned(),
+        ));
     }
     // Metadata of another engine has another form; the image's own names follow.
-    if let Ok(metadata) = serde_json::from_str::<Metadata>(&container.metadata) {
+    if let Ok(metadata) = serde_json::from_str::<ContainerMetadata>(&container.metadata) {
         identity.add_name(Some(&metadata.image_name));
     }
     let Some(image) = image(&container.image, &roots, &place.driver, asked).map_err(unread)? else {
-        return Err(Unknown::Untold(format!(
+        return Err(UnknownImage::Untold(format!(
             "image {:?} is not in containers-storage any more",
             container.image
         )));
@@ -96,16 +102,16 @@ pub(super) fn resolve(place: &Place, asked: &Asked<'_>, identity: &mut Identity)
 }
 
 /// CRI-O's annotations. Podman passes on what a user wrote there, and so does a CRI-O that does not know one of them.
-fn said(bundle: &Bundle) -> Said {
+fn said(bundle: &Bundle) -> AnnotatedImage {
     let names = [&bundle.crio_image, &bundle.crio_image_name].into_iter().flatten().cloned();
     let digests = bundle.crio_digests.as_deref().unwrap_or_default().split(',');
     let digests = digests.filter_map(|it| it.trim().split_once('@')?.1.parse().ok());
-    Said { names: names.filter(|it| !it.is_empty()).collect(), digests: digests.collect() }
+    AnnotatedImage { names: names.filter(|it| !it.is_empty()).collect(), digests: digests.collect() }
 }
 
 /// Where containers and images may be: where the bundle is, above the container's root file system, and by default. The
 /// bundles of CRI-O, and of Podman with `--transient-store`, lie below the folder for what a reboot may lose.
-fn roots(place: &Place, asked: &Asked<'_>) -> Vec<PathBuf> {
+fn roots(place: &BundlePath, asked: &ResolverInput<'_>) -> Vec<PathBuf> {
     let mut roots = vec![place.root.clone()];
     let root = asked.bundle.root.as_deref().map(Path::new).filter(|it| it.is_absolute());
     // `<root>/overlay/<id>/merged`, `<root>/vfs/dir/<id>`.
@@ -119,11 +125,11 @@ fn roots(place: &Place, asked: &Asked<'_>) -> Vec<PathBuf> {
 }
 
 /// A container that is removed when it ends stands in the second file (containers/storage, `containers.go`).
-fn find(roots: &[PathBuf], place: &Place) -> anyhow::Result<Option<Container>> {
+fn find(roots: &[PathBuf], place: &BundlePath) -> anyhow::Result<Option<StorageContainer>> {
     for root in roots {
         let folder = root.join(format!("{}-containers", place.driver));
         for name in ["containers.json", "volatile-containers.json"] {
-            let containers: Vec<Container> = list(&folder.join(name), MAX_CONTAINERS)?;
+            let containers: Vec<StorageContainer> = list(&folder.join(name), MAX_CONTAINERS)?;
             let found = containers.into_iter().find(|it| it.id == place.id);
             if found.is_some() {
                 return Ok(found);
@@ -133,10 +139,15 @@ fn find(roots: &[PathBuf], place: &Place) -> anyhow::Result<Option<Container>> {
     Ok(None)
 }
 
-fn image(id: &str, roots: &[PathBuf], driver: &str, asked: &Asked<'_>) -> anyhow::Result<Option<Image>> {
-    let among = |root: &PathBuf| -> anyhow::Result<Option<Image>> {
+fn image(
+    id: &str,
+    roots: &[PathBuf],
+    driver: &str,
+    asked: &ResolverInput<'_>,
+) -> anyhow::Result<Option<StorageImage>> {
+    let among = |root: &PathBuf| -> anyhow::Result<Option<StorageImage>> {
         let path = root.join(format!("{driver}-images/images.json"));
-        Ok(list::<Image>(&path, MAX_IMAGES)?.into_iter().find(|it| it.id == id))
+        Ok(list::<StorageImage>(&path, MAX_IMAGES)?.into_iter().find(|it| it.id == id))
     };
     for root in roots {
         if let Some(image) = among(root)? {
@@ -152,9 +163,9 @@ fn image(id: &str, roots: &[PathBuf], driver: &str, asked: &Asked<'_>) -> anyhow
 }
 
 /// Stores that the administrator shares among users or machines.
-fn further_stores(places: &Places) -> anyhow::Result<Vec<PathBuf>> {
+fn further_stores(places: &EnginePlaces) -> anyhow::Result<Vec<PathBuf>> {
     #[derive(Default, Deserialize)]
-    struct Config {
+    struct StorageConf {
         #[serde(default)]
         storage: Storage,
     }
@@ -165,17 +176,18 @@ fn further_stores(places: &Places) -> anyhow::Result<Vec<PathBuf>> {
         #[serde(default)]
         imagestore: Option<PathBuf>,
         #[serde(default)]
-        options: Options,
+        options: StorageOptions,
     }
     #[derive(Default, Deserialize)]
-    struct Options {
+    struct StorageOptions {
         #[serde(default)]
         additionalimagestores: Vec<PathBuf>,
     }
     for path in CONFIGS.map(|it| places.at(it)) {
         let Some(bytes) = file::read(&path, MAX_CONFIG)? else { continue };
         let text = str::from_utf8(&bytes).with_context(|| format!("reading {}", path.display()))?;
-        let config: Config = toml::from_str(text).with_context(|| format!("reading {}", path.display()))?;
+        let config: StorageConf =
+            toml::from_str(text).with_context(|| format!("reading {}", path.display()))?;
         let Storage { graphroot, imagestore, options } = config.storage;
         return Ok(imagestore.into_iter().chain(graphroot).chain(options.additionalimagestores).collect());
     }
@@ -186,7 +198,7 @@ fn further_stores(places: &Places) -> anyhow::Result<Vec<PathBuf>> {
 const DRIVERS: [&str; 5] = ["overlay", "vfs", "btrfs", "zfs", "aufs"];
 
 /// Every image with its names and digests, from all drivers and stores.
-pub(super) fn images(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec<Record>> {
+pub(super) fn images(root: Option<&Path>, places: &EnginePlaces) -> anyhow::Result<Vec<ImageRecord>> {
     let roots = match root {
         Some(root) => vec![root.to_owned()],
         None => {
@@ -197,7 +209,7 @@ pub(super) fn images(root: Option<&Path>, places: &Places) -> anyhow::Result<Vec
     };
     let (mut found, mut has_any) = (Vec::new(), false);
     for folder in roots.iter().flat_map(|it| DRIVERS.map(|driver| it.join(format!("{driver}-images")))) {
-        let images: Vec<Image> = list(&folder.join("images.json"), MAX_IMAGES)?;
+        let images: Vec<StorageImage> = list(&folder.join("images.json"), MAX_IMAGES)?;
         // Before the first image there is a lock, and no list.
         has_any |= !images.is_empty() || file::read(&folder.join("images.lock"), MAX_LOCK)?.is_some();
         for image in images {
@@ -235,13 +247,13 @@ fn is_passing(name: &str) -> bool {
 /// One without layers, or without a manifest, may be from anywhere.
 fn is_made_here(folder: &Path, id: &str) -> anyhow::Result<bool> {
     #[derive(Deserialize)]
-    struct Manifest {
+    struct LayersManifest {
         #[serde(default)]
-        layers: Vec<Layer>,
+        layers: Vec<LayerDescriptor>,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Layer {
+    struct LayerDescriptor {
         media_type: String,
     }
     // No path is made of what is no ID.
@@ -251,7 +263,7 @@ fn is_made_here(folder: &Path, id: &str) -> anyhow::Result<bool> {
     let path = folder.join(id).join("manifest");
     let Some(bytes) = file::read(&path, MAX_MANIFEST)? else { return Ok(false) };
     // What is no manifest of ours is asked about.
-    let layers = serde_json::from_slice::<Manifest>(&bytes).map_or_else(|_| Vec::new(), |it| it.layers);
+    let layers = serde_json::from_slice::<LayersManifest>(&bytes).map_or_else(|_| Vec::new(), |it| it.layers);
     Ok(!layers.is_empty() && layers.iter().all(|it| it.media_type.ends_with(".tar")))
 }
 
@@ -261,12 +273,12 @@ fn list<T: for<'a> Deserialize<'a>>(path: &Path, limit: usize) -> anyhow::Result
     Ok(read.unwrap_or_default())
 }
 
-impl Image {
+impl StorageImage {
     /// The index or manifest by which it was pulled last comes first, then those by which it was before. `folder` has the
     /// files of each image.
-    fn record(self, folder: &Path) -> anyhow::Result<Record> {
-        let record = |ids, names, digests| Record {
-            engine: Engine::Podman,
+    fn record(self, folder: &Path) -> anyhow::Result<ImageRecord> {
+        let record = |ids, names, digests| ImageRecord {
+            engine: ImageEngine::Podman,
             ids,
             names,
             digests,
@@ -294,7 +306,7 @@ impl Image {
         Ok(record(ids, names, digests))
     }
 
-    fn tell(self, identity: &mut Identity) -> Result<(), Unknown> {
+    fn tell(self, identity: &mut Identity) -> Result<(), UnknownImage> {
         identity.id = Digest::from_hex(&self.id);
         for name in self.names.iter().flatten() {
             identity.add_name(Some(name));
@@ -311,9 +323,10 @@ impl Image {
             identity.digests.push(manifest);
         }
         match identity.digests.is_empty() {
-            true => {
-                Err(Unknown::Untold(format!("image {:?} has no manifest with a SHA-256 digest", self.id)))
-            }
+            true => Err(UnknownImage::Untold(format!(
+                "image {:?} has no manifest with a SHA-256 digest",
+                self.id
+            ))),
             false => Ok(()),
         }
     }

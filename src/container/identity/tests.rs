@@ -21,11 +21,11 @@ pub(super) fn told_within(host: &FakeHost, folder: &str, need: Need, patience: D
     let folder = host.place(folder);
     let bundle = Bundle::read(&folder).expect("a bundle");
     let until = Instant::now() + patience;
-    let identity = resolve(&folder, &bundle, need, &Places { root: host.place("") }, &|| until);
+    let identity = resolve(&folder, &bundle, need, &EnginePlaces { root: host.place("") }, &|| until);
     let kind = match identity.unknown {
-        Some(Unknown::Unanswered(_)) => "unanswered: ",
-        Some(Unknown::Unfit(_)) => "unfit: ",
-        Some(Unknown::Untold(_)) | None => "",
+        Some(UnknownImage::Unanswered(_)) => "unanswered: ",
+        Some(UnknownImage::Unfit(_)) => "unfit: ",
+        Some(UnknownImage::Untold(_)) | None => "",
     };
     let gap =
         identity.gap().map(|it| format!("{kind}{it}").replace(&host.place("").display().to_string(), "/"));
@@ -94,7 +94,7 @@ mod makers {
         );
         check("/run/containerd/io.containerd.runtime.v2.task/plugins.moby/c1", &Maker::Plugin);
         check("/run/containerd/io.containerd.runtime.v2.task/buildkit/c1", &Maker::Build);
-        let place = |root: &str, driver: &str| storage::Place {
+        let place = |root: &str, driver: &str| storage::BundlePath {
             root: root.into(),
             driver: driver.to_owned(),
             id: "c1".to_owned(),
@@ -216,7 +216,7 @@ mod docker_files {
             let folder = host.place(&format!("{STATE}/{}", id(config)));
             let bundle = Bundle::read(&folder).expect("a bundle");
             let until = Instant::now() + Duration::from_secs(60);
-            super::is_build(&folder, &bundle, &Places { root: host.place("") }, &|| until)
+            super::is_build(&folder, &bundle, &EnginePlaces { root: host.place("") }, &|| until)
         };
         let differs = |config: (&str, &str), host: (&str, &str)| {
             assert!(STEP.contains(config.0) && HOST.contains(host.0));

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::{Asked, Identity, Unknown};
+use super::{Identity, ResolverInput, UnknownImage};
 use crate::container::input;
 use crate::os::file;
 
@@ -20,40 +20,40 @@ struct Meta {
 
 #[derive(Deserialize)]
 struct DescriptorPath {
-    descriptor_walk: Vec<Descriptor>,
+    descriptor_walk: Vec<UmociDescriptor>,
 }
 
 #[derive(Deserialize)]
-struct Descriptor {
+struct UmociDescriptor {
     digest: String,
 }
 
 /// Reads `umoci.json` beside the `config.json`; a bundle without it was made by another, unknown tool.
-pub(super) fn resolve(asked: &Asked<'_>, identity: &mut Identity) -> Result<(), Unknown> {
+pub(super) fn resolve(asked: &ResolverInput<'_>, identity: &mut Identity) -> Result<(), UnknownImage> {
     let walk = walk(asked.folder)?;
     let Some(walk) = walk else {
         let why = "the bundle is of no engine that is known, and has no umoci.json";
-        return Err(Unknown::Untold(why.to_owned()));
+        return Err(UnknownImage::Untold(why.to_owned()));
     };
     let mut wrong = None;
     for digest in walk {
         match digest.parse() {
             Ok(digest) => identity.digests.push(digest),
-            Err(err) => wrong = Some(Unknown::Unfit(format!("umoci.json: {err}"))),
+            Err(err) => wrong = Some(UnknownImage::Unfit(format!("umoci.json: {err}"))),
         }
     }
     wrong.map_or(Ok(()), Err)
 }
 
 /// It is in the bundle, so an error in it is the bundle's.
-fn walk(folder: &Path) -> Result<Option<Vec<String>>, Unknown> {
+fn walk(folder: &Path) -> Result<Option<Vec<String>>, UnknownImage> {
     let path = folder.join("umoci.json");
-    let unfit = |err: anyhow::Error| Unknown::Unfit(format!("{err:#}"));
+    let unfit = |err: anyhow::Error| UnknownImage::Unfit(format!("{err:#}"));
     let file = match file::stream(&path) {
         Ok(Some(file)) => file,
         Ok(None) => return Ok(None),
         Err(err) if err.is::<file::Irregular>() => return Err(unfit(err)),
-        Err(err) => return Err(Unknown::Unanswered(format!("{err:#}"))),
+        Err(err) => return Err(UnknownImage::Unanswered(format!("{err:#}"))),
     };
     let reading = || format!("reading {}", path.display());
     let bytes = file::read_all(file, MAX_META).with_context(reading).map_err(unfit)?;

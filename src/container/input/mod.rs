@@ -12,7 +12,7 @@ use anyhow::{Context, anyhow, bail};
 use serde::Deserialize;
 
 use crate::os::file;
-use skim::{Keep, Kept};
+use skim::{Keep, SkimmedObject};
 
 /// Of the OCI state on stdin (runtime-spec, `runtime.md`, State).
 const STATE: Keep = Keep::Keys(&["id", "bundle", "pid"], "");
@@ -103,7 +103,7 @@ impl State {
 
     fn parse(kept: &[u8]) -> anyhow::Result<Self> {
         #[derive(Deserialize)]
-        struct Document {
+        struct StateDocument {
             #[serde(default)]
             id: String,
             #[serde(default)]
@@ -112,7 +112,7 @@ impl State {
             #[serde(default)]
             pid: serde_json::Value,
         }
-        let Document { id, bundle, pid } = parse(kept).context("reading the OCI state from stdin")?;
+        let StateDocument { id, bundle, pid } = parse(kept).context("reading the OCI state from stdin")?;
         if !bundle.starts_with('/') {
             bail!("the OCI state on stdin has bundle {bundle:?}, which is not an absolute path");
         }
@@ -170,7 +170,7 @@ pub struct Process {
 }
 
 impl Process {
-    fn of(kept: &Kept) -> Self {
+    fn of(kept: &SkimmedObject) -> Self {
         // A value of another type is unknown.
         let args: Option<Vec<Option<String>>> = kept.one("args").and_then(|it| parse(it).ok());
         let cwd: Option<Option<String>> = kept.one("cwd").and_then(|it| parse(it).ok());
@@ -244,15 +244,15 @@ impl Bundle {
         bundle.map_err(|it| it.context(|| format!("reading {}", path.display())))
     }
 
-    fn parse(kept: Kept) -> anyhow::Result<Self> {
+    fn parse(kept: SkimmedObject) -> anyhow::Result<Self> {
         #[derive(Deserialize)]
-        struct Root {
+        struct RootPath {
             #[serde(default)]
             path: Option<String>,
         }
         let annotations: Option<Annotations> = parse(kept.field("annotations"))?;
         let annotations = annotations.unwrap_or_default();
-        let root: Option<Root> = parse(kept.field("root"))?;
+        let root: Option<RootPath> = parse(kept.field("root"))?;
         let sandbox = annotations.sandbox().cloned();
         let pod = annotations.pod();
         let handler = annotations.crun_handler.or(annotations.wasm_variant);

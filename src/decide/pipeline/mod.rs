@@ -12,7 +12,7 @@ mod tests;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::container::identity::Until;
+use crate::container::identity::CheckDeadline;
 use crate::container::input::Fault;
 use crate::decide::check::{self, Requirement};
 use crate::decide::requirements::{self, Collected};
@@ -47,7 +47,7 @@ pub struct Terms<'a> {
     /// Whether values that only root may see are unknown to specs that were not verified.
     pub withholds: bool,
     /// The end of the whole check. What was read by then is judged, however late it is.
-    pub until: Until<'a>,
+    pub until: CheckDeadline<'a>,
     /// Gets what is known from others, before the container's own input is looked at.
     pub proven: &'a dyn Fn(&[Situation]),
     /// Whether a report on what is plainly compatible lists what was judged. When a container starts, no such report is shown.

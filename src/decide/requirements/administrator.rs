@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use crate::container::identity::Until;
+use crate::container::identity::CheckDeadline;
 use crate::decide::check::Requirement;
 use crate::image::{Image, ImagePattern};
 use crate::os::file::{self, Approach};
@@ -99,7 +99,7 @@ impl SurveyedOwn {
 
 /// Reads the files of the folder, and their errors; nothing if there is no such folder.
 /// Where its file system may never answer, a process apart reads them.
-pub(super) fn files(folder: &Path, until: Until<'_>) -> (Vec<OwnFile>, Vec<String>) {
+pub(super) fn files(folder: &Path, until: CheckDeadline<'_>) -> (Vec<OwnFile>, Vec<String>) {
     let (paths, is_far) = match trusted_until(folder, until) {
         Ok(found) => found,
         Err(err) => return (Vec::new(), vec![format!("the requirements cannot be used: {err:#}")]),
@@ -119,7 +119,7 @@ fn trusted(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// And whether it is far.
-fn trusted_until(folder: &Path, until: Until<'_>) -> anyhow::Result<(Vec<PathBuf>, bool)> {
+fn trusted_until(folder: &Path, until: CheckDeadline<'_>) -> anyhow::Result<(Vec<PathBuf>, bool)> {
     match file::approach(folder)? {
         Approach::Absent => Ok((Vec::new(), false)),
         Approach::Trusted => Ok((toml_files(folder)?, false)),
@@ -132,12 +132,12 @@ fn trusted_until(folder: &Path, until: Until<'_>) -> anyhow::Result<(Vec<PathBuf
 }
 
 /// As [`text`], in a process apart until then if a moment is named.
-fn text_until(path: &Path, until: Option<Until<'_>>) -> Result<String, String> {
+fn text_until(path: &Path, until: Option<CheckDeadline<'_>>) -> Result<String, String> {
     let Some(until) = until else { return text(path) };
     file::ask_apart(until(), || text(path)).map_err(|it| format!("{} {it}", path.display()))?
 }
 
-fn read(path: &Path, until: Option<Until<'_>>) -> Result<Own, String> {
+fn read(path: &Path, until: Option<CheckDeadline<'_>>) -> Result<Own, String> {
     let text = text_until(path, until)?;
     own::read(&text).map_err(|problems| {
         let first = problems.first().map(ToString::to_string).unwrap_or_default();
@@ -175,12 +175,12 @@ impl OwnFile {
     }
 
     /// What it demands.
-    pub(super) fn requirement(&self, until: Until<'_>) -> Result<Requirement, String> {
+    pub(super) fn requirement(&self, until: CheckDeadline<'_>) -> Result<Requirement, String> {
         let spec = self.spec(self.is_far.then_some(until))?;
         Ok(Requirement { origin: Origin::Administrator(self.name()), spec: Ok(spec) })
     }
 
-    fn spec(&self, until: Option<Until<'_>>) -> Result<Spec, String> {
+    fn spec(&self, until: Option<CheckDeadline<'_>>) -> Result<Spec, String> {
         let (text, name) = match &self.own.source {
             Source::Text(text) => (text.clone(), format!("{}: its spec", self.name())),
             Source::File(name) => {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::sys::stat::lstat;
 
-use crate::container::identity::Until;
+use crate::container::identity::CheckDeadline;
 use crate::container::input::Bundle;
 use crate::decide::check::Requirement;
 use crate::host::{self, Root};
@@ -85,14 +85,14 @@ impl Cuda {
         Some(Self { environment, given, reading, rootfs: rootfs.map(|it| folder.join(it)) })
     }
 
-    fn demands(&self, until: Until<'_>) -> (Vec<nvidia::NvidiaDemand>, Vec<String>) {
+    fn demands(&self, until: CheckDeadline<'_>) -> (Vec<nvidia::NvidiaDemand>, Vec<String>) {
         let compat = self.rootfs.as_ref().and_then(|it| compat(it, until));
         nvidia::demands(&self.environment, self.given, self.reading, compat.as_deref())
     }
 }
 
 /// The newest driver whose libraries an image has. An image that cannot be read may have those of any.
-fn compat(rootfs: &Path, until: Until<'_>) -> Option<String> {
+fn compat(rootfs: &Path, until: CheckDeadline<'_>) -> Option<String> {
     let any = || Some(nvidia::ANY_DRIVER.to_owned());
     let look = || match Root::at(rootfs) {
         Ok(root) => {
@@ -128,7 +128,13 @@ impl Collected {
     }
 
     /// Adds the requirements of the container's own program.
-    pub(super) fn add_program(&mut self, folder: &Path, bundle: &Bundle, implied: Implied, until: Until<'_>) {
+    pub(super) fn add_program(
+        &mut self,
+        folder: &Path,
+        bundle: &Bundle,
+        implied: Implied,
+        until: CheckDeadline<'_>,
+    ) {
         let Some(program) = program::look(folder, bundle, until) else { return };
         self.requirements.push(program::requirement(&program, implied));
         let given = self.bundle.take().unwrap_or_else(|| host::Bundle::new(bundle.config.clone()));
@@ -137,7 +143,7 @@ impl Collected {
 
     /// Adds the requirements of the container's program, environment and annotations, and of the artifact in the store that an
     /// annotation names.
-    pub fn add_brought(&mut self, until: Until<'_>) {
+    pub fn add_brought(&mut self, until: CheckDeadline<'_>) {
         let Brought { inline, artifact, shelf, nvidia, program } = std::mem::take(&mut self.brought);
         if let Some(Start { folder, bundle, implied }) = program {
             self.add_program(&folder, &bundle, implied, until);

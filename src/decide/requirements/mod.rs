@@ -9,7 +9,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::container::identity::{self, Identity, Need, Places, Unknown, Until};
+use crate::container::identity::{self, CheckDeadline, EnginePlaces, Identity, Need, UnknownImage};
 use crate::container::input::{Bundle, Fault, Wishes};
 use crate::decide::check::Requirement;
 use crate::host;
@@ -74,7 +74,7 @@ pub fn of_bundle(
     folder: &Path,
     store: &Path,
     policy: &Policy,
-    until: Until<'_>,
+    until: CheckDeadline<'_>,
     memory: Memory<'_>,
 ) -> Collected {
     let mut collected = Collected::default();
@@ -114,7 +114,8 @@ pub fn of_bundle(
     }
     if !collected.is_empty() {
         // It is asked only where something would be demanded.
-        if policy.builds == Builds::Skip && identity::is_build(folder, &bundle, &Places::live(), until) {
+        if policy.builds == Builds::Skip && identity::is_build(folder, &bundle, &EnginePlaces::live(), until)
+        {
             return Collected { subject: collected.subject, ..Collected::default() };
         }
         if policy.asks_for_image(&bundle.wishes) {
@@ -190,7 +191,7 @@ impl Collected {
     }
 
     /// Adds what the administrator demands for this image; which one it is, is asked only if that matters.
-    fn add_own(&mut self, policy: &Policy, until: Until<'_>, identify: &mut dyn FnMut(&mut Self)) {
+    fn add_own(&mut self, policy: &Policy, until: CheckDeadline<'_>, identify: &mut dyn FnMut(&mut Self)) {
         let Some(folder) = &policy.requirements else { return };
         let (files, troubles) = administrator::files(folder, until);
         self.troubles.extend(troubles);
@@ -244,10 +245,10 @@ struct Shelf {
 }
 
 /// The end of a check that a person can interrupt.
-pub const PATIENT: Until<'static> = &|| Instant::now() + Duration::from_hours(1);
+pub const PATIENT: CheckDeadline<'static> = &|| Instant::now() + Duration::from_hours(1);
 
 /// When a store that may never answer is given up: early enough to check everything else.
-fn leaving_time(until: Until<'_>) -> Instant {
+fn leaving_time(until: CheckDeadline<'_>) -> Instant {
     let now = Instant::now();
     now + until().saturating_duration_since(now) * 9 / 10
 }
@@ -257,7 +258,7 @@ impl Shelf {
         Self { folder: folder.to_owned(), store: None }
     }
 
-    fn store(&mut self, until: Until<'_>) -> Result<Option<&Store>, String> {
+    fn store(&mut self, until: CheckDeadline<'_>) -> Result<Option<&Store>, String> {
         let opened = self.store.get_or_insert_with(|| {
             Store::open_until(&self.folder, || leaving_time(until))
                 .map_err(|err| format!("the store cannot be used: {err}"))
@@ -268,7 +269,7 @@ impl Shelf {
     fn referenced(
         &mut self,
         manifest: &Digest,
-        until: Until<'_>,
+        until: CheckDeadline<'_>,
         collected: &mut Collected,
     ) -> Result<(), String> {
         let folder = self.folder.display().to_string();
@@ -294,7 +295,7 @@ impl Shelf {
 
     /// What is demanded of the image that had its names when it was pulled. It may be another one by now: that adds to what
     /// is demanded, and takes nothing away.
-    fn of_names(&mut self, until: Until<'_>, collected: &mut Collected) -> Result<(), String> {
+    fn of_names(&mut self, until: CheckDeadline<'_>, collected: &mut Collected) -> Result<(), String> {
         let Some(store) = self.store(until)? else { return Ok(()) };
         let mut meant = Vec::new();
         for name in collected.image.names.iter().chain(&collected.said.names) {
@@ -311,7 +312,7 @@ impl Shelf {
     fn of_image(
         &mut self,
         image: &[Digest],
-        until: Until<'_>,
+        until: CheckDeadline<'_>,
         collected: &mut Collected,
     ) -> Result<bool, String> {
         let Some(store) = self.store(until)? else { return Ok(false) };
@@ -364,7 +365,7 @@ struct Who<'a> {
     folder: &'a Path,
     bundle: &'a Bundle,
     policy: &'a Policy,
-    until: Until<'a>,
+    until: CheckDeadline<'a>,
     memory: Memory<'a>,
     digests: Option<Digests>,
     /// Whether the engine, which knows the image, could not be asked.
@@ -387,8 +388,8 @@ impl Who<'_> {
 /// The image's digests; what else is known of it goes into the subject.
 fn images(who: &mut Who<'_>, collected: &mut Collected) -> Digests {
     let Who { folder, bundle, policy, until, memory, .. } = *who;
-    let mut identity = identity::resolve(folder, bundle, Need::Digests, &Places::live(), until);
-    who.is_unanswered = matches!(identity.unknown, Some(Unknown::Unanswered(_)));
+    let mut identity = identity::resolve(folder, bundle, Need::Digests, &EnginePlaces::live(), until);
+    who.is_unanswered = matches!(identity.unknown, Some(UnknownImage::Unanswered(_)));
     if who.is_unanswered {
         let names = [identity.names.as_slice(), &identity.said.names].concat();
         recall(&mut identity, memory(&names, collected.subject.pod.as_ref()), collected);
@@ -411,8 +412,8 @@ fn images(who: &mut Who<'_>, collected: &mut Collected) -> Digests {
         None => {}
     }
     match (identity.gap(), &identity.unknown) {
-        (Some(gap), Some(Unknown::Unanswered(_))) => collected.note_trouble(Err(gap)),
-        (Some(gap), Some(Unknown::Unfit(_))) => collected.faults.push(gap),
+        (Some(gap), Some(UnknownImage::Unanswered(_))) => collected.note_trouble(Err(gap)),
+        (Some(gap), Some(UnknownImage::Unfit(_))) => collected.faults.push(gap),
         // The image is unknown, unless an annotation names it.
         (gap, _) if digests == identity.digests => collected.notes.extend(gap),
         _ => {}

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::container::identity::Until;
+use crate::container::identity::CheckDeadline;
 use crate::container::input::Bundle;
 use crate::decide::check::Requirement;
 use crate::host;
@@ -27,7 +27,7 @@ const LOADER_S: [(u8, &[&str]); 3] = [
 ];
 
 /// What the program of a bundle demands; `None` if nothing is known.
-pub(super) fn look(folder: &Path, bundle: &Bundle, until: Until<'_>) -> Option<Program> {
+pub(super) fn look(folder: &Path, bundle: &Bundle, until: CheckDeadline<'_>) -> Option<Program> {
     program::look(folder, bundle, &|| until().min(Instant::now() + PATIENCE))
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::container::identity::held::{self, Absent, Record};
+use crate::container::identity::held::{self, Absent, ImageRecord};
 use crate::host::{Root, runtime_records};
 use crate::image::{Image, ImagePattern};
 use crate::policy::{Mode, Policy, Survey};
@@ -78,9 +78,9 @@ pub(super) fn demanded(policy: &Policy) -> Vec<ImagePattern> {
 }
 
 pub(super) fn images(places: &Places<'_>, subjects: &BTreeSet<Digest>, demanded: &[ImagePattern]) -> Images {
-    let below = identity::Places { root: places.root.path().to_owned() };
+    let below = identity::EnginePlaces { root: places.root.path().to_owned() };
     let mut images = Images::default();
-    let all: [(&str, anyhow::Result<Vec<Record>>); 3] = [
+    let all: [(&str, anyhow::Result<Vec<ImageRecord>>); 3] = [
         ("containerd", held::of_containerd(places.socket)),
         ("docker", held::of_docker(None, &below)),
         ("podman", held::of_storage(None, &below)),
@@ -91,7 +91,9 @@ pub(super) fn images(places: &Places<'_>, subjects: &BTreeSet<Digest>, demanded:
             // Both list the images that Docker keeps in the host's containerd.
             Ok(all) => {
                 for record in all {
-                    if !records.iter().any(|it: &Record| (&it.ids, &it.names) == (&record.ids, &record.names))
+                    if !records
+                        .iter()
+                        .any(|it: &ImageRecord| (&it.ids, &it.names) == (&record.ids, &record.names))
                     {
                         records.push(record);
                     }

@@ -42,7 +42,7 @@ pub(super) struct Connection {
 
 /// Why a call has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum CallFault {
     /// What was asked for is not there.
     NotFound,
     /// The answer is too large, a sentence: it is as large as what was asked about.
@@ -54,7 +54,7 @@ pub(super) enum Fault {
 impl Connection {
     /// Connects to a server and waits for its greeting. A busy server is waited for until the deadline, which is that of
     /// all calls; one that does not run is an error at once.
-    pub(super) fn open(path: &Path, deadline: Instant) -> Result<Self, Fault> {
+    pub(super) fn open(path: &Path, deadline: Instant) -> Result<Self, CallFault> {
         let stream = connected(path, deadline)?;
         let mut connection = Self { stream, path: path.to_owned(), unread: Vec::new(), last: 0, deadline };
         connection.write(&frame::greeting())?;
@@ -63,12 +63,17 @@ impl Connection {
     }
 
     /// Calls a method.
-    pub(super) fn call(&mut self, method: &str, namespace: &str, message: &[u8]) -> Result<Vec<u8>, Fault> {
+    pub(super) fn call(
+        &mut self,
+        method: &str,
+        namespace: &str,
+        message: &[u8],
+    ) -> Result<Vec<u8>, CallFault> {
         self.last = if self.last == 0 { 1 } else { self.last + 2 };
         let block = headers::request(method, namespace);
         let length = u32::try_from(message.len()).unwrap_or_default().to_be_bytes();
         if block.len() > frame::MAX_PAYLOAD || message.len() > MAX_REQUEST {
-            return Err(Fault::Other("a name is too long to ask containerd for".to_owned()));
+            return Err(CallFault::Other("a name is too long to ask containerd for".to_owned()));
         }
         let mut out = Vec::new();
         frame::put(&mut out, frame::HEADERS, frame::END_HEADERS, self.last, &block);
@@ -84,7 +89,7 @@ impl Connection {
     }
 
     /// Reads frames until the call has ended.
-    fn answer(&mut self) -> Result<Vec<u8>, Fault> {
+    fn answer(&mut self) -> Result<Vec<u8>, CallFault> {
         let mut body = Vec::new();
         loop {
             let (head, payload) = self.frame()?;
@@ -115,13 +120,13 @@ impl Connection {
     }
 
     /// What comes of a call, if these header fields end it: those that come before the answer say nothing yet.
-    fn end(&self, answer: headers::Answer, body: &[u8]) -> Option<Result<Vec<u8>, Fault>> {
+    fn end(&self, answer: headers::ResponseHeaders, body: &[u8]) -> Option<Result<Vec<u8>, CallFault>> {
         if answer.failed {
             return Some(Err(self.fault("is no gRPC server")));
         }
         Some(match answer.status?.as_str() {
             "0" => message(body).ok_or_else(|| self.garbled()),
-            NOT_FOUND => Err(Fault::NotFound),
+            NOT_FOUND => Err(CallFault::NotFound),
             TOO_LARGE if answer.message.contains("larger than max") => {
                 Err(self.too_large("has an answer that is too large to send"))
             }
@@ -133,7 +138,7 @@ impl Connection {
     }
 
     /// Frames on the connection itself.
-    fn control(&mut self, head: Head, payload: &[u8]) -> Result<(), Fault> {
+    fn control(&mut self, head: Head, payload: &[u8]) -> Result<(), CallFault> {
         let mut out = Vec::new();
         match head.kind {
             frame::SETTINGS if !head.has(frame::ACK) => {
@@ -147,7 +152,7 @@ impl Connection {
     }
 
     /// A block of header fields, which may go on in further frames.
-    fn block(&mut self, head: Head, payload: &[u8]) -> Result<Vec<u8>, Fault> {
+    fn block(&mut self, head: Head, payload: &[u8]) -> Result<Vec<u8>, CallFault> {
         let mut block = frame::content(head, payload).ok_or_else(|| self.garbled())?.to_vec();
         let mut is_whole = head.has(frame::END_HEADERS);
         while !is_whole {
@@ -161,7 +166,7 @@ impl Connection {
         Ok(block)
     }
 
-    fn frame(&mut self) -> Result<(Head, Vec<u8>), Fault> {
+    fn frame(&mut self) -> Result<(Head, Vec<u8>), CallFault> {
         // Who never stops talking is never waited for.
         if self.deadline <= Instant::now() {
             return Err(self.too_late());
@@ -178,7 +183,7 @@ impl Connection {
     }
 
     /// Reads until so many bytes are there.
-    fn fill(&mut self, length: usize) -> Result<(), Fault> {
+    fn fill(&mut self, length: usize) -> Result<(), CallFault> {
         let mut bytes = [0; frame::MAX_PAYLOAD];
         while self.unread.len() < length {
             match self.stream.read(&mut bytes) {
@@ -191,7 +196,7 @@ impl Connection {
         Ok(())
     }
 
-    fn write(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
+    fn write(&mut self, mut bytes: &[u8]) -> Result<(), CallFault> {
         while !bytes.is_empty() {
             match self.stream.write(bytes) {
                 Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
@@ -202,7 +207,7 @@ impl Connection {
         Ok(())
     }
 
-    fn wait(&self, events: PollFlags) -> Result<(), Fault> {
+    fn wait(&self, events: PollFlags) -> Result<(), CallFault> {
         let rest = self.deadline.saturating_duration_since(Instant::now());
         let mut polled = [PollFd::new(self.stream.as_fd(), events)];
         let timeout = PollTimeout::try_from(rest).unwrap_or(PollTimeout::MAX);
@@ -214,39 +219,39 @@ impl Connection {
         }
     }
 
-    fn too_late(&self) -> Fault {
+    fn too_late(&self) -> CallFault {
         self.fault(LATE)
     }
 
-    fn too_large(&self, what: &str) -> Fault {
-        Fault::TooLarge(format!("containerd at {} {what}", self.path.display()))
+    fn too_large(&self, what: &str) -> CallFault {
+        CallFault::TooLarge(format!("containerd at {} {what}", self.path.display()))
     }
 
-    fn garbled(&self) -> Fault {
+    fn garbled(&self) -> CallFault {
         self.fault("answers with something else than gRPC")
     }
 
-    fn failed(&self, err: &std::io::Error) -> Fault {
+    fn failed(&self, err: &std::io::Error) -> CallFault {
         if matches!(err.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) {
             return self.fault("ended the connection");
         }
         self.fault(&file::explain_io(err))
     }
 
-    fn fault(&self, what: &str) -> Fault {
+    fn fault(&self, what: &str) -> CallFault {
         fault(&self.path, what)
     }
 }
 
-fn fault(path: &Path, what: &str) -> Fault {
-    Fault::Other(format!("containerd at {} {what}", path.display()))
+fn fault(path: &Path, what: &str) -> CallFault {
+    CallFault::Other(format!("containerd at {} {what}", path.display()))
 }
 
 /// Said of a server that runs, and has not answered in all the time that the check may take.
 const LATE: &str = "did not answer before the deadline passed";
 
 /// A socket that is connected, and never blocks.
-fn connected(path: &Path, deadline: Instant) -> Result<UnixStream, Fault> {
+fn connected(path: &Path, deadline: Instant) -> Result<UnixStream, CallFault> {
     let failed = |errno: Errno| match errno == Errno::EAGAIN {
         true => fault(path, LATE),
         false => fault(path, &file::explain(errno)),
@@ -271,7 +276,7 @@ fn message(body: &[u8]) -> Option<Vec<u8>> {
     (*compressed == 0 && is_whole).then(|| message.to_vec())
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for CallFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound => f.write_str("containerd does not have it"),

@@ -14,7 +14,7 @@ const SYMBOLS: &[u8] =
 
 /// What an answer's header fields say.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct ResponseHeaders {
     /// Not 200, which means that it was no gRPC server.
     pub(super) failed: bool,
     /// `grpc-status`: zero is success.
@@ -60,8 +60,8 @@ fn integer(block: &mut Vec<u8>, flags: u8, bits: u32, mut value: usize) {
 }
 
 /// Reads the header fields of an answer; `None` if they are broken, or rest on a dynamic table.
-pub(super) fn answer(block: &[u8]) -> Option<Answer> {
-    let mut answer = Answer::default();
+pub(super) fn answer(block: &[u8]) -> Option<ResponseHeaders> {
+    let mut answer = ResponseHeaders::default();
     let mut rest = block;
     while let Some(first) = rest.first() {
         match first {
@@ -83,7 +83,7 @@ fn is_failure(entry: usize) -> Option<bool> {
     }
 }
 
-impl Answer {
+impl ResponseHeaders {
     /// Reads a field whose value, and maybe whose name, is written out.
     fn field(&mut self, rest: &mut &[u8], bits: u32) -> Option<()> {
         let entry = read_integer(rest, bits)?;
@@ -181,7 +181,8 @@ mod tests {
     }
 
     fn check(hex: &str, failed: bool, status: Option<&str>, message: &str) {
-        let expected = Answer { failed, status: status.map(str::to_owned), message: message.to_owned() };
+        let expected =
+            ResponseHeaders { failed, status: status.map(str::to_owned), message: message.to_owned() };
         assert_eq!(answer(&bytes(hex)), Some(expected), "{hex}");
     }
 

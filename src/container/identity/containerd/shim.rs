@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use crate::container::identity::Places;
+use crate::container::identity::EnginePlaces;
 use crate::os::file;
 
 /// Between a shim and us stand the low-level runtime, or the script that dockerd writes for `runtimeArgs`.
@@ -14,7 +14,7 @@ const MAX_STEPS: usize = 8;
 const MAX_TEXT: usize = 1 << 20;
 
 /// The socket: the shim's, or the one beside containerd's state folder, or containerd's default.
-pub(super) fn socket(state: &Path, places: &Places) -> PathBuf {
+pub(super) fn socket(state: &Path, places: &EnginePlaces) -> PathBuf {
     let beside = state.join("containerd.sock");
     of_ancestors(&places.at("proc"), std::os::unix::process::parent_id())
         // A user who may look at it may also connect to it.
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn without_a_shim_the_socket_lies_beside_the_state_or_where_it_does_by_default() {
         let host = FakeHost::new().folder("proc").folder("run/k3s/containerd");
-        let places = Places { root: host.place("") };
+        let places = EnginePlaces { root: host.place("") };
         let state = host.place("run/k3s/containerd");
         assert_eq!(socket(&state, &places), host.place("run/containerd/containerd.sock"));
         let host = host.file("run/k3s/containerd/containerd.sock", "");

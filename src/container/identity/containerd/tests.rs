@@ -290,9 +290,9 @@ fn a_long_name_is_asked_for_in_parts() {
     let until = std::time::Instant::now() + Duration::from_secs(60);
     let mut connection = super::grpc::Connection::open(&socket, until).expect("a server");
     let told = connection.call("/a/b", "default", id.as_bytes());
-    assert_eq!(told, Err(super::grpc::Fault::NotFound));
+    assert_eq!(told, Err(super::grpc::CallFault::NotFound));
     let told = connection.call("/a/b", "default", id.repeat(2).as_bytes());
-    let long = super::grpc::Fault::Other("a name is too long to ask containerd for".to_owned());
+    let long = super::grpc::CallFault::Other("a name is too long to ask containerd for".to_owned());
     assert_eq!(told, Err(long));
     drop(connection);
     let sent: usize = calls(&server.join().expect("a server")).iter().skip(1).map(Vec::len).sum();

@@ -48,13 +48,13 @@ pub(super) enum Keep {
 
 /// An object with what is kept of another one.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(super) struct SkimmedObject {
     pub(super) json: Vec<u8>,
     /// Where the values of its fields stand in it, and of those of theirs that [`Keep::But`] names.
     fields: Vec<(&'static str, Range<usize>)>,
 }
 
-impl Kept {
+impl SkimmedObject {
     /// The value of a field that [`Keep::But`] names, as JSON: `null` if there is none, and `None` if runtimes do not agree on
     /// what it is.
     pub(super) fn one(&self, name: &str) -> Option<&[u8]> {
@@ -72,7 +72,7 @@ impl Kept {
 
 /// Reads an object to its end, and returns what is kept of it; `None` if the stream holds something else. `larger` times
 /// the usual number of bytes may be read.
-pub(super) fn object(stream: impl Read, keep: Keep, larger: usize) -> Result<Option<Kept>, Fault> {
+pub(super) fn object(stream: impl Read, keep: Keep, larger: usize) -> Result<Option<SkimmedObject>, Fault> {
     let mut skimmer = Skimmer {
         stream,
         buffer: vec![0; CHUNK],
@@ -89,7 +89,7 @@ pub(super) fn object(stream: impl Read, keep: Keep, larger: usize) -> Result<Opt
         Some(_) | None => return Ok(None),
     }
     match skimmer.blank()? {
-        None => Ok(Some(Kept { json: skimmer.kept, fields: skimmer.fields })),
+        None => Ok(Some(SkimmedObject { json: skimmer.kept, fields: skimmer.fields })),
         Some(_) => Err(Fault::Container(anyhow!("something follows its JSON object"))),
     }
 }
@@ -279,7 +279,7 @@ impl<R: Read> Skimmer<R> {
             let room = count.min((MAX_ITEMS + 1).saturating_sub(text.len()));
             text.extend_from_slice(there.get(..room).unwrap_or_default());
             self.at += count;
-            if matches!(step, Step::Done) {
+            if matches!(step, SkimStep::Done) {
                 break;
             }
         }
@@ -327,10 +327,10 @@ impl<R: Read> Skimmer<R> {
             let (count, step) = inside.scan(there);
             self.take(count, is_kept)?;
             match step {
-                Step::More => {}
-                Step::Done => return Ok(()),
-                Step::Odd(byte) => return Err(self.odd(Some(byte))),
-                Step::Deep => {
+                SkimStep::More => {}
+                SkimStep::Done => return Ok(()),
+                SkimStep::Odd(byte) => return Err(self.odd(Some(byte))),
+                SkimStep::Deep => {
                     return Err(Fault::Container(anyhow!("it is nested more than {MAX_DEPTH} deep")));
                 }
             }
@@ -439,7 +439,7 @@ struct Inside {
     is_escaped: bool,
 }
 
-enum Step {
+enum SkimStep {
     More,
     Done,
     /// This byte, the last one counted, does not belong there.
@@ -449,7 +449,7 @@ enum Step {
 
 impl Inside {
     /// How many of these bytes belong to the value, and what comes then.
-    fn scan(&mut self, bytes: &[u8]) -> (usize, Step) {
+    fn scan(&mut self, bytes: &[u8]) -> (usize, SkimStep) {
         let mut rest = bytes.iter();
         let step = loop {
             // Short searches: a loop that looks at the state for each byte takes twice the time.
@@ -458,7 +458,7 @@ impl Inside {
                 (true, false) => rest.find(|it| matches!(it, b'"' | b'\\')),
                 (false, _) => rest.find(|it| !matches!(it, b',' | b':' | b' ' | b'\t' | b'\n' | b'\r')),
             };
-            let Some(&byte) = next else { break Step::More };
+            let Some(&byte) = next else { break SkimStep::More };
             if let Some(step) = self.enter(byte) {
                 break step;
             }
@@ -467,22 +467,22 @@ impl Inside {
     }
 
     /// What this byte ends, if it ends the scan.
-    fn enter(&mut self, byte: u8) -> Option<Step> {
+    fn enter(&mut self, byte: u8) -> Option<SkimStep> {
         match byte {
             _ if self.is_escaped => self.is_escaped = false,
             b'\\' if self.is_text => self.is_escaped = true,
             b'"' => {
                 self.is_text = !self.is_text;
-                return (!self.is_text && self.open.is_empty()).then_some(Step::Done);
+                return (!self.is_text && self.open.is_empty()).then_some(SkimStep::Done);
             }
-            b'{' | b'[' if self.open.len() == MAX_DEPTH => return Some(Step::Deep),
+            b'{' | b'[' if self.open.len() == MAX_DEPTH => return Some(SkimStep::Deep),
             b'{' => self.open.push(b'}'),
             b'[' => self.open.push(b']'),
             b'}' | b']' if self.open.pop() == Some(byte) => {
-                return self.open.is_empty().then_some(Step::Done);
+                return self.open.is_empty().then_some(SkimStep::Done);
             }
             _ if is_plain(byte) => {}
-            _ => return Some(Step::Odd(byte)),
+            _ => return Some(SkimStep::Odd(byte)),
         }
         None
     }

@@ -182,7 +182,7 @@ fn what_is_kept_is_what_a_library_reads() {
             "z".repeat(shift)
         );
         let whole: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        let read = |it: Option<Kept>| {
+        let read = |it: Option<SkimmedObject>| {
             serde_json::from_slice::<serde_json::Value>(&it.expect("an object").json).expect("JSON")
         };
         let expected = serde_json::json!({"a": {"x": whole["a"]["x"]}, "mounts": whole["mounts"]});
