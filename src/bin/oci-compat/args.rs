@@ -13,7 +13,7 @@ use oci_compat::supply::attach::Platform;
 use oci_compat::{decide::gate, decide::requirements, policy};
 
 use crate::install::{Install, Uninstall};
-use crate::status::Status;
+use crate::status::StatusArgs;
 
 /// Where containerd listens, unless its configuration says otherwise.
 pub(crate) const CONTAINERD: &str = "/run/containerd/containerd.sock";
@@ -23,7 +23,7 @@ pub(crate) const CONTAINERD: &str = "/run/containerd/containerd.sock";
 #[command(version = gate::VERSION, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) common: CommonArgs,
     /// Print to stderr what is read (-vv: every file)
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub(crate) verbose: u8,
@@ -33,7 +33,7 @@ pub(crate) struct Args {
 
 /// Options of all commands.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Common {
+pub(crate) struct CommonArgs {
     /// The local store of compatibility artifacts
     #[arg(long, global = true, value_name = "DIR", default_value = requirements::STORE)]
     pub(crate) store: PathBuf,
@@ -45,8 +45,8 @@ pub(crate) struct Common {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Check(Check),
-    Probe(Probe),
-    Lint(Lint),
+    Probe(ProbeArgs),
+    Lint(LintArgs),
     Convert(Convert),
     /// Explain a code, an exit status or a feature, and the remedy
     Explain {
@@ -70,21 +70,21 @@ pub(crate) enum Command {
         format: ReportFormat,
     },
     Attach(Attach),
-    Pull(Pull),
+    Pull(PullArgs),
     Show(Show),
-    List(List),
+    List(ListArgs),
     Remove(Remove),
-    Log(Log),
+    Log(LogArgs),
     /// Manage the local store, where the hook looks for specs
     #[command(subcommand)]
-    Store(Store),
+    Store(StoreCommand),
     /// Inspect the configuration of this host
     #[command(subcommand)]
-    Config(Config),
+    Config(ConfigCommand),
     Install(Install),
     Uninstall(Uninstall),
-    Status(Status),
-    Verifier(Verifier),
+    Status(StatusArgs),
+    Verifier(VerifierArgs),
     /// Print shell completions
     Completions {
         /// The shell
@@ -121,7 +121,7 @@ pub(crate) struct Check {
     pub(crate) platform: Option<Platform>,
     /// Every image that this engine holds
     #[arg(long, value_enum, value_name = "ENGINE", conflicts_with_all = ["image", "bundle", "spec"])]
-    pub(crate) from_engine: Vec<Engine>,
+    pub(crate) from_engine: Vec<EngineArg>,
     /// The engine's folder [default: as it is configured, else /var/lib/docker, /var/lib/containers/storage]
     #[arg(long, value_name = "DIR", requires = "from_engine")]
     pub(crate) engine_root: Option<PathBuf>,
@@ -156,7 +156,7 @@ pub(crate) struct Check {
 ///
 /// Exit status: 1 the image cannot run here, with the reason on stdout; anything else lets it through
 #[derive(Debug, clap::Args)]
-pub(crate) struct Verifier {
+pub(crate) struct VerifierArgs {
     /// What containerd says: -name NAME -digest DIGEST -stdin-media-type TYPE
     #[arg(value_name = "WORD", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) words: Vec<OsString>,
@@ -164,7 +164,7 @@ pub(crate) struct Verifier {
 
 /// Print the facts of this host with their sources, and what is unknown and why
 #[derive(Debug, clap::Args)]
-pub(crate) struct Probe {
+pub(crate) struct ProbeArgs {
     /// Features such as kernel.version [default: all]
     #[arg(value_name = "FEATURE")]
     pub(crate) features: Vec<String>,
@@ -186,7 +186,7 @@ pub(crate) struct Probe {
 ///
 /// Exit status: 0 no errors (there may be warnings), 1 errors, 2 usage or trouble
 #[derive(Debug, clap::Args)]
-pub(crate) struct Lint {
+pub(crate) struct LintArgs {
     /// Spec files, or - for stdin
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
@@ -210,12 +210,12 @@ pub(crate) struct Convert {
     pub(crate) file: PathBuf,
     /// The version to write
     #[arg(long, value_enum, value_name = "VERSION", default_value_t)]
-    pub(crate) to: Version,
+    pub(crate) to: SpecVersion,
 }
 
 /// A version of the language of specs.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-pub(crate) enum Version {
+pub(crate) enum SpecVersion {
     /// Node Feature Discovery's
     #[default]
     V1alpha1,
@@ -225,7 +225,7 @@ pub(crate) enum Version {
 ///
 /// Exit status: 0, even if there are none, 2 usage or trouble
 #[derive(Debug, clap::Args)]
-pub(crate) struct Log {
+pub(crate) struct LogArgs {
     /// Only decisions since TIME: 90m, 2h, 7d, 2026-08-01 (UTC), or 2026-08-01T10:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
@@ -262,7 +262,7 @@ pub(crate) struct Log {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Store {
+pub(crate) enum StoreCommand {
     /// Add the artifacts of an OCI layout, or a spec file, for an image
     Add {
         /// LAYOUT[:TAG], an OCI image layout with artifacts (a folder or a .tar file), or a spec file
@@ -342,13 +342,13 @@ pub(crate) struct Attach {
 ///
 /// Exit status: 0 success, 1 something was refused or could not be fetched, 2 usage or trouble
 #[derive(Debug, clap::Args)]
-pub(crate) struct Pull {
+pub(crate) struct PullArgs {
     /// The images; - reads a list from stdin, one per line
     #[arg(value_name = "IMAGE", required_unless_present = "from_engine")]
     pub(crate) images: Vec<String>,
     /// All images of this engine, at their digests there
     #[arg(long, value_enum, value_name = "ENGINE")]
-    pub(crate) from_engine: Vec<Engine>,
+    pub(crate) from_engine: Vec<EngineArg>,
     /// The engine's data folder [default: from its configuration, else /var/lib/docker, /var/lib/containers/storage]
     #[arg(long, value_name = "DIR", requires = "from_engine")]
     pub(crate) engine_root: Option<PathBuf>,
@@ -401,7 +401,7 @@ impl FromStr for Seconds {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Engine {
+pub(crate) enum EngineArg {
     /// All engines of this host
     All,
     /// All namespaces: images of Kubernetes, ctr, nerdctl, and of Docker if it keeps them in containerd
@@ -435,7 +435,7 @@ pub(crate) struct Show {
 
 /// List the artifacts in the local store
 #[derive(Debug, clap::Args)]
-pub(crate) struct List {
+pub(crate) struct ListArgs {
     /// List only this image: its digest, or the name that it was pulled under
     #[arg(value_name = "IMAGE")]
     pub(crate) image: Option<String>,
@@ -461,7 +461,7 @@ pub(crate) struct Remove {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Config {
+pub(crate) enum ConfigCommand {
     Check(ConfigCheck),
 }
 

@@ -15,7 +15,7 @@ use oci_compat::policy::{self, Defaults};
 use oci_compat::scan::table::{Row, Table};
 use oci_compat::{os::file, spec};
 
-use crate::args::{Check, CheckFormat, Common, ReportFormat};
+use crate::args::{Check, CheckFormat, CommonArgs, ReportFormat};
 use crate::engines;
 use crate::output::Output;
 use crate::scan;
@@ -23,7 +23,7 @@ use crate::scan;
 /// More than any spec, and than the facts of the largest host.
 const MAX_FILE: usize = 32 << 20;
 
-pub(crate) fn run(args: &Check, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+pub(crate) fn run(args: &Check, common: &CommonArgs, output: &mut Output) -> anyhow::Result<u8> {
     if !args.from_engine.is_empty() {
         return scan::every(args, common, output);
     }
@@ -69,7 +69,7 @@ fn subject(args: &Check) -> (&'static str, Vec<String>) {
     }
 }
 
-fn collect(args: &Check, common: &Common) -> anyhow::Result<Collected> {
+fn collect(args: &Check, common: &CommonArgs) -> anyhow::Result<Collected> {
     if let Some(image) = args.image.as_ref().filter(|_| args.remote) {
         return scan::remote(image, args, common);
     }

@@ -9,7 +9,7 @@ use oci_compat::outcome::decisions;
 use oci_compat::policy::{self, Defaults};
 use oci_compat::setup::config::{self, HeldImages, Machine};
 
-use crate::args::{ConfigCheck, ConfigFormat, Engine};
+use crate::args::{ConfigCheck, ConfigFormat, EngineArg};
 use crate::engines::{self, Answers};
 use crate::output::Output;
 
@@ -38,7 +38,7 @@ pub(crate) fn check(args: &ConfigCheck, config: &Path, output: &mut Output) -> a
 /// The images of this host, as far as its engines answer.
 fn held(args: &ConfigCheck) -> HeldImages {
     let Answers { held: records, silent, .. } =
-        engines::ask(&[Engine::All], args.engine_root.as_deref(), &args.engine_socket);
+        engines::ask(&[EngineArg::All], args.engine_root.as_deref(), &args.engine_socket);
     let image = |it: Held| Image { names: it.names, digests: [it.digests, it.ids].concat() };
     let images = held::held(records).into_iter().map(image).collect();
     HeldImages { images, silent }

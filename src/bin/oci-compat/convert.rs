@@ -3,7 +3,7 @@
 use oci_compat::words::text::{printable, printable_path};
 use oci_compat::{author::convert, spec};
 
-use crate::args::{Convert, Version};
+use crate::args::{Convert, SpecVersion};
 use crate::check::read;
 use crate::output::Output;
 
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &Convert, output: &mut Output) -> anyhow::Result<u8> {
         }
     };
     let converted = match args.to {
-        Version::V1alpha1 => convert::to_nfd(&spec),
+        SpecVersion::V1alpha1 => convert::to_nfd(&spec),
     };
     for loss in &converted.losses {
         log::warn!("{file}:{}: {}", loss.at, printable(&loss.message));

@@ -10,7 +10,7 @@ use oci_compat::container::identity::meant::{self, Meant};
 use oci_compat::store::Digest;
 use oci_compat::words::text::printable;
 
-use crate::args::{CONTAINERD, Engine};
+use crate::args::{CONTAINERD, EngineArg};
 
 /// What came of asking.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub(crate) struct Answers {
 }
 
 /// As [`ask`], of the host in this folder.
-pub(crate) fn ask_host(engines: &[Engine], root: Option<&Path>, socket: &Path, host: &Path) -> Answers {
+pub(crate) fn ask_host(engines: &[EngineArg], root: Option<&Path>, socket: &Path, host: &Path) -> Answers {
     let socket = match host == Path::new("/") {
         true => socket.to_owned(),
         false => host.join(socket.strip_prefix("/").unwrap_or(socket)),
@@ -35,11 +35,11 @@ pub(crate) fn ask_host(engines: &[Engine], root: Option<&Path>, socket: &Path, h
 }
 
 /// Asks these engines; `root` is the folder, and `socket` the socket of those that have one.
-pub(crate) fn ask(engines: &[Engine], root: Option<&Path>, socket: &Path) -> Answers {
+pub(crate) fn ask(engines: &[EngineArg], root: Option<&Path>, socket: &Path) -> Answers {
     ask_at(engines, root, socket, &EnginePlaces::live())
 }
 
-fn ask_at(engines: &[Engine], root: Option<&Path>, socket: &Path, places: &EnginePlaces) -> Answers {
+fn ask_at(engines: &[EngineArg], root: Option<&Path>, socket: &Path, places: &EnginePlaces) -> Answers {
     let mut answers = Answers::default();
     for (engine, is_optional) in engines.iter().flat_map(|it| named(*it)) {
         match held(engine, root, socket, places) {
@@ -55,32 +55,34 @@ fn ask_at(engines: &[Engine], root: Option<&Path>, socket: &Path, places: &Engin
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Named {
+enum ReadEngine {
     Containerd,
     Docker,
     Podman,
 }
 
 /// The engines that are meant, and whether each may be missing.
-fn named(engine: Engine) -> Vec<(Named, bool)> {
+fn named(engine: EngineArg) -> Vec<(ReadEngine, bool)> {
     match engine {
-        Engine::All => [Named::Containerd, Named::Docker, Named::Podman].map(|it| (it, true)).to_vec(),
-        Engine::Containerd => vec![(Named::Containerd, false)],
-        Engine::Docker => vec![(Named::Docker, false)],
-        Engine::Podman => vec![(Named::Podman, false)],
+        EngineArg::All => {
+            [ReadEngine::Containerd, ReadEngine::Docker, ReadEngine::Podman].map(|it| (it, true)).to_vec()
+        }
+        EngineArg::Containerd => vec![(ReadEngine::Containerd, false)],
+        EngineArg::Docker => vec![(ReadEngine::Docker, false)],
+        EngineArg::Podman => vec![(ReadEngine::Podman, false)],
     }
 }
 
 fn held(
-    engine: Named,
+    engine: ReadEngine,
     root: Option<&Path>,
     socket: &Path,
     places: &EnginePlaces,
 ) -> anyhow::Result<Vec<ImageRecord>> {
     match engine {
-        Named::Containerd => held::of_containerd(socket),
-        Named::Docker => held::of_docker(root, places),
-        Named::Podman => held::of_storage(root, places),
+        ReadEngine::Containerd => held::of_containerd(socket),
+        ReadEngine::Docker => held::of_docker(root, places),
+        ReadEngine::Podman => held::of_storage(root, places),
     }
 }
 
@@ -89,7 +91,7 @@ fn held(
 pub(crate) fn meant(text: &str, host: &Path) -> anyhow::Result<Result<Meant, Vec<String>>> {
     let places = EnginePlaces { root: host.to_owned() };
     let socket = host.join(CONTAINERD.trim_start_matches('/'));
-    let Answers { held, silent, .. } = ask_at(&[Engine::All], None, &socket, &places);
+    let Answers { held, silent, .. } = ask_at(&[EngineArg::All], None, &socket, &places);
     let found = meant::find(&held, text).map_err(|err| anyhow::anyhow!("{text:?} {err}"))?;
     let Some(mut found) = found else { return Ok(Err(silent)) };
     found.complete(&places);

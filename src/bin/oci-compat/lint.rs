@@ -8,7 +8,7 @@ use oci_compat::spec;
 use serde::Serialize;
 
 use crate::TROUBLE;
-use crate::args::{Lint, ReportFormat};
+use crate::args::{LintArgs, ReportFormat};
 use crate::check::read;
 use crate::output::Output;
 use oci_compat::words::text::counted;
@@ -16,20 +16,20 @@ use oci_compat::words::text::{printable, printable_path};
 
 /// `--format json`; fields are only ever added.
 #[derive(Serialize)]
-struct Document {
+struct LintDocument {
     schema: &'static str,
-    files: Vec<File>,
+    files: Vec<LintedFile>,
 }
 
 #[derive(Serialize)]
-struct File {
+struct LintedFile {
     file: String,
     errors: Vec<ProblemReport>,
     warnings: Vec<ProblemReport>,
     notes: Vec<ProblemReport>,
 }
 
-pub(crate) fn run(args: &Lint, output: &mut Output) -> anyhow::Result<u8> {
+pub(crate) fn run(args: &LintArgs, output: &mut Output) -> anyhow::Result<u8> {
     let (mut files, mut is_unread) = (Vec::new(), false);
     for path in &args.files {
         match look_at(path) {
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Lint, output: &mut Output) -> anyhow::Result<u8> {
     let errors: usize = files.iter().map(|it| it.errors.len()).sum();
     let warnings: usize = files.iter().map(|it| it.warnings.len()).sum();
     match args.format {
-        ReportFormat::Json => output.json(&Document { schema: "oci-compat.lint/v1", files })?,
+        ReportFormat::Json => output.json(&LintDocument { schema: "oci-compat.lint/v1", files })?,
         ReportFormat::Text => output.print(&text(&files, errors, warnings))?,
     }
     Ok(match is_unread {
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Lint, output: &mut Output) -> anyhow::Result<u8> {
     })
 }
 
-fn look_at(path: &Path) -> anyhow::Result<File> {
+fn look_at(path: &Path) -> anyhow::Result<LintedFile> {
     let file = printable_path(path);
     let (spec, malformed) = spec::parse_partly(&read(path)?);
     let remarks = match (&spec, &malformed) {
@@ -63,16 +63,16 @@ fn look_at(path: &Path) -> anyhow::Result<File> {
     };
     let of = |level| remarks.iter().filter(|it| it.level == level).map(remark).collect();
     let (warnings, notes) = (of(Level::Warning), of(Level::Note));
-    Ok(File { file, errors: malformed.as_ref().map(problems).unwrap_or_default(), warnings, notes })
+    Ok(LintedFile { file, errors: malformed.as_ref().map(problems).unwrap_or_default(), warnings, notes })
 }
 
 fn remark(remark: &lint::Warning) -> ProblemReport {
     ProblemReport { line: remark.at.line, column: remark.at.column, message: printable(&remark.message) }
 }
 
-fn text(files: &[File], errors: usize, warnings: usize) -> String {
+fn text(files: &[LintedFile], errors: usize, warnings: usize) -> String {
     let mut text = String::new();
-    for File { file, errors, warnings, notes } in files {
+    for LintedFile { file, errors, warnings, notes } in files {
         let errors = errors.iter().map(|it| ("error", it));
         let remarks = warnings.iter().map(|it| ("warning", it)).chain(notes.iter().map(|it| ("note", it)));
         let mut lines: Vec<_> = errors.chain(remarks).collect();

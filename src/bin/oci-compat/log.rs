@@ -11,12 +11,12 @@ use oci_compat::outcome::decisions;
 use oci_compat::outcome::history::{self, Entry, Filter, Found, Outcome, Summary, when};
 use oci_compat::words::text::{printable, printable_path};
 
-use crate::args::{Log, LogAction, ReportFormat};
+use crate::args::{LogAction, LogArgs, ReportFormat};
 use crate::config::decisions;
 use crate::engines;
 use crate::output::Output;
 
-pub(crate) fn run(args: &Log, config: &Path, output: &mut Output) -> anyhow::Result<u8> {
+pub(crate) fn run(args: &LogArgs, config: &Path, output: &mut Output) -> anyhow::Result<u8> {
     let paths = decisions(args.file.as_deref(), config);
     let is_there = |it: &&PathBuf| it.symlink_metadata().is_ok();
     let path = paths.iter().find(is_there).or(paths.last()).context("there is no file of decisions")?;
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Log, config: &Path, output: &mut Output) -> anyhow::Res
 }
 
 /// What is empty for want of a file, and what could not be read, is no data.
-fn complain(found: Found, path: &Path, args: &Log) -> anyhow::Result<()> {
+fn complain(found: Found, path: &Path, args: &LogArgs) -> anyhow::Result<()> {
     let path = printable_path(path);
     match found {
         Found { files: 0, .. } if args.file.is_some() => bail!("{path} is not there"),
@@ -64,7 +64,7 @@ fn complain(found: Found, path: &Path, args: &Log) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn filter(args: &Log) -> anyhow::Result<Filter> {
+fn filter(args: &LogArgs) -> anyhow::Result<Filter> {
     let now = decisions::now();
     let moment = |it: &Option<String>| it.as_deref().map(|it| when(it, now)).transpose();
     Ok(Filter {
@@ -101,7 +101,7 @@ fn row(entry: &Entry<'_>, format: ReportFormat) -> String {
 }
 
 /// Behind a list for people too: there it stands where they look first, above the prompt.
-fn sum_up(summary: &Summary, args: &Log, output: &mut Output) -> anyhow::Result<()> {
+fn sum_up(summary: &Summary, args: &LogArgs, output: &mut Output) -> anyhow::Result<()> {
     match (args.format, args.summary) {
         (ReportFormat::Json, true) => return output.json(summary),
         (ReportFormat::Json, false) => {}

@@ -33,7 +33,7 @@ use nix::errno::Errno;
 use oci_compat::eval::verdict::TROUBLE;
 use oci_compat::os::file;
 
-use args::{Args, Command, Config};
+use args::{Args, Command, ConfigCommand};
 use output::Output;
 /// As in the hook.
 #[cfg(target_env = "musl")]
@@ -78,7 +78,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Status(status) => status::run(&status, &args.common, output),
         Command::Uninstall(uninstall) => install::uninstall(&uninstall, output),
         Command::Store(command) => store::run(&command, &args.common, output),
-        Command::Config(Config::Check(check)) => config::check(&check, &args.common.config, output),
+        Command::Config(ConfigCommand::Check(check)) => config::check(&check, &args.common.config, output),
         Command::Completions { shell } => {
             // It panics where it cannot write, as to a reader that has seen enough.
             let mut script = Vec::new();

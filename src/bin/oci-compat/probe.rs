@@ -9,14 +9,14 @@ use anyhow::bail;
 use oci_compat::container::input::Bundle;
 use oci_compat::host::{self, Demand, Form, Root, Wanted};
 
-use crate::args::{FactsFormat, Probe};
+use crate::args::{FactsFormat, ProbeArgs};
 use crate::output::Output;
 use crate::{explain, facts};
 
 /// More do not find the kernel's answers sooner: it gives most of them one at a time.
 const MAX_THREADS: usize = 4;
 
-pub(crate) fn run(args: &Probe, output: &mut Output) -> anyhow::Result<u8> {
+pub(crate) fn run(args: &ProbeArgs, output: &mut Output) -> anyhow::Result<u8> {
     if args.list {
         let text: String = host::FEATURES.iter().map(explain::feature).collect();
         output.print(&text)?;
@@ -56,7 +56,7 @@ fn line(mut text: String) -> String {
     text
 }
 
-fn demand(args: &Probe) -> anyhow::Result<Demand> {
+fn demand(args: &ProbeArgs) -> anyhow::Result<Demand> {
     if args.features.is_empty() {
         // People know that they gave no bundle; a document says of every feature why it is unknown.
         let is_short = args.format == FactsFormat::Text && args.bundle.is_none();

@@ -14,14 +14,14 @@ use oci_compat::store::{ImageManifests, Store};
 use oci_compat::supply::attach::Platform;
 use oci_compat::supply::pull::{Patience, Puller};
 
-use crate::args::{Check, CheckFormat, Common, Seconds};
+use crate::args::{Check, CheckFormat, CommonArgs, Seconds};
 use crate::check::read;
 use crate::engines::{self, Answers};
 use crate::output::Output;
 use crate::pull::{anchors, now};
 
 /// What a registry says that an image demands.
-pub(crate) fn remote(name: &str, args: &Check, common: &Common) -> anyhow::Result<Collected> {
+pub(crate) fn remote(name: &str, args: &Check, common: &CommonArgs) -> anyhow::Result<Collected> {
     let image: Reference = name.parse()?;
     let (policy, complaint) = policy::load(&common.config, Defaults::Standard);
     let store = if args.keep { Store::open(&common.store)? } else { None };
@@ -54,7 +54,7 @@ pub(crate) fn remote(name: &str, args: &Check, common: &Common) -> anyhow::Resul
 }
 
 /// Every image of this host; the exit status of all.
-pub(crate) fn every(args: &Check, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+pub(crate) fn every(args: &Check, common: &CommonArgs, output: &mut Output) -> anyhow::Result<u8> {
     let Answers { held, has_any, mut silent, absent } =
         engines::ask_host(&args.from_engine, args.engine_root.as_deref(), &args.engine_socket, &args.root);
     if !has_any {

@@ -14,27 +14,27 @@ use oci_compat::supply::pull::{Patience, Pulled, Puller};
 use oci_compat::words::text::printable;
 use serde::{Deserialize, Serialize};
 
-use crate::args::{Common, ReportFormat, Seconds, Show};
+use crate::args::{CommonArgs, ReportFormat, Seconds, Show};
 use crate::attach::layout_of;
 use crate::output::Output;
 use crate::pull::anchors;
-use crate::store::list::{Source, subjects};
+use crate::store::list::{ArtifactSource, subjects};
 
 /// What `show --format json` prints. Fields are only ever added.
 #[derive(Debug, Serialize)]
-struct Document {
+struct ShowDocument {
     schema: &'static str,
-    images: Vec<Image>,
+    images: Vec<ShownImage>,
 }
 
 #[derive(Debug, Serialize)]
-struct Image {
+struct ShownImage {
     digest: String,
-    artifacts: Vec<Artifact>,
+    artifacts: Vec<ShownArtifact>,
 }
 
 #[derive(Debug, Serialize)]
-struct Artifact {
+struct ShownArtifact {
     digest: String,
     #[serde(rename = "type")]
     kind: String,
@@ -43,7 +43,7 @@ struct Artifact {
     #[serde(skip_serializing_if = "Option::is_none")]
     fetched: Option<String>,
     #[serde(flatten)]
-    source: Source,
+    source: ArtifactSource,
     annotations: BTreeMap<String, String>,
     /// Why the spec cannot be read, if it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,11 +57,11 @@ struct Demands {
     tag: String,
     weight: i64,
     description: String,
-    rules: Vec<Rule>,
+    rules: Vec<ShownRule>,
 }
 
 #[derive(Debug, Serialize)]
-struct Rule {
+struct ShownRule {
     name: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     id: String,
@@ -88,7 +88,7 @@ const MAKERS: [(&str, &str); 4] = [
 /// Something of the image could not be fetched, or is refused by the rules of trust.
 const INCOMPLETE: u8 = 1;
 
-pub(crate) fn run(args: &Show, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+pub(crate) fn run(args: &Show, common: &CommonArgs, output: &mut Output) -> anyhow::Result<u8> {
     let (images, problems) = match layout_of(&args.image) {
         Some(layout) => (in_layout(layout)?, Vec::new()),
         None if args.remote => in_registry(args, common)?,
@@ -98,14 +98,14 @@ pub(crate) fn run(args: &Show, common: &Common, output: &mut Output) -> anyhow::
         log::error!("{problem}");
     }
     match args.format {
-        ReportFormat::Json => output.json(&Document { schema: "oci-compat.show/v1", images })?,
+        ReportFormat::Json => output.json(&ShowDocument { schema: "oci-compat.show/v1", images })?,
         ReportFormat::Text => images.iter().try_for_each(|it| output.print(&text(it)))?,
     }
     Ok(if problems.is_empty() { 0 } else { INCOMPLETE })
 }
 
 /// What a pull would store, with the problems that it would report; nothing is stored.
-fn in_registry(args: &Show, common: &Common) -> anyhow::Result<(Vec<Image>, Vec<String>)> {
+fn in_registry(args: &Show, common: &CommonArgs) -> anyhow::Result<(Vec<ShownImage>, Vec<String>)> {
     let image: Reference = args.image.parse()?;
     let puller = Puller {
         client: &args.registry.client([image.repository()])?,
@@ -119,12 +119,12 @@ fn in_registry(args: &Show, common: &Common) -> anyhow::Result<(Vec<Image>, Vec<
         until: None,
     };
     let Pulled { additions, problems, .. } = puller.pull(&image.clone().into());
-    let mut images: BTreeMap<Digest, Vec<Artifact>> = BTreeMap::new();
+    let mut images: BTreeMap<Digest, Vec<ShownArtifact>> = BTreeMap::new();
     for Addition { subject, package, origin, .. } in additions {
         let artifact = package.artifact(&subject)?;
         let described = described(&artifact, &package.manifest, &package.spec)?;
-        let source = Source::from(&StoredArtifact { artifact, origin });
-        images.entry(subject).or_default().push(Artifact { source, ..described });
+        let source = ArtifactSource::from(&StoredArtifact { artifact, origin });
+        images.entry(subject).or_default().push(ShownArtifact { source, ..described });
     }
     if images.is_empty() && problems.is_empty() {
         log::warn!("nothing is attached to {image}");
@@ -132,11 +132,11 @@ fn in_registry(args: &Show, common: &Common) -> anyhow::Result<(Vec<Image>, Vec<
     Ok((by_image(images), problems))
 }
 
-fn by_image(images: BTreeMap<Digest, Vec<Artifact>>) -> Vec<Image> {
-    images.into_iter().map(|(it, artifacts)| Image { digest: it.to_string(), artifacts }).collect()
+fn by_image(images: BTreeMap<Digest, Vec<ShownArtifact>>) -> Vec<ShownImage> {
+    images.into_iter().map(|(it, artifacts)| ShownImage { digest: it.to_string(), artifacts }).collect()
 }
 
-fn in_store(image: &str, folder: &Path) -> anyhow::Result<Vec<Image>> {
+fn in_store(image: &str, folder: &Path) -> anyhow::Result<Vec<ShownImage>> {
     let store = Store::open(folder)?;
     let found = match &store {
         Some(store) => subjects(store, image)?,
@@ -150,23 +150,23 @@ fn in_store(image: &str, folder: &Path) -> anyhow::Result<Vec<Image>> {
     };
     let image = |subject: &Digest| {
         let artifacts = store.kept(subject)?.into_iter().map(|it| kept(&store, it));
-        Ok(Image { digest: subject.to_string(), artifacts: artifacts.collect::<anyhow::Result<_>>()? })
+        Ok(ShownImage { digest: subject.to_string(), artifacts: artifacts.collect::<anyhow::Result<_>>()? })
     };
     found.iter().map(image).collect()
 }
 
-fn kept(store: &Store, kept: StoredArtifact) -> anyhow::Result<Artifact> {
-    let source = Source::from(&kept);
+fn kept(store: &Store, kept: StoredArtifact) -> anyhow::Result<ShownArtifact> {
+    let source = ArtifactSource::from(&kept);
     let StoredArtifact { artifact, origin } = kept;
     let manifest = store.blob(&artifact.manifest, MAX_MANIFEST)?;
     let spec = store.blob(&artifact.spec.digest, MAX_SPEC)?;
     let fetched = origin.and_then(|it| it.fetched);
-    Ok(Artifact { fetched, source, ..described(&artifact, &manifest, &spec)? })
+    Ok(ShownArtifact { fetched, source, ..described(&artifact, &manifest, &spec)? })
 }
 
 /// All that a layout has, by the image that it is about.
-fn in_layout(layout: &str) -> anyhow::Result<Vec<Image>> {
-    let mut images: BTreeMap<Digest, Vec<Artifact>> = BTreeMap::new();
+fn in_layout(layout: &str) -> anyhow::Result<Vec<ShownImage>> {
+    let mut images: BTreeMap<Digest, Vec<ShownArtifact>> = BTreeMap::new();
     for found in layout::find(layout.as_ref(), None)? {
         let artifact = described(&found.artifact, &found.package.manifest, &found.package.spec)?;
         images.entry(found.subject).or_default().push(artifact);
@@ -178,7 +178,7 @@ fn described(
     artifact: &oci_compat::store::Artifact,
     manifest: &[u8],
     bytes: &[u8],
-) -> anyhow::Result<Artifact> {
+) -> anyhow::Result<ShownArtifact> {
     #[derive(Deserialize)]
     struct Annotated {
         #[serde(default)]
@@ -190,12 +190,12 @@ fn described(
         Ok(spec) => (in_words(&spec), None),
         Err(err) => (Vec::new(), Some(err.to_string())),
     };
-    Ok(Artifact {
+    Ok(ShownArtifact {
         digest: artifact.manifest.to_string(),
         kind: artifact.artifact_type.clone(),
         created: artifact.created.clone(),
         fetched: None,
-        source: Source::default(),
+        source: ArtifactSource::default(),
         annotations: annotated.annotations.unwrap_or_default(),
         malformed,
         sets,
@@ -204,7 +204,7 @@ fn described(
 
 fn in_words(spec: &Spec) -> Vec<Demands> {
     let lines = |terms: &[Term]| terms.iter().flat_map(demands).collect::<Vec<_>>();
-    let rule = |it: &spec::Rule| Rule {
+    let rule = |it: &spec::Rule| ShownRule {
         name: it.name.clone(),
         id: it.id.clone(),
         severity: match it.severity {
@@ -225,7 +225,7 @@ fn in_words(spec: &Spec) -> Vec<Demands> {
     spec.sets.iter().map(set).collect()
 }
 
-fn text(image: &Image) -> String {
+fn text(image: &ShownImage) -> String {
     let mut lines = vec![image.digest.clone()];
     for artifact in &image.artifacts {
         lines.push(format!("  artifact {}", artifact.digest));
@@ -243,7 +243,7 @@ fn text(image: &Image) -> String {
     lines.join("\n")
 }
 
-impl Artifact {
+impl ShownArtifact {
     fn origin(&self) -> impl Iterator<Item = (&'static str, String)> {
         let signed = self.source.signed();
         let from = self.source.place().map(|it| ("from", it));

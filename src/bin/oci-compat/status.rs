@@ -6,7 +6,7 @@ use oci_compat::host::Root;
 use oci_compat::setup::status::{self, Places, State};
 use oci_compat::{outcome::decisions, policy};
 
-use crate::args::{Common, StatusFormat};
+use crate::args::{CommonArgs, StatusFormat};
 use crate::config::decisions;
 use crate::output::Output;
 
@@ -17,7 +17,7 @@ use crate::output::Output;
 ///
 /// Exit status: 0 the check is in force everywhere, 1 it is not, 2 usage or trouble
 #[derive(Debug, clap::Args)]
-pub(crate) struct Status {
+pub(crate) struct StatusArgs {
     /// The root folder of the host
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
@@ -32,7 +32,7 @@ pub(crate) struct Status {
     format: StatusFormat,
 }
 
-pub(crate) fn run(args: &Status, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+pub(crate) fn run(args: &StatusArgs, common: &CommonArgs, output: &mut Output) -> anyhow::Result<u8> {
     let is_live = args.root == Path::new("/");
     let root = if is_live { Root::live() } else { Root::at(&args.root)? };
     let below = |path: &Path| {

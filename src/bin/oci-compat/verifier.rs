@@ -24,7 +24,7 @@ use oci_compat::supply::registry::hosts;
 use oci_compat::supply::registry::{Client, Environment, Limits, Settings};
 use oci_compat::words::moment;
 
-use crate::args::{Common, Verifier};
+use crate::args::{CommonArgs, VerifierArgs};
 use crate::output::Output;
 use crate::pull::{anchors, now};
 
@@ -52,7 +52,7 @@ struct Answer {
 static IS_STRICT: OnceLock<bool> = OnceLock::new();
 
 #[expect(clippy::disallowed_methods, reason = "nothing that never answers may keep containerd waiting")]
-pub(crate) fn run(args: &Verifier, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+pub(crate) fn run(args: &VerifierArgs, common: &CommonArgs, output: &mut Output) -> anyhow::Result<u8> {
     let (send, answer) = sync_channel(1);
     let (words, store, config) = (args.words.clone(), common.store.clone(), common.config.clone());
     thread::spawn(move || send.send(answered(&words, &store, &config)));

@@ -13,7 +13,7 @@ use crate::output::Output;
 use crate::{check, engines};
 
 /// Where decisions are.
-struct Places<'a> {
+struct DecisionPlaces<'a> {
     folders: &'a [PathBuf],
     decisions: &'a [PathBuf],
 }
@@ -26,7 +26,7 @@ pub(crate) fn run(
     format: ReportFormat,
     output: &mut Output,
 ) -> anyhow::Result<u8> {
-    let places = Places { folders, decisions };
+    let places = DecisionPlaces { folders, decisions };
     let found = match wanted {
         None => places.search(Whose::All)?,
         Some(text) => places.find(text)?,
@@ -46,7 +46,7 @@ pub(crate) fn run(
     Ok(0)
 }
 
-impl Places<'_> {
+impl DecisionPlaces<'_> {
     fn find(&self, text: &str) -> anyhow::Result<Option<Report>> {
         let may_be_container = Pod::may_be_meant(text) || saved::is_id(text);
         if may_be_container && let Some(report) = self.search(Whose::Container(text))? {

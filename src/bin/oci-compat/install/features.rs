@@ -23,7 +23,7 @@ use oci_compat::setup::placement;
 use oci_compat::words::text::printable;
 use serde_json::{Map, Value, json};
 
-use super::{Install, below, difference, place::Place};
+use super::{Install, below, difference, place::EditedFile};
 use crate::output::Output;
 
 /// runc answers in milliseconds.
@@ -77,7 +77,7 @@ pub(super) fn forget(
         return Ok(());
     }
     for record in host::runtime_records(&root).into_iter().filter(|it| it.is_ours) {
-        let place = Place::at(&below(path, Path::new(&record.path)), path)?;
+        let place = EditedFile::at(&below(path, Path::new(&record.path)), path)?;
         if print {
             output.print(&difference(&place.file, place.current.as_deref(), None))?;
             continue;
@@ -136,7 +136,7 @@ fn written(
         return Err("it was written by hand: remove it first, or keep it up to date yourself".to_owned());
     }
     let new = told(program, root)?;
-    let place = Place::at(&below(&install.root, Path::new(path)), &install.root).map_err(plain)?;
+    let place = EditedFile::at(&below(&install.root, Path::new(path)), &install.root).map_err(plain)?;
     if place.current.as_ref() == Some(&new) && earlier.is_some_and(|it| !it.is_outdated) {
         return Ok(());
     }

@@ -19,7 +19,7 @@ use oci_compat::setup::placement::{self, Spot, System};
 use similar::TextDiff;
 
 use crate::output::Output;
-use place::Place;
+use place::EditedFile;
 
 pub(crate) use uninstall::{Uninstall, run as uninstall};
 
@@ -107,12 +107,12 @@ impl Name {
 
 /// The entry, and the file that takes it.
 #[derive(Debug)]
-struct Target {
+struct InstallTarget {
     system: Option<System>,
     entry: Entry,
-    place: Place,
+    place: EditedFile,
     /// A file of ours that this one takes the place of.
-    replaced: Option<Place>,
+    replaced: Option<EditedFile>,
 }
 
 pub(crate) fn run(install: &Install, config: &Path, output: &mut Output) -> anyhow::Result<u8> {
@@ -132,9 +132,9 @@ pub(crate) fn run(install: &Install, config: &Path, output: &mut Output) -> anyh
         return remove(install, system, entry, &file, output);
     }
     let chain = entry.chain().with_context(|| file.display().to_string())?;
-    let place = Place::at(&file, &install.root)?;
-    let replaced = replaced.map(|it| Place::at(&it, &install.root)).transpose()?;
-    let target = Target { system, entry, place, replaced };
+    let place = EditedFile::at(&file, &install.root)?;
+    let replaced = replaced.map(|it| EditedFile::at(&it, &install.root)).transpose()?;
+    let target = InstallTarget { system, entry, place, replaced };
     note(&target)?;
     let written = add(install, &target, chain.as_ref(), output)?;
     if let Some(replaced) = &target.replaced {
@@ -296,7 +296,7 @@ fn below(root: &Path, path: &Path) -> PathBuf {
 }
 
 /// Prints why the engine will not read the entry.
-fn note(target: &Target) -> anyhow::Result<()> {
+fn note(target: &InstallTarget) -> anyhow::Result<()> {
     let Some(disabled) = &target.entry.around.disabled else { return Ok(()) };
     let name = &disabled.value;
     writeln!(
@@ -311,11 +311,11 @@ fn note(target: &Target) -> anyhow::Result<()> {
 /// Writes the entry, or shows that; whether it was written.
 fn add(
     install: &Install,
-    target: &Target,
+    target: &InstallTarget,
     chain: Option<&Chain>,
     output: &mut Output,
 ) -> anyhow::Result<bool> {
-    let Target { system, entry, place, .. } = target;
+    let InstallTarget { system, entry, place, .. } = target;
     let file = place.file.display();
     let current = place.current.as_deref();
     let new = entry.added(current).with_context(|| file.to_string())?;
@@ -394,7 +394,7 @@ fn remove(
     let standing = if standing.is_empty() { vec![(file.to_owned(), entry)] } else { standing };
     let files: Vec<_> = standing.iter().map(|(file, _)| file.clone()).collect();
     for (file, entry) in standing {
-        let place = Place::at(&file, &install.root)?;
+        let place = EditedFile::at(&file, &install.root)?;
         let done = take_out(&place, &entry, install.print)?;
         let changed = !install.print && !done.ends_with("nothing to change\n");
         let reread = system.map_or_else(|| entry.reread(true), |it| it.reread(&entry, true));
@@ -407,7 +407,7 @@ fn remove(
 }
 
 /// Takes an entry out of a file, or shows that; says what was done.
-fn take_out(place: &Place, entry: &Entry, print: bool) -> anyhow::Result<String> {
+fn take_out(place: &EditedFile, entry: &Entry, print: bool) -> anyhow::Result<String> {
     let file = place.file.display();
     let current = place.current.as_deref();
     let new = match current {

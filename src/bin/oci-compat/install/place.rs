@@ -19,13 +19,13 @@ const MADE: &str = ".made-by-oci-compat";
 
 /// A file, as it is now and as it was.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct EditedFile {
     pub(super) file: PathBuf,
     pub(super) current: Option<String>,
     pub(super) before: Option<String>,
 }
 
-impl Place {
+impl EditedFile {
     pub(super) fn at(path: &Path, root: &Path) -> anyhow::Result<Self> {
         must_stay_below(path, root)?;
         if path.symlink_metadata().is_ok_and(|it| it.is_symlink()) {

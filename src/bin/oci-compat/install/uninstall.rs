@@ -10,7 +10,7 @@ use oci_compat::words::text::printable;
 
 use crate::output::Output;
 
-use super::{Place, below, features, system_root, take_out, verifier};
+use super::{EditedFile, below, features, system_root, take_out, verifier};
 use oci_compat::words::text::counted;
 
 /// Remove every entry from the engines' configuration, whatever its name
@@ -91,7 +91,7 @@ pub(crate) fn run(uninstall: &Uninstall, output: &mut Output) -> anyhow::Result<
         if files.contains(&file) && (uninstall.print || entry.way == Way::Hook) {
             continue;
         }
-        let place = Place::at(&file, &uninstall.root)?;
+        let place = EditedFile::at(&file, &uninstall.root)?;
         let done = take_out(&place, entry, uninstall.print)?;
         output.print(&done)?;
         files.push(file);

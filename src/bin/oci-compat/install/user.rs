@@ -7,7 +7,7 @@ use nix::unistd::geteuid;
 use oci_compat::setup::install::{Engine, Entry, UserHooks, Way};
 use oci_compat::setup::placement::{UserDropIn, user_drop_in, user_drop_ins};
 
-use super::{Install, below, difference, place::Place, system_root};
+use super::{Install, below, difference, place::EditedFile, system_root};
 use crate::output::Output;
 
 pub(super) fn run(install: &Install, entry: &Entry, output: &mut Output) -> anyhow::Result<u8> {
@@ -45,8 +45,8 @@ pub(super) fn run(install: &Install, entry: &Entry, output: &mut Output) -> anyh
     Ok(0)
 }
 
-fn file(install: &Install, path: &str) -> anyhow::Result<Place> {
-    Place::at(&below(&install.root, Path::new(path)), &install.root)
+fn file(install: &Install, path: &str) -> anyhow::Result<EditedFile> {
+    EditedFile::at(&below(&install.root, Path::new(path)), &install.root)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a user's own configuration stands nowhere else")]
@@ -58,7 +58,7 @@ fn configuration() -> anyhow::Result<PathBuf> {
         .join("containers"))
 }
 
-fn write(install: &Install, place: &Place, new: &str, output: &mut Output) -> anyhow::Result<()> {
+fn write(install: &Install, place: &EditedFile, new: &str, output: &mut Output) -> anyhow::Result<()> {
     let (file, current) = (place.file.display(), place.current.as_deref());
     if Some(new) == current {
         return output.print(&format!("{file}: nothing to change\n"));
@@ -71,7 +71,7 @@ fn write(install: &Install, place: &Place, new: &str, output: &mut Output) -> an
 }
 
 /// Removes a file, and the folders that were made for it.
-fn remove(install: &Install, place: &Place, output: &mut Output) -> anyhow::Result<()> {
+fn remove(install: &Install, place: &EditedFile, output: &mut Output) -> anyhow::Result<()> {
     let file = place.file.display();
     if place.current.is_none() {
         return output.print(&format!("{file}: nothing to change\n"));
@@ -83,14 +83,14 @@ fn remove(install: &Install, place: &Place, output: &mut Output) -> anyhow::Resu
 }
 
 /// Removes an earlier file; its folder stays for the one that replaces it.
-fn discard(install: &Install, place: &Place, output: &mut Output) -> anyhow::Result<()> {
+fn discard(install: &Install, place: &EditedFile, output: &mut Output) -> anyhow::Result<()> {
     if !install.print {
         place.discard()?;
     }
     removed(install, place, output)
 }
 
-fn removed(install: &Install, place: &Place, output: &mut Output) -> anyhow::Result<()> {
+fn removed(install: &Install, place: &EditedFile, output: &mut Output) -> anyhow::Result<()> {
     output.print(&match install.print {
         true => difference(&place.file, place.current.as_deref(), None),
         false => format!("{}: removed\n", place.file.display()),

@@ -10,7 +10,7 @@ use oci_compat::image::Reference;
 use oci_compat::supply::pull::Wanted;
 use oci_compat::words::text::printable;
 
-use crate::args::Pull;
+use crate::args::PullArgs;
 use crate::engines::{self, Answers};
 
 /// The old names of an image that is often tagged again are of no use.
@@ -18,7 +18,7 @@ const MAX_NAMES: usize = 20;
 
 /// What a call is about.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct ImagesToPull {
     /// Each image once.
     pub(super) images: Vec<Wanted>,
     /// Names of images that are from no registry.
@@ -30,8 +30,8 @@ pub(super) struct Asked {
 }
 
 /// Collects them. An engine that does not answer is reported, and does not stop the pull of other images.
-pub(super) fn asked(args: &Pull) -> anyhow::Result<Asked> {
-    let mut asked = Asked { is_complete: true, ..Asked::default() };
+pub(super) fn asked(args: &PullArgs) -> anyhow::Result<ImagesToPull> {
+    let mut asked = ImagesToPull { is_complete: true, ..ImagesToPull::default() };
     for text in &args.images {
         if text == "-" {
             listed(&mut asked)?;
@@ -57,7 +57,7 @@ pub(super) fn asked(args: &Pull) -> anyhow::Result<Asked> {
 }
 
 /// One image a line on standard input.
-fn listed(asked: &mut Asked) -> anyhow::Result<()> {
+fn listed(asked: &mut ImagesToPull) -> anyhow::Result<()> {
     let bytes = crate::check::read(Path::new("-"))?;
     let text = std::str::from_utf8(&bytes).context("reading stdin")?;
     for (number, line) in (1..).zip(text.lines().map(str::trim)) {
@@ -69,9 +69,9 @@ fn listed(asked: &mut Asked) -> anyhow::Result<()> {
     Ok(())
 }
 
-impl Asked {
+impl ImagesToPull {
     /// Asks the engines; what those say that do not answer. Of `all` engines those that are not there are passed over.
-    fn engines(&mut self, args: &Pull) -> Vec<String> {
+    fn engines(&mut self, args: &PullArgs) -> Vec<String> {
         let Answers { held: records, has_any, mut silent, absent } =
             engines::ask(&args.from_engine, args.engine_root.as_deref(), &args.engine_socket);
         held::held(records).into_iter().for_each(|it| self.add(it));

@@ -13,16 +13,16 @@ use oci_compat::supply::attach::Platform;
 use oci_compat::supply::pull::{Anchors, Patience, Puller, pull_all};
 use oci_compat::{outcome::decisions, words::moment};
 
-use crate::args::{Common, Pull};
+use crate::args::{CommonArgs, PullArgs};
 use crate::output::Output;
 use asked::asked;
 use batch::Batch;
-use tally::Tally;
+use tally::PullTally;
 
 /// Something was refused, or could not be fetched.
 const INCOMPLETE: u8 = 1;
 
-pub(crate) fn run(args: &Pull, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+pub(crate) fn run(args: &PullArgs, common: &CommonArgs, output: &mut Output) -> anyhow::Result<u8> {
     if args.images.iter().any(|it| it == "-") {
         args.registry.leave_stdin("the list of images", "name the images on the command line")?;
     }
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Pull, common: &Common, output: &mut Output) -> anyhow::
         until: None,
     };
     let total = asked.images.len() + asked.local.len() + asked.nameless.len();
-    let mut tally = Tally::new(total, output);
+    let mut tally = PullTally::new(total, output);
     tally.count_nameless(asked.nameless.len());
     for name in &asked.local {
         tally.count_local(name, output)?;

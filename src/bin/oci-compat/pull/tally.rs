@@ -14,7 +14,7 @@ use oci_compat::words::text::counted;
 const BAR: &str = "[{bar:30}] {pos} of {len}{msg}, {elapsed}";
 
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct PullTally {
     /// Draws nothing if stderr is no terminal.
     bar: ProgressBar,
     /// Only changes and errors have a line, because the bar is shown too.
@@ -27,7 +27,7 @@ pub(super) struct Tally {
     absent: usize,
 }
 
-impl Tally {
+impl PullTally {
     pub(super) fn new(total: usize, output: &Output) -> Self {
         let bar = match output.shows_progress() {
             true => bar(total),

@@ -10,7 +10,7 @@ use oci_compat::store::{Addition, Archive, Digest, Incoming, Store, Writer};
 use oci_compat::supply::pull::Anchors;
 
 use super::addition;
-use crate::args::Common;
+use crate::args::CommonArgs;
 use crate::output::Output;
 use oci_compat::words::text::counted;
 
@@ -55,7 +55,7 @@ fn replace<T>(target: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow::Resul
 }
 
 /// Stores what an archive brings, all of it or, if anything in it is wrong, nothing.
-pub(super) fn import(source: &Path, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+pub(super) fn import(source: &Path, common: &CommonArgs, output: &mut Output) -> anyhow::Result<u8> {
     let anchors = crate::pull::anchors(&common.config)?;
     let accept = |it| accept(it, &anchors);
     let archive = Archive::open(source)?;

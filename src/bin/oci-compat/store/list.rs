@@ -12,27 +12,27 @@ use oci_compat::supply::registry::Descriptor;
 use oci_compat::words::text::printable;
 use serde::Serialize;
 
-use crate::args::{List, Remove, ReportFormat};
+use crate::args::{ListArgs, Remove, ReportFormat};
 use crate::engines;
 use crate::output::Output;
 
 /// What `list --format json` prints; docs/store.md describes it. Fields are only ever added.
 #[derive(Debug, Serialize)]
-struct Document {
+struct ListDocument {
     schema: &'static str,
-    images: Vec<Image>,
+    images: Vec<ListedImage>,
 }
 
 #[derive(Debug, Serialize)]
-struct Image {
+struct ListedImage {
     digest: String,
     names: Vec<String>,
-    artifacts: Vec<Artifact>,
+    artifacts: Vec<ListedArtifact>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-struct Artifact {
+struct ListedArtifact {
     digest: String,
     #[serde(rename = "type")]
     kind: String,
@@ -41,7 +41,7 @@ struct Artifact {
     #[serde(skip_serializing_if = "Option::is_none")]
     fetched: Option<String>,
     #[serde(flatten)]
-    source: Source,
+    source: ArtifactSource,
     /// Whether a look-up takes it.
     counts: bool,
     /// Whether it does not, as nothing was verified of it, and another one was.
@@ -51,7 +51,7 @@ struct Artifact {
 
 /// From where an artifact is, and what was verified of it.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Source {
+pub(crate) struct ArtifactSource {
     #[serde(skip_serializing_if = "Option::is_none")]
     repository: Option<String>,
     /// The digest of the public key.
@@ -65,7 +65,7 @@ pub(crate) struct Source {
     rule: Option<String>,
 }
 
-impl From<&StoredArtifact> for Source {
+impl From<&StoredArtifact> for ArtifactSource {
     fn from(kept: &StoredArtifact) -> Self {
         let repository = kept.source().filter(|it| !it.is_empty()).map(str::to_owned);
         let Some(origin) = &kept.origin else { return Self { repository, ..Self::default() } };
@@ -76,7 +76,7 @@ impl From<&StoredArtifact> for Source {
     }
 }
 
-impl Source {
+impl ArtifactSource {
     /// What was verified, in words.
     pub(crate) fn verified(&self) -> String {
         match (&self.signed_by, &self.accepted_by) {
@@ -86,7 +86,7 @@ impl Source {
         }
     }
 
-    /// As [`Source::verified`], after the word "signed".
+    /// As [`ArtifactSource::verified`], after the word "signed".
     pub(crate) fn signed(&self) -> String {
         match (&self.signed_by, &self.accepted_by) {
             (Some(key), _) => format!("with key {key}"),
@@ -102,14 +102,14 @@ impl Source {
 }
 
 /// Prints what the store has, for all images or for one, or what a registry has for one.
-pub(crate) fn list(command: &List, store: &Path, output: &mut Output) -> anyhow::Result<u8> {
+pub(crate) fn list(command: &ListArgs, store: &Path, output: &mut Output) -> anyhow::Result<u8> {
     let images = match (&command.image, Store::open(store)?) {
         (Some(image), _) if command.remote => in_registry(image, command)?,
         (_, None) => Vec::new(),
         (image, Some(store)) => images(&store, image.as_deref())?,
     };
     if command.format == ReportFormat::Json {
-        output.json(&Document { schema: "oci-compat.list/v1", images })?;
+        output.json(&ListDocument { schema: "oci-compat.list/v1", images })?;
         return Ok(0);
     }
     for image in &images {
@@ -182,7 +182,7 @@ fn with_artifacts(store: &Store, images: Vec<Digest>) -> anyhow::Result<Vec<Dige
     Ok(found)
 }
 
-fn images(store: &Store, only: Option<&str>) -> anyhow::Result<Vec<Image>> {
+fn images(store: &Store, only: Option<&str>) -> anyhow::Result<Vec<ListedImage>> {
     let wanted = match only {
         Some(image) => subjects(store, image)?,
         None => store.subjects()?,
@@ -190,16 +190,16 @@ fn images(store: &Store, only: Option<&str>) -> anyhow::Result<Vec<Image>> {
     wanted.iter().map(|it| image(store, it)).collect()
 }
 
-fn image(store: &Store, subject: &Digest) -> anyhow::Result<Image> {
+fn image(store: &Store, subject: &Digest) -> anyhow::Result<ListedImage> {
     let kept = store.kept(subject)?;
     let (standing, _) = store.standing(&[*subject]);
     let names = names(&kept);
     let artifacts = kept.into_iter().map(|it| artifact(it, &standing)).collect();
-    Ok(Image { digest: subject.to_string(), names, artifacts })
+    Ok(ListedImage { digest: subject.to_string(), names, artifacts })
 }
 
 /// All that is attached to an image and to the images of its index, as the registry lists it: nothing is fetched but lists.
-fn in_registry(image: &str, command: &List) -> anyhow::Result<Vec<Image>> {
+fn in_registry(image: &str, command: &ListArgs) -> anyhow::Result<Vec<ListedImage>> {
     let reference: Reference = image.parse()?;
     let client = command.registry.client([reference.repository()])?;
     let found = client.resolve(&reference)?;
@@ -215,31 +215,35 @@ fn in_registry(image: &str, command: &List) -> anyhow::Result<Vec<Image>> {
             artifacts.extend(referrers.descriptors.into_iter().map(|it| listed(it, kind)));
         }
         if !artifacts.is_empty() {
-            images.push(Image { digest: subject.to_string(), names: vec![reference.to_string()], artifacts });
+            images.push(ListedImage {
+                digest: subject.to_string(),
+                names: vec![reference.to_string()],
+                artifacts,
+            });
         }
     }
     Ok(images)
 }
 
-fn listed(descriptor: Descriptor, kind: &str) -> Artifact {
-    Artifact {
+fn listed(descriptor: Descriptor, kind: &str) -> ListedArtifact {
+    ListedArtifact {
         digest: descriptor.digest.to_string(),
         kind: kind.to_owned(),
         created: descriptor.annotations.and_then(|mut it| it.remove(CREATED)),
         fetched: None,
-        source: Source::default(),
+        source: ArtifactSource::default(),
         counts: true,
         unverified_beside_verified: false,
     }
 }
 
-fn artifact(kept: StoredArtifact, standing: &ArtifactStanding) -> Artifact {
-    let source = Source::from(&kept);
+fn artifact(kept: StoredArtifact, standing: &ArtifactStanding) -> ListedArtifact {
+    let source = ArtifactSource::from(&kept);
     let is_among =
         |all: &[StoredArtifact]| all.iter().any(|it| it.artifact.manifest == kept.artifact.manifest);
     let (counts, is_aside) = (is_among(&standing.counting), is_among(&standing.aside));
     let StoredArtifact { artifact, origin } = kept;
-    Artifact {
+    ListedArtifact {
         digest: artifact.manifest.to_string(),
         kind: artifact.artifact_type,
         created: artifact.created,
@@ -258,7 +262,7 @@ fn names(kept: &[StoredArtifact]) -> Vec<String> {
     names
 }
 
-fn text(image: &Image) -> String {
+fn text(image: &ListedImage) -> String {
     let names: String = image.names.iter().map(|it| format!(" {}", printable(it))).collect();
     let mut text = format!("{}{names}\n", image.digest);
     for it in &image.artifacts {

@@ -14,26 +14,26 @@ use oci_compat::store::{
 };
 use oci_compat::words::text::counted;
 
-use crate::args::{Common, Store};
+use crate::args::{CommonArgs, StoreCommand};
 use crate::attach::{kind_of, layout_of};
 use crate::check::read;
 use crate::engines;
 use crate::output::Output;
 
-pub(crate) fn run(command: &Store, common: &Common, output: &mut Output) -> anyhow::Result<u8> {
+pub(crate) fn run(command: &StoreCommand, common: &CommonArgs, output: &mut Output) -> anyhow::Result<u8> {
     match command {
-        Store::Add { source, subject, created } => {
+        StoreCommand::Add { source, subject, created } => {
             let subject = subject
                 .as_deref()
                 .map(|it| engines::subject(it).with_context(|| format!("--subject {it:?}")));
             let additions = additions(source, subject.transpose()?, created.as_deref())?;
             add(&additions, &common.store, output)
         }
-        Store::Recompile => recompile(&common.store, output),
-        Store::Gc { superseded } => keep::gc(*superseded, &common.store, output),
-        Store::Verify => keep::verify(&common.store, output),
-        Store::Export { file } => carry::export(file, &common.store, output),
-        Store::Import { file } => carry::import(file, common, output),
+        StoreCommand::Recompile => recompile(&common.store, output),
+        StoreCommand::Gc { superseded } => keep::gc(*superseded, &common.store, output),
+        StoreCommand::Verify => keep::verify(&common.store, output),
+        StoreCommand::Export { file } => carry::export(file, &common.store, output),
+        StoreCommand::Import { file } => carry::import(file, common, output),
     }
 }
 
