@@ -9,7 +9,7 @@ use crate::decide::requirements;
 use crate::policy::Policy;
 use crate::store::Digest;
 
-use super::table::{Row, Table};
+use super::table::{ImageRow, ImageTable};
 
 /// Judges all of them by what the store has for each, and by what the administrator demands. `unread` says why not all are known.
 pub fn judge(
@@ -20,14 +20,14 @@ pub fn judge(
     places: &EnginePlaces,
     host: &Host<'_>,
     terms: &Terms<'_>,
-) -> Table {
+) -> ImageTable {
     let row = |record: &ImageRecord| {
         let meant = record.image_at(places);
         let digest = meant.digests.first().or(meant.id.as_ref()).map(Digest::to_string);
         let collected = requirements::of_image(&meant.digests, meant.image, store, policy);
         let demands = !collected.is_empty();
         let assessed = pipeline::assess(collected, host, terms);
-        Row::new(record.engine.name(), &record.names, digest, demands, assessed)
+        ImageRow::new(record.engine.name(), &record.names, digest, demands, assessed)
     };
-    Table::new(records.iter().map(row).collect(), unread)
+    ImageTable::new(records.iter().map(row).collect(), unread)
 }

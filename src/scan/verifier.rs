@@ -21,7 +21,7 @@ use super::remote::Inquiry;
 
 /// What containerd wants to pull.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
+pub struct VerifierCall {
     /// The image by its name, and by the digest of its index or manifest.
     pub image: Reference,
 }
@@ -38,7 +38,7 @@ impl fmt::Display for Misunderstood {
 
 impl std::error::Error for Misunderstood {}
 
-impl Call {
+impl VerifierCall {
     /// Reads the arguments: `-name NAME -digest DIGEST -stdin-media-type TYPE`. Others are passed over: a later containerd may
     /// have more. The descriptor on stdin says nothing more than these, and is not read.
     ///
@@ -86,7 +86,7 @@ impl Call {
 /// Holds the image against the host by what its registry has, what the store has, and what the administrator demands. What the
 /// registry has, and may be trusted, is stored. Without a puller (`Err` says why) only the store is asked.
 pub fn examine(
-    call: &Call,
+    call: &VerifierCall,
     puller: Result<Puller<'_>, String>,
     store: &Path,
     policy: &Policy,
@@ -96,7 +96,12 @@ pub fn examine(
     pipeline::assess(collected(call, puller, store, policy), host, terms)
 }
 
-fn collected(call: &Call, puller: Result<Puller<'_>, String>, store: &Path, policy: &Policy) -> Collected {
+fn collected(
+    call: &VerifierCall,
+    puller: Result<Puller<'_>, String>,
+    store: &Path,
+    policy: &Policy,
+) -> Collected {
     let asked = puller.and_then(|it| {
         Inquiry::new(&it, &call.image, &Platform::of_host()).map_err(|err| format!("{err:#}"))
     });
@@ -124,8 +129,8 @@ fn collected(call: &Call, puller: Result<Puller<'_>, String>, store: &Path, poli
 mod tests {
     use super::*;
 
-    fn call(words: &[&str]) -> Result<Call, Misunderstood> {
-        Call::parse(&words.iter().map(OsString::from).collect::<Vec<_>>())
+    fn call(words: &[&str]) -> Result<VerifierCall, Misunderstood> {
+        VerifierCall::parse(&words.iter().map(OsString::from).collect::<Vec<_>>())
     }
 
     #[test]

@@ -12,7 +12,7 @@ use oci_compat::decide::requirements::{self, Collected};
 use oci_compat::host::{Facts, Root};
 use oci_compat::outcome::report::{self, Origin, Report};
 use oci_compat::policy::{self, Defaults};
-use oci_compat::scan::table::{Row, Table};
+use oci_compat::scan::table::{ImageRow, ImageTable};
 use oci_compat::{os::file, spec};
 
 use crate::args::{Check, CheckFormat, CommonArgs, ReportFormat};
@@ -52,8 +52,8 @@ pub(crate) fn run(args: &Check, common: &CommonArgs, output: &mut Output) -> any
         CheckFormat::Junit | CheckFormat::Sarif => {
             let (what, names) = subject(args);
             let digest = assessment.report.subject.digest.clone();
-            let row = Row::new(what, &names, digest, demands, assessment);
-            scan::show(&Table::new(vec![row], &[]), args.format, output)?;
+            let row = ImageRow::new(what, &names, digest, demands, assessment);
+            scan::show(&ImageTable::new(vec![row], &[]), args.format, output)?;
         }
     }
     Ok(status)

@@ -7,7 +7,7 @@ use oci_compat::image::Image;
 use oci_compat::os::file;
 use oci_compat::outcome::decisions;
 use oci_compat::policy::{self, Defaults};
-use oci_compat::setup::config::{self, HeldImages, Machine};
+use oci_compat::setup::config::{self, HeldImages, KnownMachine};
 
 use crate::args::{ConfigCheck, ConfigFormat, EngineArg};
 use crate::engines::{self, Answers};
@@ -26,7 +26,7 @@ pub(crate) fn decisions(named: Option<&Path>, config: &Path) -> Vec<PathBuf> {
 pub(crate) fn check(args: &ConfigCheck, config: &Path, output: &mut Output) -> anyhow::Result<u8> {
     let path: Vec<_> = file::PATH.split(':').map(PathBuf::from).collect();
     let held = (!args.no_images).then(|| held(args));
-    let machine = Machine { path: &path, now: decisions::now(), held: held.as_ref() };
+    let machine = KnownMachine { path: &path, now: decisions::now(), held: held.as_ref() };
     let inspection = config::inspect(config, &machine);
     match args.format {
         ConfigFormat::Json => output.json(&inspection)?,

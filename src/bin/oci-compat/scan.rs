@@ -9,7 +9,7 @@ use oci_compat::image::Reference;
 use oci_compat::policy::{self, Defaults};
 use oci_compat::scan::engines as scanned;
 use oci_compat::scan::remote::Inquiry;
-use oci_compat::scan::table::{self, Table};
+use oci_compat::scan::table::{self, ImageTable};
 use oci_compat::store::{ImageManifests, Store};
 use oci_compat::supply::attach::Platform;
 use oci_compat::supply::pull::{Patience, Puller};
@@ -87,7 +87,7 @@ pub(crate) fn every(args: &Check, common: &CommonArgs, output: &mut Output) -> a
 }
 
 /// Prints a table.
-pub(crate) fn show(table: &Table, format: CheckFormat, output: &mut Output) -> anyhow::Result<()> {
+pub(crate) fn show(table: &ImageTable, format: CheckFormat, output: &mut Output) -> anyhow::Result<()> {
     match format {
         CheckFormat::Text => output.print(&table::text(table)),
         CheckFormat::Json => output.json(table),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use oci_compat::host::Root;
-use oci_compat::setup::status::{self, Places, State};
+use oci_compat::setup::status::{self, GateState, StatusPlaces};
 use oci_compat::{outcome::decisions, policy};
 
 use crate::args::{CommonArgs, StatusFormat};
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &StatusArgs, common: &CommonArgs, output: &mut Output) -
             below(decisions(None, &config).first().map_or(Path::new(policy::DECISIONS), PathBuf::as_path))
         }
     };
-    let places = Places {
+    let places = StatusPlaces {
         root: &root,
         config: &config,
         store: &below(&common.store),
@@ -59,8 +59,8 @@ pub(crate) fn run(args: &StatusArgs, common: &CommonArgs, output: &mut Output) -
         StatusFormat::Json => output.json(&status)?,
     }
     Ok(match status.state {
-        State::InForce => 0,
-        State::NotInForce => 1,
-        State::Trouble => 2,
+        GateState::InForce => 0,
+        GateState::NotInForce => 1,
+        GateState::Trouble => 2,
     })
 }

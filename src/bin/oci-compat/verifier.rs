@@ -14,7 +14,7 @@ use oci_compat::host::Root;
 use oci_compat::outcome::decisions::{self, Decided, JOURNAL, Record, SYSLOG, Targets};
 use oci_compat::outcome::report::{self, Report};
 use oci_compat::policy::{self, Action, Defaults, Mode, Policy, Sensitive, Situation};
-use oci_compat::scan::verifier::{self, Call};
+use oci_compat::scan::verifier::{self, VerifierCall};
 use oci_compat::setup::engines::Effective;
 use oci_compat::setup::install::verifier::{hosts_folders, sandboxes};
 use oci_compat::setup::placement::System;
@@ -79,7 +79,7 @@ fn through(message: &str) -> Answer {
 }
 
 fn answered(words: &[OsString], store: &Path, config: &Path) -> Answer {
-    let call = match Call::parse(words) {
+    let call = match VerifierCall::parse(words) {
         Ok(call) => call,
         Err(err) => return through(&err.to_string()),
     };
@@ -136,7 +136,7 @@ fn engines(root: &Root) -> anyhow::Result<Vec<Effective>> {
 }
 
 /// What `hosts.toml` says of the registry, in the first folder that has one.
-fn rewrites(root: &Root, engines: &[Effective], call: &Call) -> Option<String> {
+fn rewrites(root: &Root, engines: &[Effective], call: &VerifierCall) -> Option<String> {
     let registry = call.image.repository().registry();
     let mut folders: Vec<_> = engines.iter().flat_map(hosts_folders).collect();
     if folders.is_empty() {
@@ -157,7 +157,12 @@ struct Supplies {
     anchors: Anchors,
 }
 
-fn supplies(store: &Path, config: &Path, call: &Call, rewrites: Option<String>) -> Result<Supplies, String> {
+fn supplies(
+    store: &Path,
+    config: &Path,
+    call: &VerifierCall,
+    rewrites: Option<String>,
+) -> Result<Supplies, String> {
     let told = |err: anyhow::Error| format!("{err:#}");
     // containerd's service has no HOME, and there are root's logins.
     let mut variables: Vec<_> = std::env::vars_os().collect();

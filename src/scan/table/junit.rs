@@ -3,10 +3,10 @@
 
 use crate::eval::verdict::Verdict;
 
-use super::{Row, Table};
+use super::{ImageRow, ImageTable};
 
 /// The document.
-pub fn junit(table: &Table) -> String {
+pub fn junit(table: &ImageTable) -> String {
     let errors = table.counts.undecided + table.unread.len();
     let tests = table.images.len() + table.unread.len();
     let failures = table.counts.incompatible;
@@ -26,7 +26,7 @@ pub fn junit(table: &Table) -> String {
     xml
 }
 
-fn case(row: &Row) -> String {
+fn case(row: &ImageRow) -> String {
     let open = format!("    <testcase classname=\"{}\" name=\"{}\"", row.engine, escaped(row.title()));
     let tag = match row.verdict {
         Verdict::Compatible => return format!("{open}/>\n"),

@@ -23,7 +23,7 @@ pub const SCHEMA: &str = "oci-compat.images/v1";
 
 /// All images that were judged. Text of strangers is escaped already.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Table {
+pub struct ImageTable {
     /// [`SCHEMA`].
     pub schema: &'static str,
     /// The worst verdict of all; `undecided` also where an engine did not answer.
@@ -31,7 +31,7 @@ pub struct Table {
     /// How many images came to what.
     pub counts: Counts,
     /// The images, the worst first.
-    pub images: Vec<Row>,
+    pub images: Vec<ImageRow>,
     /// Why not all images are known, each a sentence.
     pub unread: Vec<String>,
 }
@@ -51,7 +51,7 @@ pub struct Counts {
 
 /// An image in an engine's store.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub struct ImageRow {
     /// `containerd`, `docker` or `podman`.
     pub engine: &'static str,
     /// Its names; empty if it has none.
@@ -73,7 +73,7 @@ pub struct Row {
     pub status: u8,
 }
 
-impl Row {
+impl ImageRow {
     /// A row of what was judged; `engine` is who keeps the image.
     pub fn new(
         engine: &'static str,
@@ -115,10 +115,10 @@ impl Row {
     }
 }
 
-impl Table {
+impl ImageTable {
     /// Sorts the rows, the worst first, and then by engine and name.
-    pub fn new(mut images: Vec<Row>, unread: &[String]) -> Self {
-        let key = |it: &Row| (Reverse(it.verdict), !it.demands, it.engine, it.title().to_owned());
+    pub fn new(mut images: Vec<ImageRow>, unread: &[String]) -> Self {
+        let key = |it: &ImageRow| (Reverse(it.verdict), !it.demands, it.engine, it.title().to_owned());
         images.sort_by_cached_key(key);
         let mut counts = Counts::default();
         for row in &images {
@@ -137,7 +137,7 @@ impl Table {
     }
 }
 
-impl Table {
+impl ImageTable {
     /// The exit status that says what all came to: an image that does not fit, or else trouble, or else what is not known.
     pub fn status(&self) -> u8 {
         let mut all: Vec<_> = self.images.iter().map(|it| it.status).collect();
@@ -150,8 +150,8 @@ impl Table {
 }
 
 /// The table for people: a line for each image, and a sum.
-pub fn text(table: &Table) -> String {
-    let widest = |of: &dyn Fn(&Row) -> usize| table.images.iter().map(of).max().unwrap_or(0);
+pub fn text(table: &ImageTable) -> String {
+    let widest = |of: &dyn Fn(&ImageRow) -> usize| table.images.iter().map(of).max().unwrap_or(0);
     let (engine, image) = (widest(&|it| it.engine.len()), widest(&|it| it.title().chars().count()));
     let mut text = String::new();
     for row in &table.images {

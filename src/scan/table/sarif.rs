@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 
 use crate::eval::verdict::Verdict;
 
-use super::{Row, Table};
+use super::{ImageRow, ImageTable};
 
 /// Where the meaning of a code is described.
 const HELP: &str = "oci-compat explain";
 
 /// The document.
-pub fn sarif(table: &Table) -> Value {
+pub fn sarif(table: &ImageTable) -> Value {
     let reasons = || table.images.iter().flat_map(|row| row.reasons.iter().map(move |it| (row, it)));
     let codes: BTreeSet<_> = reasons().map(|(_, it)| it.code.as_str()).collect();
     let rule = |code: &&str| json!({"id": code, "help": {"text": format!("{HELP} {code}")}});
-    let result = |(row, reason): (&Row, &crate::outcome::report::Reason)| {
+    let result = |(row, reason): (&ImageRow, &crate::outcome::report::Reason)| {
         json!({
             "ruleId": reason.code,
             "level": if row.verdict == Verdict::Incompatible { "error" } else { "warning" },

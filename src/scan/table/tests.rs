@@ -6,7 +6,13 @@ use super::*;
 use crate::outcome::report::{Report, Subject};
 use crate::policy::Situation;
 
-fn row(engine: &'static str, name: &str, verdict: Verdict, demands: bool, reasons: &[(&str, &str)]) -> Row {
+fn row(
+    engine: &'static str,
+    name: &str,
+    verdict: Verdict,
+    demands: bool,
+    reasons: &[(&str, &str)],
+) -> ImageRow {
     let reason = |(code, message): &(&str, &str)| Reason {
         code: (*code).to_owned(),
         message: (*message).to_owned(),
@@ -19,11 +25,11 @@ fn row(engine: &'static str, name: &str, verdict: Verdict, demands: bool, reason
     };
     let names: Vec<_> = Some(name.to_owned()).filter(|it| !it.is_empty()).into_iter().collect();
     let assessed = Assessment { verdict, situations: vec![Situation::Judged(verdict)], report };
-    Row::new(engine, &names, Some("sha256:1".to_owned()), demands, assessed)
+    ImageRow::new(engine, &names, Some("sha256:1".to_owned()), demands, assessed)
 }
 
 /// One of each kind, out of order.
-fn rows() -> Vec<Row> {
+fn rows() -> Vec<ImageRow> {
     vec![
         row("podman", "free:1", Verdict::Compatible, false, &[]),
         row("docker", "fits:1", Verdict::Compatible, true, &[]),
@@ -41,7 +47,7 @@ fn rows() -> Vec<Row> {
 
 #[test]
 fn the_worst_comes_first_and_the_sum_last() {
-    let table = Table::new(rows(), &[]);
+    let table = ImageTable::new(rows(), &[]);
     assert_eq!(
         text(&table),
         "incompatible  docker      upf:1     no \"gtp5g\" [module-not-loaded]\n\
@@ -53,21 +59,21 @@ fn the_worst_comes_first_and_the_sum_last() {
     );
     assert_eq!((table.verdict, table.status()), (Verdict::Incompatible, 1));
     let none = "0 images: 0 incompatible, 0 undecided, 0 compatible, 0 without requirements\n";
-    assert_eq!(text(&Table::new(Vec::new(), &[])), none);
+    assert_eq!(text(&ImageTable::new(Vec::new(), &[])), none);
 }
 
 #[test]
 fn an_engine_that_did_not_answer_leaves_it_undecided() {
     let free = || vec![row("podman", "free:1", Verdict::Compatible, false, &[])];
-    let table = Table::new(free(), &[]);
+    let table = ImageTable::new(free(), &[]);
     assert_eq!((table.verdict, table.status()), (Verdict::Compatible, 0));
-    let table = Table::new(free(), &["docker is \u{7}gone".to_owned()]);
+    let table = ImageTable::new(free(), &["docker is \u{7}gone".to_owned()]);
     assert_eq!(table.status(), 2);
     assert_eq!(
         (table.verdict, table.unread.as_slice()),
         (Verdict::Undecided, &["docker is \\u{7}gone".to_owned()][..])
     );
-    assert_eq!(Table::new(rows(), &["gone".to_owned()]).verdict, Verdict::Incompatible);
+    assert_eq!(ImageTable::new(rows(), &["gone".to_owned()]).verdict, Verdict::Incompatible);
 }
 
 #[test]
@@ -78,7 +84,7 @@ fn junit_has_a_test_for_each_image_and_a_failure_for_each_that_does_not_fit() {
         row("podman", "free:1", Verdict::Compatible, false, &[]),
     ];
     assert_eq!(
-        junit(&Table::new(rows, &["no answer".to_owned()])),
+        junit(&ImageTable::new(rows, &["no answer".to_owned()])),
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
 <testsuites name=\"oci-compat\" tests=\"4\" failures=\"1\" errors=\"2\">
   <testsuite name=\"images\" tests=\"4\" failures=\"1\" errors=\"2\">
@@ -100,7 +106,7 @@ fn junit_has_a_test_for_each_image_and_a_failure_for_each_that_does_not_fit() {
 
 #[test]
 fn sarif_has_a_result_for_each_reason_and_a_rule_for_each_code() {
-    let document = sarif(&Table::new(rows(), &["no answer".to_owned()]));
+    let document = sarif(&ImageTable::new(rows(), &["no answer".to_owned()]));
     let run = &document["runs"][0];
     let results: Vec<_> = run["results"].as_array().unwrap().iter().collect();
     let levels: Vec<_> = results.iter().map(|it| (&it["ruleId"], &it["level"])).collect();

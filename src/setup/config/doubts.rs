@@ -12,7 +12,7 @@ use crate::policy::{Survey, Waiver};
 use crate::spec::Place;
 use crate::words::glob::Glob;
 
-use super::{Machine, Remark};
+use super::{KnownMachine, Remark};
 use crate::words::text::nearest;
 
 /// So long the hook file as it is delivered gives the hook; then the runtime kills it and refuses the container.
@@ -20,7 +20,7 @@ const HOOK_TIMEOUT: Duration = Duration::from_secs(100);
 /// A public key has some hundred bytes.
 const MAX_KEY: usize = 1 << 16;
 
-pub(super) fn of(survey: &Survey, machine: &Machine<'_>) -> Vec<Remark> {
+pub(super) fn of(survey: &Survey, machine: &KnownMachine<'_>) -> Vec<Remark> {
     let mut doubts = Vec::new();
     let told = |key: &str, message: String| {
         let (path, at) = survey.said.get(key)?;
@@ -70,7 +70,7 @@ fn absent(folder: &Path) -> Option<String> {
 }
 
 /// One of them is enough.
-fn runtimes(runtimes: &[PathBuf], machine: &Machine<'_>) -> Option<String> {
+fn runtimes(runtimes: &[PathBuf], machine: &KnownMachine<'_>) -> Option<String> {
     let is_program = |path: &Path| access(path, AccessFlags::X_OK).is_ok();
     let is_there = |it: &PathBuf| match it.is_absolute() {
         true => is_program(it),
@@ -81,7 +81,7 @@ fn runtimes(runtimes: &[PathBuf], machine: &Machine<'_>) -> Option<String> {
         .then(|| format!("none of the runtimes {} is there, and so the wrapper can become none", names()))
 }
 
-fn of_waiver(waiver: &Waiver, machine: &Machine<'_>) -> Vec<String> {
+fn of_waiver(waiver: &Waiver, machine: &KnownMachine<'_>) -> Vec<String> {
     let mut doubts = Vec::new();
     if waiver.is_over(|| machine.now) {
         doubts.push(format!("the waiver held {}: renew or remove it", waiver.until()));

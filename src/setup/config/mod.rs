@@ -27,7 +27,7 @@ pub const SCHEMA: &str = "oci-compat.config/v1";
 
 /// What else has to be known of the machine.
 #[derive(Debug)]
-pub struct Machine<'a> {
+pub struct KnownMachine<'a> {
     /// Folders in which runtimes are looked for.
     pub path: &'a [PathBuf],
     /// What time it is.
@@ -82,7 +82,7 @@ pub struct Remark {
 }
 
 /// Looks at a configuration, its drop-ins, and the requirements that it names.
-pub fn inspect(path: &Path, machine: &Machine<'_>) -> Inspection {
+pub fn inspect(path: &Path, machine: &KnownMachine<'_>) -> Inspection {
     let survey = Survey::of(path);
     let own = survey.policy.requirements.as_deref().map(requirements::survey).unwrap_or_default();
     let mut errors = errors(&survey, path);

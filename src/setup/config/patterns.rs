@@ -37,7 +37,7 @@ pub struct PatternReport {
 }
 
 /// A pattern at its place.
-pub(super) struct Placed<'a> {
+pub(super) struct PlacedPattern<'a> {
     pattern: &'a ImagePattern,
     of: &'static str,
     file: String,
@@ -45,34 +45,35 @@ pub(super) struct Placed<'a> {
 }
 
 /// All patterns of a configuration, in the order in which they are reported.
-pub(super) fn all<'a>(survey: &'a Survey, own: &'a [SurveyedOwn]) -> Vec<Placed<'a>> {
+pub(super) fn all<'a>(survey: &'a Survey, own: &'a [SurveyedOwn]) -> Vec<PlacedPattern<'a>> {
     let named = |file: &Path| file.display().to_string();
     let said = survey.said.get("may_waive.images");
     let (file, at) = said.map(|(file, at)| (named(file), Some(*at))).unwrap_or_default();
     let may_waive = survey.policy.may_waive.iter();
     let mut all: Vec<_> =
-        may_waive.map(|pattern| Placed { pattern, of: "may_waive", file: file.clone(), at }).collect();
+        may_waive.map(|pattern| PlacedPattern { pattern, of: "may_waive", file: file.clone(), at }).collect();
     let placed = |pattern, of, from: &str| {
         let (file, at) = place(from);
-        Placed { pattern, of, file: file.to_owned(), at }
+        PlacedPattern { pattern, of, file: file.to_owned(), at }
     };
     all.extend(survey.policy.waivers.iter().map(|it| placed(&it.image, "waiver", &it.from)));
     all.extend(survey.trust.rules.iter().map(|it| placed(&it.pattern, "trust", &it.from)));
     for file in own {
-        let whole = |pattern| Placed { pattern, of: "requirements", file: named(&file.path), at: None };
+        let whole =
+            |pattern| PlacedPattern { pattern, of: "requirements", file: named(&file.path), at: None };
         all.extend(file.images.iter().map(whole));
     }
     all
 }
 
 /// What is probably not meant.
-pub(super) fn doubt(placed: &Placed<'_>) -> Option<Remark> {
+pub(super) fn doubt(placed: &PlacedPattern<'_>) -> Option<Remark> {
     let doubt = placed.pattern.doubt()?;
     let message = format!("the pattern {:?} {doubt}", placed.pattern.text());
     Some(Remark::new(Path::new(&placed.file), placed.at, &message))
 }
 
-impl Placed<'_> {
+impl PlacedPattern<'_> {
     pub(super) fn report(&self, held: Option<&HeldImages>) -> PatternReport {
         let from = match self.at {
             Some(at) => format!("{}:{}", self.file, at.line),

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::host::Root;
 
-use super::{Effective, Runtime, Said, descend, expand, last, merge, string, toml};
+use super::{Effective, EffectiveValue, Runtime, descend, expand, last, merge, string, toml};
 
 /// The CRI plugin's settings of runtimes, in files of version 2, and of version 3 and later.
 pub const PLUGINS: [&str; 2] = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime"];
@@ -94,11 +94,11 @@ fn merged(effective: &Effective) -> toml::Table {
 }
 
 /// containerd joins the lists of all files.
-fn disabled(effective: &Effective) -> Option<Said> {
+fn disabled(effective: &Effective) -> Option<EffectiveValue> {
     effective.files.iter().find_map(|file| {
         let listed = file.table.get("disabled_plugins")?.as_array()?;
         let name = listed.iter().filter_map(|it| it.as_str()).find(|it| NAMES.contains(it))?;
-        Some(Said { value: name.to_owned(), file: file.path.clone() })
+        Some(EffectiveValue { value: name.to_owned(), file: file.path.clone() })
     })
 }
 

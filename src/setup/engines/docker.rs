@@ -4,7 +4,7 @@ use anyhow::anyhow;
 
 use crate::host::Root;
 
-use super::{Effective, File, Runtime, Said, string, text};
+use super::{ConfigFile, Effective, EffectiveValue, Runtime, string, text};
 
 /// Its default path.
 pub const FILE: &str = "/etc/docker/daemon.json";
@@ -23,7 +23,7 @@ pub fn read(root: &Root, path: &str) -> anyhow::Result<Option<Effective>> {
     let text = if text.trim().is_empty() { "{}" } else { text };
     let table: toml::Table = serde_json::from_str(text).map_err(|err| anyhow!("{path}: {err}"))?;
     let default = string(&table, "default-runtime").filter(|it| !it.is_empty());
-    let default = default.map(|it| Said { value: it.to_owned(), file: path.to_owned() });
+    let default = default.map(|it| EffectiveValue { value: it.to_owned(), file: path.to_owned() });
     let mut effective = Effective { default, ..Effective::default() };
     for (name, table) in table.get("runtimes").and_then(|it| it.as_table()).into_iter().flatten() {
         let Some(table) = table.as_table() else { continue };
@@ -38,6 +38,6 @@ pub fn read(root: &Root, path: &str) -> anyhow::Result<Option<Effective>> {
         };
         effective.runtimes.insert(name.clone(), runtime);
     }
-    effective.files.push(File { path: path.to_owned(), table });
+    effective.files.push(ConfigFile { path: path.to_owned(), table });
     Ok(Some(effective))
 }

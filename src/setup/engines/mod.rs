@@ -18,20 +18,20 @@ use crate::host::{Miss, Root};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Effective {
     /// Every file that is read, in the order in which it is; a later one wins.
-    pub files: Vec<File>,
+    pub files: Vec<ConfigFile>,
     /// The runtime of containers that ask for none; `None` if no file names one.
-    pub default: Option<Said>,
+    pub default: Option<EffectiveValue>,
     /// The runtimes by their names.
     pub runtimes: BTreeMap<String, Runtime>,
     /// The folders in which hook files are looked for, as far as a file names any; Podman and CRI-O only.
     pub hooks: Vec<String>,
     /// Why no container is ever started by one of these runtimes: the plugin that would read them is off.
-    pub disabled: Option<Said>,
+    pub disabled: Option<EffectiveValue>,
 }
 
 /// A file of an engine's configuration.
 #[derive(Debug, Clone, PartialEq)]
-pub struct File {
+pub struct ConfigFile {
     /// Its path on the host.
     pub path: String,
     /// What it says; a JSON file is shown as TOML would.
@@ -40,7 +40,7 @@ pub struct File {
 
 /// A value, and the file that has the last word on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct EffectiveValue {
     /// The value.
     pub value: String,
     /// The file's path on the host.
@@ -78,7 +78,7 @@ fn text(root: &Root, path: &str) -> anyhow::Result<Option<String>> {
     }
 }
 
-fn toml(root: &Root, path: &str) -> anyhow::Result<Option<File>> {
+fn toml(root: &Root, path: &str) -> anyhow::Result<Option<ConfigFile>> {
     let Some(text) = text(root, path)? else { return Ok(None) };
     let table = toml::from_str(&text).map_err(|err| {
         let before = text.get(..err.span().map_or(0, |it| it.start)).unwrap_or_default();
@@ -88,7 +88,7 @@ fn toml(root: &Root, path: &str) -> anyhow::Result<Option<File>> {
         );
         anyhow!("{path}: {line}:{column}: {}", err.message().trim_end().replace('\n', "; "))
     })?;
-    Ok(Some(File { path: path.to_owned(), table }))
+    Ok(Some(ConfigFile { path: path.to_owned(), table }))
 }
 
 /// The paths that match a pattern, in the order of their names; only its last part may have `*`.
@@ -138,9 +138,9 @@ fn string<'a>(table: &'a toml::Table, key: &str) -> Option<&'a str> {
 }
 
 /// The last file that sets a text at a path.
-pub(crate) fn last(files: &[File], path: &[&str], key: &str) -> Option<Said> {
+pub(crate) fn last(files: &[ConfigFile], path: &[&str], key: &str) -> Option<EffectiveValue> {
     files.iter().rev().find_map(|file| {
         let value = string(descend(&file.table, path)?, key)?;
-        Some(Said { value: value.to_owned(), file: file.path.clone() })
+        Some(EffectiveValue { value: value.to_owned(), file: file.path.clone() })
     })
 }

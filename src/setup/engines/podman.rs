@@ -27,7 +27,7 @@ pub enum Rules {
 
 /// Who calls Podman.
 #[derive(Debug, Clone, Copy)]
-pub enum Caller<'a> {
+pub enum PodmanCaller<'a> {
     /// Root.
     Root,
     /// A user without root.
@@ -39,7 +39,7 @@ pub enum Caller<'a> {
     },
 }
 
-impl<'a> Caller<'a> {
+impl<'a> PodmanCaller<'a> {
     /// The folder of their own configuration.
     fn own(self) -> &'a str {
         match self {
@@ -131,7 +131,7 @@ pub fn read(root: &Root) -> anyhow::Result<Effective> {
 /// If a file cannot be read or parsed.
 pub fn read_by(root: &Root, rules: Rules) -> anyhow::Result<Effective> {
     let mut effective = Effective::default();
-    for path in files(root, rules, Caller::Root)? {
+    for path in files(root, rules, PodmanCaller::Root)? {
         effective.files.extend(toml(root, &path)?);
     }
     let mut merged = toml::Table::new();
@@ -151,7 +151,7 @@ pub fn read_by(root: &Root, rules: Rules) -> anyhow::Result<Effective> {
 /// The folders for hooks that a user's Podman has by the rules of one version. What cannot be read names none.
 pub fn hooks_by(root: &Root, rules: Rules, uid: &str, home: &str) -> Vec<String> {
     let own = format!("{home}/.config/containers");
-    let paths = files(root, rules, Caller::User { uid, own: &own }).unwrap_or_default();
+    let paths = files(root, rules, PodmanCaller::User { uid, own: &own }).unwrap_or_default();
     hooks(readable(root, &paths).iter())
 }
 
@@ -160,7 +160,7 @@ pub fn hooks_by(root: &Root, rules: Rules, uid: &str, home: &str) -> Vec<String>
 /// # Errors
 ///
 /// If a file cannot be read or parsed.
-pub fn hooks_beside(root: &Root, caller: Caller<'_>, ours: &[String]) -> anyhow::Result<Vec<String>> {
+pub fn hooks_beside(root: &Root, caller: PodmanCaller<'_>, ours: &[String]) -> anyhow::Result<Vec<String>> {
     let mut all = Vec::new();
     for rules in Rules::ALL {
         let mut tables = Vec::new();
@@ -182,7 +182,7 @@ pub fn hooks_beside(root: &Root, caller: Caller<'_>, ours: &[String]) -> anyhow:
 ///
 /// If it cannot be read or parsed.
 pub fn hooks_in(root: &Root, path: &str) -> anyhow::Result<Option<Vec<String>>> {
-    let listed = toml(root, path)?.and_then(|it| Listed::of(&it.table));
+    let listed = toml(root, path)?.and_then(|it| HooksDirs::of(&it.table));
     Ok(listed.filter(|it| it.append != Some(true)).map(|it| it.folders))
 }
 
@@ -201,13 +201,13 @@ fn readable(root: &Root, paths: &[String]) -> Vec<toml::Table> {
 }
 
 /// `hooks_dir` in a file.
-struct Listed {
+struct HooksDirs {
     folders: Vec<String>,
     /// `{append = true}` or `{append = false}` in the list, since Podman 5.
     append: Option<bool>,
 }
 
-impl Listed {
+impl HooksDirs {
     fn of(table: &toml::Table) -> Option<Self> {
         let list = descend(table, &["engine"])?.get("hooks_dir")?.as_array()?;
         let folders = list.iter().filter_map(|it| it.as_str()).map(str::to_owned).collect();
@@ -220,7 +220,7 @@ impl Listed {
 /// holds until it is taken back (containers.conf(5); containers/common, `internal/attributedstring/slice.go`).
 fn hooks<'a>(tables: impl Iterator<Item = &'a toml::Table>) -> Vec<String> {
     let (mut folders, mut appends) = (Vec::new(), false);
-    for listed in tables.filter_map(Listed::of) {
+    for listed in tables.filter_map(HooksDirs::of) {
         appends = listed.append.unwrap_or(appends);
         if !appends {
             folders.clear();
@@ -231,7 +231,7 @@ fn hooks<'a>(tables: impl Iterator<Item = &'a toml::Table>) -> Vec<String> {
 }
 
 /// The files that are read, in this order.
-fn files(root: &Root, rules: Rules, caller: Caller<'_>) -> anyhow::Result<Vec<String>> {
+fn files(root: &Root, rules: Rules, caller: PodmanCaller<'_>) -> anyhow::Result<Vec<String>> {
     let main = |folder: &str| format!("{folder}/containers.conf");
     let [usr, etc] = FOLDERS;
     let own = caller.own();
@@ -243,7 +243,7 @@ fn files(root: &Root, rules: Rules, caller: Caller<'_>) -> anyhow::Result<Vec<St
     }
     let mut files = vec![main(usr), main(etc)];
     files.extend(drop_ins(root, &format!("{etc}/containers.conf.d"))?);
-    if matches!(caller, Caller::User { .. }) || rules == Rules::Five {
+    if matches!(caller, PodmanCaller::User { .. }) || rules == Rules::Five {
         files.push(main(own));
         files.extend(drop_ins(root, &format!("{own}/containers.conf.d")).unwrap_or_default());
     }
@@ -251,7 +251,7 @@ fn files(root: &Root, rules: Rules, caller: Caller<'_>) -> anyhow::Result<Vec<St
 }
 
 /// Podman 6: the drop-ins of all folders in the order of their names; of one name, the last folder's. It passes over links.
-fn by_name(root: &Root, caller: Caller<'_>) -> anyhow::Result<Vec<String>> {
+fn by_name(root: &Root, caller: PodmanCaller<'_>) -> anyhow::Result<Vec<String>> {
     let mut paths = Vec::new();
     for folder in caller.folders() {
         paths.extend(drop_ins(root, &folder)?);
@@ -263,7 +263,7 @@ fn by_name(root: &Root, caller: Caller<'_>) -> anyhow::Result<Vec<String>> {
 }
 
 /// The drop-ins that some version reads for a user, or would if no other file hid them.
-pub fn drop_ins_of(root: &Root, caller: Caller<'_>) -> Vec<String> {
+pub fn drop_ins_of(root: &Root, caller: PodmanCaller<'_>) -> Vec<String> {
     let folders = caller.folders().into_iter().chain([format!("{}/containers.conf.d", caller.own())]);
     // What cannot be read is an error of the configuration as a whole.
     folders.flat_map(|it| drop_ins(root, &it).unwrap_or_default()).collect()

@@ -20,7 +20,8 @@ fn containerd_reads_imports_behind_the_file_that_names_them() {
             "/etc/one.toml"
         ]
     );
-    let said = |value: &str, file: &str| Some(Said { value: value.to_owned(), file: file.to_owned() });
+    let said =
+        |value: &str, file: &str| Some(EffectiveValue { value: value.to_owned(), file: file.to_owned() });
     assert_eq!(found.default, said("nvidia", "/etc/containerd/conf.d/20-b.toml"));
     assert_eq!(found.disabled, said("cri", "/etc/one.toml"));
     let (_, nvidia) = found.default_runtime().expect("a default runtime");
@@ -126,7 +127,7 @@ fn podman_adds_folders_for_hooks_where_a_list_says_append() {
             assert_eq!(podman::read_by(&host.root(), rules).expect("whole").hooks, expected, "{lists:?}");
             assert_eq!(podman::hooks_by(&host.root(), rules, "1000", "/home/a"), expected, "{lists:?}");
         }
-        let caller = podman::Caller::User { uid: "1000", own: "/home/a/.config/containers" };
+        let caller = podman::PodmanCaller::User { uid: "1000", own: "/home/a/.config/containers" };
         assert_eq!(podman::hooks_beside(&host.root(), caller, &[]).expect("whole"), expected, "{lists:?}");
     };
     check(&["'/a'", "'/b'"], &["/b"]);

@@ -3,12 +3,12 @@
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::{Entry, HOOK, STRICT, is_program, json};
+use super::{EngineEntry, HOOK, STRICT, is_program, json};
 
 /// After the namespaces are there, before anything of the image runs.
 const STAGE: [&str; 2] = ["hooks", "createRuntime"];
 
-pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<String> {
+pub(super) fn added(current: Option<&str>, entry: &EngineEntry) -> anyhow::Result<String> {
     let current = current.context("there is no config.json: `umoci unpack` or `runc spec` makes one")?;
     json::parse(current)?;
     let text = cut(current)?;

@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use super::{Engine, Entry, WRAPPER, Way, is_program};
+use super::{Engine, EngineEntry, WRAPPER, Way, is_program};
 use crate::os::file::PATH;
 use crate::setup::engines::Runtime;
 
@@ -20,7 +20,7 @@ pub struct Chain {
     pub path: Option<String>,
 }
 
-impl Entry {
+impl EngineEntry {
     /// Sees to it that the wrapper becomes what the engine's default runtime has called so far; says which links this takes.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 use anyhow::{anyhow, bail, ensure};
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike, value};
 
-use super::{Entry, FIRST, Form, WRAPPER, is_program};
+use super::{EngineEntry, EntryForm, FIRST, WRAPPER, is_program};
 use crate::setup::engines::containerd::PLUGINS;
 
 const DEFAULT: &str = "default_runtime_name";
@@ -23,11 +23,11 @@ const BASE: &str = "{{ template \"base\" . }}\n";
 const BEGIN: &str = "\n# Begin: written by `oci-compat install`, and removed by its --remove.\n";
 const END: &str = "# End: oci-compat.\n";
 
-pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<String> {
+pub(super) fn added(current: Option<&str>, entry: &EngineEntry) -> anyhow::Result<String> {
     match entry.form {
         // All generations read version 2.
-        Form::Own => added_to(current.unwrap_or("version = 2\n"), entry),
-        Form::DropIn(version) => {
+        EntryForm::Own => added_to(current.unwrap_or("version = 2\n"), entry),
+        EntryForm::DropIn(version) => {
             ensure!(
                 current.is_none_or(|it| it.starts_with(FIRST)),
                 "it is there already, and was not written by oci-compat: move it away"
@@ -35,7 +35,7 @@ pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<Stri
             let fresh = format!("{FIRST}version = {version}\n");
             added_to(current.unwrap_or(&fresh), entry)
         }
-        Form::Template(version) => {
+        EntryForm::Template(version) => {
             let text = without_ours(current.unwrap_or(BASE));
             ensure!(
                 !text.contains(&format!("runtimes.{}]", entry.name)),
@@ -59,7 +59,7 @@ fn without_ours(template: &str) -> String {
     ours.map_or(template.to_owned(), |(before, after)| format!("{before}{after}"))
 }
 
-fn added_to(current: &str, entry: &Entry) -> anyhow::Result<String> {
+fn added_to(current: &str, entry: &EngineEntry) -> anyhow::Result<String> {
     let mut document = parse(current)?;
     let path = plugin(&document)?;
     let containerd = descend(document.as_table_mut(), &path)?;
@@ -76,7 +76,7 @@ fn added_to(current: &str, entry: &Entry) -> anyhow::Result<String> {
         None => {
             // k3s and RKE2 list runc themselves.
             let alone = runtimes.is_empty() && entry.around.runtimes.is_empty();
-            if alone && !matches!(entry.form, Form::Template(_)) {
+            if alone && !matches!(entry.form, EntryForm::Template(_)) {
                 runtimes.insert(BUILT_IN, Item::Table(built_in()));
             }
             runtimes.insert(&entry.name, Item::Table(fresh(model)));
@@ -90,15 +90,19 @@ fn added_to(current: &str, entry: &Entry) -> anyhow::Result<String> {
     Ok(document.to_string())
 }
 
-pub(super) fn cut(current: &str, before: Option<&str>, entry: &Entry) -> anyhow::Result<Option<String>> {
+pub(super) fn cut(
+    current: &str,
+    before: Option<&str>,
+    entry: &EngineEntry,
+) -> anyhow::Result<Option<String>> {
     match entry.form {
-        Form::Own => cut_from(current, before, entry).map(Some),
-        Form::DropIn(_) => Ok((!current.starts_with(FIRST)).then(|| current.to_owned())),
-        Form::Template(_) => Ok(Some(without_ours(current)).filter(|it| it != BASE)),
+        EntryForm::Own => cut_from(current, before, entry).map(Some),
+        EntryForm::DropIn(_) => Ok((!current.starts_with(FIRST)).then(|| current.to_owned())),
+        EntryForm::Template(_) => Ok(Some(without_ours(current)).filter(|it| it != BASE)),
     }
 }
 
-fn cut_from(current: &str, before: Option<&str>, entry: &Entry) -> anyhow::Result<String> {
+fn cut_from(current: &str, before: Option<&str>, entry: &EngineEntry) -> anyhow::Result<String> {
     let mut document = parse(current)?;
     let path = plugin(&document)?;
     if look(document.as_table(), &path).is_none() {
@@ -172,7 +176,7 @@ fn look<'a>(from: &'a dyn TableLike, path: &[&str]) -> Option<&'a Item> {
 
 /// The runtime that containers had without us: its settings, such as the driver of control groups, hold for ours as well.
 /// One that calls no program such as runc is no model.
-fn model(containerd: &dyn TableLike, entry: &Entry) -> Option<Table> {
+fn model(containerd: &dyn TableLike, entry: &EngineEntry) -> Option<Table> {
     let named = entry.around.default.as_ref().map(|it| it.value.as_str());
     let named = named.or_else(|| containerd.get(DEFAULT).and_then(Item::as_str));
     for name in named.into_iter().chain([BUILT_IN]) {

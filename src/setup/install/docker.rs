@@ -3,14 +3,14 @@
 use anyhow::{bail, ensure};
 use serde_json::{Value, json};
 
-use super::{Entry, WRAPPER, is_program, json};
+use super::{EngineEntry, WRAPPER, is_program, json};
 
 const DEFAULT: &str = "default-runtime";
 /// The sort of runtime that calls a program, and the option that names it.
 const RUNC: &str = "io.containerd.runc.v2";
 const BINARY: &str = "BinaryName";
 
-pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<String> {
+pub(super) fn added(current: Option<&str>, entry: &EngineEntry) -> anyhow::Result<String> {
     ensure!(entry.name != "runc", "docker keeps the name runc for itself: choose another --runtime-name");
     // dockerd takes an empty file for an empty object, and so do we.
     let text = current.map(without_mark).filter(|it| !it.trim().is_empty()).unwrap_or("{}\n");
@@ -39,7 +39,7 @@ fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-pub(super) fn cut(current: &str, before: Option<&str>, entry: &Entry) -> anyhow::Result<String> {
+pub(super) fn cut(current: &str, before: Option<&str>, entry: &EngineEntry) -> anyhow::Result<String> {
     let current = without_mark(current);
     let value = json::parse(current)?;
     let mut text = current.to_owned();

@@ -3,13 +3,13 @@
 
 use anyhow::ensure;
 
-use super::{Engine, Entry, FIRST};
+use super::{Engine, EngineEntry, FIRST};
 
 /// Podman's own list (containers.conf(5), runtime_supports_json), because ours replaces it: only from these runtimes does
 /// Podman take errors as JSON, and then whole.
 const SPEAKING_JSON: [&str; 7] = ["crun", "runc", "kata", "runsc", "youki", "krun", "ocijail"];
 
-pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<String> {
+pub(super) fn added(current: Option<&str>, entry: &EngineEntry) -> anyhow::Result<String> {
     ensure_ours(current)?;
     let text = if entry.engine == Engine::Podman { podman(entry) } else { cri_o(entry) };
     Ok(format!("{FIRST}{text}"))
@@ -28,8 +28,8 @@ pub(super) fn cut(current: &str) -> Option<String> {
     (!current.starts_with(FIRST)).then(|| current.to_owned())
 }
 
-fn podman(entry: &Entry) -> String {
-    let Entry { name, program, .. } = entry;
+fn podman(entry: &EngineEntry) -> String {
+    let EngineEntry { name, program, .. } = entry;
     let default = if entry.default { format!("runtime = \"{name}\"\n") } else { String::new() };
     let speaking: Vec<_> =
         SPEAKING_JSON.into_iter().chain([name.as_str()]).map(|it| format!("\"{it}\"")).collect();
@@ -41,8 +41,8 @@ fn podman(entry: &Entry) -> String {
 }
 
 /// The settings of the previous default runtime, such as `monitor_path`, also apply to ours.
-fn cri_o(entry: &Entry) -> String {
-    let Entry { name, program, .. } = entry;
+fn cri_o(entry: &EngineEntry) -> String {
+    let EngineEntry { name, program, .. } = entry;
     let former = entry.former().map(|(_, it)| it.table.clone()).unwrap_or_default();
     let own = ["runtime_path", "runtime_type"];
     let kept = former.into_iter().filter(|(key, _)| !own.contains(&key.as_str()));

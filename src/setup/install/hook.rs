@@ -3,13 +3,13 @@
 use anyhow::ensure;
 use serde_json::{Value, json};
 
-use super::{Entry, HOOK, STRICT, is_program, json};
+use super::{EngineEntry, HOOK, STRICT, is_program, json};
 
 /// The file that `make install` fills in as well.
 const TEMPLATE: &str = include_str!("../../../hooks/oci-compat.json.in");
 const PLACE: &str = "\"@LIBEXECDIR@/oci-compat-hook\"";
 
-pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<String> {
+pub(super) fn added(current: Option<&str>, entry: &EngineEntry) -> anyhow::Result<String> {
     let Some(current) = current else {
         let text = TEMPLATE.replace(PLACE, &json!(entry.program).to_string());
         return strictly(text, entry);
@@ -29,7 +29,7 @@ pub(super) fn added(current: Option<&str>, entry: &Entry) -> anyhow::Result<Stri
 }
 
 /// With the hook's option for strict hosts, if the entry asks for it; one that is there stays.
-fn strictly(text: String, entry: &Entry) -> anyhow::Result<String> {
+fn strictly(text: String, entry: &EngineEntry) -> anyhow::Result<String> {
     let mut args = match json::parse(&text)?.pointer("/hook/args") {
         Some(Value::Array(args)) => args.clone(),
         _ => vec![json!(HOOK)],

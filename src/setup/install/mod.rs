@@ -57,7 +57,7 @@ const FIRST: &str = "# Written by `oci-compat install`, and removed by its --rem
 
 /// What sort of file takes the entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Form {
+pub enum EntryForm {
     /// The engine's own file, or one that is ours because of its place.
     #[default]
     Own,
@@ -69,7 +69,7 @@ pub enum Form {
 
 /// The entry for an engine's configuration.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct EngineEntry {
     /// Whose configuration it is.
     pub engine: Engine,
     /// What it calls. containerd and Docker know no hooks, a bundle no wrapper.
@@ -83,12 +83,12 @@ pub struct Entry {
     /// Whether what could not be checked is refused: the hook by an option, the wrapper by its name.
     pub strict: bool,
     /// What sort of file takes it; only containerd has several.
-    pub form: Form,
+    pub form: EntryForm,
     /// The engine's configuration as a whole, without this entry.
     pub around: Effective,
 }
 
-impl Entry {
+impl EngineEntry {
     /// The configuration with the entry; `current` is the present text, `None` if there is no such file.
     /// Everything else in it stays as it is, byte for byte.
     ///
@@ -233,7 +233,7 @@ impl Entry {
                 };
                 ensure!(filled_json(value(old)?) == filled_json(value(after)?), "something else has changed");
             }
-            Engine::Containerd if before.is_empty() || self.form != Form::Own => {}
+            Engine::Containerd if before.is_empty() || self.form != EntryForm::Own => {}
             Engine::Containerd => {
                 let value = |text: &str| -> anyhow::Result<toml::Value> {
                     let text = self.cut(text, Some(before))?.unwrap_or_default();

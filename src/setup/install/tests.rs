@@ -1,36 +1,36 @@
 use super::*;
 
-fn entry(engine: Engine, way: Way) -> Entry {
+fn entry(engine: Engine, way: Way) -> EngineEntry {
     let program = match way {
         Way::Hook => "/usr/libexec/oci/hooks.d/oci-compat-hook",
         Way::Wrapper => "/usr/bin/oci-compat-runtime",
     };
-    Entry {
+    EngineEntry {
         engine,
         way,
         program: program.to_owned(),
         name: NAME.to_owned(),
         default: false,
         strict: false,
-        form: Form::Own,
+        form: EntryForm::Own,
         around: Effective::default(),
     }
 }
 
-fn docker() -> Entry {
+fn docker() -> EngineEntry {
     entry(Engine::Docker, Way::Wrapper)
 }
 
-fn containerd() -> Entry {
+fn containerd() -> EngineEntry {
     entry(Engine::Containerd, Way::Wrapper)
 }
 
-fn default(entry: Entry) -> Entry {
-    Entry { default: true, ..entry }
+fn default(entry: EngineEntry) -> EngineEntry {
+    EngineEntry { default: true, ..entry }
 }
 
 /// What is added makes `after` of `before`, once; without it, all is as it was.
-fn check(entry: &Entry, before: Option<&str>, after: &str) {
+fn check(entry: &EngineEntry, before: Option<&str>, after: &str) {
     let added = entry.added(before).expect("a text that can take it");
     assert_eq!(added, after);
     assert_eq!(entry.added(Some(&added)).expect("a text that has it"), after, "twice");
@@ -38,12 +38,12 @@ fn check(entry: &Entry, before: Option<&str>, after: &str) {
 }
 
 /// If the file was changed since, only our entry is removed.
-fn check_cut(entry: &Entry, changed: &str, before: Option<&str>, after: &str) {
+fn check_cut(entry: &EngineEntry, changed: &str, before: Option<&str>, after: &str) {
     assert_eq!(entry.removed(changed, before).expect("a text").as_deref(), Some(after));
     assert_eq!(entry.removed(after, before).expect("a text").as_deref(), Some(after), "twice");
 }
 
-fn check_error(entry: &Entry, current: Option<&str>, message: &str) {
+fn check_error(entry: &EngineEntry, current: Option<&str>, message: &str) {
     let err = entry.added(current).expect_err("a text that cannot take it");
     assert_eq!(format!("{err:#}"), message);
 }
@@ -69,7 +69,7 @@ fn docker_without_a_configuration_gets_one() {
 fn docker_may_have_the_wrapper_under_the_name_of_a_runtime() {
     let program = "/usr/bin/oci-compat-runtime-crun".to_owned();
     let after = r#"{"a": 1, "runtimes": {"oci-compat":{"path":"/usr/bin/oci-compat-runtime-crun"}}}"#;
-    check(&Entry { program, ..docker() }, Some(r#"{"a": 1}"#), after);
+    check(&EngineEntry { program, ..docker() }, Some(r#"{"a": 1}"#), after);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn docker_says_what_is_wrong_with_its_configuration() {
         r#"runtime oci-compat is already there, and is {"path":"/usr/bin/kata"}: choose another --runtime-name"#,
     );
     check_error(
-        &Entry { name: "runc".to_owned(), ..docker() },
+        &EngineEntry { name: "runc".to_owned(), ..docker() },
         None,
         "docker keeps the name runc for itself: choose another --runtime-name",
     );
@@ -330,9 +330,9 @@ fn what_no_engine_could_take_is_an_error() {
     check_error(&hooked, None, "docker does not know hooks");
     let wrapped = entry(Engine::Runc, Way::Wrapper);
     check_error(&wrapped, None, "runc does not know a wrapper in its bundles");
-    let relative = Entry { program: "oci-compat-runtime".to_owned(), ..docker() };
+    let relative = EngineEntry { program: "oci-compat-runtime".to_owned(), ..docker() };
     check_error(&relative, None, "\"oci-compat-runtime\" is not an absolute path: engines take no other");
-    let renamed = Entry { program: "/opt/checked-runc".to_owned(), ..docker() };
+    let renamed = EngineEntry { program: "/opt/checked-runc".to_owned(), ..docker() };
     check_error(
         &renamed,
         None,
@@ -340,7 +340,7 @@ fn what_no_engine_could_take_is_an_error() {
          again: make a link",
     );
     for name in ["", "a.b", "Big", "-a"] {
-        let named = Entry { name: name.to_owned(), ..docker() };
+        let named = EngineEntry { name: name.to_owned(), ..docker() };
         let message = format!(
             "{name:?} is no name for a runtime: small letters, digits and - within, such as oci-compat"
         );

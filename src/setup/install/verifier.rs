@@ -130,11 +130,13 @@ pub fn hosts_folders(around: &Effective) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::setup::engines::File;
+    use crate::setup::engines::ConfigFile;
 
     fn around(text: &str) -> Effective {
-        let file =
-            File { path: "/etc/containerd/config.toml".to_owned(), table: toml::from_str(text).unwrap() };
+        let file = ConfigFile {
+            path: "/etc/containerd/config.toml".to_owned(),
+            table: toml::from_str(text).unwrap(),
+        };
         Effective { files: vec![file], ..Effective::default() }
     }
 

@@ -9,12 +9,12 @@ pub mod live;
 use anyhow::{anyhow, bail};
 
 use crate::host::{Miss, Root};
-use crate::setup::engines::{self, Effective, Said, containerd, docker};
-use crate::setup::install::{Engine, Entry, Form, Way};
+use crate::setup::engines::{self, Effective, EffectiveValue, containerd, docker};
+use crate::setup::install::{Engine, EngineEntry, EntryForm, Way};
 
 pub use podman::{UserDropIn, user_drop_in, user_drop_ins};
 pub use running::running;
-pub use standing::{Standing, standing};
+pub use standing::{StandingEntry, standing};
 pub use users::{PodmanUser, podman_users};
 
 /// Our drop-in, and its name where others sort behind the first and would have the last word.
@@ -50,7 +50,7 @@ pub struct Spot {
     /// The file's path on the host.
     pub file: String,
     /// What sort of file it is.
-    pub form: Form,
+    pub form: EntryForm,
     /// A file of ours that it takes the place of.
     pub replaces: Option<String>,
     /// The configuration as a whole.
@@ -118,7 +118,7 @@ impl System {
     }
 
     /// What makes the engine read its configuration again.
-    pub fn reread(self, entry: &Entry, removed: bool) -> &'static str {
+    pub fn reread(self, entry: &EngineEntry, removed: bool) -> &'static str {
         match self {
             Self::Docker | Self::Podman | Self::CriO | Self::Containerd => entry.reread(removed),
             Self::K3s => "k3s reads it after: systemctl restart k3s (on an agent: k3s-agent)",
@@ -154,7 +154,7 @@ pub fn distributions(root: &Root) -> Vec<System> {
 /// # Errors
 ///
 /// If no file of this engine can take it, or another one has the last word: what to do about it.
-pub fn spot(system: System, entry: &Entry, root: &Root) -> anyhow::Result<Spot> {
+pub fn spot(system: System, entry: &EngineEntry, root: &Root) -> anyhow::Result<Spot> {
     let effective = system.effective(root)?;
     match system {
         System::Docker => Ok(own(entry.place(), effective.unwrap_or_default())),
@@ -185,11 +185,11 @@ pub fn spot(system: System, entry: &Entry, root: &Root) -> anyhow::Result<Spot> 
 }
 
 fn own(file: &str, around: Effective) -> Spot {
-    Spot { file: file.to_owned(), form: Form::Own, replaces: None, around }
+    Spot { file: file.to_owned(), form: EntryForm::Own, replaces: None, around }
 }
 
 /// Where containerd imports a folder, a file of ours there; else the file that has the last word.
-fn imported(main: &str, entry: &Entry, around: Effective) -> anyhow::Result<Spot> {
+fn imported(main: &str, entry: &EngineEntry, around: Effective) -> anyhow::Result<Spot> {
     let version = version(&around, main);
     let stands = around.runtimes.contains_key(&entry.name);
     let folder = folder(&around);
@@ -198,7 +198,7 @@ fn imported(main: &str, entry: &Entry, around: Effective) -> anyhow::Result<Spot
         // An earlier entry stays where it is.
         if !stands || is_listed(&around, &file) {
             overruled(&file, entry, &around)?;
-            return Ok(Spot { file, form: Form::DropIn(version), replaces: None, around });
+            return Ok(Spot { file, form: EntryForm::DropIn(version), replaces: None, around });
         }
     }
     // Of version 2, containerd 1 takes the CRI plugin's settings from the last file that has any, and from it alone.
@@ -208,7 +208,7 @@ fn imported(main: &str, entry: &Entry, around: Effective) -> anyhow::Result<Spot
         has.into_iter().any(|it| version <= 2 || has_default(it) && entry.default)
     });
     let file = last.map_or(main, |it| it.path.as_str()).to_owned();
-    Ok(Spot { file, form: Form::Own, replaces: None, around })
+    Ok(Spot { file, form: EntryForm::Own, replaces: None, around })
 }
 
 fn has_default(plugin: &toml::Table) -> bool {
@@ -217,12 +217,12 @@ fn has_default(plugin: &toml::Table) -> bool {
 
 /// k3s and RKE2 rewrite containerd's configuration on each start. So the entry goes into a folder that they import, or into a
 /// template.
-fn templated(system: System, main: &str, entry: &Entry, around: Effective) -> anyhow::Result<Spot> {
+fn templated(system: System, main: &str, entry: &EngineEntry, around: Effective) -> anyhow::Result<Spot> {
     let version = version(&around, main);
     if let Some(folder) = folder(&around) {
         let file = drop_in(&folder, "toml", entry, &around);
         overruled(&file, entry, &around)?;
-        return Ok(Spot { file, form: Form::DropIn(version), replaces: None, around });
+        return Ok(Spot { file, form: EntryForm::DropIn(version), replaces: None, around });
     }
     if entry.default {
         let name = system.name();
@@ -236,11 +236,11 @@ fn templated(system: System, main: &str, entry: &Entry, around: Effective) -> an
         2 => format!("{main}.tmpl"),
         _ => main.replace("config.toml", &format!("config-v{version}.toml.tmpl")),
     };
-    Ok(Spot { file, form: Form::Template(version), replaces: None, around })
+    Ok(Spot { file, form: EntryForm::Template(version), replaces: None, around })
 }
 
 /// k0s imports a folder into the file that it manages; a file without its mark is the administrator's.
-fn k0s(entry: &Entry, effective: Option<Effective>, root: &Root) -> anyhow::Result<Spot> {
+fn k0s(entry: &EngineEntry, effective: Option<Effective>, root: &Root) -> anyhow::Result<Spot> {
     let main = System::K0s.main().unwrap_or_default();
     let Some(around) = effective else {
         bail!("{main} is not there yet: start k0s once, which writes it");
@@ -252,7 +252,7 @@ fn k0s(entry: &Entry, effective: Option<Effective>, root: &Root) -> anyhow::Resu
     if !text.starts_with("# k0s_managed=true") {
         return imported(main, entry, around);
     }
-    let form = Form::DropIn(version(&around, main));
+    let form = EntryForm::DropIn(version(&around, main));
     Ok(Spot { file: drop_in(K0S_FOLDER, "toml", entry, &around), form, replaces: None, around })
 }
 
@@ -270,10 +270,11 @@ fn folder(around: &Effective) -> Option<String> {
 }
 
 /// The path of our drop-in: behind those that would overrule it.
-fn drop_in(folder: &str, extension: &str, entry: &Entry, around: &Effective) -> String {
+fn drop_in(folder: &str, extension: &str, entry: &EngineEntry, around: &Effective) -> String {
     let [early, late] = DROP_IN.map(|it| format!("{folder}/{it}.{extension}"));
-    let is_later =
-        |it: &Said| it.file.starts_with(&format!("{folder}/")) && it.file > early && it.file != late;
+    let is_later = |it: &EffectiveValue| {
+        it.file.starts_with(&format!("{folder}/")) && it.file > early && it.file != late
+    };
     let overruled = entry.default && around.default.as_ref().is_some_and(is_later);
     match (is_listed(around, &early), is_listed(around, &late)) {
         (_, true) => late,
@@ -287,7 +288,7 @@ fn is_listed(around: &Effective, path: &str) -> bool {
 }
 
 /// A file that is read behind the folder's has the last word whatever the name of ours.
-fn overruled(file: &str, entry: &Entry, around: &Effective) -> anyhow::Result<()> {
+fn overruled(file: &str, entry: &EngineEntry, around: &Effective) -> anyhow::Result<()> {
     let Some(default) = around.default.as_ref().filter(|it| entry.default && it.value != entry.name) else {
         return Ok(());
     };

@@ -3,9 +3,9 @@
 use anyhow::bail;
 
 use crate::host::Root;
-use crate::setup::engines::podman::Caller;
+use crate::setup::engines::podman::PodmanCaller;
 use crate::setup::engines::{Effective, podman};
-use crate::setup::install::{Entry, Form, UserHooks};
+use crate::setup::install::{EngineEntry, EntryForm, UserHooks};
 
 use super::{DROP_IN, Spot};
 
@@ -14,7 +14,7 @@ use super::{DROP_IN, Spot};
 /// # Errors
 ///
 /// If another file has the last word on the default runtime in some version of Podman.
-pub(super) fn spot(entry: &Entry, root: &Root, around: Effective) -> anyhow::Result<Spot> {
+pub(super) fn spot(entry: &EngineEntry, root: &Root, around: Effective) -> anyhow::Result<Spot> {
     let (folder, _) = entry.place().rsplit_once('/').unwrap_or_default();
     let [early, late] = DROP_IN.map(|it| format!("{it}.conf"));
     let others: Vec<_> = podman::candidates(root).into_iter().filter_map(|it| drop_in(&it)).collect();
@@ -35,7 +35,7 @@ pub(super) fn spot(entry: &Entry, root: &Root, around: Effective) -> anyhow::Res
         }
     }
     let replaces = (*file == late && there(&early)).then(|| format!("{folder}/{early}"));
-    Ok(Spot { file: format!("{folder}/{file}"), form: Form::Own, replaces, around })
+    Ok(Spot { file: format!("{folder}/{file}"), form: EntryForm::Own, replaces, around })
 }
 
 /// A user's drop-in with the folders for hooks. Of drop-ins with the same name Podman 6 reads only one, so the names differ
@@ -59,7 +59,7 @@ pub struct UserDropIn {
 ///
 /// If a file cannot be read or parsed, or if one that some version reads later does not name the folder `hooks`.
 pub fn user_drop_in(root: &Root, uid: &str, own: &str, hooks: &str) -> anyhow::Result<UserDropIn> {
-    let caller = Caller::User { uid, own };
+    let caller = PodmanCaller::User { uid, own };
     let [early, late] = USER;
     let place = |name: &str| format!("{own}/containers.conf.d/{name}");
     let ours = user_drop_ins(root, uid, own);
@@ -83,7 +83,7 @@ pub fn user_drop_in(root: &Root, uid: &str, own: &str, hooks: &str) -> anyhow::R
 /// The drop-ins of ours with folders for hooks in a user's own configuration.
 pub fn user_drop_ins(root: &Root, uid: &str, own: &str) -> Vec<String> {
     let folder = format!("{own}/containers.conf.d/");
-    let mut all = podman::drop_ins_of(root, Caller::User { uid, own });
+    let mut all = podman::drop_ins_of(root, PodmanCaller::User { uid, own });
     all.retain(|it| it.starts_with(&folder) && root.read_text(it).is_ok_and(|it| UserHooks::wrote(&it)));
     all
 }

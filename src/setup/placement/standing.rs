@@ -4,23 +4,23 @@ use toml::{Table, Value};
 
 use crate::host::Root;
 use crate::setup::engines::{Effective, containerd, podman};
-use crate::setup::install::{self, Engine, Entry, Form, Way, is_ours};
+use crate::setup::install::{self, Engine, EngineEntry, EntryForm, Way, is_ours};
 
 use super::{DROP_IN, System, distributions};
 
 /// An entry of ours in an engine's configuration.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
+pub struct StandingEntry {
     /// Whose configuration it is.
     pub system: System,
     /// The file's path on the host.
     pub file: String,
     /// The entry as it is there.
-    pub entry: Entry,
+    pub entry: EngineEntry,
 }
 
 /// All entries of ours on a host, and what could not be read.
-pub fn standing(root: &Root) -> (Vec<Standing>, Vec<String>) {
+pub fn standing(root: &Root) -> (Vec<StandingEntry>, Vec<String>) {
     let (mut found, mut unread) = (Vec::new(), Vec::new());
     let distributions = distributions(root);
     for system in System::ALL {
@@ -35,12 +35,12 @@ pub fn standing(root: &Root) -> (Vec<Standing>, Vec<String>) {
     (found, unread)
 }
 
-fn of(system: System, effective: &Effective, root: &Root) -> Vec<Standing> {
+fn of(system: System, effective: &Effective, root: &Root) -> Vec<StandingEntry> {
     let mut found: Vec<_> = match system.engine() {
         Engine::Podman | Engine::CriO => hooks(system, effective, root),
         Engine::Docker | Engine::Containerd | Engine::Runc => Vec::new(),
     };
-    let mut tables: Vec<(String, Form, Table)> = Vec::new();
+    let mut tables: Vec<(String, EntryForm, Table)> = Vec::new();
     for file in &effective.files {
         // k3s and RKE2 write their main file themselves.
         if templates(system).is_empty() || Some(file.path.as_str()) != system.main() {
@@ -49,8 +49,11 @@ fn of(system: System, effective: &Effective, root: &Root) -> Vec<Standing> {
     }
     for (path, form) in unlisted(system, root) {
         let Ok(text) = root.read_text(&path) else { continue };
-        let text =
-            if matches!(form, Form::Template(_)) { install::ours_in_template(&text) } else { Some(&*text) };
+        let text = if matches!(form, EntryForm::Template(_)) {
+            install::ours_in_template(&text)
+        } else {
+            Some(&*text)
+        };
         let table = text.and_then(|it| toml::from_str(it).ok()).unwrap_or_default();
         if tables.iter().all(|it| it.0 != path) {
             tables.push((path, form, table));
@@ -59,22 +62,22 @@ fn of(system: System, effective: &Effective, root: &Root) -> Vec<Standing> {
     for (file, form, table) in tables {
         for (name, program) in wrappers(system.engine(), &table) {
             let default = effective.default.as_ref().is_some_and(|it| it.value == name);
-            let entry = Entry { name, default, form, program, ..plain(system, Way::Wrapper) };
-            found.push(Standing { system, file: file.clone(), entry });
+            let entry = EngineEntry { name, default, form, program, ..plain(system, Way::Wrapper) };
+            found.push(StandingEntry { system, file: file.clone(), entry });
         }
     }
     found
 }
 
-fn plain(system: System, way: Way) -> Entry {
-    Entry {
+fn plain(system: System, way: Way) -> EngineEntry {
+    EngineEntry {
         engine: system.engine(),
         way,
         program: String::new(),
         name: install::NAME.to_owned(),
         default: false,
         strict: false,
-        form: Form::Own,
+        form: EntryForm::Own,
         around: Effective::default(),
     }
 }
@@ -103,37 +106,37 @@ fn wrappers(engine: Engine, table: &Table) -> Vec<(String, String)> {
     found
 }
 
-fn form(file: &str) -> Form {
+fn form(file: &str) -> EntryForm {
     let name = file.rsplit('/').next().unwrap_or_default();
     let is_drop_in = DROP_IN.iter().any(|it| name == format!("{it}.toml"));
-    if is_drop_in { Form::DropIn(3) } else { Form::Own }
+    if is_drop_in { EntryForm::DropIn(3) } else { EntryForm::Own }
 }
 
 /// Files that the merged configuration does not name: the templates from which k3s and RKE2 make theirs, the folder that k0s
 /// watches, and what other files of Podman's hide.
-fn unlisted(system: System, root: &Root) -> Vec<(String, Form)> {
+fn unlisted(system: System, root: &Root) -> Vec<(String, EntryForm)> {
     if system == System::Podman {
-        return podman::candidates(root).into_iter().map(|it| (it, Form::Own)).collect();
+        return podman::candidates(root).into_iter().map(|it| (it, EntryForm::Own)).collect();
     }
     if system != System::K0s {
         return templates(system);
     }
-    let file = |it: &&str| (format!("{}/{it}.toml", super::K0S_FOLDER), Form::DropIn(3));
+    let file = |it: &&str| (format!("{}/{it}.toml", super::K0S_FOLDER), EntryForm::DropIn(3));
     DROP_IN.iter().map(file).collect()
 }
 
-fn templates(system: System) -> Vec<(String, Form)> {
+fn templates(system: System) -> Vec<(String, EntryForm)> {
     match (system, system.main()) {
         (System::K3s | System::Rke2, Some(main)) => vec![
-            (format!("{main}.tmpl"), Form::Template(2)),
-            (main.replace("config.toml", "config-v3.toml.tmpl"), Form::Template(3)),
+            (format!("{main}.tmpl"), EntryForm::Template(2)),
+            (main.replace("config.toml", "config-v3.toml.tmpl"), EntryForm::Template(3)),
         ],
         _ => Vec::new(),
     }
 }
 
 /// The hook files, in the folders that are configured, else in those where both engines look without a word.
-fn hooks(system: System, effective: &Effective, root: &Root) -> Vec<Standing> {
+fn hooks(system: System, effective: &Effective, root: &Root) -> Vec<StandingEntry> {
     let entry = plain(system, Way::Hook);
     let name = entry.place().rsplit('/').next().unwrap_or_default();
     let standard = podman::HOOKS.into_iter().filter(|_| effective.hooks.is_empty());
@@ -145,8 +148,8 @@ fn hooks(system: System, effective: &Effective, root: &Root) -> Vec<Standing> {
         let parsed: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         let program = parsed.pointer("/hook/path").and_then(serde_json::Value::as_str).unwrap_or_default();
         if is_ours(program, Way::Hook) {
-            let entry = Entry { program: program.to_owned(), ..entry.clone() };
-            found.push(Standing { system, file, entry });
+            let entry = EngineEntry { program: program.to_owned(), ..entry.clone() };
+            found.push(StandingEntry { system, file, entry });
         }
     }
     found

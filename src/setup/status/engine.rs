@@ -9,15 +9,15 @@ use crate::setup::engines::Effective;
 use crate::setup::engines::podman::Rules;
 use crate::setup::install::{Engine, Way, is_ours, verifier};
 use crate::setup::placement::live::{self, Daemon, Docker};
-use crate::setup::placement::{self, Standing, System, podman_users};
+use crate::setup::placement::{self, StandingEntry, System, podman_users};
 use crate::words::moment;
 use crate::words::text::printable;
 
 use super::podman::{self, Versions};
-use super::{Coverage, EngineStatus, Places, WayStatus, program};
+use super::{Coverage, EngineStatus, StatusPlaces, WayStatus, program};
 
 /// The engines that are here, and what of their configuration could not be read.
-pub(super) fn engines(places: &Places<'_>, policy: &Policy) -> (Vec<EngineStatus>, Vec<String>) {
+pub(super) fn engines(places: &StatusPlaces<'_>, policy: &Policy) -> (Vec<EngineStatus>, Vec<String>) {
     let root = places.root;
     let (standing, unread) = placement::standing(root);
     let distributions = placement::distributions(root);
@@ -39,7 +39,7 @@ pub(super) fn engines(places: &Places<'_>, policy: &Policy) -> (Vec<EngineStatus
         // What cannot be read is among the unread.
         let effective = system.effective(root).ok().flatten().unwrap_or_default();
         let versions = Versions::of(system, root);
-        let seen = Seen { system, own, daemon, effective, versions, root, policy };
+        let seen = EngineView { system, own, daemon, effective, versions, root, policy };
         found.push(seen.status());
         if system == System::Podman {
             found.extend(rootless(&seen));
@@ -53,9 +53,9 @@ fn has(root: &Root, program: &str) -> bool {
 }
 
 /// All that is seen of one engine.
-struct Seen<'a> {
+struct EngineView<'a> {
     system: System,
-    own: Vec<&'a Standing>,
+    own: Vec<&'a StandingEntry>,
     daemon: Option<Daemon>,
     effective: Effective,
     /// Podman's configuration by the rules of each version.
@@ -64,7 +64,7 @@ struct Seen<'a> {
     policy: &'a Policy,
 }
 
-impl Seen<'_> {
+impl EngineView<'_> {
     fn status(&self) -> EngineStatus {
         let docker = if self.system == System::Docker && self.daemon.is_some() {
             live::docker(self.root)
@@ -103,7 +103,7 @@ impl Seen<'_> {
         }
     }
 
-    fn way(&self, standing: &Standing, docker: Option<&Docker>) -> WayStatus {
+    fn way(&self, standing: &StandingEntry, docker: Option<&Docker>) -> WayStatus {
         let entry = &standing.entry;
         let is_hook = entry.way == Way::Hook;
         let changed = self.root.open(&standing.file).and_then(|it| {
@@ -131,7 +131,12 @@ impl Seen<'_> {
     }
 
     /// Why the daemon does not know the entry yet. A hook file is read with each container.
-    fn unread(&self, standing: &Standing, docker: Option<&Docker>, changed: Option<u64>) -> Option<String> {
+    fn unread(
+        &self,
+        standing: &StandingEntry,
+        docker: Option<&Docker>,
+        changed: Option<u64>,
+    ) -> Option<String> {
         let entry = &standing.entry;
         let daemon = self.daemon.filter(|_| entry.way == Way::Wrapper)?;
         let reread = self.system.reread(entry, false);
@@ -207,7 +212,7 @@ fn coverage(ways: &[WayStatus]) -> Coverage {
 }
 
 /// Podman as other users than root have it: it reads no hooks folder, unless a configuration names one.
-fn rootless(seen: &Seen<'_>) -> Vec<EngineStatus> {
+fn rootless(seen: &EngineView<'_>) -> Vec<EngineStatus> {
     let mut found = Vec::new();
     for user in podman_users(seen.root) {
         let by_version = Rules::ALL.map(|it| (it, user.hooks(seen.root, it)));

@@ -24,7 +24,7 @@ pub const SCHEMA: &str = "oci-compat.status/v1";
 
 /// What is looked at.
 #[derive(Debug)]
-pub struct Places<'a> {
+pub struct StatusPlaces<'a> {
     /// The host.
     pub root: &'a Root,
     /// The configuration of the gate.
@@ -41,7 +41,7 @@ pub struct Places<'a> {
 
 /// Whether the gate is in force on a host. Text of strangers is escaped already.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Status {
+pub struct GateStatus {
     /// [`SCHEMA`].
     pub schema: &'static str,
     /// When this was looked at: RFC 3339, UTC.
@@ -49,7 +49,7 @@ pub struct Status {
     /// The version of the program that has looked.
     pub version: &'static str,
     /// What it comes to.
-    pub state: State,
+    pub state: GateState,
     /// What keeps it from being in force, and what could not be found out.
     pub problems: Vec<String>,
     /// The engines that are here.
@@ -57,19 +57,19 @@ pub struct Status {
     /// Records of what runtimes can do that are older than the runtime, each a sentence.
     pub runtimes: Vec<String>,
     /// The configuration of the gate.
-    pub configuration: Part,
+    pub configuration: GatePart,
     /// The store.
-    pub store: Part,
+    pub store: GatePart,
     /// The images that engines hold.
-    pub images: Images,
+    pub images: EngineImages,
     /// The last decisions, the newest first.
-    pub decisions: Vec<Decision>,
+    pub decisions: Vec<ShownDecision>,
 }
 
 /// What a status comes to; the worst counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum GateState {
     /// Every container of every engine here is checked, and refused if it does not fit.
     InForce,
     /// Some containers start unchecked, or none is refused.
@@ -138,7 +138,7 @@ pub struct WayStatus {
 
 /// Something that the gate needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Part {
+pub struct GatePart {
     /// Where it is.
     pub path: String,
     /// Whether the user of this process can use it.
@@ -149,7 +149,7 @@ pub struct Part {
 
 /// Images that engines hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Images {
+pub struct EngineImages {
     /// The names of the images with demands, in the store or by the administrator.
     pub demanding: Vec<String>,
     /// The number of images without demands.
@@ -160,7 +160,7 @@ pub struct Images {
 
 /// A decision, from the file of decisions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Decision {
+pub struct ShownDecision {
     /// RFC 3339, UTC.
     pub time: String,
     /// Whose Podman it was about, where it is not root's; a stranger's text, escaped.
@@ -171,37 +171,37 @@ pub struct Decision {
 }
 
 /// Looks at a host.
-pub fn status(places: &Places<'_>) -> Status {
+pub fn status(places: &StatusPlaces<'_>) -> GateStatus {
     let survey = Survey::of(places.config);
     let mut problems = Vec::new();
-    let mut state = State::InForce;
-    let mut worsen = |to: State, why: String| {
+    let mut state = GateState::InForce;
+    let mut worsen = |to: GateState, why: String| {
         state = state.max(to);
         problems.push(why);
     };
     let (engines, unread) = engine::engines(places, &survey.policy);
     for why in unread {
-        worsen(State::Trouble, why);
+        worsen(GateState::Trouble, why);
     }
     if engines.iter().all(|it| it.coverage == Coverage::NotUsed) {
-        worsen(State::NotInForce, "no engine was found here".to_owned());
+        worsen(GateState::NotInForce, "no engine was found here".to_owned());
     }
     for engine in &engines {
         if let Some(why) = engine.lack() {
-            worsen(State::NotInForce, why);
+            worsen(GateState::NotInForce, why);
         }
     }
     let configuration = rest::configuration(&survey, places.config);
     if !configuration.usable {
-        worsen(State::Trouble, format!("{}: {}", configuration.path, configuration.detail));
+        worsen(GateState::Trouble, format!("{}: {}", configuration.path, configuration.detail));
     } else if survey.policy.mode != Mode::Enforce {
-        worsen(State::NotInForce, format!("{}: {}", configuration.path, configuration.detail));
+        worsen(GateState::NotInForce, format!("{}: {}", configuration.path, configuration.detail));
     }
     let (store, subjects) = rest::store(places.store);
     if !store.usable {
-        worsen(State::Trouble, format!("{}: {}", store.path, store.detail));
+        worsen(GateState::Trouble, format!("{}: {}", store.path, store.detail));
     }
-    Status {
+    GateStatus {
         schema: SCHEMA,
         taken: moment::text(places.now),
         version: env!("CARGO_PKG_VERSION"),

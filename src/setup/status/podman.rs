@@ -5,7 +5,7 @@ use crate::host::Root;
 use crate::setup::engines::Effective;
 use crate::setup::engines::podman::{HOOKS, Rules, read_by};
 use crate::setup::install::{Way, is_ours};
-use crate::setup::placement::{Standing, System};
+use crate::setup::placement::{StandingEntry, System};
 use crate::words::text::printable;
 
 /// Podman's configuration by the rules of each version; none for other engines, and where it cannot be read.
@@ -18,8 +18,8 @@ impl Versions {
     }
 
     /// Why some version does not take an entry.
-    pub(super) fn problem(&self, standing: &Standing) -> Option<String> {
-        let Standing { file, entry, .. } = standing;
+    pub(super) fn problem(&self, standing: &StandingEntry) -> Option<String> {
+        let StandingEntry { file, entry, .. } = standing;
         if entry.way == Way::Hook {
             let folders = |it: &Effective| match it.hooks.as_slice() {
                 [] => HOOKS.map(str::to_owned).to_vec(),

@@ -14,7 +14,7 @@ use crate::store::{Digest, Store};
 use crate::words::text::{printable, printable_path};
 use crate::{container::identity, decide::requirements, os::file, outcome::history, words::moment};
 
-use super::{Decision, Images, Part, Places};
+use super::{EngineImages, GatePart, ShownDecision, StatusPlaces};
 use crate::words::text::counted;
 
 /// Decisions that are shown.
@@ -24,7 +24,7 @@ const TAIL: u64 = 256 << 10;
 /// Characters of a user's decision; ours have at most 200 bytes.
 const MESSAGE: usize = 200;
 
-pub(super) fn configuration(survey: &Survey, path: &Path) -> Part {
+pub(super) fn configuration(survey: &Survey, path: &Path) -> GatePart {
     let is_there = survey.files.iter().any(|it| it.problems.is_ok());
     let mode = match survey.policy.mode {
         Mode::Enforce => "mode enforce",
@@ -36,11 +36,11 @@ pub(super) fn configuration(survey: &Survey, path: &Path) -> Part {
         (false, true) => mode.to_owned(),
         (false, false) => format!("{mode}, by default"),
     };
-    Part { path: printable_path(path), usable: !survey.is_broken, detail }
+    GatePart { path: printable_path(path), usable: !survey.is_broken, detail }
 }
 
-pub(super) fn store(path: &Path) -> (Part, BTreeSet<Digest>) {
-    let part = |usable, detail| Part { path: printable_path(path), usable, detail };
+pub(super) fn store(path: &Path) -> (GatePart, BTreeSet<Digest>) {
+    let part = |usable, detail| GatePart { path: printable_path(path), usable, detail };
     let subjects = match Store::open(path) {
         Ok(None) => {
             return (part(true, "it is not there: no image has demands in it".to_owned()), BTreeSet::new());
@@ -77,9 +77,13 @@ pub(super) fn demanded(policy: &Policy) -> Vec<ImagePattern> {
     files.into_iter().flat_map(|it| it.images).collect()
 }
 
-pub(super) fn images(places: &Places<'_>, subjects: &BTreeSet<Digest>, demanded: &[ImagePattern]) -> Images {
+pub(super) fn images(
+    places: &StatusPlaces<'_>,
+    subjects: &BTreeSet<Digest>,
+    demanded: &[ImagePattern],
+) -> EngineImages {
     let below = identity::EnginePlaces { root: places.root.path().to_owned() };
-    let mut images = Images::default();
+    let mut images = EngineImages::default();
     let all: [(&str, anyhow::Result<Vec<ImageRecord>>); 3] = [
         ("containerd", held::of_containerd(places.socket)),
         ("docker", held::of_docker(None, &below)),
@@ -110,7 +114,7 @@ pub(super) fn images(places: &Places<'_>, subjects: &BTreeSet<Digest>, demanded:
 }
 
 /// No container is started from an image without a name and an ID.
-fn count(image: &Image, subjects: &BTreeSet<Digest>, demanded: &[ImagePattern], images: &mut Images) {
+fn count(image: &Image, subjects: &BTreeSet<Digest>, demanded: &[ImagePattern], images: &mut EngineImages) {
     let Some(name) = image.names.first().cloned().or(image.digests.first().map(Digest::to_string)) else {
         return;
     };
@@ -124,14 +128,14 @@ fn count(image: &Image, subjects: &BTreeSet<Digest>, demanded: &[ImagePattern], 
 
 /// The last decisions, root's and those of users who have a Podman of their own, the newest first; what cannot be read comes
 /// before them.
-pub(super) fn decisions(path: &Path, root: &Root) -> Vec<Decision> {
+pub(super) fn decisions(path: &Path, root: &Root) -> Vec<ShownDecision> {
     let mut last = VecDeque::new();
     let read = history::read(path, |entry| {
         if last.len() == LAST {
             last.pop_back();
         }
         let line = entry.record.message.lines().next().unwrap_or_default();
-        last.push_front(Decision {
+        last.push_front(ShownDecision {
             time: printable(&entry.record.time),
             user: None,
             message: printable(line),
@@ -139,7 +143,11 @@ pub(super) fn decisions(path: &Path, root: &Root) -> Vec<Decision> {
         Ok(())
     });
     if let Err(err) = read {
-        return vec![Decision { time: String::new(), user: None, message: printable(&format!("{err:#}")) }];
+        return vec![ShownDecision {
+            time: String::new(),
+            user: None,
+            message: printable(&format!("{err:#}")),
+        }];
     }
     let mut all: Vec<_> = last.into();
     for user in podman_users(root) {
@@ -151,9 +159,9 @@ pub(super) fn decisions(path: &Path, root: &Root) -> Vec<Decision> {
 }
 
 /// A user may write into their file whatever they like, and as much: the end of it is read.
-fn of_user(user: &PodmanUser, root: &Root) -> Vec<Decision> {
+fn of_user(user: &PodmanUser, root: &Root) -> Vec<ShownDecision> {
     #[derive(Deserialize)]
-    struct Line {
+    struct DecisionLine {
         time: String,
         message: String,
     }
@@ -161,11 +169,15 @@ fn of_user(user: &PodmanUser, root: &Root) -> Vec<Decision> {
     let path = home.join(".local/state/oci-compat/decisions.jsonl");
     let Ok(Some(bytes)) = file::tail(&path, TAIL) else { return Vec::new() };
     let lines = bytes.split(|it| *it == b'\n').rev();
-    let lines = lines.filter_map(|it| serde_json::from_slice::<Line>(it).ok());
+    let lines = lines.filter_map(|it| serde_json::from_slice::<DecisionLine>(it).ok());
     let lines = lines.filter(|it| moment::moment(&it.time).is_some());
-    let decision = |it: Line| {
+    let decision = |it: DecisionLine| {
         let first: String = it.message.lines().next().unwrap_or_default().chars().take(MESSAGE).collect();
-        Decision { time: printable(&it.time), user: Some(printable(&user.name)), message: printable(&first) }
+        ShownDecision {
+            time: printable(&it.time),
+            user: Some(printable(&user.name)),
+            message: printable(&first),
+        }
     };
     lines.take(LAST).map(decision).collect()
 }

@@ -17,9 +17,9 @@ fn host() -> FakeHost {
     program(host, "usr/libexec/oci/hooks.d/oci-compat-hook")
 }
 
-fn look(host: &FakeHost) -> Status {
+fn look(host: &FakeHost) -> GateStatus {
     let root = host.root();
-    status(&Places {
+    status(&StatusPlaces {
         root: &root,
         config: &host.place("etc/oci-compat/config.toml"),
         store: &host.place("var/lib/oci-compat/store"),
@@ -30,7 +30,7 @@ fn look(host: &FakeHost) -> Status {
 }
 
 /// What it comes to, each engine's coverage, and why it is not in force.
-fn check(host: &FakeHost, state: State, engines: &[(&str, Coverage)], problems: &[&str]) -> Status {
+fn check(host: &FakeHost, state: GateState, engines: &[(&str, Coverage)], problems: &[&str]) -> GateStatus {
     let status = look(host);
     let found: Vec<_> = status.engines.iter().map(|it| (it.whose(), it.coverage)).collect();
     let expected: Vec<_> = engines.iter().map(|(name, coverage)| ((*name).to_owned(), *coverage)).collect();
@@ -47,7 +47,7 @@ const HOOK_FILE: &str = "usr/share/containers/oci/hooks.d/oci-compat.json";
 
 #[test]
 fn a_host_without_an_engine_has_no_gate() {
-    check(&host(), State::NotInForce, &[], &["no engine was found here"]);
+    check(&host(), GateState::NotInForce, &[], &["no engine was found here"]);
 }
 
 #[test]
@@ -59,12 +59,12 @@ fn each_engine_is_reported_by_itself() {
         .file(HOOK_FILE, HOOK)
         .file("usr/bin/containerd", "");
     let engines = [("docker", Coverage::All), ("podman", Coverage::All), ("containerd", Coverage::NotUsed)];
-    let status = check(&host, State::InForce, &engines, &[]);
+    let status = check(&host, GateState::InForce, &engines, &[]);
     assert_eq!(status.engines[0].notes, ["not checked, if a container asks for it: kata"]);
     assert_eq!(status.engines[0].ways[0].version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
     let host = host.folder("var/lib/kubelet");
     let engines = [("docker", Coverage::All), ("podman", Coverage::All), ("containerd", Coverage::None)];
-    check(&host, State::NotInForce, &engines, &["containerd: no container is checked"]);
+    check(&host, GateState::NotInForce, &engines, &["containerd: no container is checked"]);
 }
 
 #[test]
@@ -78,11 +78,11 @@ fn an_entry_whose_program_does_not_work_checks_nothing() {
     ] {
         fs::set_permissions(&hook, fs::Permissions::from_mode(mode)).expect("a mode");
         let problem = format!("podman: {path} {why}");
-        check(&host, State::NotInForce, &[("podman", Coverage::None)], &[&problem]);
+        check(&host, GateState::NotInForce, &[("podman", Coverage::None)], &[&problem]);
     }
     fs::remove_file(&hook).expect("removing a program");
     let problem = format!("podman: {path} is not there");
-    check(&host, State::NotInForce, &[("podman", Coverage::None)], &[&problem]);
+    check(&host, GateState::NotInForce, &[("podman", Coverage::None)], &[&problem]);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_runtime_that_is_not_the_default_checks_only_containers_that_ask_for_it() {
     let docker = DOCKER.replace("\"default-runtime\": \"oci-compat\", ", "");
     let host = host().file("usr/bin/dockerd", "").file("etc/docker/daemon.json", docker);
     let problem = "docker: only containers that ask for the runtime oci-compat are checked";
-    check(&host, State::NotInForce, &[("docker", Coverage::Asked)], &[problem]);
+    check(&host, GateState::NotInForce, &[("docker", Coverage::Asked)], &[problem]);
 }
 
 #[test]
@@ -111,14 +111,14 @@ fn a_daemon_that_is_older_than_its_configuration_has_not_read_it() {
         file.and_then(|it| it.set_modified(time)).expect("a time");
     };
     date(1005);
-    let status = check(&host, State::InForce, &[("containerd", Coverage::All)], &[]);
+    let status = check(&host, GateState::InForce, &[("containerd", Coverage::All)], &[]);
     assert_eq!(status.engines[0].running_since.as_deref(), Some("1970-01-01T00:16:45.000000Z"));
     date(1006);
     let problem = "containerd: /etc/containerd/config.toml was written, and is not read yet: containerd reads it after: \
                    systemctl restart containerd (containers go on)";
-    check(&host, State::NotInForce, &[("containerd", Coverage::None)], &[problem]);
+    check(&host, GateState::NotInForce, &[("containerd", Coverage::None)], &[problem]);
     let host = host.file("etc/containerd/config.toml", format!("disabled_plugins = ['cri']\n{config}"));
-    check(&host, State::NotInForce, &[("containerd", Coverage::NotUsed)], &["no engine was found here"]);
+    check(&host, GateState::NotInForce, &[("containerd", Coverage::NotUsed)], &["no engine was found here"]);
 }
 
 #[test]
@@ -134,13 +134,13 @@ fn users_have_a_podman_of_their_own() {
         .file("home/b/hooks/oci-compat.json", HOOK);
     let engines =
         [("podman", Coverage::All), ("podman of a", Coverage::None), ("podman of b", Coverage::All)];
-    check(&host, State::NotInForce, &engines, &["podman of a: no container is checked"]);
+    check(&host, GateState::NotInForce, &engines, &["podman of a: no container is checked"]);
     let host = host.file(
         "etc/containers/containers.conf",
         "[engine]\nhooks_dir = ['/usr/share/containers/oci/hooks.d']\n",
     );
     let engines = [("podman", Coverage::All), ("podman of a", Coverage::All), ("podman of b", Coverage::All)];
-    check(&host, State::InForce, &engines, &[]);
+    check(&host, GateState::InForce, &engines, &[]);
 }
 
 /// An entry counts only if every version of Podman takes it.
@@ -154,7 +154,7 @@ fn versions_of_podman_read_their_configuration_by_other_rules() {
         |file: &str, text: &str| host().file("usr/bin/podman", "").file(ours, wrapper).file(file, text);
     check(
         &with("usr/share/containers/containers.conf.d/40.conf", crun),
-        State::InForce,
+        GateState::InForce,
         &[("podman", Coverage::All)],
         &[],
     );
@@ -165,7 +165,8 @@ fn versions_of_podman_read_their_configuration_by_other_rules() {
         ("root/.config/containers/containers.conf.d/60.conf", "Podman 5 and 6"),
     ] {
         let asked = "podman: only containers that ask for the runtime oci-compat are checked";
-        let status = check(&with(file, crun), State::NotInForce, &[("podman", Coverage::Asked)], &[asked]);
+        let status =
+            check(&with(file, crun), GateState::NotInForce, &[("podman", Coverage::Asked)], &[asked]);
         let note = format!(
             "the default runtime of {versions} is crun by /{file}, not oci-compat: oci-compat install podman --wrapper --default"
         );
@@ -174,10 +175,10 @@ fn versions_of_podman_read_their_configuration_by_other_rules() {
     let other = "[engine.runtimes]\noci-compat = ['/bin/crun']\n";
     let said = "podman: the runtime oci-compat of Podman 6 is another program";
     let host = with("usr/share/containers/containers.conf.d/60.conf", other);
-    check(&host, State::NotInForce, &[("podman", Coverage::None)], &[said]);
+    check(&host, GateState::NotInForce, &[("podman", Coverage::None)], &[said]);
     let said = "podman: /etc/containers/containers.conf.d/50-oci-compat.conf is not read by Podman 6";
     let host = with("etc/containers/containers.rootful.conf.d/50-oci-compat.conf", crun);
-    check(&host, State::NotInForce, &[("podman", Coverage::None)], &[said]);
+    check(&host, GateState::NotInForce, &[("podman", Coverage::None)], &[said]);
 }
 
 #[test]
@@ -190,7 +191,7 @@ fn versions_of_podman_have_other_folders_for_hooks() {
         .file(HOOK_FILE, HOOK)
         .file("usr/share/containers/containers.conf.d/60.conf", other);
     let problem = format!("podman: {said}");
-    check(&host, State::NotInForce, &[("podman", Coverage::None)], &[&problem]);
+    check(&host, GateState::NotInForce, &[("podman", Coverage::None)], &[&problem]);
     let host = host
         .file(
             "etc/containers/containers.conf",
@@ -200,7 +201,7 @@ fn versions_of_podman_have_other_folders_for_hooks() {
         .folder("home/a/.local/share/containers/storage");
     let user = format!("podman of a: {said}");
     let engines = [("podman", Coverage::None), ("podman of a", Coverage::None)];
-    check(&host, State::NotInForce, &engines, &[&problem, &user]);
+    check(&host, GateState::NotInForce, &engines, &[&problem, &user]);
 }
 
 /// Root sees what was decided on users' containers, however much a user has written.
@@ -238,7 +239,7 @@ fn an_image_has_demands_by_what_the_administrator_wrote_too() {
         let host = host()
             .file("var/lib/docker/image/overlay2/repositories.json", &repositories)
             .file("etc/oci-compat/requirements.d/own.toml", own);
-        let Images { demanding, free, .. } = look(&host).images;
+        let EngineImages { demanding, free, .. } = look(&host).images;
         (demanding, free)
     };
     assert_eq!(images("docker.io/library/upf"), (vec!["upf:1".to_owned()], 1));
@@ -252,16 +253,16 @@ fn the_configuration_may_let_everything_start() {
     let podman = [("podman", Coverage::All)];
     let host = host.file("etc/oci-compat/config.toml", "mode = \"audit\"\ncrun_stderr = false\n");
     let audit = "/etc/oci-compat/config.toml: mode audit: nothing is refused";
-    let status = check(&host, State::NotInForce, &podman, &[audit]);
+    let status = check(&host, GateState::NotInForce, &podman, &[audit]);
     let note = "crun_stderr is false: under crun, of a refusal the user sees the number alone";
     assert_eq!(status.engines[0].notes, [note]);
     let host = host.file("etc/oci-compat/config.toml", "mod = 1\n");
     let broken =
         "/etc/oci-compat/config.toml: it is broken, so nothing is refused: see `oci-compat config check`";
-    check(&host, State::Trouble, &podman, &[broken]);
+    check(&host, GateState::Trouble, &podman, &[broken]);
     let host = host.file("etc/docker/daemon.json", "{,}");
     let docker = "docker: /etc/docker/daemon.json: key must be a string at line 1 column 2";
-    check(&host, State::Trouble, &podman, &[docker, broken]);
+    check(&host, GateState::Trouble, &podman, &[docker, broken]);
 }
 
 #[test]
@@ -283,7 +284,7 @@ fn a_record_of_a_runtime_that_has_changed_since_is_named() {
     assert_eq!(look(&host).runtimes, Vec::<String>::new());
     later();
     let host = host.file("usr/bin/runc", "2").file("usr/bin/crun", "2");
-    let status = check(&host, State::InForce, &[("podman", Coverage::All)], &[]);
+    let status = check(&host, GateState::InForce, &[("podman", Coverage::All)], &[]);
     assert_eq!(
         status.runtimes,
         [

@@ -1,16 +1,16 @@
 //! A status as one screen of text.
 
-use super::{Coverage, EngineStatus, State, Status, WayStatus};
+use super::{Coverage, EngineStatus, GateState, GateStatus, WayStatus};
 
 /// Names of images that are shown.
 const NAMES: usize = 3;
 
 /// Lays a status out for people.
-pub fn text(status: &Status) -> String {
+pub fn text(status: &GateStatus) -> String {
     let mut lines = vec![match status.state {
-        State::InForce => "in force".to_owned(),
-        State::NotInForce => "not in force everywhere".to_owned(),
-        State::Trouble => "trouble".to_owned(),
+        GateState::InForce => "in force".to_owned(),
+        GateState::NotInForce => "not in force everywhere".to_owned(),
+        GateState::Trouble => "trouble".to_owned(),
     }];
     lines.extend(status.problems.iter().map(|it| format!("  {it}")));
     lines.push(String::new());

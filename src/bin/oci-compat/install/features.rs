@@ -18,7 +18,7 @@ use oci_compat::door::wrapper;
 use oci_compat::host::{self, Root};
 use oci_compat::os::file::{PATH, explain, explain_io, target};
 use oci_compat::policy::{self, Defaults};
-use oci_compat::setup::install::{Chain, Engine, Entry, Way, is_ours};
+use oci_compat::setup::install::{Chain, Engine, EngineEntry, Way, is_ours};
 use oci_compat::setup::placement;
 use oci_compat::words::text::printable;
 use serde_json::{Map, Value, json};
@@ -38,7 +38,7 @@ const VERSION: &str = "org.oci-compat.version";
 /// Records what the engine's runtime can do, or shows that; says on stderr why it does not.
 pub(super) fn record(
     install: &Install,
-    entry: &Entry,
+    entry: &EngineEntry,
     chain: Option<&Chain>,
     config: &Path,
     output: &mut Output,
@@ -72,7 +72,8 @@ pub(super) fn forget(
 ) -> anyhow::Result<()> {
     let root = super::system_root(path)?;
     let (standing, unread) = placement::standing(&root);
-    let is_left = |it: &placement::Standing| !print || !removed.contains(&below(path, Path::new(&it.file)));
+    let is_left =
+        |it: &placement::StandingEntry| !print || !removed.contains(&below(path, Path::new(&it.file)));
     if !unread.is_empty() || standing.iter().any(is_left) {
         return Ok(());
     }
@@ -89,7 +90,7 @@ pub(super) fn forget(
 }
 
 /// The program that creates the engine's containers; `None` if it is missing or unknown.
-fn runtime(entry: &Entry, chain: Option<&Chain>, config: &Path, root: &Root) -> Option<String> {
+fn runtime(entry: &EngineEntry, chain: Option<&Chain>, config: &Path, root: &Root) -> Option<String> {
     if entry.engine == Engine::Runc {
         return None;
     }

@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use oci_compat::host::Root;
 use oci_compat::setup::engines::{Effective, containerd};
-use oci_compat::setup::install::{Chain, Engine, Entry, Form, Way};
+use oci_compat::setup::install::{Chain, Engine, EngineEntry, EntryForm, Way};
 use oci_compat::setup::placement::{self, Spot, System};
 use similar::TextDiff;
 
@@ -109,7 +109,7 @@ impl Name {
 #[derive(Debug)]
 struct InstallTarget {
     system: Option<System>,
-    entry: Entry,
+    entry: EngineEntry,
     place: EditedFile,
     /// A file of ours that this one takes the place of.
     replaced: Option<EditedFile>,
@@ -149,7 +149,7 @@ pub(crate) fn run(install: &Install, config: &Path, output: &mut Output) -> anyh
     Ok(0)
 }
 
-fn entry(install: &Install) -> anyhow::Result<Entry> {
+fn entry(install: &Install) -> anyhow::Result<EngineEntry> {
     let engine = install.engine.system().map_or(Engine::Runc, System::engine);
     let way = match engine {
         Engine::Docker | Engine::Containerd => Way::Wrapper,
@@ -172,20 +172,20 @@ fn entry(install: &Install) -> anyhow::Result<Entry> {
     }
     // Engines such as containerd pass no options on, but accept any name.
     let strict_name = if install.strict && way == Way::Wrapper { "-strict" } else { "" };
-    Ok(Entry {
+    Ok(EngineEntry {
         engine,
         way,
         program: format!("{path}{strict_name}"),
         name: install.runtime_name.clone(),
         default: install.default,
         strict: install.strict,
-        form: Form::Own,
+        form: EntryForm::Own,
         around: Effective::default(),
     })
 }
 
 /// What else is needed for an engine to read a hook file in another folder.
-fn unlisted(entry: &Entry, file: &Path) -> String {
+fn unlisted(entry: &EngineEntry, file: &Path) -> String {
     let usual = Path::new(entry.place()).parent();
     let folder = file.parent().unwrap_or(Path::new("/"));
     let (table, engine) = match (entry.way, entry.engine) {
@@ -206,7 +206,7 @@ fn unlisted(entry: &Entry, file: &Path) -> String {
 type Located = (Option<System>, PathBuf, Option<PathBuf>);
 
 /// Which file takes the entry; the entry learns what sort of file it is, and what stands around it.
-fn located(install: &Install, entry: &mut Entry) -> anyhow::Result<Located> {
+fn located(install: &Install, entry: &mut EngineEntry) -> anyhow::Result<Located> {
     let Some(named) = install.engine.system() else {
         let bundle = install.bundle.as_deref().unwrap_or(Path::new("."));
         return Ok((None, bundle.join(entry.place()), None));
@@ -227,11 +227,11 @@ fn located(install: &Install, entry: &mut Entry) -> anyhow::Result<Located> {
 }
 
 /// What cannot be read hinders no removal: the file itself says what is wrong with it.
-fn lenient(install: &Install, entry: &Entry, err: anyhow::Error) -> anyhow::Result<Spot> {
+fn lenient(install: &Install, entry: &EngineEntry, err: anyhow::Error) -> anyhow::Result<Spot> {
     match install.remove {
         true => Ok(Spot {
             file: entry.place().to_owned(),
-            form: Form::Own,
+            form: EntryForm::Own,
             replaces: None,
             around: Effective::default(),
         }),
@@ -265,8 +265,8 @@ fn found(named: System, root: &Root) -> anyhow::Result<System> {
 }
 
 /// A file that was named is taken as it is; only what a template is named after is known.
-fn named_file(file: &Path, entry: &Entry, install: &Install, root: &Root) -> anyhow::Result<Spot> {
-    let own = |around| Spot { file: String::new(), form: Form::Own, replaces: None, around };
+fn named_file(file: &Path, entry: &EngineEntry, install: &Install, root: &Root) -> anyhow::Result<Spot> {
+    let own = |around| Spot { file: String::new(), form: EntryForm::Own, replaces: None, around };
     let absolute = match install.root == Path::new("/") {
         true => std::path::absolute(file)?,
         false => Path::new("/").join(file),
@@ -279,7 +279,7 @@ fn named_file(file: &Path, entry: &Entry, install: &Install, root: &Root) -> any
             let rendered = path.replace(name, "config.toml");
             // It may be somewhere else than the file that is made from it.
             let around = containerd::read(root, &rendered)?.unwrap_or_default();
-            Spot { form: Form::Template(version), ..own(around) }
+            Spot { form: EntryForm::Template(version), ..own(around) }
         }
         // What cannot be parsed, the entry itself says better.
         Engine::Containerd => own(containerd::read(root, path).ok().flatten().unwrap_or_default()),
@@ -374,14 +374,14 @@ fn links(chain: &Chain, root: &Path) -> Vec<(PathBuf, String)> {
 fn remove(
     install: &Install,
     system: Option<System>,
-    entry: Entry,
+    entry: EngineEntry,
     file: &Path,
     output: &mut Output,
 ) -> anyhow::Result<u8> {
     let standing = match (system, &install.file) {
         (Some(system), None) => {
             let (all, _) = placement::standing(&system_root(&install.root)?);
-            let same = |it: &placement::Standing| {
+            let same = |it: &placement::StandingEntry| {
                 it.system == system && it.entry.way == entry.way && it.entry.name == entry.name
             };
             all.into_iter()
@@ -407,7 +407,7 @@ fn remove(
 }
 
 /// Takes an entry out of a file, or shows that; says what was done.
-fn take_out(place: &EditedFile, entry: &Entry, print: bool) -> anyhow::Result<String> {
+fn take_out(place: &EditedFile, entry: &EngineEntry, print: bool) -> anyhow::Result<String> {
     let file = place.file.display();
     let current = place.current.as_deref();
     let new = match current {

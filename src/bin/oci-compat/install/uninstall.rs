@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use oci_compat::host::Root;
 use oci_compat::setup::install::{Way, is_ours};
-use oci_compat::setup::placement::{self, Standing, System, live};
+use oci_compat::setup::placement::{self, StandingEntry, System, live};
 use oci_compat::words::text::printable;
 
 use crate::output::Output;
@@ -85,7 +85,7 @@ pub(crate) fn run(uninstall: &Uninstall, output: &mut Output) -> anyhow::Result<
     }
     let mut rereads: Vec<(System, &str)> = Vec::new();
     let mut files: Vec<PathBuf> = Vec::new();
-    for Standing { system, file, entry } in &standing {
+    for StandingEntry { system, file, entry } in &standing {
         let file = below(&uninstall.root, Path::new(file));
         // Podman and CRI-O read the same hook file; of a file with two entries, the second cannot be shown by itself.
         if files.contains(&file) && (uninstall.print || entry.way == Way::Hook) {

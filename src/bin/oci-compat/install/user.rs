@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use nix::unistd::geteuid;
-use oci_compat::setup::install::{Engine, Entry, UserHooks, Way};
+use oci_compat::setup::install::{Engine, EngineEntry, UserHooks, Way};
 use oci_compat::setup::placement::{UserDropIn, user_drop_in, user_drop_ins};
 
 use super::{Install, below, difference, place::EditedFile, system_root};
 use crate::output::Output;
 
-pub(super) fn run(install: &Install, entry: &Entry, output: &mut Output) -> anyhow::Result<u8> {
+pub(super) fn run(install: &Install, entry: &EngineEntry, output: &mut Output) -> anyhow::Result<u8> {
     ensure!(
         (entry.engine, entry.way) == (Engine::Podman, Way::Hook),
         "--user is about Podman's hook: no other engine has users' own, and a wrapper is named by --runtime"
