@@ -15,11 +15,11 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use oci_compat::image::{Reference, Repository};
-use oci_compat::supply::registry::{Client, Environment, Limits, Settings};
+use oci_compat::supply::registry::{Client, RegistryEnvironment, RegistryLimits, Settings};
 
 /// Patience for tests: three quick tries.
-pub(crate) fn limits() -> Limits {
-    Limits {
+pub(crate) fn limits() -> RegistryLimits {
+    RegistryLimits {
         connect: Duration::from_secs(2),
         idle: Duration::from_secs(1),
         total: Duration::from_secs(5),
@@ -35,8 +35,8 @@ pub(crate) fn settings() -> Settings {
 }
 
 /// An environment with these variables and an empty `/etc`.
-pub(crate) fn environment(variables: &[(&str, &str)]) -> Environment {
-    Environment::new(variables.iter().map(|(name, value)| (name.into(), value.into())), 0)
+pub(crate) fn environment(variables: &[(&str, &str)]) -> RegistryEnvironment {
+    RegistryEnvironment::new(variables.iter().map(|(name, value)| (name.into(), value.into())), 0)
         .with_etc("/nonexistent".as_ref())
 }
 

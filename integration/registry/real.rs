@@ -8,7 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use oci_compat::store::Digest;
-use oci_compat::supply::registry::{Client, Descriptor, Found, IMAGE_MANIFEST, Limits, Settings};
+use oci_compat::supply::registry::{
+    Client, Descriptor, IMAGE_MANIFEST, ReferrersPlace, RegistryLimits, Settings,
+};
 use tempfile::TempDir;
 
 use super::fake::{base64, manifest};
@@ -59,9 +61,13 @@ impl Real {
 
 /// Time for a registry to start.
 pub(crate) fn patient() -> Settings {
-    let limits = Limits { tries: 100, first_pause: Duration::from_millis(100), ..Limits::default() };
     let limits =
-        Limits { longest_pause: Duration::from_millis(100), total: Duration::from_secs(10), ..limits };
+        RegistryLimits { tries: 100, first_pause: Duration::from_millis(100), ..RegistryLimits::default() };
+    let limits = RegistryLimits {
+        longest_pause: Duration::from_millis(100),
+        total: Duration::from_secs(10),
+        ..limits
+    };
     Settings { limits, ..settings() }
 }
 
@@ -83,7 +89,7 @@ fn lives(client: &Client, name: &str) {
         }
     });
     let found = client.referrers(&repository, &subject, Some(KIND)).expect("a list");
-    assert_eq!((found.descriptors.len(), found.found), (artifacts.len(), Found::Fallback));
+    assert_eq!((found.descriptors.len(), found.found), (artifacts.len(), ReferrersPlace::Fallback));
     for descriptor in &found.descriptors {
         let artifact = client.manifest(&repository, &descriptor.digest).expect("a manifest");
         assert!(artifacts.contains(&artifact.bytes));
@@ -113,7 +119,7 @@ fn an_artifact_lives_at_a_real_registry() {
     lives(&Client::new(patient()).expect("settings"), &real.name);
     let missing = image(&format!("{}/acme/smf:1", real.name));
     let outcome = Client::new(patient()).expect("settings").resolve(&missing);
-    assert!(outcome.as_ref().is_err_and(oci_compat::supply::registry::Error::is_absent));
+    assert!(outcome.as_ref().is_err_and(oci_compat::supply::registry::RegistryError::is_absent));
     fails(
         outcome,
         &real.name,

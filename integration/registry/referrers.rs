@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use oci_compat::store::Digest;
-use oci_compat::supply::registry::{Descriptor, Found, IMAGE_INDEX, IMAGE_MANIFEST};
+use oci_compat::supply::registry::{Descriptor, IMAGE_INDEX, IMAGE_MANIFEST, ReferrersPlace};
 use serde_json::{Value, json};
 
 use super::fake::{Fake, Play, manifest};
@@ -35,7 +35,7 @@ fn all_pages_are_read_and_filtered_here_if_the_registry_does_not() {
         }
         let repository = repository(&format!("{}/acme/upf", fake.name()));
         let found = client().referrers(&repository, &subject(), Some(KIND)).expect("a list");
-        assert_eq!((found.descriptors.len(), found.found), (7, Found::Api), "{filters} {page:?}");
+        assert_eq!((found.descriptors.len(), found.found), (7, ReferrersPlace::Api), "{filters} {page:?}");
         assert!(found.descriptors.iter().all(|it| it.artifact_type.as_deref() == Some(KIND)));
         assert_eq!(client().referrers(&repository, &subject(), None).expect("a list").descriptors.len(), 14);
     }
@@ -46,7 +46,7 @@ fn without_the_api_the_index_under_the_tag_is_read_and_kept() {
     let fake = Fake::start(Play::default());
     let (client, repository) = (client(), repository(&format!("{}/acme/upf", fake.name())));
     let list = || client.referrers(&repository, &subject(), Some(KIND)).expect("a list");
-    assert_eq!((list().descriptors, list().found), (Vec::new(), Found::Fallback));
+    assert_eq!((list().descriptors, list().found), (Vec::new(), ReferrersPlace::Fallback));
     let first = listed(&manifest(KIND, Some(&subject()), 1));
     let second = listed(&manifest(KIND, Some(&subject()), 2));
     for descriptor in [&first, &second, &first] {

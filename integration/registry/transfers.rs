@@ -1,7 +1,7 @@
 //! Manifests and blobs, there and back.
 
 use oci_compat::store::Digest;
-use oci_compat::supply::registry::{Descriptor, IMAGE_INDEX, IMAGE_MANIFEST, Problem};
+use oci_compat::supply::registry::{Descriptor, IMAGE_INDEX, IMAGE_MANIFEST, RegistryProblem};
 
 use super::fake::{Fake, Play, manifest};
 use super::server::Reply;
@@ -45,7 +45,7 @@ fn an_image_is_resolved_by_tag_and_by_digest() {
 fn what_is_not_there_is_absent_and_says_so() {
     let fake = Fake::start(Play::default());
     let outcome = client().resolve(&image(&format!("{}/acme/upf:2", fake.name())));
-    assert!(outcome.as_ref().is_err_and(oci_compat::supply::registry::Error::is_absent));
+    assert!(outcome.as_ref().is_err_and(oci_compat::supply::registry::RegistryError::is_absent));
     fails(
         outcome,
         &fake.name(),
@@ -88,7 +88,7 @@ fn a_pushed_manifest_reports_whether_the_registry_lists_referrers() {
         assert_eq!(found.bytes, bytes);
         client.delete_manifest(&repository, &pushed.digest).expect("deleted");
         let gone = client.delete_manifest(&repository, &pushed.digest).expect_err("gone");
-        assert!(matches!(gone.problem(), Problem::Absent { .. }), "{gone}");
+        assert!(matches!(gone.problem(), RegistryProblem::Absent { .. }), "{gone}");
     }
 }
 

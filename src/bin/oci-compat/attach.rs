@@ -8,8 +8,8 @@ use oci_compat::author::lint::{self, Level};
 use oci_compat::image::Reference;
 use oci_compat::spec::{self, Language, Spec};
 use oci_compat::store::{ArtifactSubject, CREATED, Digest, Package, SpecKind, pack_annotated};
-use oci_compat::supply::attach::{Choice, Platform, attach_to_layout, choose, push, replace};
-use oci_compat::supply::registry::Found;
+use oci_compat::supply::attach::{Platform, PlatformChoice, attach_to_layout, choose, push, replace};
+use oci_compat::supply::registry::ReferrersPlace;
 use oci_compat::words::moment;
 
 use crate::args::Attach;
@@ -89,11 +89,11 @@ fn epoch() -> anyhow::Result<i64> {
     Ok(i64::try_from(now.as_secs())?)
 }
 
-fn choice(args: &Attach) -> anyhow::Result<Choice> {
+fn choice(args: &Attach) -> anyhow::Result<PlatformChoice> {
     match (&args.platform, args.all_platforms) {
-        (Some(text), _) => Ok(Choice::One(text.parse::<Platform>()?)),
-        (None, true) => Ok(Choice::Each),
-        (None, false) => Ok(Choice::Whole),
+        (Some(text), _) => Ok(PlatformChoice::One(text.parse::<Platform>()?)),
+        (None, true) => Ok(PlatformChoice::Each),
+        (None, false) => Ok(PlatformChoice::Whole),
     }
 }
 
@@ -101,7 +101,7 @@ fn choice(args: &Attach) -> anyhow::Result<Choice> {
 fn to_layout(
     args: &Attach,
     layout: &str,
-    choice: &Choice,
+    choice: &PlatformChoice,
     pack: impl Fn(&ArtifactSubject) -> anyhow::Result<Package>,
     output: &mut Output,
 ) -> anyhow::Result<()> {
@@ -122,7 +122,7 @@ fn to_layout(
 
 fn to_registry(
     args: &Attach,
-    choice: &Choice,
+    choice: &PlatformChoice,
     pack: impl Fn(&ArtifactSubject) -> anyhow::Result<Package>,
     output: &mut Output,
 ) -> anyhow::Result<()> {
@@ -136,8 +136,8 @@ fn to_registry(
             ""
         } else {
             match push(&client, repository, &subject, &package)?.found {
-                Found::Api => "",
-                Found::Fallback => ", listed under a tag: the registry has no referrers API",
+                ReferrersPlace::Api => "",
+                ReferrersPlace::Fallback => ", listed under a tag: the registry has no referrers API",
             }
         };
         tell(args, &subject, &package, how, output)?;

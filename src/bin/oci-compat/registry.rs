@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use nix::unistd::geteuid;
 use oci_compat::image::Repository;
 use oci_compat::os::file;
-use oci_compat::supply::registry::{Client, Environment, Given, Secret, Settings};
+use oci_compat::supply::registry::{Client, GivenLogin, RegistryEnvironment, Secret, Settings};
 
 /// No password and no token is larger, in bytes.
 const MAX_SECRET: usize = 64 << 10;
@@ -45,7 +45,7 @@ impl RegistryOptions {
         &self,
         repositories: impl IntoIterator<Item = &'a Repository>,
     ) -> anyhow::Result<Client> {
-        let environment = Environment::new(std::env::vars_os(), geteuid().as_raw());
+        let environment = RegistryEnvironment::new(std::env::vars_os(), geteuid().as_raw());
         let settings = Settings {
             plain_http: self.plain_http,
             auth_file: self.authfile.clone(),
@@ -73,7 +73,7 @@ impl RegistryOptions {
     fn login<'a>(
         &self,
         repositories: impl IntoIterator<Item = &'a Repository>,
-    ) -> anyhow::Result<Option<Given>> {
+    ) -> anyhow::Result<Option<GivenLogin>> {
         if !self.takes_stdin() {
             return Ok(None);
         }
@@ -94,12 +94,12 @@ impl RegistryOptions {
                     !user.contains(':'),
                     "--username {user:?} has a colon, which no user of a registry has"
                 );
-                Given::password(registry, user, Secret::new(secret))
+                GivenLogin::password(registry, user, Secret::new(secret))
             }
             None => {
                 let is_plain = secret.bytes().all(|it| it.is_ascii_graphic());
                 ensure!(is_plain, "the token on stdin has characters that no token has");
-                Given::token(registry, Secret::new(secret))
+                GivenLogin::token(registry, Secret::new(secret))
             }
         }))
     }

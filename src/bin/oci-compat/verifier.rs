@@ -21,7 +21,7 @@ use oci_compat::setup::placement::System;
 use oci_compat::store::{ImageManifests, Store};
 use oci_compat::supply::pull::{Anchors, Patience, Puller};
 use oci_compat::supply::registry::hosts;
-use oci_compat::supply::registry::{Client, Environment, Limits, Settings};
+use oci_compat::supply::registry::{Client, RegistryEnvironment, RegistryLimits, Settings};
 use oci_compat::words::moment;
 
 use crate::args::{CommonArgs, VerifierArgs};
@@ -32,7 +32,7 @@ use crate::pull::{anchors, now};
 const ALL: Duration = Duration::from_secs(6);
 /// For the registry, so that there is time for the rest.
 const REGISTRY: Duration = Duration::from_millis(4500);
-const LIMITS: Limits = Limits {
+const LIMITS: RegistryLimits = RegistryLimits {
     connect: Duration::from_secs(2),
     idle: Duration::from_secs(3),
     total: REGISTRY,
@@ -172,7 +172,7 @@ fn supplies(
     let settings = Settings {
         plain_http: call.is_local(),
         rewrites,
-        environment: Environment::new(variables, geteuid().as_raw()),
+        environment: RegistryEnvironment::new(variables, geteuid().as_raw()),
         limits: LIMITS,
         ..Settings::default()
     };

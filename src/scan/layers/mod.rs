@@ -238,7 +238,7 @@ fn steps(path: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 }
 
 impl Files for Layers<'_> {
-    type Found = Rc<File>;
+    type FoundFile = Rc<File>;
     type Open = Rc<File>;
 
     fn find(&self, path: &Path) -> Found<Rc<File>> {

@@ -11,7 +11,7 @@ use crate::supply::registry::{self, DOCKER_INDEX, IMAGE_INDEX};
 
 /// What of an image a spec is attached to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Choice {
+pub enum PlatformChoice {
     /// The target of the name: the index, if it is one.
     Whole,
     /// The image of this platform.
@@ -95,23 +95,23 @@ impl std::error::Error for BadPlatform {}
 
 /// An index, as far as it is asked here.
 #[derive(Deserialize)]
-struct Index {
+struct PlatformIndex {
     /// Programs in Go write an empty list as `null`.
     #[serde(deserialize_with = "null_is_empty")]
-    manifests: Vec<Entry>,
+    manifests: Vec<IndexEntry>,
 }
 
-fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
+fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IndexEntry>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
+struct IndexEntry {
     media_type: String,
     digest: String,
     size: u64,
-    platform: Option<registry::Platform>,
+    platform: Option<registry::DescriptorPlatform>,
 }
 
 /// The selected subjects, at least one; `document` is the target of the image's name.
@@ -119,24 +119,30 @@ struct Entry {
 /// # Errors
 ///
 /// If it has no such platform, or has it more than once.
-pub fn choose(media_type: &str, document: &[u8], choice: &Choice) -> anyhow::Result<Vec<ArtifactSubject>> {
+pub fn choose(
+    media_type: &str,
+    document: &[u8],
+    choice: &PlatformChoice,
+) -> anyhow::Result<Vec<ArtifactSubject>> {
     let whole = ArtifactSubject {
         digest: Digest::of(document),
         media_type: media_type.to_owned(),
         size: u64::try_from(document.len())?,
     };
-    if *choice == Choice::Whole {
+    if *choice == PlatformChoice::Whole {
         return Ok(vec![whole]);
     }
     if ![IMAGE_INDEX, DOCKER_INDEX].contains(&media_type) {
         bail!("{} is the image of one platform, not an index: leave the platform away", whole.digest);
     }
-    let index: Index = serde_json::from_slice(document)?;
+    let index: PlatformIndex = serde_json::from_slice(document)?;
     // BuildKit's attestations are entries for a platform that does not exist.
     let images = index.manifests.into_iter().filter(|it| !it.is_attestation());
     let subjects = match choice {
-        Choice::Whole | Choice::Each => images.map(Entry::subject).collect::<anyhow::Result<Vec<_>>>()?,
-        Choice::One(platform) => one(images.collect(), platform)?,
+        PlatformChoice::Whole | PlatformChoice::Each => {
+            images.map(IndexEntry::subject).collect::<anyhow::Result<Vec<_>>>()?
+        }
+        PlatformChoice::One(platform) => one(images.collect(), platform)?,
     };
     ensure!(!subjects.is_empty(), "index {} has no image", whole.digest);
     Ok(subjects)
@@ -149,12 +155,12 @@ pub fn choose(media_type: &str, document: &[u8], choice: &Choice) -> anyhow::Res
 ///
 /// If it is no index, or names an image by what is no SHA-256 digest.
 pub fn images(index: &[u8], platform: Option<&Platform>) -> anyhow::Result<Vec<ArtifactSubject>> {
-    let index: Index = serde_json::from_slice(index)?;
+    let index: PlatformIndex = serde_json::from_slice(index)?;
     let images = index.manifests.into_iter().filter(|it| {
         let is_image = !it.is_attestation() && !it.is_index();
         is_image && platform.is_none_or(|wanted| it.fits(wanted))
     });
-    images.map(Entry::subject).collect()
+    images.map(IndexEntry::subject).collect()
 }
 
 /// The image of an index that an engine on a host of one platform would take.
@@ -178,7 +184,7 @@ pub enum Pick {
 ///
 /// If it is no index, or names the image by what is no SHA-256 digest.
 pub fn pick(index: &[u8], platform: &Platform) -> anyhow::Result<Pick> {
-    let index: Index = serde_json::from_slice(index)?;
+    let index: PlatformIndex = serde_json::from_slice(index)?;
     let images: Vec<_> = index.manifests.into_iter().filter(|it| !it.is_attestation()).collect();
     let ranked = images.iter().filter_map(|it| Some((it.rank(platform)?, it)));
     if let Some((_, entry)) = ranked.min_by_key(|(rank, _)| *rank).filter(|(_, it)| !it.is_index()) {
@@ -186,15 +192,15 @@ pub fn pick(index: &[u8], platform: &Platform) -> anyhow::Result<Pick> {
     }
     let unlabelled: Vec<_> = images.iter().filter(|it| it.platform.is_none()).collect();
     Ok(match unlabelled.as_slice() {
-        [] if images.is_empty() || images.iter().any(Entry::is_index) => Pick::Unclear,
-        [] => Pick::None(images.iter().filter_map(Entry::named).collect()),
+        [] if images.is_empty() || images.iter().any(IndexEntry::is_index) => Pick::Unclear,
+        [] => Pick::None(images.iter().filter_map(IndexEntry::named).collect()),
         [only] if !only.is_index() => Pick::Unlabelled(only.digest.parse()?),
         _ => Pick::Unclear,
     })
 }
 
-fn one(images: Vec<Entry>, platform: &Platform) -> anyhow::Result<Vec<ArtifactSubject>> {
-    let names: Vec<_> = images.iter().map(Entry::name).collect();
+fn one(images: Vec<IndexEntry>, platform: &Platform) -> anyhow::Result<Vec<ArtifactSubject>> {
+    let names: Vec<_> = images.iter().map(IndexEntry::name).collect();
     let mut fitting: Vec<_> = images.into_iter().filter(|it| it.fits(platform)).collect();
     match (fitting.pop(), fitting.len()) {
         (Some(image), 0) => Ok(vec![image.subject()?]),
@@ -205,7 +211,7 @@ fn one(images: Vec<Entry>, platform: &Platform) -> anyhow::Result<Vec<ArtifactSu
     }
 }
 
-impl Entry {
+impl IndexEntry {
     fn subject(self) -> anyhow::Result<ArtifactSubject> {
         Ok(ArtifactSubject { digest: self.digest.parse()?, media_type: self.media_type, size: self.size })
     }

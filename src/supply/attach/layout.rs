@@ -14,7 +14,7 @@ use crate::store::layout::LayoutSource;
 use crate::store::{ArtifactSubject, CREATED, Digest, Package};
 use crate::supply::registry::IMAGE_MANIFEST;
 
-use super::{Choice, choose};
+use super::{PlatformChoice, choose};
 
 /// No index and no manifest is larger, in bytes (distribution-spec 1.1, "Pushing Manifests").
 const MAX_INDEX: u64 = 4 << 20;
@@ -30,7 +30,7 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 pub fn attach_to_layout(
     path: &Path,
     tag: Option<&str>,
-    choice: &Choice,
+    choice: &PlatformChoice,
     is_dry: bool,
     pack: impl Fn(&ArtifactSubject) -> anyhow::Result<Package>,
 ) -> anyhow::Result<Vec<(ArtifactSubject, Package)>> {

@@ -4,15 +4,15 @@ use anyhow::Context;
 
 use crate::image::Repository;
 use crate::store::{Artifact, ArtifactSubject, CREATED, Digest, Package};
-use crate::supply::registry::{Client, Descriptor, Found, IMAGE_MANIFEST};
+use crate::supply::registry::{Client, Descriptor, IMAGE_MANIFEST, ReferrersPlace};
 
 /// An artifact that is in the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pushed {
+pub struct PushedArtifact {
     /// The artifact's manifest.
     pub manifest: Digest,
     /// Who lists it among the image's referrers: the registry, or we in the fallback index.
-    pub found: Found,
+    pub found: ReferrersPlace,
 }
 
 /// Pushes an artifact's blobs and its manifest, and lists it where the registry does not.
@@ -25,16 +25,16 @@ pub fn push(
     repository: &Repository,
     subject: &ArtifactSubject,
     package: &Package,
-) -> anyhow::Result<Pushed> {
+) -> anyhow::Result<PushedArtifact> {
     let artifact = package.artifact(&subject.digest)?;
     client.push_blob(repository, &package.config)?;
     client.push_blob(repository, &package.spec)?;
     let pushed = client.push_manifest(repository, None, IMAGE_MANIFEST, &package.manifest)?;
     if pushed.lists_referrers {
-        return Ok(Pushed { manifest: artifact.manifest, found: Found::Api });
+        return Ok(PushedArtifact { manifest: artifact.manifest, found: ReferrersPlace::Api });
     }
     client.add_to_fallback(repository, &subject.digest, &listed(&artifact, package)?)?;
-    Ok(Pushed { manifest: artifact.manifest, found: Found::Fallback })
+    Ok(PushedArtifact { manifest: artifact.manifest, found: ReferrersPlace::Fallback })
 }
 
 /// Takes the other artifacts of the same image and type away; returns which there were.
@@ -55,7 +55,7 @@ pub fn replace(
         if !is_of(client, repository, old, &kept.artifact_type)? {
             continue;
         }
-        if referrers.found == Found::Fallback {
+        if referrers.found == ReferrersPlace::Fallback {
             client.remove_from_fallback(repository, subject, &old.digest)?;
         }
         client

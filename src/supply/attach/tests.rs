@@ -26,14 +26,14 @@ fn document(platforms: &[&str]) -> Vec<u8> {
 
 const PLATFORMS: [&str; 4] = ["linux/amd64", "linux/arm64/v8", "linux/arm/v7", "unknown/unknown"];
 
-fn check(choice: &Choice, expected: &[&str]) {
+fn check(choice: &PlatformChoice, expected: &[&str]) {
     let found = choose(IMAGE_INDEX, &document(&PLATFORMS), choice).unwrap();
     let expected: Vec<_> = expected.iter().map(|it| Digest::of(it.as_bytes())).collect();
     assert_eq!(found.iter().map(|it| it.digest).collect::<Vec<_>>(), expected);
 }
 
-fn platform(text: &str) -> Choice {
-    Choice::One(text.parse().unwrap())
+fn platform(text: &str) -> PlatformChoice {
+    PlatformChoice::One(text.parse().unwrap())
 }
 
 #[test]
@@ -44,16 +44,16 @@ fn the_index_one_platform_or_each_may_be_meant() {
         media_type: IMAGE_INDEX.to_owned(),
         size: document.len() as u64,
     };
-    assert_eq!(choose(IMAGE_INDEX, &document, &Choice::Whole).unwrap(), [whole]);
+    assert_eq!(choose(IMAGE_INDEX, &document, &PlatformChoice::Whole).unwrap(), [whole]);
     check(&platform("linux/amd64"), &["linux/amd64"]);
     check(&platform("linux/arm64"), &["linux/arm64/v8"]);
     check(&platform("linux/arm/v7"), &["linux/arm/v7"]);
-    check(&Choice::Each, &PLATFORMS[..3]);
+    check(&PlatformChoice::Each, &PLATFORMS[..3]);
 }
 
 #[test]
 fn a_platform_that_is_not_there_is_reported() {
-    let refused = |media_type: &str, platforms: &[&str], choice: &Choice| {
+    let refused = |media_type: &str, platforms: &[&str], choice: &PlatformChoice| {
         choose(media_type, &document(platforms), choice).unwrap_err().to_string()
     };
     assert_eq!(
@@ -65,9 +65,9 @@ fn a_platform_that_is_not_there_is_reported() {
         "the index has 2 images for linux/arm: name the one by its digest"
     );
     let whole = Digest::of(&document(&[]));
-    assert_eq!(refused(IMAGE_INDEX, &[], &Choice::Each), format!("index {whole} has no image"));
+    assert_eq!(refused(IMAGE_INDEX, &[], &PlatformChoice::Each), format!("index {whole} has no image"));
     assert_eq!(
-        refused(IMAGE_MANIFEST, &[], &Choice::Each),
+        refused(IMAGE_MANIFEST, &[], &PlatformChoice::Each),
         format!("{whole} is the image of one platform, not an index: leave the platform away")
     );
     for text in ["", "linux", "linux/", "/amd64", "linux/arm/", "a/b/c/d"] {
@@ -102,7 +102,7 @@ fn what_is_attached_to_a_layout_is_found_there() {
     let folder = tempfile::tempdir().unwrap();
     let image = made(folder.path());
     for tag in [Some("v1"), None] {
-        let attached = attach_to_layout(folder.path(), tag, &Choice::Whole, false, packed).unwrap();
+        let attached = attach_to_layout(folder.path(), tag, &PlatformChoice::Whole, false, packed).unwrap();
         assert_eq!(attached.len(), 1);
     }
     let found = layout::find(folder.path().as_os_str(), None).unwrap();
@@ -116,13 +116,13 @@ fn what_is_attached_to_a_layout_is_found_there() {
 fn the_only_image_of_a_layout_needs_no_name_beside_what_is_about_it() {
     let folder = tempfile::tempdir().unwrap();
     made(folder.path());
-    attach_to_layout(folder.path(), None, &Choice::Whole, false, packed).unwrap();
+    attach_to_layout(folder.path(), None, &PlatformChoice::Whole, false, packed).unwrap();
     let path = folder.path().join("index.json");
     let mut index: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     // As oras copies it.
     index["manifests"][1].as_object_mut().unwrap().remove("artifactType").unwrap();
     fs::write(&path, index.to_string()).unwrap();
-    let again = attach_to_layout(folder.path(), None, &Choice::Whole, false, packed).unwrap();
+    let again = attach_to_layout(folder.path(), None, &PlatformChoice::Whole, false, packed).unwrap();
     assert_eq!(again.len(), 1);
 }
 
@@ -134,7 +134,7 @@ fn what_is_attached_to_an_archive_is_found_there() {
     let mut builder = tar::Builder::new(fs::File::create(&path).unwrap());
     builder.append_dir_all("", folder.path().join("layout")).unwrap();
     builder.into_inner().unwrap();
-    attach_to_layout(&path, Some("v1"), &Choice::Whole, false, packed).unwrap();
+    attach_to_layout(&path, Some("v1"), &PlatformChoice::Whole, false, packed).unwrap();
     let found = layout::find(path.as_os_str(), None).unwrap();
     assert_eq!(found.iter().map(|it| it.subject).collect::<Vec<_>>(), [image]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
@@ -145,7 +145,7 @@ fn a_dry_run_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     made(folder.path());
     let before = fs::read(folder.path().join("index.json")).unwrap();
-    let planned = attach_to_layout(folder.path(), Some("v1"), &Choice::Whole, true, packed).unwrap();
+    let planned = attach_to_layout(folder.path(), Some("v1"), &PlatformChoice::Whole, true, packed).unwrap();
     assert_eq!(planned.len(), 1);
     assert_eq!(fs::read(folder.path().join("index.json")).unwrap(), before);
     assert_eq!(fs::read_dir(folder.path().join("blobs/sha256")).unwrap().count(), 1);
@@ -156,7 +156,7 @@ fn a_layout_without_that_image_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     made(folder.path());
     let refused = |tag: Option<&str>| {
-        let err = attach_to_layout(folder.path(), tag, &Choice::Whole, false, packed).unwrap_err();
+        let err = attach_to_layout(folder.path(), tag, &PlatformChoice::Whole, false, packed).unwrap_err();
         format!("{err:#}").replace(&folder.path().display().to_string(), "DIR")
     };
     assert_eq!(refused(Some("v2")), "reading layout DIR: there is no tag \"v2\", there are \"v1\"");

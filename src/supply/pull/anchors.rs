@@ -7,9 +7,9 @@ use crate::image::{Image, ImagePattern, Reference, Repository};
 use crate::os::file;
 use crate::policy::trust::{Require, Trust};
 use crate::store::{ArtifactOrigin, Digest};
-use crate::supply::trust::{self, Candidate, Key, Verified};
+use crate::supply::trust::{self, FoundSignature, Key, VerifiedSignature};
 
-use super::Verifier;
+use super::VerifierCommand;
 
 /// No file of keys is larger, in bytes.
 const MAX_KEYS: usize = 1 << 20;
@@ -23,11 +23,11 @@ pub struct Anchors {
 
 /// What an artifact has to show.
 #[derive(Debug)]
-pub struct Proof<'a> {
+pub struct RequiredProof<'a> {
     /// A signature with one of these keys is enough.
     pub keys: Vec<&'a Key>,
     /// Or the word of this program.
-    pub verifier: Option<Verifier<'a>>,
+    pub verifier: Option<VerifierCommand<'a>>,
     /// The rule's place in the configuration.
     pub from: &'a str,
     /// The repositories that its signature may name: its own, and others in the rule.
@@ -57,17 +57,17 @@ impl Anchors {
     }
 
     /// What artifacts of this repository have to show; `None` if nothing is demanded of them.
-    pub fn proof_for(&self, repository: &Repository) -> Option<Proof<'_>> {
+    pub fn proof_for(&self, repository: &Repository) -> Option<RequiredProof<'_>> {
         let rule = self.trust.rule_for(&repository.to_string())?;
         if !rule.require.wants_signature() {
             return None;
         }
         let keys = rule.keys.iter().filter_map(|it| self.keys.get(it)).flatten().collect();
-        let verifier = rule.verifier.as_deref().map(Verifier::new);
+        let verifier = rule.verifier.as_deref().map(VerifierCommand::new);
         // What a repository is called is a pattern of it.
         let own = ImagePattern::parse(&repository.to_string()).ok();
         let signed_as = own.into_iter().chain(rule.signed_as.iter().cloned()).collect();
-        Some(Proof { keys, verifier, from: &rule.from, signed_as })
+        Some(RequiredProof { keys, verifier, from: &rule.from, signed_as })
     }
 
     /// The pattern of the rule that holds for this repository, if there is one.
@@ -119,13 +119,17 @@ impl Anchors {
     }
 }
 
-impl Proof<'_> {
+impl RequiredProof<'_> {
     /// A signature over this manifest that holds, among these.
     ///
     /// # Errors
     ///
     /// Why none does, as the rest of a sentence that starts with the artifact.
-    pub fn verify(&self, manifest: &Digest, candidates: &[Candidate]) -> Result<Verified, String> {
+    pub fn verify(
+        &self,
+        manifest: &Digest,
+        candidates: &[FoundSignature],
+    ) -> Result<VerifiedSignature, String> {
         let keys: Vec<_> = self.keys.iter().map(|it| (*it).clone()).collect();
         trust::verify(manifest, candidates, &keys, &|reference| {
             let image = Image { names: vec![reference.to_owned()], digests: Vec::new() };

@@ -13,13 +13,13 @@ use crate::store::{
     ARTIFACT_TYPES, Addition, Artifact, Compiled, Digest, MAX_EVIDENCE, MAX_MANIFEST, MAX_SPEC, Package,
     Parts, Signature, Store, StoredArtifact, VerifiedBy, created,
 };
-use crate::supply::registry::{Descriptor, Problem, Referrers};
+use crate::supply::registry::{Descriptor, Referrers, RegistryProblem};
 use crate::supply::trust;
 use crate::words::moment::moment;
 
-use super::anchors::Proof;
-use super::candidate::{Candidate, Told, newest_first, told};
-use super::{Obsolete, Pulled, Puller, Wanted, signatures};
+use super::anchors::RequiredProof;
+use super::candidate::{Candidate, DescriptorType, newest_first, told};
+use super::{Obsolete, Pulled, Puller, WantedImage, signatures};
 
 /// So many candidates of one image are opened to learn their type and date.
 const MAX_OPENED: usize = 64;
@@ -43,9 +43,9 @@ impl From<anyhow::Error> for Refusal {
 
 /// What is being looked at.
 struct Scene<'a> {
-    wanted: &'a Wanted,
+    wanted: &'a WantedImage,
     subject: Digest,
-    proof: Option<Proof<'a>>,
+    proof: Option<RequiredProof<'a>>,
     /// What the store has of it from the same repository.
     kept: Vec<StoredArtifact>,
     store: Option<&'a Store>,
@@ -55,7 +55,7 @@ impl Puller<'_> {
     /// Looks at everything that refers to a manifest or an index.
     pub(super) fn artifacts_of<'a>(
         &'a self,
-        wanted: &'a Wanted,
+        wanted: &'a WantedImage,
         subject: &Digest,
         pulled: &mut Pulled,
         known: &mut Vec<(Digest, StoredArtifact)>,
@@ -81,16 +81,16 @@ impl Puller<'_> {
     fn candidates(&self, scene: &Scene<'_>, pulled: &mut Pulled) -> anyhow::Result<Vec<Candidate>> {
         let mut listed: Vec<Candidate> = Vec::new();
         for descriptor in self.referrers(scene, pulled)? {
-            if told(&descriptor) != Told::Other {
+            if told(&descriptor) != DescriptorType::Other {
                 listed.push(Candidate::dated(descriptor));
             }
         }
         newest_first(&mut listed);
-        listed.sort_by_key(|it| told(&it.descriptor) != Told::Ours);
+        listed.sort_by_key(|it| told(&it.descriptor) != DescriptorType::Ours);
         let is_alone = listed.len() == 1;
         let (mut found, mut opened, mut unopened) = (Vec::new(), 0, 0);
         for mut candidate in listed {
-            let has_type = told(&candidate.descriptor) == Told::Ours;
+            let has_type = told(&candidate.descriptor) == DescriptorType::Ours;
             let has_date = scene.proof.is_none() && (candidate.created.is_some() || is_alone);
             if !(has_type && has_date) {
                 if !scene.has(&candidate.descriptor.digest) {
@@ -129,12 +129,12 @@ impl Puller<'_> {
                 pulled.problems.extend(refused);
                 Ok(descriptors)
             }
-            Err(err) if matches!(err.problem(), Problem::TooMany { .. }) => {
+            Err(err) if matches!(err.problem(), RegistryProblem::TooMany { .. }) => {
                 let mut all: Vec<Descriptor> = Vec::new();
                 for kind in ARTIFACT_TYPES {
                     let Referrers { descriptors: more, refused, .. } = list(Some(kind))?;
                     pulled.problems.extend(refused);
-                    all.extend(more.into_iter().filter(|it| told(it) != Told::Nothing));
+                    all.extend(more.into_iter().filter(|it| told(it) != DescriptorType::Nothing));
                 }
                 Ok(all)
             }
@@ -154,7 +154,7 @@ impl Puller<'_> {
             }
             Err(err) => return Err(err),
         };
-        let document: Document = serde_json::from_slice(&manifest).unwrap_or_default();
+        let document: ManifestSummary = serde_json::from_slice(&manifest).unwrap_or_default();
         let own = document.annotations.as_ref().and_then(|it| created(|key| it.get(key))).cloned();
         if scene.proof.is_some() || candidate.created.is_none() {
             candidate.created = own;
@@ -254,7 +254,7 @@ impl Puller<'_> {
         &self,
         repository: &Repository,
         manifest: &Digest,
-        proof: &Proof<'_>,
+        proof: &RequiredProof<'_>,
     ) -> Result<(Signature, Vec<u8>), Refusal> {
         let mut reason = "is not signed".to_owned();
         if !proof.keys.is_empty() {
@@ -265,7 +265,7 @@ impl Puller<'_> {
                 verified = proof.verify(manifest, &found.candidates);
             }
             match verified {
-                Ok(trust::Verified { key, evidence }) => {
+                Ok(trust::VerifiedSignature { key, evidence }) => {
                     let evidence_digest = Digest::of(&evidence);
                     return Ok((Signature { key, evidence: evidence_digest, by: VerifiedBy::Key }, evidence));
                 }
@@ -474,15 +474,15 @@ fn older(scene: &Scene<'_>, offered: &Artifact, newer: &Artifact) -> String {
 /// A manifest, as far as its type and date go. What it is beyond that is judged once it is its turn.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Document {
+struct ManifestSummary {
     artifact_type: Option<String>,
-    config: Option<Link>,
+    config: Option<ConfigLink>,
     annotations: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Link {
+struct ConfigLink {
     media_type: String,
 }
 

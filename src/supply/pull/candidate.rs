@@ -17,7 +17,7 @@ pub(super) struct Candidate {
 
 /// The facts on an artifact in a descriptor.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum DescriptorType {
     /// It is one.
     Ours,
     /// Its manifest must be read.
@@ -26,12 +26,12 @@ pub(super) enum Told {
     Other,
 }
 
-pub(super) fn told(descriptor: &Descriptor) -> Told {
+pub(super) fn told(descriptor: &Descriptor) -> DescriptorType {
     match descriptor.artifact_type.as_deref() {
-        Some(kind) if ARTIFACT_TYPES.contains(&kind) => Told::Ours,
-        Some(_) => Told::Other,
-        None if MANIFEST_TYPES.contains(&descriptor.media_type.as_str()) => Told::Nothing,
-        None => Told::Other,
+        Some(kind) if ARTIFACT_TYPES.contains(&kind) => DescriptorType::Ours,
+        Some(_) => DescriptorType::Other,
+        None if MANIFEST_TYPES.contains(&descriptor.media_type.as_str()) => DescriptorType::Nothing,
+        None => DescriptorType::Other,
     }
 }
 
@@ -90,11 +90,12 @@ mod tests {
 
     #[test]
     fn a_list_reports_which_of_it_are_artifacts_or_leaves_it_open() {
-        let check = |descriptor: &Descriptor, expected: Told| assert_eq!(told(descriptor), expected);
-        check(&descriptor("a", Some(NFD_ARTIFACT_TYPE), ""), Told::Ours);
-        check(&descriptor("a", Some("application/spdx+json"), ""), Told::Other);
-        check(&descriptor("a", None, ""), Told::Nothing);
+        let check =
+            |descriptor: &Descriptor, expected: DescriptorType| assert_eq!(told(descriptor), expected);
+        check(&descriptor("a", Some(NFD_ARTIFACT_TYPE), ""), DescriptorType::Ours);
+        check(&descriptor("a", Some("application/spdx+json"), ""), DescriptorType::Other);
+        check(&descriptor("a", None, ""), DescriptorType::Nothing);
         let layer = Descriptor { media_type: "text/plain".to_owned(), ..descriptor("a", None, "") };
-        check(&layer, Told::Other);
+        check(&layer, DescriptorType::Other);
     }
 }

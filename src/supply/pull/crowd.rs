@@ -7,7 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use super::{Pulled, Puller, Wanted};
+use super::{Pulled, Puller, WantedImage};
 
 /// For so long nothing is waited for without a word.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -16,9 +16,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// more outcomes wait in memory than there are threads. Ends early if the caller breaks off.
 pub fn pull_all<'a, E>(
     puller: &Puller<'_>,
-    images: &'a [Wanted],
+    images: &'a [WantedImage],
     jobs: NonZeroUsize,
-    mut take: impl FnMut(Option<(&'a Wanted, Pulled)>) -> ControlFlow<E>,
+    mut take: impl FnMut(Option<(&'a WantedImage, Pulled)>) -> ControlFlow<E>,
 ) -> Result<(), E> {
     let next = Mutex::new(images.iter());
     let (send, outcomes) = sync_channel(jobs.get());

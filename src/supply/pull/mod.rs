@@ -2,11 +2,11 @@
 //! fits its image, is whole, can be read, and is signed where the administrator demands it. Writes nothing but in [`keep()`].
 //! An error is never "there are none", and what could not be fetched leaves the store as it was.
 
-pub use anchors::{Anchors, Proof};
+pub use anchors::{Anchors, RequiredProof};
 pub use crowd::pull_all;
 pub use keep::keep;
 pub use remote::{Label, Remote};
-pub use verifier::Verifier;
+pub use verifier::VerifierCommand;
 
 mod anchors;
 mod verifier;
@@ -77,7 +77,7 @@ impl Patience {
 
 /// An image whose artifacts are wanted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wanted {
+pub struct WantedImage {
     /// Where it is looked for.
     pub image: Reference,
     /// The names under which the store keeps what it has.
@@ -130,14 +130,14 @@ impl Obsolete {
 
 impl Puller<'_> {
     /// Fetches what belongs to an image and is not in the store yet.
-    pub fn pull(&self, wanted: &Wanted) -> Pulled {
+    pub fn pull(&self, wanted: &WantedImage) -> Pulled {
         let (at, phase, limit) = self.patience.next();
         let client = self.client.until(at, phase, limit);
         let (platform, now) = (self.platform.clone(), self.now.clone());
         Puller { client: &client, platform, now, until: Some(at), ..*self }.pull_in_time(wanted)
     }
 
-    fn pull_in_time(&self, wanted: &Wanted) -> Pulled {
+    fn pull_in_time(&self, wanted: &WantedImage) -> Pulled {
         let mut pulled = Pulled::default();
         match self.subjects(wanted) {
             Ok(images) => pulled.images = images,
@@ -165,7 +165,7 @@ impl Puller<'_> {
     }
 
     /// Whether an image that must have a signed spec has one, in the store or from now on.
-    fn demand_spec(&self, wanted: &Wanted, subjects: &[Digest], pulled: &mut Pulled) {
+    fn demand_spec(&self, wanted: &WantedImage, subjects: &[Digest], pulled: &mut Pulled) {
         let repository = wanted.image.repository();
         let Some(from) = self.anchors.demands_spec(repository) else { return };
         let images: BTreeSet<_> = subjects.iter().chain(&wanted.held).copied().collect();
@@ -194,7 +194,7 @@ impl Puller<'_> {
     }
 
     /// Where artifacts may be, for each digest that the image has in its registry.
-    fn subjects(&self, wanted: &Wanted) -> anyhow::Result<Vec<(Digest, Vec<Digest>)>> {
+    fn subjects(&self, wanted: &WantedImage) -> anyhow::Result<Vec<(Digest, Vec<Digest>)>> {
         if wanted.held.is_empty() {
             return Ok(vec![self.manifests(&wanted.image)?]);
         }
@@ -206,8 +206,10 @@ impl Puller<'_> {
             match self.manifests(&wanted.image.repository().at(*digest)) {
                 Ok(image) => found.push(image),
                 // Pulled elsewhere and tagged here, or deleted there since.
-                Err(err) if err.downcast_ref::<registry::Error>().is_some_and(registry::Error::is_absent) => {
-                }
+                Err(err)
+                    if err
+                        .downcast_ref::<registry::RegistryError>()
+                        .is_some_and(registry::RegistryError::is_absent) => {}
                 Err(err) => return Err(err),
             }
         }
@@ -234,7 +236,7 @@ impl Puller<'_> {
 
     /// All artifacts of an image carry the same date if any of them is new under this name, so that a name that was
     /// moved leads to those of the last image alone.
-    fn name_known(&self, wanted: &Wanted, known: Vec<(Digest, StoredArtifact)>, pulled: &mut Pulled) {
+    fn name_known(&self, wanted: &WantedImage, known: Vec<(Digest, StoredArtifact)>, pulled: &mut Pulled) {
         // A store of before does not say from which repository an artifact is, nor under which rule it was taken.
         let rule = self.anchors.rule_for(wanted.image.repository());
         let is_noted = |(_, it): &(Digest, StoredArtifact)| {
@@ -256,7 +258,12 @@ impl Puller<'_> {
         }
     }
 
-    fn again(&self, subject: Digest, kept: &StoredArtifact, wanted: &Wanted) -> anyhow::Result<Addition> {
+    fn again(
+        &self,
+        subject: Digest,
+        kept: &StoredArtifact,
+        wanted: &WantedImage,
+    ) -> anyhow::Result<Addition> {
         let store = self.store.ok_or_else(|| anyhow::anyhow!("the store is gone: pull again"))?;
         let (package, evidence) = store.package(kept)?;
         let signature = kept.origin.as_ref().and_then(|it| it.signature.clone());
@@ -264,7 +271,7 @@ impl Puller<'_> {
         Ok(Addition { subject, package, compiled: None, origin, evidence })
     }
 
-    fn origin(&self, wanted: &Wanted) -> ArtifactOrigin {
+    fn origin(&self, wanted: &WantedImage) -> ArtifactOrigin {
         let mut names = wanted.names.iter().cloned();
         let (image, other_names) = (names.next(), names.collect());
         let repository = wanted.image.repository();
@@ -279,7 +286,7 @@ impl Puller<'_> {
     }
 }
 
-impl From<Reference> for Wanted {
+impl From<Reference> for WantedImage {
     fn from(image: Reference) -> Self {
         Self { names: vec![image.stored()], image, held: Vec::new() }
     }

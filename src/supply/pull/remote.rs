@@ -10,7 +10,7 @@ use crate::store::{Digest, ImageManifests};
 use crate::supply::attach::{Pick, Platform, pick};
 use crate::supply::registry::{Descriptor, Manifest};
 
-use super::{Pulled, Puller, Wanted};
+use super::{Pulled, Puller, WantedImage};
 
 /// The configuration of an image is a few KiB: the history of its layers and its environment.
 const MAX_CONFIG: u64 = 4 << 20;
@@ -49,7 +49,7 @@ struct ImageManifest {
 
 /// What of a configuration says for which machine an image is (image-spec 1.1, `config.md`).
 #[derive(Deserialize)]
-struct Config {
+struct PlatformConfig {
     #[serde(default)]
     os: String,
     #[serde(default)]
@@ -77,7 +77,8 @@ impl Puller<'_> {
         };
         let found = client.resolve(image)?;
         let remote = timed.describe(image, &found, platform)?;
-        let wanted = Wanted { image: image.repository().at(found.digest), ..Wanted::from(image.clone()) };
+        let wanted =
+            WantedImage { image: image.repository().at(found.digest), ..WantedImage::from(image.clone()) };
         // What was resolved just now need not be asked for again.
         let known = BTreeMap::from([(found.digest, remote.digests.clone())]);
         let images = ImageManifests { platform: platform.to_string(), images: known };
@@ -123,7 +124,7 @@ impl Puller<'_> {
             return Ok(None);
         }
         let bytes = self.client.blob(image.repository(), &manifest.config, MAX_CONFIG)?;
-        let Ok(Config { os, architecture, variant }) = serde_json::from_slice(&bytes) else {
+        let Ok(PlatformConfig { os, architecture, variant }) = serde_json::from_slice(&bytes) else {
             return Ok(None);
         };
         Ok(Platform::new(&os, &architecture, variant.as_deref()))

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use crate::image::Repository;
 use crate::store::{Digest, MAX_EVIDENCE};
-use crate::supply::registry::{Client, Descriptor, Error, MANIFEST_TYPES};
+use crate::supply::registry::{Client, Descriptor, MANIFEST_TYPES, RegistryError};
 use crate::supply::trust::{
-    BUNDLE, Candidate, SIGNATURE_ANNOTATION, SIGNATURE_ARTIFACT, SIMPLE_SIGNING, signature_tag,
+    BUNDLE, FoundSignature, SIGNATURE_ANNOTATION, SIGNATURE_ARTIFACT, SIMPLE_SIGNING, signature_tag,
 };
 
 /// No artifact has more signatures that we look at.
@@ -16,14 +16,14 @@ const MAX_SIGNATURES: usize = 32;
 
 /// A signature's manifest, as far as it is read here.
 #[derive(Deserialize)]
-struct Document {
+struct SignatureManifest {
     #[serde(default)]
-    layers: Vec<Layer>,
+    layers: Vec<SignatureLayer>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Layer {
+struct SignatureLayer {
     media_type: String,
     digest: Digest,
     size: u64,
@@ -34,7 +34,7 @@ struct Layer {
 /// What was found, and what could not be read, each the rest of a sentence: one bad signature hides no good one.
 #[derive(Debug, Default)]
 pub(super) struct Signatures {
-    pub(super) candidates: Vec<Candidate>,
+    pub(super) candidates: Vec<FoundSignature>,
     pub(super) unread: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ fn may_sign(descriptor: &Descriptor) -> bool {
 impl Signatures {
     /// What is no signature's manifest has no signatures.
     fn read(&mut self, client: &Client, repository: &Repository, bytes: &[u8]) {
-        let Ok(document) = serde_json::from_slice::<Document>(bytes) else { return };
+        let Ok(document) = serde_json::from_slice::<SignatureManifest>(bytes) else { return };
         for layer in document.layers.into_iter().take(MAX_SIGNATURES) {
             match candidate(client, repository, layer) {
                 Ok(found) => self.candidates.extend(found),
@@ -101,8 +101,12 @@ impl Signatures {
     }
 }
 
-fn candidate(client: &Client, repository: &Repository, layer: Layer) -> Result<Option<Candidate>, Error> {
-    let Layer { media_type, digest, size, annotations } = layer;
+fn candidate(
+    client: &Client,
+    repository: &Repository,
+    layer: SignatureLayer,
+) -> Result<Option<FoundSignature>, RegistryError> {
+    let SignatureLayer { media_type, digest, size, annotations } = layer;
     let signature = annotations.and_then(|mut it| it.remove(SIGNATURE_ANNOTATION));
     let is_bundle = media_type.starts_with(BUNDLE);
     if size > MAX_EVIDENCE / 2 || !(is_bundle || media_type == SIMPLE_SIGNING) {
@@ -112,8 +116,8 @@ fn candidate(client: &Client, repository: &Repository, layer: Layer) -> Result<O
         Descriptor { media_type, digest, size, artifact_type: None, annotations: None, platform: None };
     let bytes = || client.blob(repository, &descriptor, MAX_EVIDENCE / 2);
     Ok(match (is_bundle, signature) {
-        (true, _) => Some(Candidate::Bundle(bytes()?)),
-        (false, Some(signature)) => Some(Candidate::Simple { payload: bytes()?, signature }),
+        (true, _) => Some(FoundSignature::Bundle(bytes()?)),
+        (false, Some(signature)) => Some(FoundSignature::Simple { payload: bytes()?, signature }),
         (false, None) => None,
     })
 }

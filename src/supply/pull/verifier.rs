@@ -44,12 +44,12 @@ fn handed_on(name: &'static str) -> Option<(&'static str, OsString)> {
 
 /// A command line with placeholders.
 #[derive(Debug, Clone, Copy)]
-pub struct Verifier<'a> {
+pub struct VerifierCommand<'a> {
     words: &'a [String],
     patience: Duration,
 }
 
-impl<'a> Verifier<'a> {
+impl<'a> VerifierCommand<'a> {
     /// `{image}` stands for the artifact as a name with a digest, `{digest}` for only its digest.
     pub fn new(words: &'a [String]) -> Self {
         Self { words, patience: PATIENCE }
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_verifier_that_takes_too_long_is_ended() {
         let words = words(&["/bin/sleep", "60"]);
-        let verifier = Verifier::new(&words).within(Duration::from_millis(50));
+        let verifier = VerifierCommand::new(&words).within(Duration::from_millis(50));
         let found = verifier.verify(&"quay.io/acme/upf".parse().unwrap(), &Digest::of(b"manifest"));
         assert_eq!(found, Err("cannot be verified: \"/bin/sleep\" took longer than 0.05 s".to_owned()));
     }
@@ -207,7 +207,7 @@ mod tests {
     /// What a verifier comes to that is this shell script.
     fn run(script: &str) -> Result<(), String> {
         let words = words(&["/bin/sh", "-c", script]);
-        Verifier::new(&words).verify(&"quay.io/acme/upf".parse().unwrap(), &Digest::of(b"manifest"))
+        VerifierCommand::new(&words).verify(&"quay.io/acme/upf".parse().unwrap(), &Digest::of(b"manifest"))
     }
 
     #[test]

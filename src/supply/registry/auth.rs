@@ -12,15 +12,15 @@ use serde::Deserialize;
 use ureq::http::{Method, header};
 
 use super::challenge::{self, Bearer, Challenge};
-use super::client::Until;
+use super::client::ClientDeadline;
 use super::credentials::{Credentials, Login, With};
 use super::domain;
-use super::endpoint::{Access, Endpoint};
-use super::error::Said;
-use super::reach::Reach;
-use super::transport::{Answer, Ask, Transport, misdirected, step};
-use super::url::{Origin, Url, encode};
-use super::{Problem, Secret, Settings, trouble};
+use super::endpoint::{Endpoint, RepositoryAccess};
+use super::error::RegistryMessage;
+use super::reach::AllowedAddresses;
+use super::transport::{Ask, HttpAnswer, Transport, misdirected, step};
+use super::url::{Url, UrlOrigin, encode};
+use super::{RegistryProblem, Secret, Settings, trouble};
 
 /// No answer of a token service is larger, in bytes.
 const MAX_TOKEN: u64 = 256 << 10;
@@ -33,19 +33,19 @@ const CLIENT: &str = "oci-compat";
 pub(super) struct Auth {
     credentials: Credentials,
     /// What each registry wanted when it was last asked without.
-    known: Mutex<HashMap<Origin, Challenge>>,
-    tokens: Mutex<HashMap<(Origin, String), Token>>,
+    known: Mutex<HashMap<UrlOrigin, Challenge>>,
+    tokens: Mutex<HashMap<(UrlOrigin, String), BearerToken>>,
 }
 
 #[derive(Debug, Clone)]
-struct Token {
+struct BearerToken {
     header: Secret,
     until: Instant,
 }
 
 /// A header, and where the credentials in it came from, if there are any.
 #[derive(Debug, Clone)]
-pub(super) struct Proof {
+pub(super) struct AuthHeader {
     pub(super) header: Secret,
     pub(super) from: Option<String>,
 }
@@ -55,13 +55,13 @@ pub(super) struct Proof {
 pub(super) struct Errand<'a> {
     pub(super) transport: &'a Transport,
     pub(super) endpoint: &'a Endpoint,
-    pub(super) access: Access,
+    pub(super) access: RepositoryAccess,
     /// When it has to be over.
-    pub(super) until: Option<Until>,
+    pub(super) until: Option<ClientDeadline>,
 }
 
 impl Auth {
-    pub(super) fn new(settings: &Settings) -> Result<Self, Problem> {
+    pub(super) fn new(settings: &Settings) -> Result<Self, RegistryProblem> {
         Ok(Self {
             credentials: Credentials::read(settings)?,
             known: Mutex::default(),
@@ -70,7 +70,7 @@ impl Auth {
     }
 
     /// What to send along with a first try: what this registry wanted before.
-    pub(super) fn ready(&self, errand: Errand<'_>) -> Result<Option<Proof>, Problem> {
+    pub(super) fn ready(&self, errand: Errand<'_>) -> Result<Option<AuthHeader>, RegistryProblem> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let challenge = known.get(&errand.endpoint.url.origin).cloned();
         drop(known);
@@ -78,7 +78,11 @@ impl Auth {
     }
 
     /// What to send after a 401: nothing that was kept is used again.
-    pub(super) fn renew(&self, errand: Errand<'_>, answer: &Answer) -> Result<Proof, Problem> {
+    pub(super) fn renew(
+        &self,
+        errand: Errand<'_>,
+        answer: &HttpAnswer,
+    ) -> Result<AuthHeader, RegistryProblem> {
         let Some(challenge) = challenge::of(answer, &errand.scope()) else {
             return Err(trouble::of_status(answer));
         };
@@ -89,20 +93,27 @@ impl Auth {
         Ok(proof)
     }
 
-    fn meet(&self, errand: Errand<'_>, challenge: &Challenge) -> Result<Proof, Problem> {
+    fn meet(&self, errand: Errand<'_>, challenge: &Challenge) -> Result<AuthHeader, RegistryProblem> {
         let login = self.credentials.find(&errand.endpoint.registry, &errand.endpoint.path)?;
         let from = login.as_ref().map(|it| it.from.clone());
         let header = match (challenge, login.as_ref().map(|it| &it.with)) {
             (_, Some(With::Token(token))) => Secret::new(format!("Bearer {}", token.reveal())),
             (Challenge::Basic, Some(With::Password { user, password })) => basic(user, password),
-            (Challenge::Basic, _) => return Err(Problem::Login { tried: from, said: Said::default() }),
+            (Challenge::Basic, _) => {
+                return Err(RegistryProblem::Login { tried: from, said: RegistryMessage::default() });
+            }
             (Challenge::Bearer(bearer), _) => self.token(errand, bearer, login.as_ref())?,
         };
-        Ok(Proof { header, from })
+        Ok(AuthHeader { header, from })
     }
 
     /// A token that is still good, or a new one.
-    fn token(&self, errand: Errand<'_>, bearer: &Bearer, login: Option<&Login>) -> Result<Secret, Problem> {
+    fn token(
+        &self,
+        errand: Errand<'_>,
+        bearer: &Bearer,
+        login: Option<&Login>,
+    ) -> Result<Secret, RegistryProblem> {
         let kept = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(&errand.key()).cloned();
         if let Some(token) = kept.filter(|it| Instant::now() < it.until) {
             return Ok(token.header);
@@ -120,7 +131,7 @@ impl Errand<'_> {
         format!("repository:{}:{}", self.endpoint.path, self.access.actions())
     }
 
-    fn key(self) -> (Origin, String) {
+    fn key(self) -> (UrlOrigin, String) {
         (self.endpoint.url.origin.clone(), self.scope())
     }
 }
@@ -129,10 +140,10 @@ fn basic(user: &str, password: &Secret) -> Secret {
     Secret::new(format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.reveal()))))
 }
 
-fn fetch(errand: Errand<'_>, bearer: &Bearer, login: Option<&Login>) -> Result<Token, Problem> {
+fn fetch(errand: Errand<'_>, bearer: &Bearer, login: Option<&Login>) -> Result<BearerToken, RegistryProblem> {
     let registry = &errand.endpoint.url;
     let realm = Url::parse(&bearer.realm).map_err(|why| misdirected(&bearer.realm, &why))?;
-    let reach = step(registry, &realm, Reach::Any, &registry.origin)?;
+    let reach = step(registry, &realm, AllowedAddresses::Any, &registry.origin)?;
     let service = realm.origin.to_string();
     let login = login.filter(|it| {
         let may_have = domain::is_of(&realm.origin, &errand.endpoint.url.origin)
@@ -172,9 +183,10 @@ fn fetch(errand: Errand<'_>, bearer: &Bearer, login: Option<&Login>) -> Result<T
     let answer = errand.transport.exchange(&ask).map_err(|it| of_service(&service, it))?;
     match answer.status {
         200..=299 => read(&answer).map_err(|it| of_service(&service, it)),
-        401 => {
-            Err(Problem::Login { tried: login.map(|it| it.from.clone()), said: trouble::said(&answer.body) })
-        }
+        401 => Err(RegistryProblem::Login {
+            tried: login.map(|it| it.from.clone()),
+            said: trouble::said(&answer.body),
+        }),
         _ => Err(of_service(&service, trouble::of_status(&answer))),
     }
 }
@@ -204,8 +216,8 @@ fn refresh(token: &Secret, service: Option<&str>, scope: &str) -> Secret {
 }
 
 /// What a token service says is never what the registry says: its 404 does not mean that an image is not there.
-fn of_service(service: &str, problem: Problem) -> Problem {
-    Problem::Token { service: service.to_owned(), problem: Box::new(problem) }
+fn of_service(service: &str, problem: RegistryProblem) -> RegistryProblem {
+    RegistryProblem::Token { service: service.to_owned(), problem: Box::new(problem) }
 }
 
 #[derive(Deserialize)]
@@ -216,18 +228,18 @@ struct Grant {
     expires_in: Option<u64>,
 }
 
-fn read(answer: &Answer) -> Result<Token, Problem> {
+fn read(answer: &HttpAnswer) -> Result<BearerToken, RegistryProblem> {
     let grant: Grant = serde_json::from_slice(&answer.body)
-        .map_err(|_| Problem::Malformed("its answer is not the JSON of a token".to_owned()))?;
+        .map_err(|_| RegistryProblem::Malformed("its answer is not the JSON of a token".to_owned()))?;
     let token = grant.token.or(grant.access_token).filter(|it| !it.is_empty());
-    let token = token.ok_or_else(|| Problem::Malformed("its answer holds no token".to_owned()))?;
+    let token = token.ok_or_else(|| RegistryProblem::Malformed("its answer holds no token".to_owned()))?;
     if !token.bytes().all(|it| it.is_ascii_graphic()) {
-        return Err(Problem::Malformed("its token has characters that no token has".to_owned()));
+        return Err(RegistryProblem::Malformed("its token has characters that no token has".to_owned()));
     }
     let life = grant
         .expires_in
         .map_or(SHORTEST_LIFE, Duration::from_secs)
         .clamp(Duration::from_secs(1), Duration::from_secs(86_400));
     // A tenth earlier, so that it does not end on its way.
-    Ok(Token { header: Secret::new(format!("Bearer {token}")), until: Instant::now() + life * 9 / 10 })
+    Ok(BearerToken { header: Secret::new(format!("Bearer {token}")), until: Instant::now() + life * 9 / 10 })
 }

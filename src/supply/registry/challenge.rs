@@ -2,7 +2,7 @@
 
 use ureq::http::header;
 
-use super::transport::Answer;
+use super::transport::HttpAnswer;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Challenge {
@@ -21,7 +21,7 @@ pub(super) struct Bearer {
 }
 
 /// The first challenge that we can meet; a token is better than a password. `asked` is the scope that we would ask for.
-pub(super) fn of(answer: &Answer, asked: &str) -> Option<Challenge> {
+pub(super) fn of(answer: &HttpAnswer, asked: &str) -> Option<Challenge> {
     let headers = answer.headers.get_all(header::WWW_AUTHENTICATE).iter();
     let all: Vec<_> = headers.filter_map(|it| it.to_str().ok()).flat_map(parse).collect();
     let bearer = all.iter().find(|it| it.scheme == "bearer").and_then(|it| it.bearer(asked));
@@ -114,7 +114,7 @@ mod tests {
             map.append(header::WWW_AUTHENTICATE, it.parse().expect("a header"));
         }
         let url = Url::parse("https://quay.io/v2/").expect("an address");
-        let answer = Answer { status: 401, headers: map, body: Vec::new(), stream: None, url };
+        let answer = HttpAnswer { status: 401, headers: map, body: Vec::new(), stream: None, url };
         assert_eq!(of(&answer, ASKED), expected, "{headers:?}");
     }
 

@@ -9,20 +9,20 @@ use crate::image::Repository;
 use crate::store::Digest;
 
 use super::auth::{Auth, Errand};
-use super::endpoint::{Access, By, Endpoint};
-use super::error::{Error, Problem};
-use super::reach::Reach;
+use super::endpoint::{Endpoint, RepositoryAccess, TagOrDigest};
+use super::error::{RegistryError, RegistryProblem};
+use super::reach::AllowedAddresses;
 use super::rewrites::Rewrites;
-use super::settings::{Limits, Settings};
-use super::transport::{Answer, Ask, Stream, Transport, step};
-use super::url::{Origin, Url};
+use super::settings::{RegistryLimits, Settings};
+use super::transport::{Ask, HttpAnswer, Stream, Transport, step};
+use super::url::{Url, UrlOrigin};
 use super::{names, trouble};
 
 /// Speaks to registries. Keeps connections and tokens between calls.
 #[derive(Debug, Clone)]
 pub struct Client {
     shared: Arc<Shared>,
-    until: Option<Until>,
+    until: Option<ClientDeadline>,
 }
 
 /// What all clones of a client share.
@@ -37,7 +37,7 @@ struct Shared {
 
 /// When all requests of a client have to be over.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Until {
+pub(super) struct ClientDeadline {
     /// The moment.
     pub(super) at: Instant,
     /// What takes too long then, and how long it may take.
@@ -47,10 +47,10 @@ pub(super) struct Until {
 
 /// One request to a place.
 #[derive(Debug)]
-pub(super) struct Wanted<'a> {
+pub(super) struct RegistryRequest<'a> {
     pub(super) method: Method,
     pub(super) url: Url,
-    pub(super) access: Access,
+    pub(super) access: RepositoryAccess,
     pub(super) headers: Vec<(header::HeaderName, String)>,
     pub(super) body: Option<&'a [u8]>,
     pub(super) limit: u64,
@@ -58,14 +58,14 @@ pub(super) struct Wanted<'a> {
     pub(super) streams: bool,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> RegistryRequest<'a> {
     /// A request to read something, such as `manifests/latest`.
     pub(super) fn get(endpoint: &Endpoint, rest: &str, limit: u64) -> Self {
         let url = endpoint.address(rest);
         Self {
             method: Method::GET,
             url,
-            access: Access::Pull,
+            access: RepositoryAccess::Pull,
             headers: Vec::new(),
             body: None,
             limit,
@@ -79,7 +79,12 @@ impl<'a> Wanted<'a> {
     }
 
     /// The same as another request, to change something.
-    pub(super) fn sending(mut self, method: Method, access: Access, body: Option<&'a [u8]>) -> Self {
+    pub(super) fn sending(
+        mut self,
+        method: Method,
+        access: RepositoryAccess,
+        body: Option<&'a [u8]>,
+    ) -> Self {
         (self.method, self.access, self.body) = (method, access, body);
         self
     }
@@ -90,13 +95,13 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Problem::Settings`] for a file that cannot be read or understood.
-    pub fn new(settings: Settings) -> Result<Self, Error> {
+    /// [`RegistryProblem::Settings`] for a file that cannot be read or understood.
+    pub fn new(settings: Settings) -> Result<Self, RegistryError> {
         names::restrict();
-        let auth = Auth::new(&settings).map_err(Error::of_settings)?;
-        let mut rewrites = Rewrites::read(&settings.environment).map_err(Error::of_settings)?;
+        let auth = Auth::new(&settings).map_err(RegistryError::of_settings)?;
+        let mut rewrites = Rewrites::read(&settings.environment).map_err(RegistryError::of_settings)?;
         if let Some(more) = &settings.rewrites {
-            rewrites.add(more).map_err(|err| Error::of_settings(Problem::Settings(err)))?;
+            rewrites.add(more).map_err(|err| RegistryError::of_settings(RegistryProblem::Settings(err)))?;
         }
         let transport = Transport::new(settings.clone());
         let shared = Shared { rewrites, transport, auth, settings, writing: Mutex::new(()) };
@@ -106,17 +111,17 @@ impl Client {
     /// The same client, whose requests are over at this moment: `phase` takes longer than `limit` then.
     #[must_use]
     pub fn until(&self, at: Instant, phase: &'static str, limit: Duration) -> Self {
-        Self { shared: Arc::clone(&self.shared), until: Some(Until { at, phase, limit }) }
+        Self { shared: Arc::clone(&self.shared), until: Some(ClientDeadline { at, phase, limit }) }
     }
 
     /// Reads from the mirrors and then from the registry itself, which has the last word.
     pub(super) fn pull<T>(
         &self,
         repository: &Repository,
-        by: By,
-        read: impl Fn(&Endpoint) -> Result<T, Problem>,
-    ) -> Result<T, Problem> {
-        let mut last = Problem::Blocked;
+        by: TagOrDigest,
+        read: impl Fn(&Endpoint) -> Result<T, RegistryProblem>,
+    ) -> Result<T, RegistryProblem> {
+        let mut last = RegistryProblem::Blocked;
         for endpoint in Endpoint::to_pull(repository, by, &self.shared.rewrites, &self.shared.settings)? {
             match read(&endpoint) {
                 Ok(found) => return Ok(found),
@@ -130,12 +135,16 @@ impl Client {
     }
 
     /// All places to pull from, mirrors first.
-    pub(super) fn places(&self, repository: &Repository, by: By) -> Result<Vec<Endpoint>, Problem> {
+    pub(super) fn places(
+        &self,
+        repository: &Repository,
+        by: TagOrDigest,
+    ) -> Result<Vec<Endpoint>, RegistryProblem> {
         Endpoint::to_pull(repository, by, &self.shared.rewrites, &self.shared.settings)
     }
 
     /// The one place where a repository is changed.
-    pub(super) fn home(&self, repository: &Repository) -> Result<Endpoint, Problem> {
+    pub(super) fn home(&self, repository: &Repository) -> Result<Endpoint, RegistryProblem> {
         Endpoint::to_push(repository, &self.shared.rewrites, &self.shared.settings)
     }
 
@@ -147,24 +156,28 @@ impl Client {
     /// Lets others finish what they are doing: longer with each round, and for each artifact a little longer than for
     /// another, so that two writers do not keep in step.
     pub(super) fn pause(&self, round: u32, artifact: &Digest) {
-        let Limits { first_pause, longest_pause, .. } = self.shared.settings.limits;
+        let RegistryLimits { first_pause, longest_pause, .. } = self.shared.settings.limits;
         let spread = u32::from_str_radix(artifact.hex().get(..2).unwrap_or_default(), 16).unwrap_or(0);
         let pause = first_pause * (round + 1) * (256 + spread) / 256;
         std::thread::sleep(pause.min(longest_pause));
     }
 
     /// The body of an answer, for the caller to read.
-    pub(super) fn streamed(&self, answer: Answer) -> Result<Stream, Problem> {
+    pub(super) fn streamed(&self, answer: HttpAnswer) -> Result<Stream, RegistryProblem> {
         Stream::of(answer, &self.shared.settings.limits, self.until)
-            .ok_or_else(|| Problem::Malformed("it has no body".to_owned()))
+            .ok_or_else(|| RegistryProblem::Malformed("it has no body".to_owned()))
     }
 
     /// Sends a request, logs in if required, and returns successful answers.
-    pub(super) fn ask(&self, endpoint: &Endpoint, wanted: Wanted<'_>) -> Result<Answer, Problem> {
-        let Wanted { method, url, access, headers, body, limit, streams } = wanted;
+    pub(super) fn ask(
+        &self,
+        endpoint: &Endpoint,
+        wanted: RegistryRequest<'_>,
+    ) -> Result<HttpAnswer, RegistryProblem> {
+        let RegistryRequest { method, url, access, headers, body, limit, streams } = wanted;
         let registry = &endpoint.url.origin;
         let at_home = url.origin == *registry;
-        let reach = step(&endpoint.url, &url, Reach::Any, registry)?;
+        let reach = step(&endpoint.url, &url, AllowedAddresses::Any, registry)?;
         let until = self.until;
         let authorization = None;
         let mut ask =
@@ -186,13 +199,17 @@ impl Client {
 
 /// What an answer comes to. A 401 from another place than the registry is not about our login: nothing that proves who we
 /// are was sent there.
-fn judged(answer: Answer, tried: Option<String>, registry: &Origin) -> Result<Answer, Problem> {
+fn judged(
+    answer: HttpAnswer,
+    tried: Option<String>,
+    registry: &UrlOrigin,
+) -> Result<HttpAnswer, RegistryProblem> {
     match answer.status {
         200..=299 => Ok(answer),
         401 if answer.url.origin == *registry => {
-            Err(Problem::Login { tried, said: trouble::said(&answer.body) })
+            Err(RegistryProblem::Login { tried, said: trouble::said(&answer.body) })
         }
-        401 => Err(Problem::Refused { status: 401, said: trouble::said(&answer.body) }),
+        401 => Err(RegistryProblem::Refused { status: 401, said: trouble::said(&answer.body) }),
         _ => Err(trouble::of_status(&answer)),
     }
 }

@@ -12,8 +12,8 @@ use serde::Deserialize;
 
 use crate::os::file;
 
-use super::settings::{Environment, Given, Settings};
-use super::{Problem, Secret, helper};
+use super::settings::{GivenLogin, RegistryEnvironment, Settings};
+use super::{RegistryProblem, Secret, helper};
 
 /// No file of credentials is larger, in bytes.
 const MAX_FILE: usize = 1 << 20;
@@ -45,7 +45,7 @@ pub(super) enum With {
 #[derive(Debug)]
 pub(super) struct Credentials {
     /// What the command line gives, before all files.
-    given: Option<Given>,
+    given: Option<GivenLogin>,
     files: Vec<AuthFile>,
     /// The `PATH` to look for programs in.
     path: Option<OsString>,
@@ -54,7 +54,7 @@ pub(super) struct Credentials {
 
 impl Credentials {
     /// Reads the files: the one that was named, or else all that are there of the usual ones.
-    pub(super) fn read(settings: &Settings) -> Result<Self, Problem> {
+    pub(super) fn read(settings: &Settings) -> Result<Self, RegistryProblem> {
         let named = settings.auth_file.clone().or_else(|| settings.environment.path("REGISTRY_AUTH_FILE"));
         let (paths, required) = match named {
             Some(path) => (vec![path], true),
@@ -62,10 +62,10 @@ impl Credentials {
         };
         let mut files = Vec::new();
         for path in paths {
-            match AuthFile::read(&path).map_err(Problem::Settings)? {
+            match AuthFile::read(&path).map_err(RegistryProblem::Settings)? {
                 Some(file) => files.push(file),
                 None if required => {
-                    return Err(Problem::Settings(format!("{} is not there", path.display())));
+                    return Err(RegistryProblem::Settings(format!("{} is not there", path.display())));
                 }
                 None => {}
             }
@@ -76,7 +76,7 @@ impl Credentials {
 
     /// What lets us into a repository: what was given for its registry, or else the first file that knows, and in it the most
     /// specific entry.
-    pub(super) fn find(&self, registry: &str, path: &str) -> Result<Option<Login>, Problem> {
+    pub(super) fn find(&self, registry: &str, path: &str) -> Result<Option<Login>, RegistryProblem> {
         if let Some(given) = self.given.as_ref().filter(|it| it.registry == registry) {
             return Ok(Some(Login { with: given.with.clone(), from: "the command line".to_owned() }));
         }
@@ -92,7 +92,7 @@ impl Credentials {
         Ok(None)
     }
 
-    fn ask(&self, helper: &str, registry: &str) -> Result<Option<Login>, Problem> {
+    fn ask(&self, helper: &str, registry: &str) -> Result<Option<Login>, RegistryProblem> {
         let server = if registry == HUB { HUB_KEY } else { registry };
         let key = (helper.to_owned(), server.to_owned());
         // Held while the program runs, so that many threads start it once.
@@ -100,14 +100,14 @@ impl Credentials {
         if let Some(known) = answers.get(&key) {
             return Ok(known.clone());
         }
-        let answer = helper::get(helper, server, self.path.as_deref()).map_err(Problem::Settings)?;
+        let answer = helper::get(helper, server, self.path.as_deref()).map_err(RegistryProblem::Settings)?;
         answers.insert(key, answer.clone());
         Ok(answer)
     }
 }
 
 /// Where Podman and Docker keep credentials (containers-auth.json(5)); Podman's come first, as there.
-fn usual(environment: &Environment) -> Vec<PathBuf> {
+fn usual(environment: &RegistryEnvironment) -> Vec<PathBuf> {
     let runtime = match environment.path("XDG_RUNTIME_DIR") {
         Some(folder) => folder.join("containers/auth.json"),
         None => PathBuf::from(format!("/run/containers/{}/auth.json", environment.uid())),
@@ -123,21 +123,21 @@ fn usual(environment: &Environment) -> Vec<PathBuf> {
 /// One file. It has no derived `Debug`: it is full of secrets.
 struct AuthFile {
     path: PathBuf,
-    content: Content,
+    content: CredentialsDocument,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Content {
+struct CredentialsDocument {
     #[serde(default)]
-    auths: BTreeMap<String, Entry>,
+    auths: BTreeMap<String, AuthEntry>,
     creds_store: Option<String>,
     #[serde(default)]
     cred_helpers: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct AuthEntry {
     auth: Option<String>,
     username: Option<String>,
     password: Option<String>,
@@ -191,7 +191,7 @@ impl AuthFile {
     }
 }
 
-impl Entry {
+impl AuthEntry {
     fn with(&self) -> Option<With> {
         let given = |it: &Option<String>| it.clone().filter(|it| !it.is_empty());
         if let Some(token) = given(&self.identitytoken) {
@@ -289,15 +289,17 @@ mod tests {
 
     #[test]
     fn podmans_files_come_before_dockers() {
-        let environment = Environment::new([("HOME".into(), "/h".into())], 7);
-        let shown =
-            |it: &Environment| usual(it).iter().map(|it| it.display().to_string()).collect::<Vec<_>>();
+        let environment = RegistryEnvironment::new([("HOME".into(), "/h".into())], 7);
+        let shown = |it: &RegistryEnvironment| {
+            usual(it).iter().map(|it| it.display().to_string()).collect::<Vec<_>>()
+        };
         assert_eq!(
             shown(&environment),
             ["/run/containers/7/auth.json", "/h/.config/containers/auth.json", "/h/.docker/config.json"]
         );
         let variables = [("XDG_RUNTIME_DIR", "/r"), ("XDG_CONFIG_HOME", "/c"), ("DOCKER_CONFIG", "/d")];
-        let environment = Environment::new(variables.map(|(name, value)| (name.into(), value.into())), 7);
+        let environment =
+            RegistryEnvironment::new(variables.map(|(name, value)| (name.into(), value.into())), 7);
         assert_eq!(
             shown(&environment),
             ["/r/containers/auth.json", "/c/containers/auth.json", "/d/config.json"]

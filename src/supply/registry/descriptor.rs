@@ -35,12 +35,12 @@ pub struct Descriptor {
     pub annotations: Option<BTreeMap<String, String>>,
     /// For which machines an entry of an image index is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub platform: Option<Platform>,
+    pub platform: Option<DescriptorPlatform>,
 }
 
 /// For which machines an entry of an image index is (image-spec 1.1, `image-index.md`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Platform {
+pub struct DescriptorPlatform {
     /// As Go's `GOARCH`.
     pub architecture: String,
     /// As Go's `GOOS`.

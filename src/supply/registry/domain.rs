@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use super::url::Origin;
+use super::url::UrlOrigin;
 
 /// Second levels under which countries register names.
 const SHARED: [&str; 9] = ["ac", "co", "com", "edu", "gov", "mil", "net", "ne", "org"];
 
 /// Whether a host is of the registry's own domain: the same host, one below it, or one below the registry's own parent, such
 /// as `auth.docker.io` for `registry-1.docker.io`. Nothing is below a top level.
-pub(super) fn is_of(host: &Origin, registry: &Origin) -> bool {
+pub(super) fn is_of(host: &UrlOrigin, registry: &UrlOrigin) -> bool {
     let (host, registry) = (name(host), name(registry));
     if host == registry {
         return true;
@@ -23,7 +23,7 @@ pub(super) fn is_of(host: &Origin, registry: &Origin) -> bool {
         || registry.split_once('.').is_some_and(|(_, parent)| is_owned(parent) && is_below(parent))
 }
 
-fn name(origin: &Origin) -> &str {
+fn name(origin: &UrlOrigin) -> &str {
     origin.host.trim_end_matches('.')
 }
 

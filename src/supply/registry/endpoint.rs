@@ -2,8 +2,8 @@
 
 use crate::image::Repository;
 
-use super::Problem;
-use super::rewrites::{Place, Rewrites};
+use super::RegistryProblem;
+use super::rewrites::{RepositoryPlace, Rewrites};
 use super::settings::Settings;
 use super::url::Url;
 
@@ -12,7 +12,7 @@ const HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
 
 /// What is wanted of a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum RepositoryAccess {
     Pull,
     Push,
     Delete,
@@ -20,7 +20,7 @@ pub(super) enum Access {
 
 /// How content is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
+pub(super) enum TagOrDigest {
     Tag,
     Digest,
 }
@@ -36,7 +36,7 @@ pub(super) struct Endpoint {
     pub(super) is_mirror: bool,
 }
 
-impl Access {
+impl RepositoryAccess {
     /// As a token's scope has it (distribution, "Token Scope Documentation").
     pub(super) fn actions(self) -> &'static str {
         match self {
@@ -51,10 +51,10 @@ impl Endpoint {
     /// All places to pull from, mirrors first; never none.
     pub(super) fn to_pull(
         repository: &Repository,
-        by: By,
+        by: TagOrDigest,
         rewrites: &Rewrites,
         settings: &Settings,
-    ) -> Result<Vec<Self>, Problem> {
+    ) -> Result<Vec<Self>, RegistryProblem> {
         rewrites.places(repository, Some(by))?.iter().map(|it| Self::at(it, settings)).collect()
     }
 
@@ -63,20 +63,20 @@ impl Endpoint {
         repository: &Repository,
         rewrites: &Rewrites,
         settings: &Settings,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, RegistryProblem> {
         let places = rewrites.places(repository, None)?;
-        let place = places.last().ok_or(Problem::Blocked)?;
+        let place = places.last().ok_or(RegistryProblem::Blocked)?;
         Self::at(place, settings)
     }
 
-    fn at(place: &Place, settings: &Settings) -> Result<Self, Problem> {
+    fn at(place: &RepositoryPlace, settings: &Settings) -> Result<Self, RegistryProblem> {
         let registry = place.repository.registry().to_owned();
         let path = place.repository.path().to_owned();
         let plain = place.is_insecure || (settings.plain_http && !place.is_mirror);
         let scheme = if plain { "http" } else { "https" };
         let host = if registry == HUB.0 { HUB.1 } else { &registry };
         let url = Url::parse(&format!("{scheme}://{host}/v2/{path}/"))
-            .map_err(|why| Problem::Settings(format!("the registry {host} {why}")))?;
+            .map_err(|why| RegistryProblem::Settings(format!("the registry {host} {why}")))?;
         Ok(Self { registry, path, url, is_mirror: place.is_mirror })
     }
 

@@ -10,64 +10,64 @@ use crate::words::text::cut;
 
 /// A request that failed. `Display` is the whole message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error(Box<Failure>);
+pub struct RegistryError(Box<Failure>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Failure {
     registry: String,
     doing: String,
-    problem: Problem,
+    problem: RegistryProblem,
 }
 
 /// Why it failed. What a variant means never changes; none of them says that something does not exist, but
-/// [`Problem::Absent`].
+/// [`RegistryProblem::Absent`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Problem {
+pub enum RegistryProblem {
     /// The registry says that it does not have this (404).
     Absent {
         /// What it added.
-        said: Said,
+        said: RegistryMessage,
     },
     /// It requires a login, or other credentials than those it got (401).
     Login {
         /// Where the credentials came from that it did not take; `None` if there were none.
         tried: Option<String>,
         /// What it added.
-        said: Said,
+        said: RegistryMessage,
     },
     /// The service that issues its tokens failed. The answer to the request is unknown.
     Token {
         /// Its address.
         service: String,
         /// How it failed.
-        problem: Box<Problem>,
+        problem: Box<RegistryProblem>,
     },
     /// The login is valid but not allowed this (403).
     Denied {
         /// What it added.
-        said: Said,
+        said: RegistryMessage,
     },
     /// It wants us to wait longer than we do (429).
     Busy {
         /// How long it wants us to wait, if it says so.
         wait: Option<Duration>,
         /// What it added.
-        said: Said,
+        said: RegistryMessage,
     },
     /// It failed (5xx), again and again.
     Broken {
         /// The HTTP status.
         status: u16,
         /// What it added.
-        said: Said,
+        said: RegistryMessage,
     },
     /// It cannot do this (405, or a status that this request never has).
     Refused {
         /// The HTTP status.
         status: u16,
         /// What it added.
-        said: Said,
+        said: RegistryMessage,
     },
     /// No connection came about, or it broke, again and again.
     Unreachable(String),
@@ -135,24 +135,24 @@ pub enum Problem {
 
 /// What a registry added to a status: its own words, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Said(pub(super) String);
+pub struct RegistryMessage(pub(super) String);
 
-impl Error {
-    pub(super) fn new(registry: &str, doing: impl Into<String>, problem: Problem) -> Self {
+impl RegistryError {
+    pub(super) fn new(registry: &str, doing: impl Into<String>, problem: RegistryProblem) -> Self {
         Self(Box::new(Failure { registry: registry.to_owned(), doing: doing.into(), problem }))
     }
 
     /// Of what is wrong before any registry is asked.
-    pub(super) fn of_settings(problem: Problem) -> Self {
+    pub(super) fn of_settings(problem: RegistryProblem) -> Self {
         Self::new("", "", problem)
     }
 
-    pub(super) fn at(repository: &Repository, doing: impl Into<String>, problem: Problem) -> Self {
+    pub(super) fn at(repository: &Repository, doing: impl Into<String>, problem: RegistryProblem) -> Self {
         Self::new(repository.registry(), doing, problem)
     }
 
     /// Why it failed.
-    pub fn problem(&self) -> &Problem {
+    pub fn problem(&self) -> &RegistryProblem {
         &self.0.problem
     }
 
@@ -163,7 +163,7 @@ impl Error {
 
     /// Whether the registry answered that it does not have this. Everything else is "don't know".
     pub fn is_absent(&self) -> bool {
-        matches!(self.0.problem, Problem::Absent { .. })
+        matches!(self.0.problem, RegistryProblem::Absent { .. })
     }
 
     /// Whether it may work later without any change.
@@ -172,7 +172,7 @@ impl Error {
     }
 }
 
-impl Problem {
+impl RegistryProblem {
     pub(super) fn is_passing(&self) -> bool {
         if let Self::Token { problem, .. } = self {
             return problem.is_passing();
@@ -188,7 +188,7 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for RegistryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.0.registry.is_empty() {
             write!(f, "registry {}: {}: ", self.0.registry, self.0.doing)?;
@@ -197,7 +197,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for RegistryProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent { said } => write!(f, "it is not there{said}"),
@@ -247,7 +247,7 @@ impl fmt::Display for Problem {
     }
 }
 
-fn busy(f: &mut fmt::Formatter<'_>, wait: Option<Duration>, said: &Said) -> fmt::Result {
+fn busy(f: &mut fmt::Formatter<'_>, wait: Option<Duration>, said: &RegistryMessage) -> fmt::Result {
     write!(f, "it has had too many requests{said}")?;
     match wait {
         Some(wait) => write!(f, ": try again in {} s", wait.as_secs()),
@@ -255,7 +255,7 @@ fn busy(f: &mut fmt::Formatter<'_>, wait: Option<Duration>, said: &Said) -> fmt:
     }
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for RegistryMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.is_empty() {
             true => Ok(()),
@@ -264,7 +264,7 @@ impl fmt::Display for Said {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for RegistryError {}
 
 /// A stranger's text between quotation marks: short, and harmless on a terminal.
 pub(super) fn quoted(text: &str) -> String {

@@ -9,10 +9,10 @@ use crate::image::Repository;
 use crate::store::Digest;
 
 use super::MAX_MANIFEST;
-use super::client::{Client, Wanted};
+use super::client::{Client, RegistryRequest};
 use super::descriptor::{Descriptor, IMAGE_INDEX};
-use super::endpoint::{Access, Endpoint};
-use super::error::{Error, Problem};
+use super::endpoint::{Endpoint, RepositoryAccess};
+use super::error::{RegistryError, RegistryProblem};
 use super::manifests::verified;
 use super::referrers::fallback_tag;
 
@@ -43,13 +43,13 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Problem::Contended`] if others kept changing the index.
+    /// [`RegistryProblem::Contended`] if others kept changing the index.
     pub fn add_to_fallback(
         &self,
         repository: &Repository,
         subject: &Digest,
         referrer: &Descriptor,
-    ) -> Result<(), Error> {
+    ) -> Result<(), RegistryError> {
         self.change(repository, subject, Change::Add(referrer))
     }
 
@@ -57,17 +57,22 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Problem::Contended`] if others kept changing the index.
+    /// [`RegistryProblem::Contended`] if others kept changing the index.
     pub fn remove_from_fallback(
         &self,
         repository: &Repository,
         subject: &Digest,
         referrer: &Digest,
-    ) -> Result<(), Error> {
+    ) -> Result<(), RegistryError> {
         self.change(repository, subject, Change::Remove(referrer))
     }
 
-    fn change(&self, repository: &Repository, subject: &Digest, change: Change<'_>) -> Result<(), Error> {
+    fn change(
+        &self,
+        repository: &Repository,
+        subject: &Digest,
+        change: Change<'_>,
+    ) -> Result<(), RegistryError> {
         let tag = fallback_tag(subject);
         let attempt = || {
             let _alone = self.writing();
@@ -84,18 +89,22 @@ impl Client {
             let mut current = self.current(&home, &tag)?;
             match change.apply(&mut current.manifests)? {
                 false => Ok(()),
-                true => Err(Problem::Contended { tries: TRIES }),
+                true => Err(RegistryProblem::Contended { tries: TRIES }),
             }
         };
         attempt().map_err(|problem| {
-            Error::at(repository, format!("changing the list of referrers {repository}:{tag}"), problem)
+            RegistryError::at(
+                repository,
+                format!("changing the list of referrers {repository}:{tag}"),
+                problem,
+            )
         })
     }
 
-    fn current(&self, home: &Endpoint, tag: &str) -> Result<Current, Problem> {
+    fn current(&self, home: &Endpoint, tag: &str) -> Result<Current, RegistryProblem> {
         let answer = match self.document_at(home, tag) {
             Ok(answer) => answer,
-            Err(Problem::Absent { .. }) => {
+            Err(RegistryProblem::Absent { .. }) => {
                 return Ok(Current { fields: Map::new(), manifests: Vec::new(), etag: None });
             }
             Err(problem) => return Err(problem),
@@ -103,9 +112,12 @@ impl Client {
         let etag = answer.header("etag").map(str::to_owned);
         let found = verified(answer, None)?;
         if found.media_type != IMAGE_INDEX {
-            return Err(Problem::OtherType { announced: IMAGE_INDEX.to_owned(), found: found.media_type });
+            return Err(RegistryProblem::OtherType {
+                announced: IMAGE_INDEX.to_owned(),
+                found: found.media_type,
+            });
         }
-        let malformed = || Problem::Malformed("the list is no image index".to_owned());
+        let malformed = || RegistryProblem::Malformed("the list is no image index".to_owned());
         let mut fields: Map<String, Value> = serde_json::from_slice(&found.bytes).map_err(|_| malformed())?;
         match fields.remove("manifests") {
             Some(Value::Array(manifests)) => Ok(Current { fields, manifests, etag }),
@@ -113,7 +125,7 @@ impl Client {
         }
     }
 
-    fn write(&self, home: &Endpoint, tag: &str, current: Current) -> Result<(), Problem> {
+    fn write(&self, home: &Endpoint, tag: &str, current: Current) -> Result<(), RegistryProblem> {
         let Current { mut fields, manifests, etag } = current;
         let is_new = fields.is_empty();
         fields.insert("schemaVersion".to_owned(), json!(2));
@@ -121,10 +133,10 @@ impl Client {
         fields.insert("manifests".to_owned(), Value::Array(manifests));
         let bytes = Value::Object(fields).to_string();
         if u64::try_from(bytes.len()).is_ok_and(|it| it > MAX_MANIFEST) {
-            return Err(Problem::TooLarge { limit: MAX_MANIFEST });
+            return Err(RegistryProblem::TooLarge { limit: MAX_MANIFEST });
         }
-        let mut wanted = Wanted::get(home, &format!("manifests/{tag}"), MAX_MANIFEST)
-            .sending(Method::PUT, Access::Push, Some(bytes.as_bytes()))
+        let mut wanted = RegistryRequest::get(home, &format!("manifests/{tag}"), MAX_MANIFEST)
+            .sending(Method::PUT, RepositoryAccess::Push, Some(bytes.as_bytes()))
             .with(header::CONTENT_TYPE, IMAGE_INDEX);
         wanted = match etag {
             Some(etag) => wanted.with(header::IF_MATCH, etag),
@@ -133,7 +145,7 @@ impl Client {
         };
         match self.ask(home, wanted) {
             // Precondition Failed, or Conflict: another writer was faster, so the next round reads again.
-            Ok(_) | Err(Problem::Refused { status: 409 | 412, .. }) => Ok(()),
+            Ok(_) | Err(RegistryProblem::Refused { status: 409 | 412, .. }) => Ok(()),
             Err(problem) => Err(problem),
         }
     }
@@ -148,15 +160,15 @@ impl Change<'_> {
     }
 
     /// Changes the list; `false` if it was so already.
-    fn apply(self, manifests: &mut Vec<Value>) -> Result<bool, Problem> {
+    fn apply(self, manifests: &mut Vec<Value>) -> Result<bool, RegistryProblem> {
         let digest = self.digest().to_string();
         let is_it = |it: &Value| it.get("digest").and_then(Value::as_str) == Some(&digest);
         let before = manifests.len();
         match self {
             Self::Add(_) if manifests.iter().any(is_it) => return Ok(false),
             Self::Add(referrer) => {
-                let entry =
-                    serde_json::to_value(referrer).map_err(|err| Problem::Malformed(err.to_string()))?;
+                let entry = serde_json::to_value(referrer)
+                    .map_err(|err| RegistryProblem::Malformed(err.to_string()))?;
                 manifests.push(entry);
             }
             Self::Remove(_) => manifests.retain(|it| !is_it(it)),

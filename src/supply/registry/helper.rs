@@ -25,7 +25,7 @@ const IDENTITY: &str = "<token>";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct HelperAnswer {
     username: String,
     secret: String,
 }
@@ -62,7 +62,7 @@ fn run(program: &str, server: &str, path: &OsStr) -> Result<Option<Login>, Strin
             false => Err(format!("failed: try \"echo {server} | {program} get\"")),
         };
     }
-    let answer: Answer =
+    let answer: HelperAnswer =
         serde_json::from_slice(&output).map_err(|_| "gave an answer that is not understood".to_owned())?;
     let secret = Secret::new(answer.secret);
     let with = match answer.username == IDENTITY {

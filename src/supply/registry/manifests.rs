@@ -8,17 +8,17 @@ use crate::image::{Reference, Repository};
 use crate::store::Digest;
 
 use super::MAX_MANIFEST;
-use super::client::{Client, Wanted};
+use super::client::{Client, RegistryRequest};
 use super::descriptor::{DOCKER_INDEX, IMAGE_INDEX, MANIFEST_TYPES, Manifest};
-use super::endpoint::{Access, By, Endpoint};
-use super::error::{Error, Problem, quoted};
-use super::transport::Answer;
+use super::endpoint::{Endpoint, RepositoryAccess, TagOrDigest};
+use super::error::{RegistryError, RegistryProblem, quoted};
+use super::transport::HttpAnswer;
 
 const DIGEST_HEADER: &str = "docker-content-digest";
 
 /// The answer of a registry that accepted a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pushed {
+pub struct PushedManifest {
     /// The digest of the bytes that were sent.
     pub digest: Digest,
     /// Whether the registry itself lists the manifest among its subject's referrers: it answered with `OCI-Subject`.
@@ -31,11 +31,13 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Problem::Absent`] if there is none.
-    pub fn resolve(&self, image: &Reference) -> Result<Manifest, Error> {
-        let by = if image.digest().is_some() { By::Digest } else { By::Tag };
+    /// [`RegistryProblem::Absent`] if there is none.
+    pub fn resolve(&self, image: &Reference) -> Result<Manifest, RegistryError> {
+        let by = if image.digest().is_some() { TagOrDigest::Digest } else { TagOrDigest::Tag };
         self.pull(image.repository(), by, |it| self.manifest_at(it, &image.target(), image.digest())).map_err(
-            |problem| Error::at(image.repository(), format!("reading the manifest of {image}"), problem),
+            |problem| {
+                RegistryError::at(image.repository(), format!("reading the manifest of {image}"), problem)
+            },
         )
     }
 
@@ -44,12 +46,13 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Problem::Absent`] if there is none.
-    pub fn look(&self, image: &Reference) -> Result<Digest, Error> {
-        let by = if image.digest().is_some() { By::Digest } else { By::Tag };
+    /// [`RegistryProblem::Absent`] if there is none.
+    pub fn look(&self, image: &Reference) -> Result<Digest, RegistryError> {
+        let by = if image.digest().is_some() { TagOrDigest::Digest } else { TagOrDigest::Tag };
         let found = self.pull(image.repository(), by, |it| self.look_at(it, &image.target()));
-        let found = found
-            .map_err(|problem| Error::at(image.repository(), format!("looking for {image}"), problem))?;
+        let found = found.map_err(|problem| {
+            RegistryError::at(image.repository(), format!("looking for {image}"), problem)
+        })?;
         match found {
             Some(digest) => Ok(digest),
             None => Ok(self.resolve(image)?.digest),
@@ -60,8 +63,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Problem::Absent`] if there is none.
-    pub fn manifest(&self, repository: &Repository, digest: &Digest) -> Result<Manifest, Error> {
+    /// [`RegistryProblem::Absent`] if there is none.
+    pub fn manifest(&self, repository: &Repository, digest: &Digest) -> Result<Manifest, RegistryError> {
         self.resolve(&repository.at(*digest))
     }
 
@@ -76,20 +79,20 @@ impl Client {
         tag: Option<&str>,
         media_type: &str,
         bytes: &[u8],
-    ) -> Result<Pushed, Error> {
+    ) -> Result<PushedManifest, RegistryError> {
         let digest = Digest::of(bytes);
         let target = tag.map_or_else(|| digest.to_string(), str::to_owned);
         let push = || {
             let home = self.home(repository)?;
-            let wanted = Wanted::get(&home, &format!("manifests/{target}"), MAX_MANIFEST)
-                .sending(Method::PUT, Access::Push, Some(bytes))
+            let wanted = RegistryRequest::get(&home, &format!("manifests/{target}"), MAX_MANIFEST)
+                .sending(Method::PUT, RepositoryAccess::Push, Some(bytes))
                 .with(header::CONTENT_TYPE, media_type);
             let answer = self.ask(&home, wanted)?;
             check_digest(&answer, &digest)?;
-            Ok(Pushed { digest, lists_referrers: answer.header("oci-subject").is_some() })
+            Ok(PushedManifest { digest, lists_referrers: answer.header("oci-subject").is_some() })
         };
         push().map_err(|problem| {
-            Error::at(repository, format!("pushing manifest {target} to {repository}"), problem)
+            RegistryError::at(repository, format!("pushing manifest {target} to {repository}"), problem)
         })
     }
 
@@ -98,19 +101,17 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Problem::Absent`] if it is not there, [`Problem::Refused`] with status 405 if this registry deletes nothing.
-    pub fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<(), Error> {
-        let delete = || {
-            let home = self.home(repository)?;
-            let wanted = Wanted::get(&home, &format!("manifests/{digest}"), MAX_MANIFEST).sending(
-                Method::DELETE,
-                Access::Delete,
-                None,
-            );
-            self.ask(&home, wanted).map(drop)
-        };
+    /// [`RegistryProblem::Absent`] if it is not there, [`RegistryProblem::Refused`] with status 405 if this registry deletes nothing.
+    pub fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<(), RegistryError> {
+        let delete =
+            || {
+                let home = self.home(repository)?;
+                let wanted = RegistryRequest::get(&home, &format!("manifests/{digest}"), MAX_MANIFEST)
+                    .sending(Method::DELETE, RepositoryAccess::Delete, None);
+                self.ask(&home, wanted).map(drop)
+            };
         delete().map_err(|problem| {
-            Error::at(repository, format!("deleting manifest {digest} from {repository}"), problem)
+            RegistryError::at(repository, format!("deleting manifest {digest} from {repository}"), problem)
         })
     }
 
@@ -120,19 +121,23 @@ impl Client {
         endpoint: &Endpoint,
         target: &str,
         digest: Option<&Digest>,
-    ) -> Result<Manifest, Problem> {
+    ) -> Result<Manifest, RegistryProblem> {
         verified(self.document_at(endpoint, target)?, digest)
     }
 
-    pub(super) fn document_at(&self, endpoint: &Endpoint, target: &str) -> Result<Answer, Problem> {
-        let wanted = Wanted::get(endpoint, &format!("manifests/{target}"), MAX_MANIFEST);
+    pub(super) fn document_at(
+        &self,
+        endpoint: &Endpoint,
+        target: &str,
+    ) -> Result<HttpAnswer, RegistryProblem> {
+        let wanted = RegistryRequest::get(endpoint, &format!("manifests/{target}"), MAX_MANIFEST);
         self.ask(endpoint, wanted.with(header::ACCEPT, MANIFEST_TYPES.join(", ")))
     }
 
-    fn look_at(&self, endpoint: &Endpoint, target: &str) -> Result<Option<Digest>, Problem> {
-        let wanted = Wanted::get(endpoint, &format!("manifests/{target}"), 0).sending(
+    fn look_at(&self, endpoint: &Endpoint, target: &str) -> Result<Option<Digest>, RegistryProblem> {
+        let wanted = RegistryRequest::get(endpoint, &format!("manifests/{target}"), 0).sending(
             Method::HEAD,
-            Access::Pull,
+            RepositoryAccess::Pull,
             None,
         );
         let answer = self.ask(endpoint, wanted.with(header::ACCEPT, MANIFEST_TYPES.join(", ")))?;
@@ -151,40 +156,48 @@ struct Claim {
 }
 
 /// Compares an answer with the digest that was asked for, then with its own headers.
-pub(super) fn verified(answer: Answer, asked: Option<&Digest>) -> Result<Manifest, Problem> {
+pub(super) fn verified(answer: HttpAnswer, asked: Option<&Digest>) -> Result<Manifest, RegistryProblem> {
     let digest = Digest::of(&answer.body);
     if let Some(expected) = asked.filter(|it| **it != digest) {
-        return Err(Problem::OtherDigest { expected: *expected, found: digest });
+        return Err(RegistryProblem::OtherDigest { expected: *expected, found: digest });
     }
     check_digest(&answer, &digest)?;
-    let claim: Claim = serde_json::from_slice(&answer.body)
-        .map_err(|err| Problem::Malformed(format!("it is no manifest ({})", quoted(&err.to_string()))))?;
+    let claim: Claim = serde_json::from_slice(&answer.body).map_err(|err| {
+        RegistryProblem::Malformed(format!("it is no manifest ({})", quoted(&err.to_string())))
+    })?;
     let media_type = media_type(&answer, &claim)?;
     let is_index = matches!(media_type.as_str(), IMAGE_INDEX | DOCKER_INDEX);
     let has_both = claim.manifests.is_some() && (claim.layers.is_some() || claim.config.is_some());
     if has_both || claim.manifests.is_some() != is_index {
         let kind = if is_index { "an index" } else { "an image manifest" };
-        return Err(Problem::Malformed(format!("it is called {kind}, and has not the fields of one alone")));
+        return Err(RegistryProblem::Malformed(format!(
+            "it is called {kind}, and has not the fields of one alone"
+        )));
     }
     Ok(Manifest { media_type, digest, bytes: answer.body })
 }
 
 /// The header and the document have to agree; one of them may be silent.
-fn media_type(answer: &Answer, claim: &Claim) -> Result<String, Problem> {
+fn media_type(answer: &HttpAnswer, claim: &Claim) -> Result<String, RegistryProblem> {
     let announced = answer.header("content-type").and_then(|it| it.split(';').next()).map(str::trim);
     // What servers say that know nothing of manifests.
     let announced = announced
         .filter(|it| !matches!(*it, "" | "application/json" | "application/octet-stream" | "text/plain"));
     let found = match (announced, claim.media_type.as_deref()) {
         (Some(announced), Some(found)) if announced != found => {
-            return Err(Problem::OtherType { announced: announced.to_owned(), found: found.to_owned() });
+            return Err(RegistryProblem::OtherType {
+                announced: announced.to_owned(),
+                found: found.to_owned(),
+            });
         }
         (Some(it), _) | (None, Some(it)) => it,
-        (None, None) => return Err(Problem::Malformed("nothing says of which media type it is".to_owned())),
+        (None, None) => {
+            return Err(RegistryProblem::Malformed("nothing says of which media type it is".to_owned()));
+        }
     };
     match MANIFEST_TYPES.contains(&found) {
         true => Ok(found.to_owned()),
-        false => Err(Problem::Malformed(format!(
+        false => Err(RegistryProblem::Malformed(format!(
             "it is of type {}, which is no manifest or index that we know",
             quoted(found)
         ))),
@@ -192,13 +205,15 @@ fn media_type(answer: &Answer, claim: &Claim) -> Result<String, Problem> {
 }
 
 /// What the registry says that the digest is; `None` if it says nothing, or something in another algorithm.
-fn announced(answer: &Answer) -> Option<Digest> {
+fn announced(answer: &HttpAnswer) -> Option<Digest> {
     answer.header(DIGEST_HEADER)?.parse().ok()
 }
 
-fn check_digest(answer: &Answer, digest: &Digest) -> Result<(), Problem> {
+fn check_digest(answer: &HttpAnswer, digest: &Digest) -> Result<(), RegistryProblem> {
     match announced(answer) {
-        Some(expected) if expected != *digest => Err(Problem::OtherDigest { expected, found: *digest }),
+        Some(expected) if expected != *digest => {
+            Err(RegistryProblem::OtherDigest { expected, found: *digest })
+        }
         _ => Ok(()),
     }
 }

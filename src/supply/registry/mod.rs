@@ -6,14 +6,14 @@
 
 pub use client::Client;
 pub use descriptor::{
-    DOCKER_INDEX, DOCKER_MANIFEST, Descriptor, IMAGE_INDEX, IMAGE_MANIFEST, MANIFEST_TYPES, Manifest,
-    Platform,
+    DOCKER_INDEX, DOCKER_MANIFEST, Descriptor, DescriptorPlatform, IMAGE_INDEX, IMAGE_MANIFEST,
+    MANIFEST_TYPES, Manifest,
 };
-pub use error::{Error, Problem, Said};
-pub use manifests::Pushed;
-pub use referrers::{Found, Referrers};
+pub use error::{RegistryError, RegistryMessage, RegistryProblem};
+pub use manifests::PushedManifest;
+pub use referrers::{Referrers, ReferrersPlace};
 pub use secret::Secret;
-pub use settings::{Environment, Given, Limits, Settings};
+pub use settings::{GivenLogin, RegistryEnvironment, RegistryLimits, Settings};
 pub use transport::Stream;
 
 mod secret;

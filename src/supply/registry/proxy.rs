@@ -3,9 +3,9 @@
 
 use std::net::IpAddr;
 
-use super::settings::Environment;
-use super::url::{Origin, Scheme};
-use super::{Problem, Secret};
+use super::settings::RegistryEnvironment;
+use super::url::{Scheme, UrlOrigin};
+use super::{RegistryProblem, Secret};
 
 /// The proxies of an environment.
 #[derive(Debug, Clone, Default)]
@@ -16,7 +16,7 @@ pub(super) struct Proxies {
 }
 
 impl Proxies {
-    pub(super) fn of(environment: &Environment) -> Self {
+    pub(super) fn of(environment: &RegistryEnvironment) -> Self {
         let either =
             |name: &str| environment.secret(name).or_else(|| environment.secret(&name.to_lowercase()));
         let all = either("ALL_PROXY");
@@ -29,7 +29,7 @@ impl Proxies {
     }
 
     /// The proxy for this origin; `None` for a direct connection.
-    pub(super) fn choose(&self, origin: &Origin) -> Result<Option<ureq::Proxy>, Problem> {
+    pub(super) fn choose(&self, origin: &UrlOrigin) -> Result<Option<ureq::Proxy>, RegistryProblem> {
         let chosen = match origin.scheme {
             Scheme::Http => &self.http,
             Scheme::Https => &self.https,
@@ -41,7 +41,7 @@ impl Proxies {
         ureq::Proxy::new(proxy.reveal()).map(Some).map_err(|_| unusable(origin))
     }
 
-    fn is_exception(&self, origin: &Origin) -> bool {
+    fn is_exception(&self, origin: &UrlOrigin) -> bool {
         let host = origin.host.trim_matches(['[', ']']);
         let address = host.parse::<IpAddr>().ok();
         // Go never sends its own machine through a proxy.
@@ -52,13 +52,13 @@ impl Proxies {
     }
 }
 
-fn unusable(origin: &Origin) -> Problem {
+fn unusable(origin: &UrlOrigin) -> RegistryProblem {
     let name = match origin.scheme {
         Scheme::Http => "HTTP_PROXY",
         Scheme::Https => "HTTPS_PROXY",
     };
     // The value may hold a password.
-    Problem::Settings(format!(
+    RegistryProblem::Settings(format!(
         "{name} (or ALL_PROXY) holds no proxy that can be used: write it as http://HOST:PORT"
     ))
 }
@@ -116,7 +116,10 @@ mod tests {
     use super::*;
 
     fn proxies(variables: &[(&str, &str)]) -> Proxies {
-        Proxies::of(&Environment::new(variables.iter().map(|(name, value)| (name.into(), value.into())), 0))
+        Proxies::of(&RegistryEnvironment::new(
+            variables.iter().map(|(name, value)| (name.into(), value.into())),
+            0,
+        ))
     }
 
     fn check(variables: &[(&str, &str)], url: &str, expected: Option<&str>) {

@@ -8,7 +8,7 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-use super::url::Origin;
+use super::url::UrlOrigin;
 
 /// Services of clouds for the machine itself, at addresses that are not link-local: Azure's, Alibaba's, Amazon's.
 const METADATA: [IpAddr; 3] = [
@@ -19,7 +19,7 @@ const METADATA: [IpAddr; 3] = [
 
 /// To which addresses a host may resolve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Reach {
+pub(super) enum AllowedAddresses {
     /// To any: a person or the administrator named it.
     Any,
     /// A registry on this machine named it.
@@ -28,10 +28,10 @@ pub(super) enum Reach {
     FromElsewhere,
 }
 
-impl Reach {
+impl AllowedAddresses {
     /// How far a place may be that this registry names. Its own name is not looked up: behind a proxy that may take long and
     /// tell nothing.
-    pub(super) fn from(registry: &Origin) -> Self {
+    pub(super) fn from(registry: &UrlOrigin) -> Self {
         let bare = registry.host.trim_matches(['[', ']']);
         let here = match bare.parse::<IpAddr>() {
             Ok(address) => address.to_canonical().is_loopback(),
@@ -76,7 +76,7 @@ fn is_local_name(host: &str) -> bool {
 
 /// Looks names up as the standard library does, and gives no address that is out of reach.
 #[derive(Debug)]
-pub(super) struct Bounded(pub(super) Reach);
+pub(super) struct Bounded(pub(super) AllowedAddresses);
 
 /// An address that is out of reach.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl Resolver for Bounded {
 mod tests {
     use super::*;
 
-    fn check(reach: Reach, hosts: &[&str], refused: bool) {
+    fn check(reach: AllowedAddresses, hosts: &[&str], refused: bool) {
         for host in hosts {
             assert_eq!(reach.objection(host).is_some(), refused, "{host} {reach:?}");
         }
@@ -123,38 +123,38 @@ mod tests {
 
     #[test]
     fn a_registry_elsewhere_may_not_send_us_to_this_machine() {
-        check(Reach::FromElsewhere, &HERE, true);
-        check(Reach::FromElsewhere, &["0.0.0.0", "[::]"], true);
-        check(Reach::FromElsewhere, &SECRETS, true);
-        check(Reach::FromElsewhere, &FINE, false);
+        check(AllowedAddresses::FromElsewhere, &HERE, true);
+        check(AllowedAddresses::FromElsewhere, &["0.0.0.0", "[::]"], true);
+        check(AllowedAddresses::FromElsewhere, &SECRETS, true);
+        check(AllowedAddresses::FromElsewhere, &FINE, false);
     }
 
     #[test]
     fn a_registry_is_here_if_its_name_says_so() {
-        let check = |url: &str, expected: Reach| {
+        let check = |url: &str, expected: AllowedAddresses| {
             let origin = super::super::url::Url::parse(url).expect("an address").origin;
-            assert_eq!(Reach::from(&origin), expected, "{url}");
+            assert_eq!(AllowedAddresses::from(&origin), expected, "{url}");
         };
         for url in ["http://localhost:5000", "http://127.0.0.2", "http://[::1]:5000", "https://a.localhost"] {
-            check(url, Reach::FromHere);
+            check(url, AllowedAddresses::FromHere);
         }
         for url in ["https://quay.io", "https://localhost.example", "http://10.0.0.1", "http://[2001:db8::1]"]
         {
-            check(url, Reach::FromElsewhere);
+            check(url, AllowedAddresses::FromElsewhere);
         }
     }
 
     #[test]
     fn a_registry_on_this_machine_may() {
-        check(Reach::FromHere, &HERE, false);
-        check(Reach::FromHere, &SECRETS, true);
-        check(Reach::FromHere, &FINE, false);
+        check(AllowedAddresses::FromHere, &HERE, false);
+        check(AllowedAddresses::FromHere, &SECRETS, true);
+        check(AllowedAddresses::FromHere, &FINE, false);
     }
 
     #[test]
     fn what_a_person_named_is_always_reached() {
         for hosts in [&HERE[..], &SECRETS, &FINE] {
-            check(Reach::Any, hosts, false);
+            check(AllowedAddresses::Any, hosts, false);
         }
     }
 }

@@ -11,11 +11,11 @@ use ureq::http::header;
 use crate::image::Repository;
 use crate::store::Digest;
 
-use super::client::{Client, Wanted};
+use super::client::{Client, RegistryRequest};
 use super::descriptor::{Descriptor, IMAGE_INDEX, MANIFEST_TYPES, Manifest};
-use super::endpoint::{By, Endpoint};
-use super::error::{Error, Problem, quoted};
-use super::transport::{Answer, misdirected};
+use super::endpoint::{Endpoint, TagOrDigest};
+use super::error::{RegistryError, RegistryProblem, quoted};
+use super::transport::{HttpAnswer, misdirected};
 use super::url::Url;
 use super::{MAX_MANIFEST, MAX_REFERRERS};
 
@@ -33,12 +33,12 @@ pub struct Referrers {
     /// Entries that cannot be what they say, each a sentence.
     pub refused: Vec<String>,
     /// Where they were found.
-    pub found: Found,
+    pub found: ReferrersPlace,
 }
 
 /// How a registry keeps referrers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
+pub enum ReferrersPlace {
     /// Through the referrers API.
     Api,
     /// In the index under the tag `sha256-<hex>`, or, if there is no such tag, nowhere.
@@ -58,10 +58,10 @@ impl Client {
         repository: &Repository,
         subject: &Digest,
         artifact_type: Option<&str>,
-    ) -> Result<Referrers, Error> {
+    ) -> Result<Referrers, RegistryError> {
         let list = || {
-            let mut last = Problem::Blocked;
-            for endpoint in self.places(repository, By::Digest)? {
+            let mut last = RegistryProblem::Blocked;
+            for endpoint in self.places(repository, TagOrDigest::Digest)? {
                 match self.referrers_at(&endpoint, subject, artifact_type) {
                     Ok(found) if endpoint.is_mirror && found.descriptors.is_empty() => {}
                     Ok(found) => return Ok(found),
@@ -74,10 +74,11 @@ impl Client {
             Err(last)
         };
         let wrong = |problem| {
-            Error::at(repository, format!("listing referrers of {subject} in {repository}"), problem)
+            RegistryError::at(repository, format!("listing referrers of {subject} in {repository}"), problem)
         };
-        let Listed { descriptors, refused, found } = list().map_err(wrong)?;
-        let refused = refused.into_iter().map(|it| wrong(Problem::Malformed(it)).to_string()).collect();
+        let ListedReferrers { descriptors, refused, found } = list().map_err(wrong)?;
+        let refused =
+            refused.into_iter().map(|it| wrong(RegistryProblem::Malformed(it)).to_string()).collect();
         Ok(Referrers { descriptors, refused, found })
     }
 
@@ -86,15 +87,23 @@ impl Client {
         endpoint: &Endpoint,
         subject: &Digest,
         kind: Option<&str>,
-    ) -> Result<Listed, Problem> {
-        let mut all = Collected::new(subject, kind);
+    ) -> Result<ListedReferrers, RegistryProblem> {
+        let mut all = ReferrerCollector::new(subject, kind);
         if self.pages(endpoint, subject, kind, &mut all)? {
-            return Ok(Listed { descriptors: all.descriptors, refused: all.refused, found: Found::Api });
+            return Ok(ListedReferrers {
+                descriptors: all.descriptors,
+                refused: all.refused,
+                found: ReferrersPlace::Api,
+            });
         }
         if let Some(index) = self.fallback_at(endpoint, subject)? {
             all.add(entries(&index.bytes)?)?;
         }
-        Ok(Listed { descriptors: all.descriptors, refused: all.refused, found: Found::Fallback })
+        Ok(ListedReferrers {
+            descriptors: all.descriptors,
+            refused: all.refused,
+            found: ReferrersPlace::Fallback,
+        })
     }
 
     /// Reads all pages; `false` if the registry has no referrers API.
@@ -103,8 +112,8 @@ impl Client {
         endpoint: &Endpoint,
         subject: &Digest,
         kind: Option<&str>,
-        all: &mut Collected<'_>,
-    ) -> Result<bool, Problem> {
+        all: &mut ReferrerCollector<'_>,
+    ) -> Result<bool, RegistryProblem> {
         let mut url = endpoint.address(&format!("referrers/{subject}"));
         if let Some(kind) = kind {
             url = url.with_parameter("artifactType", kind);
@@ -112,19 +121,23 @@ impl Client {
         let mut seen = HashSet::new();
         loop {
             if !seen.insert(url.to_string()) {
-                return Err(Problem::Malformed(
+                return Err(RegistryProblem::Malformed(
                     "its pages lead back to one that was read already".to_owned(),
                 ));
             }
             if seen.len() > MAX_PAGES {
-                return Err(Problem::TooMany { what: "pages of referrers", limit: MAX_PAGES });
+                return Err(RegistryProblem::TooMany { what: "pages of referrers", limit: MAX_PAGES });
             }
-            let wanted = Wanted { url: url.clone(), ..Wanted::get(endpoint, "", MAX_MANIFEST) };
+            let wanted =
+                RegistryRequest { url: url.clone(), ..RegistryRequest::get(endpoint, "", MAX_MANIFEST) };
             let answer = match self.ask(endpoint, wanted.with(header::ACCEPT, IMAGE_INDEX)) {
                 Ok(answer) => answer,
-                Err(Problem::Absent { .. }) if seen.len() == 1 => return Ok(false),
-                Err(Problem::Absent { .. }) => {
-                    return Err(Problem::Malformed(format!("page {} of its list is not there", seen.len())));
+                Err(RegistryProblem::Absent { .. }) if seen.len() == 1 => return Ok(false),
+                Err(RegistryProblem::Absent { .. }) => {
+                    return Err(RegistryProblem::Malformed(format!(
+                        "page {} of its list is not there",
+                        seen.len()
+                    )));
                 }
                 Err(problem) => return Err(problem),
             };
@@ -142,15 +155,17 @@ impl Client {
         &self,
         endpoint: &Endpoint,
         subject: &Digest,
-    ) -> Result<Option<Manifest>, Problem> {
+    ) -> Result<Option<Manifest>, RegistryProblem> {
         let tag = fallback_tag(subject);
         match self.manifest_at(endpoint, &tag, None) {
             Ok(found) if found.media_type == IMAGE_INDEX => Ok(Some(found)),
             Ok(found) => {
-                Err(Problem::OtherType { announced: IMAGE_INDEX.to_owned(), found: found.media_type })
+                Err(RegistryProblem::OtherType { announced: IMAGE_INDEX.to_owned(), found: found.media_type })
             }
-            Err(Problem::Absent { said }) if said.0.contains("NAME_UNKNOWN") => Err(Problem::Absent { said }),
-            Err(Problem::Absent { .. }) => Ok(None),
+            Err(RegistryProblem::Absent { said }) if said.0.contains("NAME_UNKNOWN") => {
+                Err(RegistryProblem::Absent { said })
+            }
+            Err(RegistryProblem::Absent { .. }) => Ok(None),
             Err(problem) => Err(problem),
         }
     }
@@ -162,14 +177,14 @@ pub(super) fn fallback_tag(subject: &Digest) -> String {
 }
 
 /// As [`Referrers`], at one place.
-struct Listed {
+struct ListedReferrers {
     descriptors: Vec<Descriptor>,
     refused: Vec<String>,
-    found: Found,
+    found: ReferrersPlace,
 }
 
 /// What of a list is taken, bounded.
-struct Collected<'a> {
+struct ReferrerCollector<'a> {
     subject: &'a Digest,
     kind: Option<&'a str>,
     total: usize,
@@ -185,7 +200,7 @@ const NO_TYPE: &str = "application/vnd.oci.empty.v1+json";
 /// An entry of a list. Its digest may be in an algorithm that is none of our business until its type is.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
+struct ReferrerEntry {
     media_type: String,
     digest: String,
     size: u64,
@@ -194,28 +209,28 @@ struct Entry {
 }
 
 #[derive(Deserialize)]
-struct Index {
+struct ReferrerIndex {
     /// Registries in Go may write an empty list as `null`.
     #[serde(deserialize_with = "null_is_empty")]
-    manifests: Vec<Entry>,
+    manifests: Vec<ReferrerEntry>,
 }
 
-fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
+fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ReferrerEntry>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-impl<'a> Collected<'a> {
+impl<'a> ReferrerCollector<'a> {
     fn new(subject: &'a Digest, kind: Option<&'a str>) -> Self {
         Self { subject, kind, total: 0, seen: HashSet::new(), descriptors: Vec::new(), refused: Vec::new() }
     }
 
-    fn add(&mut self, entries: Vec<Entry>) -> Result<(), Problem> {
+    fn add(&mut self, entries: Vec<ReferrerEntry>) -> Result<(), RegistryProblem> {
         self.total += entries.len();
         if self.total > MAX_ALL {
-            return Err(Problem::TooMany { what: "referrers of all types", limit: MAX_ALL });
+            return Err(RegistryProblem::TooMany { what: "referrers of all types", limit: MAX_ALL });
         }
         // Whether the registry filtered (`OCI-Filters-Applied`) makes no difference: doing it twice does no harm.
-        let is_wanted = |it: &Entry| match (self.kind, &it.artifact_type) {
+        let is_wanted = |it: &ReferrerEntry| match (self.kind, &it.artifact_type) {
             (Some(kind), Some(found)) => kind == found,
             // Its manifest says of which type it is, if it has one.
             (Some(_), None) => MANIFEST_TYPES.contains(&it.media_type.as_str()),
@@ -230,7 +245,7 @@ impl<'a> Collected<'a> {
                 }
             };
             if digest == *self.subject {
-                return Err(Problem::Malformed(
+                return Err(RegistryProblem::Malformed(
                     "it lists the image itself among the image's referrers".to_owned(),
                 ));
             }
@@ -238,9 +253,9 @@ impl<'a> Collected<'a> {
                 continue;
             }
             if self.descriptors.len() == MAX_REFERRERS {
-                return Err(Problem::TooMany { what: "referrers", limit: MAX_REFERRERS });
+                return Err(RegistryProblem::TooMany { what: "referrers", limit: MAX_REFERRERS });
             }
-            let Entry { media_type, size, artifact_type, annotations, .. } = entry;
+            let ReferrerEntry { media_type, size, artifact_type, annotations, .. } = entry;
             self.descriptors.push(Descriptor {
                 media_type,
                 digest,
@@ -254,9 +269,9 @@ impl<'a> Collected<'a> {
     }
 }
 
-fn entries(bytes: &[u8]) -> Result<Vec<Entry>, Problem> {
-    let mut index: Index = serde_json::from_slice(bytes).map_err(|err| {
-        Problem::Malformed(format!("its list is no image index ({})", quoted(&err.to_string())))
+fn entries(bytes: &[u8]) -> Result<Vec<ReferrerEntry>, RegistryProblem> {
+    let mut index: ReferrerIndex = serde_json::from_slice(bytes).map_err(|err| {
+        RegistryProblem::Malformed(format!("its list is no image index ({})", quoted(&err.to_string())))
     })?;
     for entry in &mut index.manifests {
         entry.artifact_type.take_if(|it| it.is_empty() || it == NO_TYPE);
@@ -265,11 +280,11 @@ fn entries(bytes: &[u8]) -> Result<Vec<Entry>, Problem> {
 }
 
 /// A page for a browser with status 200 is no list.
-fn check_type(answer: &Answer) -> Result<(), Problem> {
+fn check_type(answer: &HttpAnswer) -> Result<(), RegistryProblem> {
     let found = answer.header("content-type").and_then(|it| it.split(';').next()).unwrap_or_default().trim();
     match found == IMAGE_INDEX {
         true => Ok(()),
-        false => Err(Problem::Malformed(format!(
+        false => Err(RegistryProblem::Malformed(format!(
             "its list is of type {}, expected {IMAGE_INDEX:?}",
             quoted(found)
         ))),
@@ -277,7 +292,7 @@ fn check_type(answer: &Answer) -> Result<(), Problem> {
 }
 
 /// The next page, from `Link: <...>; rel="next"` (RFC 8288). A list is continued where it began.
-fn next(answer: &Answer, endpoint: &Endpoint) -> Result<Option<Url>, Problem> {
+fn next(answer: &HttpAnswer, endpoint: &Endpoint) -> Result<Option<Url>, RegistryProblem> {
     let links = answer.headers.get_all(header::LINK).iter().filter_map(|it| it.to_str().ok());
     let Some(target) = links.flat_map(|it| it.split(",<")).find_map(next_target) else { return Ok(None) };
     let url = answer.url.join(target).map_err(|why| misdirected(target, &why))?;

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use crate::image::Repository;
 use crate::os::file;
 
-use super::Problem;
-use super::endpoint::By;
-use super::settings::Environment;
+use super::RegistryProblem;
+use super::endpoint::TagOrDigest;
+use super::settings::RegistryEnvironment;
 
 /// No file is larger, in bytes.
 const MAX_FILE: usize = 1 << 20;
@@ -19,11 +19,11 @@ const MAX_FILES: usize = 100;
 
 /// All entries, those of later files in the place of earlier ones with the same prefix.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Rewrites(Vec<Entry>);
+pub(super) struct Rewrites(Vec<RegistryEntry>);
 
 /// A repository at the place where it is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct RepositoryPlace {
     pub(super) repository: Repository,
     pub(super) is_insecure: bool,
     pub(super) is_mirror: bool,
@@ -31,16 +31,16 @@ pub(super) struct Place {
 
 /// `short-name-mode`, `unqualified-search-registries` and others may stand beside it.
 #[derive(Deserialize)]
-struct Content {
+struct RegistriesConf {
     #[serde(default)]
-    registry: Vec<Entry>,
+    registry: Vec<RegistryEntry>,
     /// The one key that marks version 1.
     registries: Option<toml::Table>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Entry {
+struct RegistryEntry {
     #[serde(default)]
     prefix: String,
     #[serde(default)]
@@ -62,12 +62,12 @@ struct Mirror {
     #[serde(default)]
     insecure: bool,
     #[serde(default)]
-    pull_from_mirror: Pull,
+    pull_from_mirror: MirrorPulls,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Pull {
+enum MirrorPulls {
     #[default]
     All,
     DigestOnly,
@@ -76,19 +76,21 @@ enum Pull {
 
 impl Rewrites {
     /// Reads the file that counts and those of its folder.
-    pub(super) fn read(environment: &Environment) -> Result<Self, Problem> {
+    pub(super) fn read(environment: &RegistryEnvironment) -> Result<Self, RegistryProblem> {
         let mut all = Self::default();
-        for path in files(environment).map_err(Problem::Settings)? {
-            let bytes = file::read(&path, MAX_FILE).map_err(|err| Problem::Settings(format!("{err:#}")))?;
+        for path in files(environment).map_err(RegistryProblem::Settings)? {
+            let bytes =
+                file::read(&path, MAX_FILE).map_err(|err| RegistryProblem::Settings(format!("{err:#}")))?;
             let Some(bytes) = bytes else { continue };
             let text = String::from_utf8_lossy(&bytes);
-            all.add(&text).map_err(|what| Problem::Settings(format!("{}: {what}", path.display())))?;
+            all.add(&text)
+                .map_err(|what| RegistryProblem::Settings(format!("{}: {what}", path.display())))?;
         }
         Ok(all)
     }
 
     pub(super) fn add(&mut self, text: &str) -> Result<(), String> {
-        let content: Content = toml::from_str(text).map_err(|err| err.message().to_owned())?;
+        let content: RegistriesConf = toml::from_str(text).map_err(|err| err.message().to_owned())?;
         if content.registries.is_some() {
             return Err("it is of version 1, [registries.*]: write it anew with [[registry]]".to_owned());
         }
@@ -108,15 +110,19 @@ impl Rewrites {
     }
 
     /// Where a repository is to be looked for, in this order; the last one is no mirror. Mirrors are only for pulling.
-    pub(super) fn places(&self, repository: &Repository, pull: Option<By>) -> Result<Vec<Place>, Problem> {
+    pub(super) fn places(
+        &self,
+        repository: &Repository,
+        pull: Option<TagOrDigest>,
+    ) -> Result<Vec<RepositoryPlace>, RegistryProblem> {
         let repository = repository.as_host();
         let name = repository.to_string();
         let matching = self.0.iter().filter_map(|it| Some((it, matched(&it.prefix, &name)?)));
         let Some((entry, length)) = matching.max_by_key(|(_, length)| *length) else {
-            return Ok(vec![Place { repository, is_insecure: false, is_mirror: false }]);
+            return Ok(vec![RepositoryPlace { repository, is_insecure: false, is_mirror: false }]);
         };
         if entry.blocked {
-            return Err(Problem::Blocked);
+            return Err(RegistryProblem::Blocked);
         }
         let rest = name.get(length..).unwrap_or_default();
         let mut places = Vec::new();
@@ -124,27 +130,35 @@ impl Rewrites {
             places.push(place(&mirror.location, rest, mirror.insecure, true)?);
         }
         places.push(match entry.location.is_empty() {
-            true => Place { repository, is_insecure: entry.insecure, is_mirror: false },
+            true => RepositoryPlace { repository, is_insecure: entry.insecure, is_mirror: false },
             false => place(&entry.location, rest, entry.insecure, false)?,
         });
         Ok(places)
     }
 }
 
-impl Entry {
-    fn uses(&self, mirror: &Mirror, by: By) -> bool {
+impl RegistryEntry {
+    fn uses(&self, mirror: &Mirror, by: TagOrDigest) -> bool {
         match (mirror.pull_from_mirror, by) {
-            (Pull::TagOnly, By::Digest) | (Pull::DigestOnly, By::Tag) => false,
-            (Pull::All, By::Tag) => !self.mirror_by_digest_only,
-            (Pull::TagOnly, By::Tag) | (Pull::DigestOnly | Pull::All, By::Digest) => true,
+            (MirrorPulls::TagOnly, TagOrDigest::Digest) | (MirrorPulls::DigestOnly, TagOrDigest::Tag) => {
+                false
+            }
+            (MirrorPulls::All, TagOrDigest::Tag) => !self.mirror_by_digest_only,
+            (MirrorPulls::TagOnly, TagOrDigest::Tag)
+            | (MirrorPulls::DigestOnly | MirrorPulls::All, TagOrDigest::Digest) => true,
         }
     }
 }
 
-fn place(location: &str, rest: &str, is_insecure: bool, is_mirror: bool) -> Result<Place, Problem> {
+fn place(
+    location: &str,
+    rest: &str,
+    is_insecure: bool,
+    is_mirror: bool,
+) -> Result<RepositoryPlace, RegistryProblem> {
     let repository = Repository::written(&format!("{location}{rest}"))
-        .map_err(|err| Problem::Settings(format!("registries.conf: location: {err}")))?;
-    Ok(Place { repository: repository.as_host(), is_insecure, is_mirror })
+        .map_err(|err| RegistryProblem::Settings(format!("registries.conf: location: {err}")))?;
+    Ok(RepositoryPlace { repository: repository.as_host(), is_insecure, is_mirror })
 }
 
 /// How much of a name a prefix covers: all of it, or up to a slash. `*.example.com` covers each host below.
@@ -158,7 +172,7 @@ fn matched(prefix: &str, name: &str) -> Option<usize> {
 }
 
 /// `$CONTAINERS_REGISTRIES_CONF`, else the user's, else the system's; then the folders `registries.conf.d` beside the latter.
-fn files(environment: &Environment) -> Result<Vec<PathBuf>, String> {
+fn files(environment: &RegistryEnvironment) -> Result<Vec<PathBuf>, String> {
     let system = environment.etc().map(|it| it.join("containers/registries.conf"));
     let user = environment.path("HOME").map(|it| it.join(".config/containers/registries.conf"));
     if let Some(named) = environment.path("CONTAINERS_REGISTRIES_CONF") {
@@ -228,10 +242,10 @@ prefix = "*.corp.example"
 insecure = true
 "#;
 
-    fn check(name: &str, pull: Option<By>, expected: &[&str]) {
+    fn check(name: &str, pull: Option<TagOrDigest>, expected: &[&str]) {
         let mut rewrites = Rewrites::default();
         rewrites.add(FILE).expect("a configuration");
-        let shown = |it: &Place| {
+        let shown = |it: &RepositoryPlace| {
             let marks = [(it.is_mirror, " mirror"), (it.is_insecure, " insecure")];
             let marks: String = marks.iter().filter(|(is_set, _)| *is_set).map(|(_, mark)| *mark).collect();
             format!("{}{marks}", it.repository)
@@ -246,10 +260,10 @@ insecure = true
     #[test]
     fn mirrors_come_first_and_are_only_for_pulling() {
         let cache = "cache.example:5000/hub/library/debian mirror insecure";
-        check("debian", Some(By::Tag), &[cache, "docker.io/library/debian"]);
+        check("debian", Some(TagOrDigest::Tag), &[cache, "docker.io/library/debian"]);
         check(
             "debian",
-            Some(By::Digest),
+            Some(TagOrDigest::Digest),
             &[cache, "late.example/library/debian mirror", "docker.io/library/debian"],
         );
         check("debian", None, &["docker.io/library/debian"]);
@@ -257,16 +271,20 @@ insecure = true
 
     #[test]
     fn the_longest_prefix_counts_and_ends_at_a_slash() {
-        check("acme/upf", Some(By::Tag), &["quay.io/acme-of-old/upf"]);
-        check("acme/upf", Some(By::Digest), &["mirror.example/acme/upf mirror", "quay.io/acme-of-old/upf"]);
+        check("acme/upf", Some(TagOrDigest::Tag), &["quay.io/acme-of-old/upf"]);
+        check(
+            "acme/upf",
+            Some(TagOrDigest::Digest),
+            &["mirror.example/acme/upf mirror", "quay.io/acme-of-old/upf"],
+        );
         check("acme2/upf", None, &["docker.io/acme2/upf"]);
-        check("a.corp.example/upf", Some(By::Tag), &["a.corp.example/upf insecure"]);
-        check("corp.example/upf", Some(By::Tag), &["corp.example/upf"]);
+        check("a.corp.example/upf", Some(TagOrDigest::Tag), &["a.corp.example/upf insecure"]);
+        check("corp.example/upf", Some(TagOrDigest::Tag), &["corp.example/upf"]);
     }
 
     #[test]
     fn a_blocked_registry_is_not_asked() {
-        check("evil.example/upf", Some(By::Tag), &["registries.conf blocks it"]);
+        check("evil.example/upf", Some(TagOrDigest::Tag), &["registries.conf blocks it"]);
         check("evil.example/upf", None, &["registries.conf blocks it"]);
     }
 

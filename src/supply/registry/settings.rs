@@ -16,7 +16,7 @@ pub struct Settings {
     /// The one file with credentials, instead of all the usual places (`--authfile`).
     pub auth_file: Option<PathBuf>,
     /// A login that was given for this call, which goes before those in files (`--username`, `--token-stdin`).
-    pub login: Option<Given>,
+    pub login: Option<GivenLogin>,
     /// What else counts like registries.conf, and after it: [`super::hosts::rewrites`] makes it of containerd's files.
     pub rewrites: Option<String>,
     /// More certificates of authorities to trust, in PEM, for every registry (`--ca-file`).
@@ -25,21 +25,21 @@ pub struct Settings {
     /// (`--token-service`).
     pub token_services: Vec<String>,
     /// What the environment says.
-    pub environment: Environment,
+    pub environment: RegistryEnvironment,
     /// How long we wait and how often we try.
-    pub limits: Limits,
+    pub limits: RegistryLimits,
 }
 
 /// A login for one registry, as the command line gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
+pub struct GivenLogin {
     /// The registry as images name it, such as `quay.io`. No mirror and no other registry gets this login.
     pub registry: String,
     /// The credentials.
     pub(super) with: With,
 }
 
-impl Given {
+impl GivenLogin {
     /// A user's name and password.
     pub fn password(registry: &str, user: &str, password: Secret) -> Self {
         Self { registry: registry.to_owned(), with: With::Password { user: user.to_owned(), password } }
@@ -53,7 +53,7 @@ impl Given {
 
 /// The variables that say something about registries, and the folders in which files do.
 #[derive(Clone, Default)]
-pub struct Environment {
+pub struct RegistryEnvironment {
     variables: Vec<(OsString, OsString)>,
     etc: Option<PathBuf>,
     uid: u32,
@@ -61,7 +61,7 @@ pub struct Environment {
 
 /// How long we wait and how often we try.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub struct RegistryLimits {
     /// For a connection, its TLS handshake included.
     pub connect: Duration,
     /// For the next bytes of an answer.
@@ -76,7 +76,7 @@ pub struct Limits {
     pub longest_pause: Duration,
 }
 
-impl Default for Limits {
+impl Default for RegistryLimits {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
@@ -89,7 +89,7 @@ impl Default for Limits {
     }
 }
 
-impl Environment {
+impl RegistryEnvironment {
     /// The environment of a process and the user who runs it. `/etc` is where files of the administrator are.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>, uid: u32) -> Self {
         Self { variables: variables.into_iter().collect(), etc: Some(PathBuf::from("/etc")), uid }
@@ -129,7 +129,7 @@ impl Environment {
 }
 
 /// Names only: `HTTPS_PROXY` may hold a password.
-impl std::fmt::Debug for Environment {
+impl std::fmt::Debug for RegistryEnvironment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<_> = self.variables.iter().map(|(name, _)| name).collect();
         f.debug_struct("Environment")

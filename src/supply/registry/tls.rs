@@ -8,9 +8,9 @@ use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConf
 
 use crate::os::file;
 
-use super::Problem;
-use super::settings::{Environment, Settings};
-use super::url::{Origin, Scheme};
+use super::RegistryProblem;
+use super::settings::{RegistryEnvironment, Settings};
+use super::url::{Scheme, UrlOrigin};
 
 /// No file of certificates is larger, in bytes: the bundle of all public authorities has 220 KiB.
 const MAX_FILE: usize = 4 << 20;
@@ -18,7 +18,7 @@ const MAX_FILE: usize = 4 << 20;
 const MAX_FILES: usize = 100;
 
 /// The trust anchors for the TLS handshake with this origin.
-pub(super) fn config(origin: &Origin, settings: &Settings) -> Result<TlsConfig, Problem> {
+pub(super) fn config(origin: &UrlOrigin, settings: &Settings) -> Result<TlsConfig, RegistryProblem> {
     let builder = TlsConfig::builder()
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
     if origin.scheme == Scheme::Http {
@@ -26,11 +26,11 @@ pub(super) fn config(origin: &Origin, settings: &Settings) -> Result<TlsConfig, 
     }
     let mut roots = system();
     for path in &settings.ca_files {
-        roots.extend(authorities(path).map_err(Problem::Settings)?);
+        roots.extend(authorities(path).map_err(RegistryProblem::Settings)?);
     }
     let mut client = None;
     for folder in folders(&settings.environment, origin) {
-        let found = Folder::read(&folder).map_err(Problem::Settings)?;
+        let found = CertificateFolder::read(&folder).map_err(RegistryProblem::Settings)?;
         roots.extend(found.authorities);
         client = client.or(found.client);
     }
@@ -47,7 +47,7 @@ fn system() -> Vec<Certificate<'static>> {
 }
 
 /// Docker's and Podman's folders for a registry. A host that a registry named has to look like one to be part of a path.
-fn folders(environment: &Environment, origin: &Origin) -> Vec<PathBuf> {
+fn folders(environment: &RegistryEnvironment, origin: &UrlOrigin) -> Vec<PathBuf> {
     let plain = |it: char| it.is_ascii_alphanumeric() || "-_.:[]".contains(it);
     if !origin.host.chars().all(plain) || origin.host.starts_with('.') {
         return Vec::new();
@@ -62,12 +62,12 @@ fn folders(environment: &Environment, origin: &Origin) -> Vec<PathBuf> {
 /// What stands in one folder of `certs.d` (containers-certs.d(5)): `*.crt` are authorities, `NAME.cert` with `NAME.key`
 /// is who we are.
 #[derive(Default)]
-struct Folder {
+struct CertificateFolder {
     authorities: Vec<Certificate<'static>>,
     client: Option<ClientCert>,
 }
 
-impl Folder {
+impl CertificateFolder {
     fn read(folder: &Path) -> Result<Self, String> {
         let mut found = Self::default();
         for path in list(folder)? {

@@ -11,12 +11,12 @@ use ureq::http::{HeaderMap, Method, Request, header};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, BodyReader};
 
-use super::client::Until;
+use super::client::ClientDeadline;
 use super::proxy::Proxies;
-use super::reach::{Bounded, Reach};
-use super::settings::{Limits, Settings};
-use super::url::{Origin, Scheme, Url, shown};
-use super::{Problem, Secret, tls, trouble};
+use super::reach::{AllowedAddresses, Bounded};
+use super::settings::{RegistryLimits, Settings};
+use super::url::{Scheme, Url, UrlOrigin, shown};
+use super::{RegistryProblem, Secret, tls, trouble};
 
 /// More would be a loop.
 const MAX_REDIRECTS: u32 = 5;
@@ -43,16 +43,16 @@ pub(super) struct Ask<'a> {
     /// Whether the body of such an answer is left to the caller to read.
     pub(super) streams: bool,
     /// How far the host of `url` may be.
-    pub(super) reach: Reach,
+    pub(super) reach: AllowedAddresses,
     /// The registry on whose word we go where it redirects to.
-    pub(super) registry: &'a Origin,
+    pub(super) registry: &'a UrlOrigin,
     /// When it has to be over, whatever else it might take.
-    pub(super) until: Option<Until>,
+    pub(super) until: Option<ClientDeadline>,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct HttpAnswer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
@@ -64,13 +64,13 @@ pub(super) struct Answer {
 
 impl Ask<'_> {
     /// What took too long, if it is late.
-    fn late(&self) -> Option<Problem> {
-        let Until { at, phase, limit } = self.until?;
-        (Instant::now() >= at).then_some(Problem::Slow { phase, limit })
+    fn late(&self) -> Option<RegistryProblem> {
+        let ClientDeadline { at, phase, limit } = self.until?;
+        (Instant::now() >= at).then_some(RegistryProblem::Slow { phase, limit })
     }
 }
 
-impl Answer {
+impl HttpAnswer {
     /// A header that is there and is text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -81,14 +81,18 @@ impl Answer {
 pub struct Stream {
     body: BodyReader<'static>,
     url: Url,
-    limits: Limits,
-    until: Option<Until>,
+    limits: RegistryLimits,
+    until: Option<ClientDeadline>,
 }
 
 impl Stream {
     /// None if the answer has no body that is left to read.
-    pub(super) fn of(answer: Answer, limits: &Limits, until: Option<Until>) -> Option<Self> {
-        let Answer { stream, url, .. } = answer;
+    pub(super) fn of(
+        answer: HttpAnswer,
+        limits: &RegistryLimits,
+        until: Option<ClientDeadline>,
+    ) -> Option<Self> {
+        let HttpAnswer { stream, url, .. } = answer;
         Some(Self { body: stream?.into_reader(), url, limits: limits.clone(), until })
     }
 }
@@ -98,7 +102,7 @@ impl Read for Stream {
         self.body.read(buffer).map_err(|err| {
             let late = self.until.filter(|it| Instant::now() >= it.at);
             let problem = match late {
-                Some(Until { phase, limit, .. }) => Problem::Slow { phase, limit },
+                Some(ClientDeadline { phase, limit, .. }) => RegistryProblem::Slow { phase, limit },
                 None => trouble::of(&ureq::Error::from(err), &self.url, &self.limits),
             };
             std::io::Error::other(problem.to_string())
@@ -116,7 +120,7 @@ impl std::fmt::Debug for Stream {
 pub(super) struct Transport {
     settings: Settings,
     proxies: Proxies,
-    agents: Mutex<HashMap<(Origin, Reach), Agent>>,
+    agents: Mutex<HashMap<(UrlOrigin, AllowedAddresses), Agent>>,
 }
 
 impl Transport {
@@ -132,7 +136,7 @@ impl Transport {
 
     /// Sends a request, again where trouble looks passing, and reads the answer. Any status is an answer; 429 and 5xx are
     /// only after the last try.
-    pub(super) fn exchange(&self, ask: &Ask<'_>) -> Result<Answer, Problem> {
+    pub(super) fn exchange(&self, ask: &Ask<'_>) -> Result<HttpAnswer, RegistryProblem> {
         let limits = &self.settings.limits;
         let deadline = Instant::now() + limits.total;
         let deadline = ask.until.map_or(deadline, |it| it.at.min(deadline));
@@ -152,7 +156,7 @@ impl Transport {
         }
     }
 
-    fn follow(&self, ask: &Ask<'_>, deadline: Instant) -> Result<Answer, Problem> {
+    fn follow(&self, ask: &Ask<'_>, deadline: Instant) -> Result<HttpAnswer, RegistryProblem> {
         let mut ask = ask.clone();
         for _ in 0..=MAX_REDIRECTS {
             let answer = self.once(&ask, deadline)?;
@@ -172,13 +176,13 @@ impl Transport {
         ))
     }
 
-    fn once(&self, ask: &Ask<'_>, deadline: Instant) -> Result<Answer, Problem> {
+    fn once(&self, ask: &Ask<'_>, deadline: Instant) -> Result<HttpAnswer, RegistryProblem> {
         let limits = &self.settings.limits;
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(ask
                 .late()
-                .unwrap_or(Problem::Slow { phase: "the whole request", limit: limits.total }));
+                .unwrap_or(RegistryProblem::Slow { phase: "the whole request", limit: limits.total }));
         }
         let agent = self.agent(&ask.url.origin, ask.reach)?;
         log::debug!("{} {}", ask.method, ask.url.shown());
@@ -203,10 +207,10 @@ impl Transport {
             (_, false) => (start(body), None),
         };
         let status = head.status.as_u16();
-        Ok(Answer { status, headers: head.headers, body, stream, url: ask.url.clone() })
+        Ok(HttpAnswer { status, headers: head.headers, body, stream, url: ask.url.clone() })
     }
 
-    fn agent(&self, origin: &Origin, reach: Reach) -> Result<Agent, Problem> {
+    fn agent(&self, origin: &UrlOrigin, reach: AllowedAddresses) -> Result<Agent, RegistryProblem> {
         let key = (origin.clone(), reach);
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(agent) = agents.get(&key) {
@@ -217,10 +221,10 @@ impl Transport {
         Ok(agent)
     }
 
-    fn build(&self, origin: &Origin, reach: Reach) -> Result<Agent, Problem> {
+    fn build(&self, origin: &UrlOrigin, reach: AllowedAddresses) -> Result<Agent, RegistryProblem> {
         let proxy = self.proxies.choose(origin)?;
         // Behind a proxy, the one name that is looked up here is the proxy's.
-        let resolver = Bounded(if proxy.is_some() { Reach::Any } else { reach });
+        let resolver = Bounded(if proxy.is_some() { AllowedAddresses::Any } else { reach });
         let limits = &self.settings.limits;
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -257,7 +261,7 @@ impl Ask<'_> {
 }
 
 /// Where an answer sends us. A 304, or a redirect that names no place, is an answer like any other.
-fn redirection(answer: &Answer) -> Option<&str> {
+fn redirection(answer: &HttpAnswer) -> Option<&str> {
     match answer.status {
         301 | 302 | 303 | 307 | 308 => answer.header("location"),
         _ => None,
@@ -265,34 +269,43 @@ fn redirection(answer: &Answer) -> Option<&str> {
 }
 
 /// Whether we go from one place to the next, and how far its host may be.
-pub(super) fn step(from: &Url, to: &Url, reach: Reach, registry: &Origin) -> Result<Reach, Problem> {
+pub(super) fn step(
+    from: &Url,
+    to: &Url,
+    reach: AllowedAddresses,
+    registry: &UrlOrigin,
+) -> Result<AllowedAddresses, RegistryProblem> {
     if to.origin == from.origin {
         return Ok(reach);
     }
     if from.origin.scheme == Scheme::Https && to.origin.scheme == Scheme::Http {
         return Err(misdirected(&to.to_string(), "is not protected by TLS, as the place that named it was"));
     }
-    let onward = Reach::from(registry);
+    let onward = AllowedAddresses::from(registry);
     match onward.objection(&to.origin.host) {
         Some(objection) => Err(misdirected(&to.to_string(), objection)),
         None => Ok(onward),
     }
 }
 
-pub(super) fn misdirected(to: &str, why: &str) -> Problem {
-    Problem::Misdirected { to: shown(to), why: why.to_owned() }
+pub(super) fn misdirected(to: &str, why: &str) -> RegistryProblem {
+    RegistryProblem::Misdirected { to: shown(to), why: why.to_owned() }
 }
 
-fn read(body: Body, limit: u64, known: impl Fn(ureq::Error) -> Problem) -> Result<Vec<u8>, Problem> {
+fn read(
+    body: Body,
+    limit: u64,
+    known: impl Fn(ureq::Error) -> RegistryProblem,
+) -> Result<Vec<u8>, RegistryProblem> {
     if body.content_length().is_some_and(|it| it > limit) {
-        return Err(Problem::TooLarge { limit });
+        return Err(RegistryProblem::TooLarge { limit });
     }
     let mut bytes = Vec::new();
     let mut reader = body.into_reader().take(limit.saturating_add(1));
     reader.read_to_end(&mut bytes).map_err(|err| known(ureq::Error::from(err)))?;
     match u64::try_from(bytes.len()) {
         Ok(length) if length <= limit => Ok(bytes),
-        _ => Err(Problem::TooLarge { limit }),
+        _ => Err(RegistryProblem::TooLarge { limit }),
     }
 }
 

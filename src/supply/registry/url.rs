@@ -11,7 +11,7 @@ const MAX_URL: usize = 16 << 10;
 
 /// Whom a request goes to. Credentials never leave their origin.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Origin {
+pub(super) struct UrlOrigin {
     pub(super) scheme: Scheme,
     /// In lower case, an IPv6 address in brackets.
     pub(super) host: String,
@@ -27,7 +27,7 @@ pub(super) enum Scheme {
 /// An absolute address. `Display` is the whole of it, which may hold a signature; [`Url::shown`] is for messages.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Url {
-    pub(super) origin: Origin,
+    pub(super) origin: UrlOrigin,
     /// Path and query, with a slash in front.
     pub(super) rest: String,
 }
@@ -56,7 +56,7 @@ impl Url {
         let port = authority.port_u16().unwrap_or(scheme.port());
         let rest = uri.path_and_query().map_or("/", |it| it.as_str());
         let slash = if rest.starts_with('/') { "" } else { "/" };
-        Ok(Self { origin: Origin { scheme, host, port }, rest: format!("{slash}{rest}") })
+        Ok(Self { origin: UrlOrigin { scheme, host, port }, rest: format!("{slash}{rest}") })
     }
 
     /// What a `Location` or a `Link` in an answer from here leads to (RFC 3986, section 5.2).
@@ -65,7 +65,7 @@ impl Url {
         if first.ends_with(':') {
             return Self::parse(location);
         }
-        let Origin { scheme, .. } = self.origin;
+        let UrlOrigin { scheme, .. } = self.origin;
         if let Some(rest) = location.strip_prefix("//") {
             return Self::parse(&format!("{scheme}://{rest}"));
         }
@@ -151,7 +151,7 @@ impl fmt::Display for Scheme {
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for UrlOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.port == self.scheme.port() {
             true => write!(f, "{}://{}", self.scheme, self.host),

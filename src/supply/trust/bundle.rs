@@ -16,7 +16,7 @@ const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Bundle {
+struct SigstoreBundle {
     dsse_envelope: Option<Sealed>,
 }
 
@@ -43,17 +43,17 @@ pub(super) struct Envelope {
 #[serde(rename_all = "camelCase")]
 struct Statement {
     predicate_type: String,
-    subject: Vec<Subject>,
+    subject: Vec<StatementSubject>,
 }
 
 #[derive(Deserialize)]
-struct Subject {
+struct StatementSubject {
     digest: BTreeMap<String, String>,
 }
 
 /// Opens a bundle.
 pub(super) fn envelope(bytes: &[u8]) -> Result<Envelope, String> {
-    let bundle: Bundle =
+    let bundle: SigstoreBundle =
         serde_json::from_slice(bytes).map_err(|err| format!("a bundle that cannot be read ({err})"))?;
     let Some(Sealed { payload, payload_type, signatures }) = bundle.dsse_envelope else {
         return Err(

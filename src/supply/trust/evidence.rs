@@ -4,12 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::{Candidate, decode};
+use super::{FoundSignature, decode};
 
 const SCHEMA: &str = "oci-compat.signature/v1";
 
 #[derive(Serialize, Deserialize)]
-struct Document {
+struct EvidenceDocument {
     schema: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payload: Option<String>,
@@ -20,17 +20,17 @@ struct Document {
 }
 
 /// Puts a signature into bytes; the same signature gives the same bytes.
-pub fn write_evidence(candidate: &Candidate) -> Vec<u8> {
+pub fn write_evidence(candidate: &FoundSignature) -> Vec<u8> {
     let schema = SCHEMA.to_owned();
     let document = match candidate {
-        Candidate::Simple { payload, signature } => Document {
+        FoundSignature::Simple { payload, signature } => EvidenceDocument {
             schema,
             payload: Some(STANDARD.encode(payload)),
             signature: Some(signature.clone()),
             bundle: None,
         },
-        Candidate::Bundle(bytes) => {
-            Document { schema, payload: None, signature: None, bundle: Some(STANDARD.encode(bytes)) }
+        FoundSignature::Bundle(bytes) => {
+            EvidenceDocument { schema, payload: None, signature: None, bundle: Some(STANDARD.encode(bytes)) }
         }
     };
     // Texts in a structure: nothing that JSON could refuse.
@@ -42,20 +42,20 @@ pub fn write_evidence(candidate: &Candidate) -> Vec<u8> {
 /// # Errors
 ///
 /// What is wrong with the bytes, as the rest of a sentence that starts with them.
-pub fn read_evidence(bytes: &[u8]) -> Result<Candidate, String> {
-    let document: Document =
+pub fn read_evidence(bytes: &[u8]) -> Result<FoundSignature, String> {
+    let document: EvidenceDocument =
         serde_json::from_slice(bytes).map_err(|err| format!("is no evidence of a signature ({err})"))?;
     match document {
-        Document { schema, .. } if schema != SCHEMA => {
+        EvidenceDocument { schema, .. } if schema != SCHEMA => {
             Err(format!("has schema {schema:?}, expected {SCHEMA:?}: update oci-compat"))
         }
-        Document { payload: Some(payload), signature: Some(signature), bundle: None, .. } => {
-            Ok(Candidate::Simple { payload: decode(&payload, "the payload")?, signature })
+        EvidenceDocument { payload: Some(payload), signature: Some(signature), bundle: None, .. } => {
+            Ok(FoundSignature::Simple { payload: decode(&payload, "the payload")?, signature })
         }
-        Document { payload: None, signature: None, bundle: Some(bundle), .. } => {
-            Ok(Candidate::Bundle(decode(&bundle, "the bundle")?))
+        EvidenceDocument { payload: None, signature: None, bundle: Some(bundle), .. } => {
+            Ok(FoundSignature::Bundle(decode(&bundle, "the bundle")?))
         }
-        Document { .. } => {
+        EvidenceDocument { .. } => {
             Err("is no evidence of a signature: it needs payload and signature, or bundle".to_owned())
         }
     }

@@ -38,7 +38,7 @@ pub fn signature_tag(manifest: &Digest) -> String {
 
 /// A signature as it was found: nothing of it is believed yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Candidate {
+pub enum FoundSignature {
     /// Simple signing: the payload, and the text of the annotation [`SIGNATURE_ANNOTATION`].
     Simple {
         /// The layer's blob.
@@ -52,7 +52,7 @@ pub enum Candidate {
 
 /// A signature that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerifiedSignature {
     /// The digest of the key, [`Key::digest`].
     pub key: Digest,
     /// The signature, to be verified again elsewhere: [`read_evidence`] reads it.
@@ -68,14 +68,14 @@ pub struct Verified {
 /// Why none of them holds, as the rest of a sentence that starts with the manifest.
 pub fn verify(
     manifest: &Digest,
-    candidates: &[Candidate],
+    candidates: &[FoundSignature],
     keys: &[Key],
     counts: &dyn Fn(&str) -> bool,
-) -> Result<Verified, String> {
+) -> Result<VerifiedSignature, String> {
     let mut reasons = BTreeSet::new();
     for candidate in candidates {
         match candidate.signer(manifest, keys, counts) {
-            Ok(key) => return Ok(Verified { key, evidence: write_evidence(candidate) }),
+            Ok(key) => return Ok(VerifiedSignature { key, evidence: write_evidence(candidate) }),
             Err(reason) => _ = reasons.insert(reason),
         }
     }
@@ -86,7 +86,7 @@ pub fn verify(
     Err(format!("has no signature that holds: {}", reasons.join("; ")))
 }
 
-impl Candidate {
+impl FoundSignature {
     /// The key that made the signature, once everything holds.
     fn signer(
         &self,

@@ -8,28 +8,28 @@ use crate::store::Digest;
 const KIND: &str = "cosign container image signature";
 
 #[derive(Deserialize)]
-struct Payload {
+struct SignedPayload {
     critical: Critical,
 }
 
 #[derive(Deserialize)]
 struct Critical {
     #[serde(default)]
-    identity: Identity,
-    image: Image,
+    identity: SignedIdentity,
+    image: SignedImage,
     #[serde(rename = "type")]
     kind: String,
 }
 
 /// Under which name it was signed: a repository, perhaps with a tag or digest.
 #[derive(Default, Deserialize)]
-struct Identity {
+struct SignedIdentity {
     #[serde(default, rename = "docker-reference")]
     reference: String,
 }
 
 #[derive(Deserialize)]
-struct Image {
+struct SignedImage {
     #[serde(rename = "docker-manifest-digest")]
     digest: String,
 }
@@ -37,7 +37,7 @@ struct Image {
 /// Whether the payload says that this manifest was signed, under a name that counts. One that says no name says as much as
 /// a Sigstore bundle.
 pub(super) fn names(payload: &[u8], manifest: &Digest, counts: &dyn Fn(&str) -> bool) -> Result<(), String> {
-    let Payload { critical: Critical { identity, image, kind } } = serde_json::from_slice(payload)
+    let SignedPayload { critical: Critical { identity, image, kind } } = serde_json::from_slice(payload)
         .map_err(|err| format!("a signature of something that is no payload of cosign ({err})"))?;
     if kind != KIND {
         return Err(format!("a signature of type {kind:?}, expected {KIND:?}"));

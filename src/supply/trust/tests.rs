@@ -42,11 +42,14 @@ impl Signer {
         STANDARD.encode(self.0.sign(&SystemRandom::new(), message).unwrap())
     }
 
-    fn simple(&self, payload: &str) -> Candidate {
-        Candidate::Simple { payload: payload.as_bytes().to_vec(), signature: self.sign(payload.as_bytes()) }
+    fn simple(&self, payload: &str) -> FoundSignature {
+        FoundSignature::Simple {
+            payload: payload.as_bytes().to_vec(),
+            signature: self.sign(payload.as_bytes()),
+        }
     }
 
-    fn bundle(&self, statement: &str) -> Candidate {
+    fn bundle(&self, statement: &str) -> FoundSignature {
         let kind = "application/vnd.in-toto+json";
         let message = format!("DSSEv1 28 {kind} {} {statement}", statement.len());
         let bundle = serde_json::json!({
@@ -55,7 +58,7 @@ impl Signer {
             "dsseEnvelope": {"payload": STANDARD.encode(statement), "payloadType": kind,
                 "signatures": [{"sig": self.sign(message.as_bytes())}]},
         });
-        Candidate::Bundle(bundle.to_string().into_bytes())
+        FoundSignature::Bundle(bundle.to_string().into_bytes())
     }
 }
 
@@ -77,14 +80,14 @@ fn statement(hex: &str, kind: &str) -> String {
 
 const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 
-fn check(candidates: &[Candidate], keys: &[Key], expected: &str) {
+fn check(candidates: &[FoundSignature], keys: &[Key], expected: &str) {
     assert_eq!(verify(&manifest(), candidates, keys, &|_| true), Err(expected.to_owned()));
 }
 
 #[test]
 fn what_cosign_signed_is_verified() {
     let keys = Key::read_all(COSIGN_KEY.as_bytes()).unwrap();
-    let candidate = Candidate::Simple {
+    let candidate = FoundSignature::Simple {
         payload: COSIGN_PAYLOAD.as_bytes().to_vec(),
         signature: COSIGN_SIGNATURE.to_owned(),
     };
@@ -107,7 +110,7 @@ fn a_signature_counts_under_the_name_that_it_was_made_for() {
         signer.simple(&payload)
     };
     let bundle = signer.bundle(&statement(&manifest().hex(), SIGN));
-    let counted = |candidate: &Candidate, own: &str| {
+    let counted = |candidate: &FoundSignature, own: &str| {
         verify(&manifest(), std::slice::from_ref(candidate), &signer.keys(), &|name| name == own).map(drop)
     };
     let named = simple(r#""identity":{"docker-reference":"r/a:1"},"#);
@@ -135,7 +138,7 @@ fn keys_of_other_kinds_count_and_those_that_are_too_weak_do_not() {
         let (key, signature) = words.split_once(' ').unwrap();
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n");
         let outcome = Key::read_all(pem.as_bytes()).and_then(|keys| {
-            let candidate = |payload: &str| Candidate::Simple {
+            let candidate = |payload: &str| FoundSignature::Simple {
                 payload: payload.as_bytes().to_vec(),
                 signature: signature.to_owned(),
             };
@@ -220,20 +223,20 @@ fn a_signature_of_something_else_is_refused() {
 #[test]
 fn a_payload_that_was_changed_after_signing_is_refused() {
     let signer = Signer::new();
-    let Candidate::Simple { signature, .. } = signer.simple(&payload(&Digest::of(b"other").to_string()))
+    let FoundSignature::Simple { signature, .. } = signer.simple(&payload(&Digest::of(b"other").to_string()))
     else {
         panic!("a simple one")
     };
-    let forged = Candidate::Simple { payload: payload(&manifest().to_string()).into_bytes(), signature };
+    let forged = FoundSignature::Simple { payload: payload(&manifest().to_string()).into_bytes(), signature };
     check(&[forged], &signer.keys(), "has no signature that holds: a signature by another key");
 }
 
 #[test]
 fn whatever_is_no_signature_is_reported() {
     let keys = Signer::new().keys();
-    let bundle = |text: &str| Candidate::Bundle(text.as_bytes().to_vec());
+    let bundle = |text: &str| FoundSignature::Bundle(text.as_bytes().to_vec());
     check(
-        &[Candidate::Simple { payload: Vec::new(), signature: "%".to_owned() }],
+        &[FoundSignature::Simple { payload: Vec::new(), signature: "%".to_owned() }],
         &keys,
         "has no signature that holds: the signature is not base64 (Invalid symbol 37, offset 0.)",
     );
@@ -260,7 +263,7 @@ fn whatever_is_no_signature_is_reported() {
         "has no signature that holds: an envelope without a signature",
     );
     check(
-        &[Candidate::Bundle(vec![b' '; 131_073])],
+        &[FoundSignature::Bundle(vec![b' '; 131_073])],
         &keys,
         "has no signature that holds: a signature of 131073 bytes, at most 131072 are read",
     );

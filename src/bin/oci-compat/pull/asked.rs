@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 use oci_compat::container::identity::held::{self, Held};
 use oci_compat::image::Reference;
-use oci_compat::supply::pull::Wanted;
+use oci_compat::supply::pull::WantedImage;
 use oci_compat::words::text::printable;
 
 use crate::args::PullArgs;
@@ -20,7 +20,7 @@ const MAX_NAMES: usize = 20;
 #[derive(Debug, Default)]
 pub(super) struct ImagesToPull {
     /// Each image once.
-    pub(super) images: Vec<Wanted>,
+    pub(super) images: Vec<WantedImage>,
     /// Names of images that are from no registry.
     pub(super) local: Vec<String>,
     /// How many more there are that have no name.
@@ -102,6 +102,6 @@ impl ImagesToPull {
         let images: Vec<_> = names.iter().take(MAX_NAMES).filter_map(parse).collect();
         let names = images.iter().map(Reference::stored).collect();
         let image = images.into_iter().next();
-        self.images.extend(image.map(|image| Wanted { image, names, held: digests }));
+        self.images.extend(image.map(|image| WantedImage { image, names, held: digests }));
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use oci_compat::supply::pull::{Pulled, Wanted};
+use oci_compat::supply::pull::{Pulled, WantedImage};
 use oci_compat::words::text::printable;
 
 use crate::output::Output;
@@ -61,7 +61,7 @@ impl PullTally {
 
     pub(super) fn count(
         &mut self,
-        image: &Wanted,
+        image: &WantedImage,
         pulled: &Pulled,
         output: &mut Output,
     ) -> anyhow::Result<()> {
@@ -76,7 +76,7 @@ impl PullTally {
         self.bar.suspend(|| self.tell(image, pulled, output))
     }
 
-    fn tell(&self, image: &Wanted, pulled: &Pulled, output: &mut Output) -> anyhow::Result<()> {
+    fn tell(&self, image: &WantedImage, pulled: &Pulled, output: &mut Output) -> anyhow::Result<()> {
         let name = image.names.join(", ");
         let told = |it: &str| printable(&format!("{name}: {it}"));
         for problem in &pulled.problems {
