@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use oci_compat::host::{self, Bundle, Demand, FEATURES, Fact, Facts, Feature, Root, Wanted};
+use oci_compat::host::{self, BundleConfig, FEATURES, Fact, Facts, Feature, FeatureDemand, Root, Wanted};
 
 use crate::command::oci_compat;
 use crate::examples::{Content, Host};
@@ -92,9 +92,9 @@ fn facts(name: &str, host: &Host) -> Facts {
         fs::write(&recorded, &printed).expect("writing what is expected");
     }
     assert_eq!(printed, fs::read_to_string(&recorded).expect("what is expected"), "{name}");
-    let demand: Demand = FEATURES.iter().map(|it| (it.name.to_owned(), Wanted::All)).collect();
+    let demand: FeatureDemand = FEATURES.iter().map(|it| (it.name.to_owned(), Wanted::All)).collect();
     let mut facts = host::gather(&Root::at(folder.path()).expect("a host"), &demand);
-    host::add_bundle(&mut facts, &Bundle::new(bundle.into_bytes()), &demand);
+    host::add_bundle(&mut facts, &BundleConfig::new(bundle.into_bytes()), &demand);
     facts
 }
 

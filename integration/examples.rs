@@ -17,7 +17,7 @@ use std::{env, fs};
 use oci_compat::author::lint::{Level, lint};
 use oci_compat::decide::check::{self, Requirement};
 use oci_compat::eval::{JudgedTerm, Judgement, Outcome};
-use oci_compat::host::{Bundle, Fact, Facts, Feature, Instance, Root};
+use oci_compat::host::{BundleConfig, Fact, Facts, Feature, Instance, Root};
 use oci_compat::outcome::report::{Checked, Origin, Report};
 use oci_compat::spec::{self, Spec};
 use serde::Deserialize;
@@ -220,7 +220,7 @@ impl Host {
     fn judge<'a>(&self, requirement: &'a [Requirement]) -> Vec<Checked<'a>> {
         let folder = self.make();
         let root = Root::at(folder.path()).expect("a host");
-        let bundle = self.bundle.as_ref().map(|it| Bundle::new(it.clone().into_bytes()));
+        let bundle = self.bundle.as_ref().map(|it| BundleConfig::new(it.clone().into_bytes()));
         let mut facts = check::gather(requirement, &[], &root, bundle.as_ref());
         self.add_facts(&mut facts);
         let mut checked = check::judge_until(requirement, &[], &facts, false, &|| false);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use oci_compat::author::lint::{Level, lint};
-use oci_compat::host::{FEATURES, FeatureInfo, Kind};
+use oci_compat::host::{ElementKind, FEATURES, FeatureInfo};
 use oci_compat::spec;
 
 #[test]
@@ -73,10 +73,10 @@ fn section(info: &FeatureInfo) -> String {
 }
 
 fn kinds(info: &FeatureInfo) -> String {
-    let name = |it: &Kind| match it {
-        Kind::Flags => "flags",
-        Kind::Attributes => "attributes",
-        Kind::Instances => "instances",
+    let name = |it: &ElementKind| match it {
+        ElementKind::Flags => "flags",
+        ElementKind::Attributes => "attributes",
+        ElementKind::Instances => "instances",
     };
     info.kinds.iter().map(name).collect::<Vec<_>>().join(" and ")
 }

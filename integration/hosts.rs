@@ -12,7 +12,7 @@ use oci_compat::decide::check::Requirement;
 use oci_compat::decide::pipeline::{self, Terms};
 use oci_compat::decide::requirements::Collected;
 use oci_compat::eval::Outcome;
-use oci_compat::host::{Demand, FEATURES, Facts, FeatureInfo, Form, Root, Wanted, gather};
+use oci_compat::host::{DocumentForm, FEATURES, Facts, FeatureDemand, FeatureInfo, Root, Wanted, gather};
 use oci_compat::outcome::report::{Origin, Report};
 use oci_compat::spec;
 use serde::Deserialize;
@@ -143,7 +143,8 @@ fn a_snapshot_of_a_host_gets_the_report_that_the_host_itself_gets() -> anyhow::R
         let folder = tempfile::tempdir()?;
         host.make(folder.path())?;
         let root = Root::at(folder.path())?;
-        let snapshot = Facts::from_json(gather(&root, &everything()).to_json(Form::Full)?.as_bytes())?;
+        let snapshot =
+            Facts::from_json(gather(&root, &everything()).to_json(DocumentForm::Full)?.as_bytes())?;
         for (path, text) in &specs {
             let report = |host: pipeline::Host<'_>| {
                 let mut collected = Collected::default();
@@ -197,7 +198,7 @@ fn specs() -> anyhow::Result<Vec<(String, String)>> {
     Ok(specs)
 }
 
-fn everything() -> Demand {
+fn everything() -> FeatureDemand {
     FEATURES.iter().map(|it| (it.name.to_owned(), Wanted::All)).collect()
 }
 
@@ -212,7 +213,7 @@ fn ours(host: &Host) -> anyhow::Result<Value> {
     let folder = tempfile::tempdir()?;
     host.make(folder.path())?;
     let facts = gather(&Root::at(folder.path())?, &everything());
-    Ok(serde_json::from_str(&facts.to_json(Form::Nfd)?)?)
+    Ok(serde_json::from_str(&facts.to_json(DocumentForm::Nfd)?)?)
 }
 
 impl Host {

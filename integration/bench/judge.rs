@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use oci_compat::decide::check::{self, Requirement};
 use oci_compat::eval;
-use oci_compat::host::{self, Demand, Root};
+use oci_compat::host::{self, FeatureDemand, Root};
 use oci_compat::outcome::report::Origin;
 use oci_compat::spec;
 
@@ -25,7 +25,7 @@ pub(crate) fn run(text: &str) -> Result<(), Box<dyn Error>> {
     print("parse twelve rules, YAML", || drop(black_box(spec::parse(black_box(text.as_bytes())))));
     println!("\nwhere the rest of (c) goes: probes, each with what the twelve rules want of it");
     for (feature, wanted) in eval::demand(&spec, &[]) {
-        let demand = Demand::from([(feature.clone(), wanted)]);
+        let demand = FeatureDemand::from([(feature.clone(), wanted)]);
         let root = Root::live();
         print(&feature, || drop(black_box(host::gather(&root, &demand))));
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use oci_compat::host::{self, Demand, FEATURES, Root, Wanted};
+use oci_compat::host::{self, FEATURES, FeatureDemand, Root, Wanted};
 
 use crate::process::{Program, compare, median};
 
@@ -46,11 +46,11 @@ pub(crate) fn run(program: &Path, nothing: &Program, rounds: usize) -> Result<()
     Ok(())
 }
 
-fn one(feature: &str) -> Demand {
-    Demand::from([(feature.to_owned(), Wanted::All)])
+fn one(feature: &str) -> FeatureDemand {
+    FeatureDemand::from([(feature.to_owned(), Wanted::All)])
 }
 
-fn in_process(name: &str, demand: &Demand) {
+fn in_process(name: &str, demand: &FeatureDemand) {
     let measure = || {
         let root = Root::live();
         let start = Instant::now();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::host::{self, Demand, Fact, Facts, Feature, Wanted};
+use crate::host::{self, Fact, Facts, Feature, FeatureDemand, Wanted};
 use crate::spec::{Asked, Condition, Property, Term, Test};
 use crate::words::version::Version;
 
@@ -57,8 +57,8 @@ pub fn clues(judgement: &Judgement<'_>) -> BTreeSet<String> {
 }
 
 /// What has to be read to explain what is not met, beyond what the rules name.
-pub fn explaining(judgement: &Judgement<'_>) -> Demand {
-    let mut demand = Demand::new();
+pub fn explaining(judgement: &Judgement<'_>) -> FeatureDemand {
+    let mut demand = FeatureDemand::new();
     for (term, finding) in unmet(judgement) {
         for (feature, element) in explains(term, finding) {
             let wanted = demand.entry(feature.to_owned()).or_insert_with(|| Wanted::Names(BTreeSet::new()));

@@ -1,13 +1,13 @@
 //! The facts that rules need. Nothing else is read.
 
-use crate::host::{self, Demand, Kind, Wanted};
+use crate::host::{self, ElementKind, FeatureDemand, Wanted};
 use crate::spec::{Property, Rule, Spec, Term, Test};
 
 use super::{lower, matched};
 
 /// What has to be read to judge the sets of a spec that `tags` select.
-pub fn demand(spec: &Spec, tags: &[String]) -> Demand {
-    let mut demand = Demand::new();
+pub fn demand(spec: &Spec, tags: &[String]) -> FeatureDemand {
+    let mut demand = FeatureDemand::new();
     for rule in
         spec.sets.iter().filter(|it| tags.is_empty() || tags.contains(&it.tag)).flat_map(|it| &it.rules)
     {
@@ -19,10 +19,10 @@ pub fn demand(spec: &Spec, tags: &[String]) -> Demand {
     demand
 }
 
-fn add(demand: &mut Demand, rule: &Rule, term: &Term) {
+fn add(demand: &mut FeatureDemand, rule: &Rule, term: &Term) {
     let feature = lower(&term.feature);
     let info = host::probe(&feature);
-    let has_instances = info.is_some_and(|it| it.kinds.contains(&Kind::Instances));
+    let has_instances = info.is_some_and(|it| it.kinds.contains(&ElementKind::Instances));
     let entry = demand.entry(feature.into_owned()).or_insert_with(|| Wanted::Names(Default::default()));
     let key = info.and_then(|it| it.key);
     let keys = key.map(|it| keys(term, it));

@@ -118,4 +118,4 @@ impl Wanted {
 }
 
 /// What has to be read to judge some rules: features in lower case, and which of their elements.
-pub type Demand = BTreeMap<String, Wanted>;
+pub type FeatureDemand = BTreeMap<String, Wanted>;

@@ -10,7 +10,7 @@ use super::{Fact, Root, Unknown};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
     /// Whose facts these are, where that has been noted.
-    pub origin: Option<Origin>,
+    pub origin: Option<FactsOrigin>,
     facts: BTreeMap<String, Fact>,
     /// Which of the modules that were missing could be loaded: it explains a refusal and decides nothing.
     loadable_modules: Option<Fact>,
@@ -22,7 +22,7 @@ pub struct Facts {
 
 /// Whose facts these are, and when they were taken; each part only if known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Origin {
+pub struct FactsOrigin {
     /// The host's name as its kernel has it.
     pub name: Option<String>,
     /// The kernel's release, such as `6.1.0-13-amd64`.
@@ -97,7 +97,7 @@ impl Facts {
     }
 }
 
-impl Origin {
+impl FactsOrigin {
     /// The host under this root. Missing values are left out: an origin is a note, nothing is judged by it.
     pub fn of(root: &Root, taken: String) -> Self {
         Self { name: name(root), kernel: line(root, OSRELEASE), arch: arch(root), taken: Some(taken) }
@@ -147,11 +147,11 @@ mod tests {
     fn an_origin_says_only_what_the_root_tells() {
         let host =
             FakeHost::new().file("/proc/sys/kernel/hostname", "node-1\n").unreadable("/proc/sys/kernel/arch");
-        let origin = Origin::of(&host.root(), "2026-08-01T00:00:00Z".to_owned());
-        let expected = Origin {
+        let origin = FactsOrigin::of(&host.root(), "2026-08-01T00:00:00Z".to_owned());
+        let expected = FactsOrigin {
             name: Some("node-1".to_owned()),
             taken: Some("2026-08-01T00:00:00Z".to_owned()),
-            ..Origin::default()
+            ..FactsOrigin::default()
         };
         assert_eq!(origin, expected);
     }

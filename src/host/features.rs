@@ -15,7 +15,7 @@ pub struct FeatureInfo {
     /// Its name, `domain.feature`, in lower case.
     pub name: &'static str,
     /// What it holds.
-    pub kinds: &'static [Kind],
+    pub kinds: &'static [ElementKind],
     /// What its elements say, in one sentence.
     pub meaning: &'static str,
     /// Where it is read, in words.
@@ -71,7 +71,7 @@ fn is_among(element: &str, names: &[&str]) -> bool {
 
 /// The kinds of elements in NFD's data model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ElementKind {
     /// Names that are simply there.
     Flags,
     /// Names with a value.
@@ -86,7 +86,7 @@ pub struct Probe {
     /// As [`FeatureInfo::name`].
     pub name: &'static str,
     /// As [`FeatureInfo::kinds`].
-    pub kinds: &'static [Kind],
+    pub kinds: &'static [ElementKind],
     /// As [`FeatureInfo::key`].
     pub key: Option<&'static str>,
     /// As [`FeatureInfo::sensitive`].
@@ -188,7 +188,7 @@ const TABLE: &[FeatureInfo] = &[
 
 const CPU_CPUID: FeatureInfo = FeatureInfo {
     name: "cpu.cpuid",
-    kinds: &[Kind::Flags, Kind::Attributes],
+    kinds: &[ElementKind::Flags, ElementKind::Attributes],
     meaning: "the instruction set extensions of the processor",
     read: "the CPUID instruction, or /proc/cpuinfo with another root folder; the auxiliary vector on other processors than \
         x86",
@@ -205,7 +205,7 @@ const CPU_CPUID: FeatureInfo = FeatureInfo {
 
 const CPU_MODEL: FeatureInfo = FeatureInfo {
     name: "cpu.model",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the processor's vendor, family and model, and the hypervisor that runs it",
     read: "the CPUID instruction; the file midr_el1 of sysfs on arm64; /proc/cpuinfo and /proc/sysinfo on s390x",
     nfd: true,

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::root::Filesystem;
 use super::system::mount::{Mount, table};
-use super::{Fact, Feature, FeatureInfo, Instance, Kind, Miss, Probing, Unknown, Wanted};
+use super::{ElementKind, Fact, Feature, FeatureInfo, Instance, Miss, Probing, Unknown, Wanted};
 use crate::os::file::is_local;
 
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "storage.filesystem",
-    kinds: &[Kind::Instances],
+    kinds: &[ElementKind::Instances],
     meaning: "the local file systems that are mounted on folders: the mount point, the type, the size, and the space left for \
         users other than root (free), both in bytes; d_type: true if folders store the kinds of their entries, which \
         overlayfs needs (XFS made with ftype=0 does not). A container's own /dev/shm is a `bundle.mount`",

@@ -1,11 +1,11 @@
 //! `iommu.groups`: how many groups of devices the IOMMU keeps apart. Changes no group.
 
 use super::probing::known;
-use super::{Fact, Feature, FeatureInfo, Kind, Probing, Wanted};
+use super::{ElementKind, Fact, Feature, FeatureInfo, Probing, Wanted};
 
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "iommu.groups",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the number of IOMMU groups: 0 if the machine has no IOMMU, or if it is switched off",
     read: "/sys/kernel/iommu_groups/*",
     nfd: false,

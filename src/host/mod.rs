@@ -33,13 +33,13 @@ mod usb;
 mod testing;
 
 pub use bundle::{
-    Bundle, Inherited, PROGRAM, add_bundle, asks_bundle, is_libseccomp_older, libseccomp_since,
+    BundleConfig, Inherited, PROGRAM, add_bundle, asks_bundle, is_libseccomp_older, libseccomp_since,
 };
 pub use cpu::level_flags;
-pub use document::{Form, SCHEMA};
-pub use fact::{Demand, Fact, Feature, Instance, Source, Unknown, Wanted};
-pub use facts::{Facts, Origin};
-pub use features::{FEATURES, FeatureInfo, Kind, Probe, feature, nearest, probe};
+pub use document::{DocumentForm, SCHEMA};
+pub use fact::{Fact, Feature, FeatureDemand, Instance, Source, Unknown, Wanted};
+pub use facts::{Facts, FactsOrigin};
+pub use features::{ElementKind, FEATURES, FeatureInfo, Probe, feature, nearest, probe};
 pub use gpu::driver_for_cuda;
 pub use kernel::available::loadable_modules;
 pub(crate) use kernel::options_of::option_of;
@@ -47,7 +47,7 @@ pub(crate) use kernel::version::label as release_label;
 pub use recorded::{
     PROGRAM as RUNTIME_PROGRAM, RuntimeRecord, program, runtime_record, runtime_record_path, runtime_records,
 };
-pub use root::{Miss, Root, Shown, Status};
+pub use root::{FileStatus, Miss, Root, Shown};
 
 use std::iter;
 use std::sync::{Mutex, PoisonError};
@@ -56,7 +56,7 @@ use std::thread;
 use probing::Probing;
 
 /// Reads what is demanded, and nothing else. A feature that cannot be read costs no other.
-pub fn gather(root: &Root, demand: &Demand) -> Facts {
+pub fn gather(root: &Root, demand: &FeatureDemand) -> Facts {
     let probing = Probing::new(root);
     let mut facts = Facts::default();
     for (name, wanted) in demand {
@@ -67,7 +67,7 @@ pub fn gather(root: &Root, demand: &Demand) -> Facts {
 
 /// As [`gather`], with a thread for each of these roots, which all belong to the same host: for reading all features.
 /// The features of a container's rules are read faster than a thread starts.
-pub fn gather_in_parallel(roots: Vec<Root>, demand: &Demand) -> Facts {
+pub fn gather_in_parallel(roots: Vec<Root>, demand: &FeatureDemand) -> Facts {
     let (left, facts) = (Mutex::new(demand.iter()), Mutex::new(Facts::default()));
     let work = &|root: Root| {
         let probing = Probing::new(&root);
@@ -92,7 +92,7 @@ fn fact(probing: &Probing<'_>, name: &str, wanted: &Wanted) -> Fact {
 }
 
 /// Says of features that no probe knows, and these facts neither, what [`gather`] says of them.
-pub fn add_unprobed(facts: &mut Facts, demand: &Demand) {
+pub fn add_unprobed(facts: &mut Facts, demand: &FeatureDemand) {
     for name in demand.keys().filter(|it| features::probe(it).is_none()) {
         if !facts.has(name) {
             facts.insert(name.as_str(), Fact::Unknown(Unknown::new("", no_probe(name))));
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn only_what_is_demanded_is_read() {
         let host = FakeHost::new().file("/proc/sys/kernel/osrelease", "6.1.0\n");
-        let demand = Demand::from([("kernel.version".to_owned(), Wanted::All)]);
+        let demand = FeatureDemand::from([("kernel.version".to_owned(), Wanted::All)]);
         let facts = gather(&host.root(), &demand);
         let names: Vec<_> = facts.iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["kernel.version"]);
@@ -127,7 +127,7 @@ mod tests {
     fn however_many_read_a_host_it_has_the_same_facts() {
         let host =
             FakeHost::new().file("/proc/sys/kernel/osrelease", "6.1.0\n").file("/etc/os-release", "ID=x\n");
-        let demand: Demand = FEATURES.iter().map(|it| (it.name.to_owned(), Wanted::All)).collect();
+        let demand: FeatureDemand = FEATURES.iter().map(|it| (it.name.to_owned(), Wanted::All)).collect();
         let alone = gather(&host.root(), &demand);
         for count in [1, 2, 7] {
             let roots: Vec<_> = (0..count).map(|_| host.root()).collect();
@@ -150,7 +150,7 @@ mod tests {
     fn facts_of_another_host_give_the_same_report() {
         let mut facts = Facts::from_json(br#"{"flags": {"vendor.thing": {"elements": {"x": {}}}}}"#).unwrap();
         let names = ["kernel.version", "vendor.thing", "zzz"].map(|it| (it.to_owned(), Wanted::All));
-        add_unprobed(&mut facts, &Demand::from(names));
+        add_unprobed(&mut facts, &FeatureDemand::from(names));
         let check = |feature, expected: &str| assert_eq!(show(facts.get(feature)), expected);
         check("zzz", "unknown: : no probe knows this feature");
         check("vendor.thing", "known (the facts document): x");

@@ -1,11 +1,11 @@
 //! `network.device`, `network.virtual`: the network interfaces. Brings no link up and sends nothing.
 
-use super::values::{Reading, required};
-use super::{Fact, FeatureInfo, Instance, Kind, Probing, Wanted};
+use super::values::{ValuesReading, required};
+use super::{ElementKind, Fact, FeatureInfo, Instance, Probing, Wanted};
 
 pub(super) const DEVICE: FeatureInfo = FeatureInfo {
     name: "network.device",
-    kinds: &[Kind::Instances],
+    kinds: &[ElementKind::Instances],
     meaning: "the network interfaces that belong to a device, with their link's state, speed (Mbit/s) and MTU (bytes)",
     read: "/sys/class/net/*",
     nfd: true,
@@ -31,7 +31,7 @@ pub(super) const DEVICE: FeatureInfo = FeatureInfo {
 
 pub(super) const VIRTUAL: FeatureInfo = FeatureInfo {
     name: "network.virtual",
-    kinds: &[Kind::Instances],
+    kinds: &[ElementKind::Instances],
     meaning: "the network interfaces without a device, such as bridges, with their link's state, speed (Mbit/s) and \
               MTU (bytes)",
     read: "/sys/class/net/*",
@@ -68,7 +68,7 @@ fn interfaces(probing: &Probing<'_>, wanted: &Wanted, sort: Sort) -> Fact {
         Ok(names) => names,
         Err(unknown) => return Fact::Unknown(unknown),
     };
-    let mut reading = Reading::new(probing, wanted);
+    let mut reading = ValuesReading::new(probing, wanted);
     let mut found = Vec::new();
     for name in names.into_iter().filter(|it| it != NO_INTERFACE) {
         let folder = format!("{FOLDER}/{name}");
@@ -81,7 +81,7 @@ fn interfaces(probing: &Probing<'_>, wanted: &Wanted, sort: Sort) -> Fact {
     reading.instances(found, FOLDER)
 }
 
-fn interface(reading: &mut Reading<'_>, name: String, folder: String, sort: Sort) -> Instance {
+fn interface(reading: &mut ValuesReading<'_>, name: String, folder: String, sort: Sort) -> Instance {
     let mut attributes = reading.values(&folder, &LINK);
     attributes.insert("name".to_owned(), name);
     if sort == Sort::Device {
@@ -93,7 +93,7 @@ fn interface(reading: &mut Reading<'_>, name: String, folder: String, sort: Sort
     Instance { attributes, read: Some(folder) }
 }
 
-fn driver(reading: &mut Reading<'_>, folder: &str) -> Option<String> {
+fn driver(reading: &mut ValuesReading<'_>, folder: &str) -> Option<String> {
     if !reading.wanted.has("driver") {
         return None;
     }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fact, Feature, FeatureInfo, Instance, Kind, Miss, Probing, Unknown, Wanted};
+use super::{ElementKind, Fact, Feature, FeatureInfo, Instance, Miss, Probing, Unknown, Wanted};
 
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "pci.device",
-    kinds: &[Kind::Instances],
+    kinds: &[ElementKind::Instances],
     meaning: "the PCI devices; numbers are hexadecimal in lower case; class: four digits; numa_node: -1 if the device belongs \
         to none; physfn: for a virtual function, the address of its physical function",
     read: "/sys/bus/pci/devices/*",
@@ -91,8 +91,8 @@ fn device(
             ),
         }
     }
-    let texts = OPTIONAL.into_iter().map(|it| (it, attribute as Reader));
-    let links = LINKS.into_iter().map(|it| (it, link as Reader));
+    let texts = OPTIONAL.into_iter().map(|it| (it, attribute as AttributeReader));
+    let links = LINKS.into_iter().map(|it| (it, link as AttributeReader));
     for (name, read) in texts.chain(links).filter(|(name, _)| wanted.has(name)) {
         match read(probing, folder, name) {
             Ok(Some(value)) => drop(attributes.insert(name.to_owned(), value)),
@@ -104,7 +104,7 @@ fn device(
 }
 
 /// Reads an attribute, given by its folder and its name; none if the device has no such thing.
-type Reader = fn(&Probing<'_>, &str, &str) -> Result<Option<String>, Unknown>;
+type AttributeReader = fn(&Probing<'_>, &str, &str) -> Result<Option<String>, Unknown>;
 
 /// The first error is kept: later ones are usually the same.
 fn note(incomplete: &mut Option<Unknown>, unknown: Unknown) {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::probing::found;
-use super::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, Wanted};
+use super::{ElementKind, Fact, Feature, FeatureInfo, Instance, Probing, Unknown, Wanted};
 
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "rdma.device",
-    kinds: &[Kind::Instances],
+    kinds: &[ElementKind::Instances],
     meaning: "the RDMA devices (InfiniBand, RoCE, iWARP), one instance for each port; node_type: CA, RNIC, switch, …; state: \
         ACTIVE, DOWN, INIT, …, both without the kernel's number; rate: in Gbit/s, such as 100 or 2.5 (compare with \
         `type: version`); link_layer: InfiniBand or Ethernet",
@@ -25,13 +25,13 @@ pub(super) const FEATURE: FeatureInfo = FeatureInfo {
 
 const FOLDER: &str = "/sys/class/infiniband";
 /// The attributes of a device (`Documentation/ABI/stable/sysfs-class-infiniband`); `board_id` depends on its driver.
-const OF_DEVICE: [(&str, Parser); 3] = [("node_type", word), ("fw_ver", text), ("board_id", text)];
+const OF_DEVICE: [(&str, RdmaParser); 3] = [("node_type", word), ("fw_ver", text), ("board_id", text)];
 /// The attributes of each port.
-const OF_PORT: [(&str, Parser); 3] = [("link_layer", text), ("rate", gigabits), ("state", word)];
+const OF_PORT: [(&str, RdmaParser); 3] = [("link_layer", text), ("rate", gigabits), ("state", word)];
 
-type Attributes = BTreeMap<String, String>;
+type RdmaAttributes = BTreeMap<String, String>;
 /// The value in a file; none if it is malformed.
-type Parser = fn(&str) -> Option<&str>;
+type RdmaParser = fn(&str) -> Option<&str>;
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     let names = match probing.list(FOLDER) {
@@ -39,23 +39,23 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
         Err(unknown) => return Fact::Unknown(unknown),
     };
     let mut reading =
-        Reading { probing, wanted, feature: Feature::instances(Vec::with_capacity(names.len())) };
+        RdmaReading { probing, wanted, feature: Feature::instances(Vec::with_capacity(names.len())) };
     for name in names {
         reading.device(name);
     }
     found(reading.feature, FOLDER)
 }
 
-struct Reading<'a> {
+struct RdmaReading<'a> {
     probing: &'a Probing<'a>,
     wanted: &'a Wanted,
     feature: Feature,
 }
 
-impl Reading<'_> {
+impl RdmaReading<'_> {
     fn device(&mut self, name: String) {
         let folder = format!("{FOLDER}/{name}");
-        let mut attributes = Attributes::from([("name".to_owned(), name)]);
+        let mut attributes = RdmaAttributes::from([("name".to_owned(), name)]);
         self.add(&folder, &OF_DEVICE, &mut attributes);
         let is_port_wanted = self.wanted.has("port") || OF_PORT.iter().any(|(it, _)| self.wanted.has(it));
         let ports = if is_port_wanted { self.ports(&folder) } else { Vec::new() };
@@ -82,7 +82,7 @@ impl Reading<'_> {
         }
     }
 
-    fn add(&mut self, folder: &str, files: &[(&str, Parser)], attributes: &mut Attributes) {
+    fn add(&mut self, folder: &str, files: &[(&str, RdmaParser)], attributes: &mut RdmaAttributes) {
         for (name, parse) in files.iter().filter(|(name, _)| self.wanted.has(name)) {
             let path = format!("{folder}/{name}");
             match self.probing.text(&path) {
@@ -96,7 +96,7 @@ impl Reading<'_> {
         }
     }
 
-    fn push(&mut self, attributes: Attributes, read: String) {
+    fn push(&mut self, attributes: RdmaAttributes, read: String) {
         let instance = Instance { attributes, read: Some(read) };
         self.feature.instances.get_or_insert_default().push(instance);
     }

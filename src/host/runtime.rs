@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Fact, Feature, FeatureInfo, Instance, Kind, Miss, Probing, Unknown, Wanted};
+use super::{ElementKind, Fact, Feature, FeatureInfo, Instance, Miss, Probing, Unknown, Wanted};
 
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "runtime.feature",
-    kinds: &[Kind::Instances],
+    kinds: &[ElementKind::Instances],
     meaning: "the features of the low-level runtimes, one instance for each record. `oci-compat install` records the engine's \
         runtime; for another, run `runc features > /etc/oci-compat/runtimes.d/runc.json`. Repeat this after an update \
         of the runtime. name: the file's name, without .json; version; libseccomp: the version of that library in it; \

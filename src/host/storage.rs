@@ -1,11 +1,11 @@
 //! `storage.block`: the block devices. Reads nothing of what is on them.
 
-use super::values::{Reading, required};
-use super::{Fact, FeatureInfo, Instance, Kind, Probing, Wanted};
+use super::values::{ValuesReading, required};
+use super::{ElementKind, Fact, FeatureInfo, Instance, Probing, Wanted};
 
 pub(super) const BLOCK: FeatureInfo = FeatureInfo {
     name: "storage.block",
-    kinds: &[Kind::Instances],
+    kinds: &[ElementKind::Instances],
     meaning: "the block devices, without their partitions: whether they rotate, can be mapped as memory (DAX), have zones",
     read: "/sys/block/*/queue",
     nfd: true,
@@ -34,7 +34,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
         Ok(names) => names,
         Err(unknown) => return Fact::Unknown(unknown),
     };
-    let mut reading = Reading::new(probing, wanted);
+    let mut reading = ValuesReading::new(probing, wanted);
     let device = |name: String| {
         let read = format!("{FOLDER}/{name}");
         let mut attributes = reading.values(&read, &FILES);

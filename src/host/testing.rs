@@ -1,6 +1,6 @@
 //! Facts as one line of text, so that a test of a probe is a table of lines.
 
-use super::{Demand, Fact, Feature, Wanted, gather};
+use super::{Fact, Feature, FeatureDemand, Wanted, gather};
 use crate::testing::FakeHost;
 
 /// What a host says of a feature when all of it is wanted.
@@ -10,7 +10,7 @@ pub(super) fn told(host: &FakeHost, feature: &str) -> String {
 
 /// What a host says of some elements of a feature.
 pub(super) fn told_of(host: &FakeHost, feature: &str, wanted: Wanted) -> String {
-    let demand = Demand::from([(feature.to_owned(), wanted)]);
+    let demand = FeatureDemand::from([(feature.to_owned(), wanted)]);
     show(gather(&host.root(), &demand).get(feature))
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::values::{Reading, value};
-use super::{Fact, FeatureInfo, Instance, Kind, Probing, Wanted};
+use super::values::{ValuesReading, value};
+use super::{ElementKind, Fact, FeatureInfo, Instance, Probing, Wanted};
 
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "usb.device",
-    kinds: &[Kind::Instances],
+    kinds: &[ElementKind::Instances],
     meaning: "the USB devices; numbers are hexadecimal in lower case. A device whose interfaces have their own classes is \
         listed once per interface",
     read: "/sys/bus/usb/devices/*",
@@ -35,7 +35,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
         Ok(names) => names.unwrap_or_default(),
         Err(unknown) => return Fact::Unknown(unknown),
     };
-    let mut reading = Reading::new(probing, wanted);
+    let mut reading = ValuesReading::new(probing, wanted);
     let mut found = Vec::new();
     for name in names.iter().filter(|it| !is_interface(it)) {
         device(&mut reading, &format!("{FOLDER}/{name}"), &mut found);
@@ -48,7 +48,7 @@ fn is_interface(name: &str) -> bool {
     name.contains(':')
 }
 
-fn device(reading: &mut Reading<'_>, folder: &str, found: &mut Vec<Instance>) {
+fn device(reading: &mut ValuesReading<'_>, folder: &str, found: &mut Vec<Instance>) {
     let product = value(reading.probing, &format!("{folder}/{PRODUCT}"));
     let Some(product) = reading.note(product) else { return };
     let mut attributes = reading.values(folder, &OTHERS);
@@ -64,7 +64,7 @@ fn device(reading: &mut Reading<'_>, folder: &str, found: &mut Vec<Instance>) {
 }
 
 fn interfaces(
-    reading: &mut Reading<'_>,
+    reading: &mut ValuesReading<'_>,
     folder: &str,
     attributes: &BTreeMap<String, String>,
     found: &mut Vec<Instance>,

@@ -13,13 +13,13 @@ const MAX_VALUE: usize = 4096;
 
 /// What the values of one feature are read with: it keeps the first trouble on the way.
 #[derive(Debug)]
-pub(super) struct Reading<'a> {
+pub(super) struct ValuesReading<'a> {
     pub(super) probing: &'a Probing<'a>,
     pub(super) wanted: &'a Wanted,
     incomplete: Option<Unknown>,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> ValuesReading<'a> {
     pub(super) fn new(probing: &'a Probing<'a>, wanted: &'a Wanted) -> Self {
         Self { probing, wanted, incomplete: None }
     }
@@ -121,7 +121,7 @@ mod tests {
     fn check(host: &FakeHost, wanted: &Wanted, expected: &str) {
         let root = host.root();
         let probing = Probing::new(&root);
-        let mut reading = Reading::new(&probing, wanted);
+        let mut reading = ValuesReading::new(&probing, wanted);
         let values = reading.values("/sys/x", &FILES);
         assert_eq!(show(&reading.attributes(values, "/sys/x")), expected);
     }

@@ -6,7 +6,7 @@ mod written;
 
 use std::collections::BTreeSet;
 
-use crate::host::{self, FeatureInfo, Kind};
+use crate::host::{self, ElementKind, FeatureInfo};
 use crate::spec::{Expression, Language, Place, Rule, Set, Spec, Term, Test};
 use crate::words::text::nearest;
 
@@ -167,7 +167,7 @@ impl Lint {
         }
         let expressions = term.expressions.as_deref().unwrap_or(&[]);
         let is_negative = |test: &Test| matches!(test, Test::NotIn(_) | Test::DoesNotExist);
-        if info.kinds == [Kind::Instances]
+        if info.kinds == [ElementKind::Instances]
             && !expressions.is_empty()
             && expressions.iter().all(|(_, it)| is_negative(&it.test))
         {
@@ -246,7 +246,7 @@ fn misnamed(name: &str, info: &FeatureInfo) -> Option<String> {
 
 fn misused(name: &str, test: &Test, info: &FeatureInfo) -> Option<String> {
     let asks_for_value = !matches!(test, Test::Any | Test::Exists | Test::DoesNotExist);
-    if info.kinds == [Kind::Flags] && asks_for_value {
+    if info.kinds == [ElementKind::Flags] && asks_for_value {
         return Some(format!(
             "{} holds names without values, so that this never holds; use Exists",
             info.name

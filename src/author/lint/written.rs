@@ -1,6 +1,6 @@
 //! Names and values in a spelling that hosts never have.
 
-use crate::host::{FeatureInfo, Kind};
+use crate::host::{ElementKind, FeatureInfo};
 use crate::spec::Test;
 
 /// The file systems that people call by another name than the kernel.
@@ -132,7 +132,7 @@ fn is_version(name: &str, info: &FeatureInfo, test: &Test) -> bool {
 
 /// Whether nothing of a feature can be counted.
 pub(super) fn cannot_be_counted(info: &FeatureInfo) -> bool {
-    !info.kinds.contains(&Kind::Instances)
+    !info.kinds.contains(&ElementKind::Instances)
 }
 
 #[cfg(test)]

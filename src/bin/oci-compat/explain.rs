@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use oci_compat::eval::CODES;
-use oci_compat::host::{self, FeatureInfo, Kind};
+use oci_compat::host::{self, ElementKind, FeatureInfo};
 
 use crate::output::Output;
 use oci_compat::words::text::nearest;
@@ -39,10 +39,10 @@ pub(crate) fn run(name: &str, output: &mut Output) -> anyhow::Result<u8> {
 
 /// A feature's description on a few lines.
 pub(crate) fn feature(info: &FeatureInfo) -> String {
-    let kind = |it: &Kind| match it {
-        Kind::Flags => "flags",
-        Kind::Attributes => "attributes",
-        Kind::Instances => "instances",
+    let kind = |it: &ElementKind| match it {
+        ElementKind::Flags => "flags",
+        ElementKind::Attributes => "attributes",
+        ElementKind::Instances => "instances",
     };
     let kinds = info.kinds.iter().map(kind).collect::<Vec<_>>().join(" and ");
     let mut text = format!("{} ({kinds})\n  {}\n  read from: {}\n", info.name, info.meaning, info.read);

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use anyhow::bail;
 use oci_compat::container::input::Bundle;
-use oci_compat::host::{self, Demand, Form, Root, Wanted};
+use oci_compat::host::{self, DocumentForm, FeatureDemand, Root, Wanted};
 
 use crate::args::{FactsFormat, ProbeArgs};
 use crate::output::Output;
@@ -29,16 +29,16 @@ pub(crate) fn run(args: &ProbeArgs, output: &mut Output) -> anyhow::Result<u8> {
         false => host::gather(&root, &demand),
     };
     if let Some(folder) = &args.bundle {
-        host::add_bundle(&mut facts, &host::Bundle::new(Bundle::read(folder)?.config), &demand);
+        host::add_bundle(&mut facts, &host::BundleConfig::new(Bundle::read(folder)?.config), &demand);
     }
-    facts.origin = Some(host::Origin::of(&root, now()));
+    facts.origin = Some(host::FactsOrigin::of(&root, now()));
     match args.format {
         FactsFormat::Text => {
             let doubts = if args.features.is_empty() { facts::doubts(&facts) } else { String::new() };
             output.print(&(facts::text(&facts) + &doubts))?;
         }
-        FactsFormat::Json => output.print(&line(facts.to_json(Form::Full)?))?,
-        FactsFormat::Nfd => output.print(&line(facts.to_json(Form::Nfd)?))?,
+        FactsFormat::Json => output.print(&line(facts.to_json(DocumentForm::Full)?))?,
+        FactsFormat::Nfd => output.print(&line(facts.to_json(DocumentForm::Nfd)?))?,
     }
     Ok(0)
 }
@@ -56,7 +56,7 @@ fn line(mut text: String) -> String {
     text
 }
 
-fn demand(args: &ProbeArgs) -> anyhow::Result<Demand> {
+fn demand(args: &ProbeArgs) -> anyhow::Result<FeatureDemand> {
     if args.features.is_empty() {
         // People know that they gave no bundle; a document says of every feature why it is unknown.
         let is_short = args.format == FactsFormat::Text && args.bundle.is_none();
@@ -66,7 +66,7 @@ fn demand(args: &ProbeArgs) -> anyhow::Result<Demand> {
         let names = names.filter(|it| !is_short || !it.starts_with("bundle."));
         return Ok(names.map(|it| (it.to_owned(), Wanted::All)).collect());
     }
-    let mut demand = Demand::new();
+    let mut demand = FeatureDemand::new();
     for feature in &args.features {
         let name = feature.to_lowercase();
         if host::feature(&name).is_none() {

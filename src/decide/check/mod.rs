@@ -6,7 +6,7 @@ mod unlearnt;
 use std::collections::BTreeSet;
 
 use crate::eval::{self, Access, Judgement};
-use crate::host::{self, Bundle, Demand, Facts, Root, Wanted};
+use crate::host::{self, BundleConfig, Facts, FeatureDemand, Root, Wanted};
 use crate::outcome::report::{Checked, Origin};
 use crate::spec::{Malformed, Spec};
 
@@ -27,7 +27,12 @@ impl Requirement {
 }
 
 /// The facts that these requirements need. Without a bundle, what a bundle gives its container is unknown.
-pub fn gather(requirements: &[Requirement], tags: &[String], root: &Root, bundle: Option<&Bundle>) -> Facts {
+pub fn gather(
+    requirements: &[Requirement],
+    tags: &[String],
+    root: &Root,
+    bundle: Option<&BundleConfig>,
+) -> Facts {
     let demand = demand(requirements, tags);
     let mut facts = host::gather(root, &demand);
     if let Some(bundle) = bundle {
@@ -38,7 +43,12 @@ pub fn gather(requirements: &[Requirement], tags: &[String], root: &Root, bundle
 
 /// Adds to facts that were taken elsewhere what they cannot hold: what a bundle gives its container, and that a feature
 /// has no probe.
-pub fn complete(facts: &mut Facts, requirements: &[Requirement], tags: &[String], bundle: Option<&Bundle>) {
+pub fn complete(
+    facts: &mut Facts,
+    requirements: &[Requirement],
+    tags: &[String],
+    bundle: Option<&BundleConfig>,
+) {
     let demand = demand(requirements, tags);
     host::add_unprobed(facts, &demand);
     if let Some(bundle) = bundle {
@@ -46,8 +56,8 @@ pub fn complete(facts: &mut Facts, requirements: &[Requirement], tags: &[String]
     }
 }
 
-fn demand(requirements: &[Requirement], tags: &[String]) -> Demand {
-    let mut demand = Demand::new();
+fn demand(requirements: &[Requirement], tags: &[String]) -> FeatureDemand {
+    let mut demand = FeatureDemand::new();
     for requirement in requirements {
         let Ok(spec) = &requirement.spec else { continue };
         for (feature, wanted) in eval::demand(spec, requirement.heeded(tags)) {
@@ -70,7 +80,7 @@ pub fn notes(checked: &[Checked<'_>], facts: &Facts) -> Vec<String> {
 /// Reads what explains a no, what would mend it, and what [`notes`] are made of, and adds it to the judgements: no outcome
 /// changes. Where nothing is missing, and no rule asks for a system call that older runtimes do not know, nothing is read.
 pub fn explain(checked: &mut [Checked<'_>], facts: &mut Facts, root: &Root) {
-    let (mut modules, mut more) = (BTreeSet::new(), Demand::new());
+    let (mut modules, mut more) = (BTreeSet::new(), FeatureDemand::new());
     let judgements = judgements(checked);
     for judgement in &judgements {
         modules.extend(eval::clues(judgement));
@@ -97,7 +107,7 @@ pub fn explain_by(checked: &mut [Checked<'_>], facts: &Facts) {
     }
 }
 
-fn add(demand: &mut Demand, feature: String, wanted: Wanted) {
+fn add(demand: &mut FeatureDemand, feature: String, wanted: Wanted) {
     match (demand.get_mut(&feature), wanted) {
         (Some(Wanted::Names(names)), Wanted::Names(more)) => names.extend(more),
         (Some(entry), Wanted::All) => *entry = Wanted::All,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::eval::{Evidence, Finding, Judgement, Outcome};
-use crate::host::{self, Demand, Fact, Facts, Wanted};
+use crate::host::{self, Fact, Facts, FeatureDemand, Wanted};
 
 const FILTER: &str = "bundle.seccomp";
 const RUNTIMES: &str = "runtime.feature";
@@ -13,12 +13,12 @@ const DENIALS: [&str; 5] =
     ["SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP"];
 
 /// The facts that [`notes`] needs; none if no rule asks for such a call.
-pub(super) fn demand(judgements: &[&Judgement<'_>], facts: &Facts) -> Demand {
+pub(super) fn demand(judgements: &[&Judgement<'_>], facts: &Facts) -> FeatureDemand {
     if calls(judgements, facts).is_empty() {
-        return Demand::new();
+        return FeatureDemand::new();
     }
     let names = ["name", "libseccomp"].map(str::to_owned);
-    Demand::from([(RUNTIMES.to_owned(), Wanted::Names(BTreeSet::from(names)))])
+    FeatureDemand::from([(RUNTIMES.to_owned(), Wanted::Names(BTreeSet::from(names)))])
 }
 
 /// A sentence for each call that a rule asks for, that the filter allows, and that the libseccomp of a runtime may not know.
@@ -76,7 +76,7 @@ fn allowed<'a>(finding: &Finding<'a>) -> Option<&'a str> {
 mod tests {
     use super::*;
     use crate::decide::check::{Requirement, explain, gather, judge, notes};
-    use crate::host::Bundle;
+    use crate::host::BundleConfig;
     use crate::outcome::report::{Checked, Origin};
     use crate::spec;
     use crate::testing::FakeHost;
@@ -109,7 +109,7 @@ mod tests {
         seccomp: &str,
         requirements: &'a [Requirement],
     ) -> (Vec<Checked<'a>>, Facts) {
-        let bundle = Bundle::new(format!(r#"{{"linux": {{"seccomp": {seccomp}}}}}"#).into_bytes());
+        let bundle = BundleConfig::new(format!(r#"{{"linux": {{"seccomp": {seccomp}}}}}"#).into_bytes());
         let root = host.root();
         let mut facts = gather(requirements, &[], &root, Some(&bundle));
         let mut checked = judge(requirements, &[], &facts);

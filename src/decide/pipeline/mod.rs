@@ -18,7 +18,7 @@ use crate::decide::check::{self, Requirement};
 use crate::decide::requirements::{self, Collected};
 use crate::decide::waive::{self, Waived};
 use crate::eval::verdict::{TROUBLE, Verdict};
-use crate::host::{self, Bundle, Facts, Root};
+use crate::host::{self, BundleConfig, Facts, Root};
 use crate::outcome::decisions;
 use crate::outcome::report::{Checked, Report, Subject};
 use crate::policy::{Action, Mode, Policy, Situation, Waiver};
@@ -119,7 +119,7 @@ pub fn assess(mut collected: Collected, host: &Host<'_>, terms: &Terms<'_>) -> A
     }
     judged.add(Judged::of(&brought, &collected, host, terms));
     if judged.asks_bundle {
-        collected.faults.extend(collected.bundle.as_ref().and_then(Bundle::fault));
+        collected.faults.extend(collected.bundle.as_ref().and_then(BundleConfig::fault));
     }
     judged.sum_up(collected, terms)
 }
@@ -195,7 +195,7 @@ impl<'a> Judged<'a> {
 
 impl Host<'_> {
     /// The facts that requirements ask for.
-    fn facts(&self, requirements: &[Requirement], tags: &[String], bundle: Option<&Bundle>) -> Facts {
+    fn facts(&self, requirements: &[Requirement], tags: &[String], bundle: Option<&BundleConfig>) -> Facts {
         match *self {
             Self::Root(root) => check::gather(requirements, tags, root, bundle),
             Self::Facts(taken) => {

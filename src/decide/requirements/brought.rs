@@ -137,7 +137,7 @@ impl Collected {
     ) {
         let Some(program) = program::look(folder, bundle, until) else { return };
         self.requirements.push(program::requirement(&program, implied));
-        let given = self.bundle.take().unwrap_or_else(|| host::Bundle::new(bundle.config.clone()));
+        let given = self.bundle.take().unwrap_or_else(|| host::BundleConfig::new(bundle.config.clone()));
         self.bundle = Some(given.with_program(program::known(&program)));
     }
 

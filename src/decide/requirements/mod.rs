@@ -48,7 +48,7 @@ pub struct Collected {
     /// Whether it is a pod's pause container, which has no requirements.
     pub is_sandbox: bool,
     /// The bundle, for rules about the container.
-    pub bundle: Option<host::Bundle>,
+    pub bundle: Option<host::BundleConfig>,
     /// Errors in the container's own input, each a sentence.
     pub faults: Vec<String>,
     /// Whether something of it was verified when it was stored.
@@ -124,7 +124,7 @@ pub fn of_bundle(
         collected.heed(&bundle.wishes, policy);
     }
     let config = std::mem::take(&mut bundle.config);
-    collected.bundle.get_or_insert_with(|| host::Bundle::new(config));
+    collected.bundle.get_or_insert_with(|| host::BundleConfig::new(config));
     collected
 }
 

@@ -154,7 +154,7 @@ fn own_machine() -> &'static str {
 mod tests {
     use super::*;
     use crate::decide::check;
-    use crate::host::{Bundle, Facts, level_flags};
+    use crate::host::{BundleConfig, Facts, level_flags};
 
     const V2: &str = "X86_64_V2";
     const V3: &str = "X86_64_V3";
@@ -183,7 +183,7 @@ mod tests {
     /// What is missing, and what is recommended and missing; none if nothing counts.
     fn judged(program: &Program, implied: Implied, mut facts: Facts) -> Option<(Vec<String>, Vec<String>)> {
         let requirements = [requirement(program, implied)];
-        let bundle = Bundle::new(Vec::new()).with_program(known(program));
+        let bundle = BundleConfig::new(Vec::new()).with_program(known(program));
         let tags = ["gpu".to_owned()];
         check::complete(&mut facts, &requirements, &tags, Some(&bundle));
         let checked = check::judge(&requirements, &tags, &facts);

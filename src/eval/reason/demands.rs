@@ -1,7 +1,7 @@
 //! The demands of rules in words, without a host.
 
 use crate::eval::{Evidence, Finding, Outcome, lower};
-use crate::host::{self, Kind};
+use crate::host::{self, ElementKind};
 use crate::spec::{Expression, Group, Term, Test};
 
 use super::headline::demand;
@@ -12,7 +12,7 @@ pub fn demands(term: &Term) -> Vec<String> {
     let findings: Vec<_> = named.chain(term.name.iter().map(|it| finding(term, "", Some(it)))).collect();
     let whole = finding(term, "", None);
     let info = host::feature(&lower(&term.feature));
-    if info.is_some_and(|it| it.kinds == [Kind::Instances]) || term.count.is_some() {
+    if info.is_some_and(|it| it.kinds == [ElementKind::Instances]) || term.count.is_some() {
         let attributes: Vec<_> = findings.iter().filter(|it| !it.element.is_empty()).map(demand).collect();
         let with =
             if attributes.is_empty() { String::new() } else { format!(" with {}", attributes.join(", ")) };

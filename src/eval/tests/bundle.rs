@@ -2,7 +2,7 @@
 
 use super::spec;
 use crate::eval::{Outcome, demand, evaluate};
-use crate::host::{Bundle, Facts, add_bundle};
+use crate::host::{BundleConfig, Facts, add_bundle};
 
 const CONFIG: &str = r#"{
     "process": {
@@ -24,7 +24,7 @@ const CONFIG: &str = r#"{
 fn check(feature: &str, test: &str, outcome: Outcome, reason: &str, hint: &str) {
     let spec = spec(&format!("{{name: r, matchFeatures: [{{feature: {feature}, {test}}}]}}"));
     let mut facts = Facts::default();
-    add_bundle(&mut facts, &Bundle::new(CONFIG.as_bytes().to_vec()), &demand(&spec, &[]));
+    add_bundle(&mut facts, &BundleConfig::new(CONFIG.as_bytes().to_vec()), &demand(&spec, &[]));
     let judgement = evaluate(&spec, &[], &facts);
     let (set, all) = (&judgement.sets[0], judgement.sets[0].reasons());
     let first = all.first().map_or_else(String::new, |(code, it)| format!("{it} [{}]", code.name()));

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::config::Part;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Unknown, Wanted};
+use super::config::ConfigPart;
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "bundle.capability",
-    kinds: &[Kind::Flags],
+    kinds: &[ElementKind::Flags],
     meaning: "the capabilities in the container's bounding set",
     read: "`process.capabilities.bounding` of the bundle's config.json; unknown without any `process.capabilities`, \
         because runtimes differ",
@@ -22,7 +22,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     probe: super::not_given,
 };
 
-pub(super) fn read(config: &Part<'_>, _: &Wanted) -> Result<Fact, Unknown> {
+pub(super) fn read(config: &ConfigPart<'_>, _: &Wanted) -> Result<Fact, Unknown> {
     let Some(capabilities) = config.descend(&["process", "capabilities"])? else {
         let reason = "is not there, and runtimes differ on which ones the container has then";
         return Err(Unknown::new("config.json process.capabilities", reason));

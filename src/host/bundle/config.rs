@@ -10,13 +10,13 @@ pub(super) const FILE: &str = "config.json";
 
 /// A part of `config.json` that is there.
 #[derive(Debug)]
-pub(super) struct Part<'a> {
+pub(super) struct ConfigPart<'a> {
     value: &'a Value,
     /// Such as `config.json process.rlimits[2]`.
     pub(super) place: String,
 }
 
-impl<'a> Part<'a> {
+impl<'a> ConfigPart<'a> {
     /// The whole file.
     pub(super) fn whole(value: &'a Value) -> Self {
         Self { value, place: FILE.to_owned() }
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn every_part_says_where_it_stands() {
         let value = json!({"a": {"b": [{"c": 1}, {"c": "x"}]}, "n": null});
-        let whole = Part::whole(&value);
+        let whole = ConfigPart::whole(&value);
         let items = whole.descend(&["a", "b"]).unwrap().unwrap().list().unwrap();
         let places: Vec<_> = items.iter().map(|it| it.required("c").unwrap().place).collect();
         assert_eq!(places, ["config.json a.b[0].c", "config.json a.b[1].c"]);
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn what_is_of_another_kind_is_unknown_and_not_missing() {
         let value = json!({"a": [1.5, "x", true, 18_446_744_073_709_551_615_u64, -1, {}]});
-        let whole = Part::whole(&value);
+        let whole = ConfigPart::whole(&value);
         let items = whole.items("a").unwrap();
         assert_eq!(told(items[0].integer()), "config.json a[0] is a number, expected a whole number");
         assert_eq!(told(items[1].is_true()), "config.json a[1] is text, expected true or false");

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::clean;
-use super::config::Part;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Unknown, Wanted};
+use super::config::ConfigPart;
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "bundle.device",
-    kinds: &[Kind::Flags],
+    kinds: &[ElementKind::Flags],
     meaning: "the paths of the device nodes that the container gets, including those that every container has, such as \
         `/dev/null`",
     read: "`linux.devices` of the bundle's config.json; a node that one of its `mounts` may bring, by binding it or its \
@@ -30,7 +30,7 @@ const DEFAULT: [&str; 7] =
 /// Only with a terminal.
 const CONSOLE: &str = "/dev/console";
 
-pub(super) fn read(config: &Part<'_>, wanted: &Wanted) -> Result<Fact, Unknown> {
+pub(super) fn read(config: &ConfigPart<'_>, wanted: &Wanted) -> Result<Fact, Unknown> {
     let mut flags = BTreeSet::from(DEFAULT.map(str::to_owned));
     if let Some(terminal) = config.descend(&["process", "terminal"])?
         && terminal.is_true()?
@@ -78,12 +78,12 @@ impl Bind {
     }
 }
 
-fn binds(config: &Part<'_>) -> Result<Vec<Bind>, Unknown> {
+fn binds(config: &ConfigPart<'_>) -> Result<Vec<Bind>, Unknown> {
     let mut binds = Vec::new();
     for item in config.items("mounts")? {
         let text = |name| item.field(name)?.map_or(Ok(""), |it| it.text());
         let options = item.items("options")?;
-        let options: Vec<_> = options.iter().map(Part::text).collect::<Result<_, _>>()?;
+        let options: Vec<_> = options.iter().map(ConfigPart::text).collect::<Result<_, _>>()?;
         if text("type")? == "bind" || options.iter().any(|it| matches!(*it, "bind" | "rbind")) {
             let destination = clean(item.required("destination")?.text()?);
             binds.push(Bind { destination, source: clean(text("source")?), place: item.place });

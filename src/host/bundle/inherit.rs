@@ -99,10 +99,10 @@ fn counted(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Bundle, add_bundle, rlimit};
+    use super::super::{BundleConfig, add_bundle, rlimit};
     use super::*;
     use crate::host::testing::{show, wanted};
-    use crate::host::{Demand, Fact, Facts};
+    use crate::host::{Fact, Facts, FeatureDemand};
     use crate::testing::FakeHost;
 
     /// As Linux 6.1 writes them.
@@ -203,9 +203,9 @@ mod tests {
     fn what_a_bundle_sets_is_not_asked_of_a_process() {
         let told = |config: &str, name| {
             let mut facts = Facts::default();
-            let demand = Demand::from([(rlimit::NAME.to_owned(), wanted(&[name]))]);
+            let demand = FeatureDemand::from([(rlimit::NAME.to_owned(), wanted(&[name]))]);
             // No process has this number.
-            let bundle = Bundle::new(config.into()).inheriting(Some(Inherited::OfProcess(u32::MAX)));
+            let bundle = BundleConfig::new(config.into()).inheriting(Some(Inherited::OfProcess(u32::MAX)));
             add_bundle(&mut facts, &bundle, &demand);
             show(facts.get(rlimit::NAME))
         };

@@ -19,8 +19,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::{Demand, Fact, Facts, Feature, Probing, Root, Unknown, Wanted};
-use config::Part;
+use super::{Fact, Facts, Feature, FeatureDemand, Probing, Root, Unknown, Wanted};
+use config::ConfigPart;
 pub use libseccomp::{is_libseccomp_older, libseccomp_since};
 
 /// The largest number of the kernel and of NFD's integers: means "no limit".
@@ -28,7 +28,7 @@ const UNLIMITED: &str = "9223372036854775807";
 
 /// A bundle's `config.json` as it was read; it is parsed when a rule names a feature of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Bundle {
+pub struct BundleConfig {
     config: Vec<u8>,
     inherited: Option<Inherited>,
     program: Vec<(&'static str, String)>,
@@ -44,7 +44,7 @@ pub enum Inherited {
     OfRuntime(Vec<(&'static str, u64)>),
 }
 
-impl Bundle {
+impl BundleConfig {
     /// The content of a bundle's `config.json`. The caller bounds its size.
     pub fn new(config: Vec<u8>) -> Self {
         Self { config, inherited: None, program: Vec::new() }
@@ -147,10 +147,10 @@ impl<'de> Visitor<'de> for ExactVisitor {
 }
 
 /// Reads one feature. An error leaves all of it unknown.
-type Reader = fn(&Part<'_>, &Wanted) -> Result<Fact, Unknown>;
+type FeatureReader = fn(&ConfigPart<'_>, &Wanted) -> Result<Fact, Unknown>;
 
 /// By name.
-const READERS: [(&str, Reader); 7] = [
+const READERS: [(&str, FeatureReader); 7] = [
     ("bundle.capability", capability::read),
     ("bundle.device", device::read),
     ("bundle.mount", mount::read),
@@ -161,7 +161,7 @@ const READERS: [(&str, Reader); 7] = [
 ];
 
 /// Says what a bundle says of the features that are demanded of it, in place of "no bundle was given".
-pub fn add_bundle(facts: &mut Facts, bundle: &Bundle, demand: &Demand) {
+pub fn add_bundle(facts: &mut Facts, bundle: &BundleConfig, demand: &FeatureDemand) {
     if !bundle.program.is_empty() {
         let known = Feature::attributes(bundle.program.iter().cloned());
         facts.insert(PROGRAM, Fact::Known(known, ROOT.to_owned()));
@@ -171,7 +171,7 @@ pub fn add_bundle(facts: &mut Facts, bundle: &Bundle, demand: &Demand) {
     let parsed = bundle.parsed();
     for (name, read, wanted) in std::iter::once(first).chain(demanded) {
         let mut fact = match &parsed {
-            Ok(value) => read(&Part::whole(value), wanted).unwrap_or_else(Fact::Unknown),
+            Ok(value) => read(&ConfigPart::whole(value), wanted).unwrap_or_else(Fact::Unknown),
             Err(_) => Fact::Unknown(Unknown::new(config::FILE, "cannot be read")),
         };
         if let (rlimit::NAME, Fact::Known(limits, place), Some(inherited)) =
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn what_runtimes_read_differently_is_reported() {
         let check = |text: &str, expected: Option<&str>| {
-            let fault = Bundle::new(text.as_bytes().to_vec()).fault();
+            let fault = BundleConfig::new(text.as_bytes().to_vec()).fault();
             assert_eq!(fault.as_deref(), expected, "{text}");
         };
         check(r#"{"linux": {"a": [1, -1, 1.5, true, null, "x"], "b": {"a": 1}}}"#, None);
@@ -253,11 +253,11 @@ mod tests {
     #[test]
     fn only_demanded_features_are_added() {
         let mut facts = Facts::default();
-        let demand = Demand::from([("bundle.namespace".to_owned(), Wanted::All)]);
-        add_bundle(&mut facts, &Bundle::new(b"{}".to_vec()), &demand);
+        let demand = FeatureDemand::from([("bundle.namespace".to_owned(), Wanted::All)]);
+        add_bundle(&mut facts, &BundleConfig::new(b"{}".to_vec()), &demand);
         let names: Vec<_> = facts.iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["bundle.namespace"]);
-        add_bundle(&mut facts, &Bundle::new(b"oops".to_vec()), &Demand::new());
+        add_bundle(&mut facts, &BundleConfig::new(b"oops".to_vec()), &FeatureDemand::new());
         assert_eq!(show(facts.get("bundle.device")), "unknown: : was not read");
     }
 

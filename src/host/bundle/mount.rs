@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::UNLIMITED;
-use super::config::Part;
-use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Unknown, Wanted};
+use super::config::ConfigPart;
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Instance, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "bundle.mount",
-    kinds: &[Kind::Instances],
+    kinds: &[ElementKind::Instances],
     meaning: "the runtime's mounts in the container: the path there, the file system's type, the source, the options \
         separated by commas, and for a tmpfs such as /dev/shm the size in bytes (`9223372036854775807` means no limit). \
         Of several mounts on one path, the last counts",
@@ -25,7 +25,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     probe: super::not_given,
 };
 
-pub(super) fn read(config: &Part<'_>, wanted: &Wanted) -> Result<Fact, Unknown> {
+pub(super) fn read(config: &ConfigPart<'_>, wanted: &Wanted) -> Result<Fact, Unknown> {
     let mut feature = Feature::instances(Vec::new());
     let mut instances = Vec::new();
     let mut covered = BTreeSet::new();
@@ -55,7 +55,7 @@ const WITHOUT_A_SIZE: &str = "tells a size only for a tmpfs with the option size
 
 /// A mount, as runtimes read it.
 #[derive(Debug)]
-struct Mount {
+struct BundleMount {
     destination: String,
     attributes: Vec<(&'static str, String)>,
     /// An unknown one.
@@ -63,7 +63,7 @@ struct Mount {
     place: String,
 }
 
-impl Mount {
+impl BundleMount {
     fn told(self, wanted: &Wanted) -> Instance {
         let destination = ("destination", self.destination);
         let attributes = std::iter::once(destination).chain(self.attributes);
@@ -75,7 +75,7 @@ impl Mount {
     }
 }
 
-fn mount(item: &Part<'_>) -> Result<Mount, Unknown> {
+fn mount(item: &ConfigPart<'_>) -> Result<BundleMount, Unknown> {
     let destination = super::clean(item.required("destination")?.text()?);
     let mut attributes = Vec::new();
     for name in ["type", "source"] {
@@ -84,7 +84,7 @@ fn mount(item: &Part<'_>) -> Result<Mount, Unknown> {
         }
     }
     let options = item.items("options")?;
-    let options: Vec<_> = options.iter().map(Part::text).collect::<Result<_, _>>()?;
+    let options: Vec<_> = options.iter().map(ConfigPart::text).collect::<Result<_, _>>()?;
     let kind = attributes.iter().find(|(name, _)| *name == "type").map(|(_, it)| it.as_str());
     // The runtimes bind whatever the type says, if an option says so.
     let is_bound = options.iter().any(|it| matches!(*it, "bind" | "rbind"));
@@ -92,7 +92,7 @@ fn mount(item: &Part<'_>) -> Result<Mount, Unknown> {
     let may_have_a_size = size.is_none() && (is_bound || matches!(kind, None | Some("tmpfs" | "bind")));
     attributes.extend(size.map(|it| ("size", it)));
     attributes.push(("options", options.join(",")));
-    Ok(Mount { destination, attributes, may_have_a_size, place: item.place.clone() })
+    Ok(BundleMount { destination, attributes, may_have_a_size, place: item.place.clone() })
 }
 
 /// The bytes that the last option about the size of a tmpfs allows (tmpfs(5); `shmem_parse_one` in Linux's mm/shmem.c).

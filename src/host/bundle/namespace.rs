@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::config::Part;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Unknown, Wanted};
+use super::config::ConfigPart;
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Unknown, Wanted};
 
 /// runtime-spec, `config-linux.md`, Namespaces.
 const NAMES: [&str; 8] = ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"];
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "bundle.namespace",
-    kinds: &[Kind::Flags],
+    kinds: &[ElementKind::Flags],
     meaning: "the namespaces of the container, new or joined, by their names in runtime-spec",
     read: "`linux.namespaces` of the bundle's config.json",
     nfd: false,
@@ -24,7 +24,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     probe: super::not_given,
 };
 
-pub(super) fn read(config: &Part<'_>, _: &Wanted) -> Result<Fact, Unknown> {
+pub(super) fn read(config: &ConfigPart<'_>, _: &Wanted) -> Result<Fact, Unknown> {
     let mut flags = BTreeSet::new();
     if let Some(linux) = config.field("linux")? {
         for item in linux.items("namespaces")? {

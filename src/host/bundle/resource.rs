@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::UNLIMITED;
-use super::config::Part;
+use super::config::ConfigPart;
 use crate::host::memory::quantity::canonical;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "bundle.resource",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the limits of the container's own cgroup: `memory.limit` and `hugepages-<size>` in bytes, `pids.limit`, \
         `cpu.quota` in microseconds of each `cpu.period`, `cpu.shares`, and the lists `cpu.cpus` and `cpu.mems`; \
         `9223372036854775807` means no limit",
@@ -30,10 +30,10 @@ const PLACE: &str = "config.json linux.resources";
 const PERIOD: &str = "100000";
 const HUGEPAGES: &str = "hugepages-";
 
-pub(super) fn read(config: &Part<'_>, wanted: &Wanted) -> Result<Fact, Unknown> {
+pub(super) fn read(config: &ConfigPart<'_>, wanted: &Wanted) -> Result<Fact, Unknown> {
     let resources = config.descend(&["linux", "resources"])?;
     let find = |names: &[&str]| resources.as_ref().map_or(Ok(None), |it| it.descend(names));
-    let mut limits = Limits { feature: Feature::attributes([("", ""); 0]) };
+    let mut limits = ResourceLimits { feature: Feature::attributes([("", ""); 0]) };
     limits.set("memory.limit", limit(find(&["memory", "limit"])?)?);
     limits.set("cpu.quota", limit(find(&["cpu", "quota"])?)?);
     let period = positive(find(&["cpu", "period"])?)?.unwrap_or_else(|| PERIOD.to_owned());
@@ -53,11 +53,11 @@ pub(super) fn read(config: &Part<'_>, wanted: &Wanted) -> Result<Fact, Unknown> 
     Ok(Fact::Known(limits.feature, PLACE.to_owned()))
 }
 
-struct Limits {
+struct ResourceLimits {
     feature: Feature,
 }
 
-impl Limits {
+impl ResourceLimits {
     fn set(&mut self, name: &str, value: String) {
         self.attributes().insert(name.to_owned(), value);
     }
@@ -72,7 +72,7 @@ impl Limits {
     }
 
     /// Zero was no limit for Docker and runc, and newer runtimes take it for a limit of zero.
-    fn pids(&mut self, part: Option<Part<'_>>) -> Result<(), Unknown> {
+    fn pids(&mut self, part: Option<ConfigPart<'_>>) -> Result<(), Unknown> {
         match &part {
             Some(part) if part.integer()? == 0 => {
                 self.doubt(
@@ -86,7 +86,7 @@ impl Limits {
     }
 
     /// There is no list of a kernel's sizes: of sizes without a limit, only the wanted ones are reported.
-    fn hugepages(&mut self, part: Option<Part<'_>>, wanted: &Wanted) -> Result<(), Unknown> {
+    fn hugepages(&mut self, part: Option<ConfigPart<'_>>, wanted: &Wanted) -> Result<(), Unknown> {
         match wanted {
             Wanted::All => {
                 let reason = "limits no huge pages of other sizes";
@@ -109,7 +109,7 @@ impl Limits {
     }
 
     /// Files of cgroup v2, which are written last: their syntax is the kernel's.
-    fn unified(&mut self, part: Option<Part<'_>>) -> Result<(), Unknown> {
+    fn unified(&mut self, part: Option<ConfigPart<'_>>) -> Result<(), Unknown> {
         let Some(part) = part else { return Ok(()) };
         for file in part.names()? {
             let unknown =
@@ -134,7 +134,7 @@ impl Limits {
 }
 
 /// Not set, zero (for runc and crun) and `-1` mean that there is none.
-fn limit(part: Option<Part<'_>>) -> Result<String, Unknown> {
+fn limit(part: Option<ConfigPart<'_>>) -> Result<String, Unknown> {
     let Some(part) = part else { return Ok(UNLIMITED.to_owned()) };
     match part.integer()? {
         -1 | 0 => Ok(UNLIMITED.to_owned()),
@@ -143,12 +143,12 @@ fn limit(part: Option<Part<'_>>) -> Result<String, Unknown> {
 }
 
 /// Zero counts as not set, for runc and crun alike.
-fn positive(part: Option<Part<'_>>) -> Result<Option<String>, Unknown> {
+fn positive(part: Option<ConfigPart<'_>>) -> Result<Option<String>, Unknown> {
     let number = part.map(|it| number(&it)).transpose()?;
     Ok(number.filter(|it| it != "0"))
 }
 
-fn number(part: &Part<'_>) -> Result<String, Unknown> {
+fn number(part: &ConfigPart<'_>) -> Result<String, Unknown> {
     match part.integer()? {
         negative if negative < 0 => {
             Err(part.unknown(format!("is {negative}, expected a number from zero on")))

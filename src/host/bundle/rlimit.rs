@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::UNLIMITED;
-use super::config::Part;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Unknown, Wanted};
+use super::config::ConfigPart;
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Unknown, Wanted};
 
 /// getrlimit(2).
 const NAMES: [&str; 32] = [
@@ -48,7 +48,7 @@ const PLACE: &str = "config.json process.rlimits";
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: NAME,
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the resource limits (getrlimit(2)) of the container's process, soft and hard, in the units of the man page; \
         `9223372036854775807` means no limit",
     read: "`process.rlimits` of the bundle's config.json; limits that are not set there: in the hook /proc/<pid>/limits of \
@@ -65,7 +65,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     probe: super::not_given,
 };
 
-pub(super) fn read(config: &Part<'_>, wanted: &Wanted) -> Result<Fact, Unknown> {
+pub(super) fn read(config: &ConfigPart<'_>, wanted: &Wanted) -> Result<Fact, Unknown> {
     let mut attributes = BTreeMap::new();
     if let Some(process) = config.field("process")? {
         for item in process.items("rlimits")? {
@@ -86,7 +86,7 @@ pub(super) fn read(config: &Part<'_>, wanted: &Wanted) -> Result<Fact, Unknown> 
 }
 
 /// `RLIM_INFINITY` is the largest number of 64 bits, and what is above half of that no process can use up.
-fn limit(part: &Part<'_>) -> Result<String, Unknown> {
+fn limit(part: &ConfigPart<'_>) -> Result<String, Unknown> {
     match part.integer()? {
         negative if negative < 0 => {
             Err(part.unknown(format!("is {negative}, expected a number from zero on")))

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::config::Part;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Unknown, Wanted};
+use super::config::ConfigPart;
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "bundle.seccomp",
-    kinds: &[Kind::Flags, Kind::Attributes],
+    kinds: &[ElementKind::Flags, ElementKind::Attributes],
     meaning: "flags: the system calls that the container's filter allows with any arguments; `default_action`: what it does \
         with calls that it does not list; `<call>.answer` for each call: allow, the error that it returns (EPERM, \
         ENOSYS as a kernel without the call does, others by number), kill, or trap",
@@ -81,15 +81,19 @@ const NEWEST: [&str; 43] = [
     "removexattrat",
 ];
 
-pub(super) fn read(config: &Part<'_>, wanted: &Wanted) -> Result<Fact, Unknown> {
+pub(super) fn read(config: &ConfigPart<'_>, wanted: &Wanted) -> Result<Fact, Unknown> {
     let Some(seccomp) = config.descend(&["linux", "seccomp"])? else {
         let no_filter = Unknown::new(PLACE, "is not there: without a filter, every system call is allowed");
-        let filter = Filter { default: Decision::Allow, calls: BTreeMap::new(), place: PLACE.to_owned() };
+        let filter = SeccompFilter {
+            default: SeccompDecision::Allow,
+            calls: BTreeMap::new(),
+            place: PLACE.to_owned(),
+        };
         return Ok(Fact::Known(filter.feature(wanted, no_filter), PLACE.to_owned()));
     };
     let action = seccomp.required("defaultAction")?;
     let default = decision(&action, seccomp.field("defaultErrnoRet")?)?;
-    let filter = Filter { default, calls: rules(&seccomp)?, place: action.place.clone() };
+    let filter = SeccompFilter { default, calls: rules(&seccomp)?, place: action.place.clone() };
     let reason = format!("is {}: every system call that is not listed is treated so", action.text()?);
     let mut feature = filter.feature(wanted, action.unknown(reason));
     feature.attributes.get_or_insert_default().insert(DEFAULT.to_owned(), action.text()?.to_owned());
@@ -98,7 +102,7 @@ pub(super) fn read(config: &Part<'_>, wanted: &Wanted) -> Result<Fact, Unknown> 
 
 /// What becomes of a system call.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Decision {
+enum SeccompDecision {
     Allow,
     /// It fails with this error.
     Error(u32),
@@ -108,7 +112,7 @@ enum Decision {
     Ask,
 }
 
-impl Decision {
+impl SeccompDecision {
     /// None if that is not for the filter to say.
     fn answer(self) -> Option<String> {
         match self {
@@ -124,51 +128,51 @@ impl Decision {
 }
 
 /// The actions of libseccomp (seccomp_init(3)).
-fn decision(action: &Part<'_>, errno: Option<Part<'_>>) -> Result<Decision, Unknown> {
+fn decision(action: &ConfigPart<'_>, errno: Option<ConfigPart<'_>>) -> Result<SeccompDecision, Unknown> {
     match action.text()? {
-        "SCMP_ACT_ALLOW" | "SCMP_ACT_LOG" => Ok(Decision::Allow),
-        "SCMP_ACT_ERRNO" => Ok(Decision::Error(match errno {
+        "SCMP_ACT_ALLOW" | "SCMP_ACT_LOG" => Ok(SeccompDecision::Allow),
+        "SCMP_ACT_ERRNO" => Ok(SeccompDecision::Error(match errno {
             Some(errno) => u32::try_from(errno.integer()?)
                 .map_err(|_| errno.unknown("is no number of an error, which are from zero on"))?,
             None => EPERM,
         })),
-        "SCMP_ACT_KILL" | "SCMP_ACT_KILL_PROCESS" | "SCMP_ACT_KILL_THREAD" => Ok(Decision::Kill),
-        "SCMP_ACT_TRAP" => Ok(Decision::Trap),
-        "SCMP_ACT_TRACE" | "SCMP_ACT_NOTIFY" => Ok(Decision::Ask),
+        "SCMP_ACT_KILL" | "SCMP_ACT_KILL_PROCESS" | "SCMP_ACT_KILL_THREAD" => Ok(SeccompDecision::Kill),
+        "SCMP_ACT_TRAP" => Ok(SeccompDecision::Trap),
+        "SCMP_ACT_TRACE" | "SCMP_ACT_NOTIFY" => Ok(SeccompDecision::Ask),
         other => Err(action.unknown(format!("is {other:.40?}, which is no action of seccomp"))),
     }
 }
 
 /// One entry of `syscalls`, as it concerns a call that it names.
 #[derive(Debug, Clone)]
-struct Entry {
-    decision: Decision,
+struct SeccompEntry {
+    decision: SeccompDecision,
     /// It holds for certain arguments only.
     is_conditional: bool,
     place: String,
 }
 
-fn rules<'a>(seccomp: &Part<'a>) -> Result<BTreeMap<&'a str, Vec<Entry>>, Unknown> {
+fn rules<'a>(seccomp: &ConfigPart<'a>) -> Result<BTreeMap<&'a str, Vec<SeccompEntry>>, Unknown> {
     let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for item in seccomp.items("syscalls")? {
         let decision = decision(&item.required("action")?, item.field("errnoRet")?)?;
         let is_conditional = !item.items("args")?.is_empty();
         for name in item.required("names")?.list()? {
-            let entry = Entry { decision, is_conditional, place: item.place.clone() };
+            let entry = SeccompEntry { decision, is_conditional, place: item.place.clone() };
             calls.entry(name.text()?).or_default().push(entry);
         }
     }
     Ok(calls)
 }
 
-struct Filter<'a> {
-    default: Decision,
-    calls: BTreeMap<&'a str, Vec<Entry>>,
+struct SeccompFilter<'a> {
+    default: SeccompDecision,
+    calls: BTreeMap<&'a str, Vec<SeccompEntry>>,
     /// Where the default stands.
     place: String,
 }
 
-impl Filter<'_> {
+impl SeccompFilter<'_> {
     /// `unlisted` says why not all calls can be listed, where the default says more of them than that they are refused.
     fn feature(&self, wanted: &Wanted, unlisted: Unknown) -> Feature {
         let mut feature =
@@ -184,7 +188,7 @@ impl Filter<'_> {
         for name in listed {
             self.add(name, &mut feature);
         }
-        let is_open = *wanted == Wanted::All && self.default != Decision::Error(EPERM);
+        let is_open = *wanted == Wanted::All && self.default != SeccompDecision::Error(EPERM);
         feature.incomplete = is_open.then_some(unlisted);
         feature
     }
@@ -193,7 +197,7 @@ impl Filter<'_> {
     fn add(&self, name: &str, feature: &mut Feature) {
         let answer = format!("{name}{ANSWER}");
         let decided = match self.judge(name) {
-            Ok(Decision::Ask) => {
+            Ok(SeccompDecision::Ask) => {
                 let reason = format!("leaves {name} to a tracer or an agent outside the container");
                 Err(Unknown::new(self.place_of(name), reason))
             }
@@ -202,7 +206,7 @@ impl Filter<'_> {
         };
         match decided {
             Ok(decision) => {
-                if decision == Decision::Allow {
+                if decision == SeccompDecision::Allow {
                     feature.flags.get_or_insert_default().insert(name.to_owned());
                 }
                 match decision.answer().filter(|_| !self.may_be_newer(name)) {
@@ -225,7 +229,7 @@ impl Filter<'_> {
 
     /// runc answers calls that are newer than all that a filter lists with ENOSYS (`libcontainer/seccomp/patchbpf`).
     fn may_be_newer(&self, name: &str) -> bool {
-        if self.default != Decision::Error(EPERM) || self.calls.is_empty() {
+        if self.default != SeccompDecision::Error(EPERM) || self.calls.is_empty() {
             return false;
         }
         let Some(number) = NEWEST.iter().position(|it| *it == name) else { return false };
@@ -235,7 +239,7 @@ impl Filter<'_> {
     /// What becomes of a call whatever its arguments; if they matter, where that stands.
     ///
     /// Of entries that contradict each other, which one counts is up to libseccomp's version: that is in doubt too.
-    fn judge(&self, name: &str) -> Result<Decision, String> {
+    fn judge(&self, name: &str) -> Result<SeccompDecision, String> {
         let Some(entries) = self.calls.get(name) else { return Ok(self.default) };
         let has_rest = entries.iter().all(|it| it.is_conditional);
         let rest = has_rest.then_some(self.default);

@@ -2,11 +2,11 @@
 
 use super::gathered;
 use crate::host::probing::known;
-use crate::host::{Fact, FeatureInfo, Kind, Probing, Wanted};
+use crate::host::{ElementKind, Fact, FeatureInfo, Probing, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.coprocessor",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the accelerators on the processor: POWER's for gzip",
     read: "/sys/devices/vio/ibm,compression-v1/nx_gzip_caps",
     nfd: true,

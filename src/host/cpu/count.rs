@@ -1,11 +1,11 @@
 //! `cpu.count`: the number of CPUs of the host. For those of a container, see `bundle.resource`.
 
-use crate::host::values::{Reading, required, value};
-use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::values::{ValuesReading, required, value};
+use crate::host::{ElementKind, Fact, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.count",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the number of CPUs (hardware threads) that are switched on (online), and that the machine has (present); for \
         those that the container may use, see `cpu.cpus` and `cpu.quota` of `bundle.resource`",
     read: "/sys/devices/system/cpu/online and present",
@@ -25,7 +25,7 @@ const FOLDER: &str = "/sys/devices/system/cpu";
 const NAMES: [&str; 2] = ["online", "present"];
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
-    let mut reading = Reading::new(probing, wanted);
+    let mut reading = ValuesReading::new(probing, wanted);
     let mut attributes = std::collections::BTreeMap::new();
     for name in NAMES.into_iter().filter(|it| wanted.has(it)) {
         let path = format!("{FOLDER}/{name}");

@@ -2,11 +2,11 @@
 
 use super::gathered;
 use crate::host::probing::known;
-use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.cstate",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "whether the kernel's driver intel_idle may put idle CPUs to sleep",
     read: "/sys/devices/system/cpu/cpuidle/current_driver and /sys/module/intel_idle/parameters/max_cstate",
     nfd: true,

@@ -7,11 +7,11 @@ use memchr::memchr_iter;
 use nix::errno::Errno;
 
 use crate::host::root::reason;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Root, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Miss, Probing, Root, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.flag",
-    kinds: &[Kind::Flags],
+    kinds: &[ElementKind::Flags],
     meaning: "the features of the CPUs by the kernel's names (`avx2`, `vmx`, `svm`; `asimd` on arm64), if all CPUs have them \
         and the kernel lets programs use them",
     read: "the lines flags (x86), Features (arm64, arm) and features (s390x) of /proc/cpuinfo",
@@ -58,7 +58,7 @@ pub(in crate::host) fn of(root: &Root, wanted: &Wanted) -> Fact {
 
 /// The wanted flags that all CPUs have; none if no flags are listed.
 fn scan(mut source: impl Read, wanted: &Wanted) -> Result<Option<BTreeSet<String>>, String> {
-    let mut common = Common::default();
+    let mut common = CommonFlags::default();
     let mut text = Vec::new();
     let mut total = 0;
     loop {
@@ -90,7 +90,7 @@ fn scan(mut source: impl Read, wanted: &Wanted) -> Result<Option<BTreeSet<String
 
 /// What the CPUs listed so far have in common.
 #[derive(Default)]
-struct Common {
+struct CommonFlags {
     flags: Option<BTreeSet<String>>,
     /// The text of the last CPU's flags: usually the next one has the same.
     last: Vec<u8>,
@@ -98,7 +98,7 @@ struct Common {
     has_cpus: bool,
 }
 
-impl Common {
+impl CommonFlags {
     /// Takes whole lines; gives the length of the text that was taken.
     fn lines(&mut self, text: &[u8], wanted: &Wanted) -> usize {
         let mut start = 0;

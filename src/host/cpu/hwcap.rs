@@ -11,13 +11,13 @@ const AT_HWCAP: usize = 16;
 const AT_HWCAP2: usize = 26;
 
 /// The names of neighbouring bits: the number of the first one, and the names from there on.
-pub(super) type Run = (u32, &'static [&'static str]);
+pub(super) type BitNames = (u32, &'static [&'static str]);
 
 /// What the bits of an architecture's two words are called, as far as NFD knows them.
 #[derive(Debug)]
 pub(super) struct Tables {
-    pub(super) hwcap: &'static [Run],
-    pub(super) hwcap2: &'static [Run],
+    pub(super) hwcap: &'static [BitNames],
+    pub(super) hwcap2: &'static [BitNames],
 }
 
 /// `cpu.cpuid`, as flags, read from this machine.
@@ -39,7 +39,7 @@ impl Tables {
     }
 }
 
-fn names(runs: &'static [Run], bits: u64) -> impl Iterator<Item = &'static str> {
+fn names(runs: &'static [BitNames], bits: u64) -> impl Iterator<Item = &'static str> {
     let named = runs.iter().flat_map(|(first, names)| (*first..).zip(names.iter()));
     named.filter(move |(bit, _)| bits & 1 << bit != 0).map(|(_, name)| *name)
 }

@@ -1,11 +1,11 @@
 //! `cpu.pstate`: how the driver intel_pstate scales the frequency. Never changes it.
 
 use super::{cpufreq, gathered};
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.pstate",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "how the kernel's driver intel_pstate scales the CPUs' frequency; NFD's documentation calls `scaling_governor` \
         `scaling`",
     read: "/sys/devices/system/cpu/intel_pstate and, for the governor, /sys/devices/system/cpu/cpufreq/*",

@@ -1,12 +1,12 @@
 //! `cpu.rdt`: whether caches and memory bandwidth can be monitored and allocated. Does neither.
 
 use super::{gathered, instruction};
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Unknown, Wanted};
 use crate::os::file::unescaped;
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.rdt",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "whether the processor can monitor (MON, CMT, MBM) and allocate (L3CA, L2CA, MBA) caches and memory bandwidth",
     read: "the CPUID instruction and, for the number of classes, /sys/fs/resctrl/info/L3/num_closids",
     nfd: true,

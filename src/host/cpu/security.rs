@@ -1,11 +1,11 @@
 //! `cpu.security`: protection of guests and enclaves from their host. Starts neither.
 
 use super::{gathered, instruction};
-use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.security",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "which protections of guests and enclaves are enabled: Intel's SGX and TDX, AMD's SEV, IBM's Secure Execution; \
         `sgx.epc` is in bytes, and numbers of keys or ids are totals",
     read: "the CPUID instruction, /sys/module/kvm_{intel,amd}/parameters, /sys/fs/cgroup/misc.capacity and \
@@ -46,9 +46,9 @@ const SECURE_EXECUTION: &str = "/sys/firmware/uv/prot_virt_host";
 const CAPACITY: [&str; 2] = ["/sys/fs/cgroup/misc.capacity", "/sys/fs/cgroup/misc/misc.capacity"];
 
 /// A way to an attribute's value.
-type Look = fn(&Probing<'_>) -> Result<Option<String>, Unknown>;
+type SecurityReader = fn(&Probing<'_>) -> Result<Option<String>, Unknown>;
 
-static ATTRIBUTES: [(&str, Look); 11] = [
+static ATTRIBUTES: [(&str, SecurityReader); 11] = [
     ("se.enabled", |it| is_enabled(it, SECURE_EXECUTION, |text| text == "1\n").map(truth)),
     ("sev.asids", |it| number(it, is_enabled(it, SEV, is_yes)?, "sev")),
     ("sev.enabled", |it| is_enabled(it, SEV, is_yes).map(truth)),

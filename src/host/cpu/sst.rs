@@ -1,11 +1,11 @@
 //! `cpu.sst`: whether Intel's Speed Select raises the base frequency of some CPUs. Never changes it.
 
 use super::{CPUS, cpufreq, cpus, gathered, instruction};
-use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.sst",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "whether Intel Speed Select Technology gives some CPUs a higher base frequency than their nominal one",
     read: "/sys/bus/cpu/devices/*/cpufreq/base_frequency and the CPUID instruction",
     nfd: true,

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::{CPUS, cpus, gathered};
-use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "cpu.topology",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "of the CPUs that are switched on, whether any core runs more than one thread, and the number of sockets",
     read: "/sys/bus/cpu/devices/*/topology",
     nfd: true,
@@ -22,9 +22,9 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
 };
 
 /// A way to an attribute's value.
-type Look = fn(&Probing<'_>, &[String]) -> Result<String, Unknown>;
+type TopologyReader = fn(&Probing<'_>, &[String]) -> Result<String, Unknown>;
 
-static ATTRIBUTES: [(&str, Look); 2] =
+static ATTRIBUTES: [(&str, TopologyReader); 2] =
     [("hardware_multithreading", multithreading), ("socket_count", sockets)];
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {

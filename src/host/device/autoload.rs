@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::host::kernel::available;
 use crate::host::probing::known;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "device.autoload",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "for the path of a device node, such as /dev/net/tun, the module of this kernel that creates it; if a listed \
         node is missing, loading the module creates it",
     read: "modules.devname in /lib/modules/<release>",

@@ -5,13 +5,15 @@ mod path;
 
 use nix::sys::stat::{self, SFlag};
 
-use path::{Found, follow, is_plain};
+use path::{PathTarget, follow, is_plain};
 
-use super::{Fact, Feature, FeatureInfo, Instance, Kind, Miss, Probing, Root, Status, Unknown, Wanted};
+use super::{
+    ElementKind, Fact, Feature, FeatureInfo, FileStatus, Instance, Miss, Probing, Root, Unknown, Wanted,
+};
 
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "device.node",
-    kinds: &[Kind::Instances],
+    kinds: &[ElementKind::Instances],
     meaning: "the device nodes below /dev; kind is char or block; mode is the permission bits in octal, such as 666; a link \
         counts as the node that it leads to, if it stays in /dev",
     read: "/dev: the paths that rules give with `In`; if a rule looks for a node in another way, all of /dev except file \
@@ -58,8 +60,10 @@ fn named<'a>(root: &Root, paths: impl Iterator<Item = &'a str>) -> Result<Featur
             false => Err(Miss::Unreadable(Unknown::new(FOLDER, not_plain(path)))),
         };
         match found {
-            Ok(Found::Here(status)) => feature.instances.get_or_insert_default().extend(node(path, status)),
-            Ok(Found::Outside) => {
+            Ok(PathTarget::Here(status)) => {
+                feature.instances.get_or_insert_default().extend(node(path, status))
+            }
+            Ok(PathTarget::Outside) => {
                 feature.incomplete.get_or_insert(Unknown::new(path, "is a link that leads out of /dev"));
             }
             Err(Miss::NotFound) => {}
@@ -109,19 +113,19 @@ fn listed(root: &Root) -> Result<Feature, Unknown> {
 }
 
 /// What an entry of a folder is, or leads to; none if that is no node below `/dev`, and for links to folders.
-fn entry(root: &Root, path: &str) -> Result<Option<Status>, Unknown> {
+fn entry(root: &Root, path: &str) -> Result<Option<FileStatus>, Unknown> {
     let found = match root.status(path) {
         Ok(status) if sort(status) == SFlag::S_IFLNK => follow(root, path),
         status => return surely(status),
     };
     match found {
-        Ok(Found::Here(status)) if sort(status) != SFlag::S_IFDIR => Ok(Some(status)),
-        Ok(Found::Here(_) | Found::Outside) => Ok(None),
+        Ok(PathTarget::Here(status)) if sort(status) != SFlag::S_IFDIR => Ok(Some(status)),
+        Ok(PathTarget::Here(_) | PathTarget::Outside) => Ok(None),
         Err(miss) => surely(Err(miss)),
     }
 }
 
-fn surely(status: Result<Status, Miss>) -> Result<Option<Status>, Unknown> {
+fn surely(status: Result<FileStatus, Miss>) -> Result<Option<FileStatus>, Unknown> {
     match status {
         Ok(status) => Ok(Some(status)),
         Err(Miss::NotFound) => Ok(None),
@@ -143,7 +147,7 @@ fn not_plain(path: &str) -> String {
 }
 
 /// An instance, if this is a device node.
-fn node(path: &str, status: Status) -> Option<Instance> {
+fn node(path: &str, status: FileStatus) -> Option<Instance> {
     let kind = match sort(status) {
         SFlag::S_IFCHR => "char",
         SFlag::S_IFBLK => "block",
@@ -160,7 +164,7 @@ fn node(path: &str, status: Status) -> Option<Instance> {
     Some(Instance { attributes, read: Some(path.to_owned()) })
 }
 
-fn sort(status: Status) -> SFlag {
+fn sort(status: FileStatus) -> SFlag {
     SFlag::from_bits_truncate(status.mode) & SFlag::S_IFMT
 }
 
@@ -172,7 +176,7 @@ mod tests {
 
     /// Tests do not run as root, and only root can create device nodes: nodes are tested apart from folders.
     fn check_node(mode: libc::mode_t, (major, minor): (u64, u64), expected: Option<&str>) {
-        let status = Status { mode, filesystem: 5, device: stat::makedev(major, minor) };
+        let status = FileStatus { mode, filesystem: 5, device: stat::makedev(major, minor) };
         let node = node("/dev/a", status).map(|it| {
             let values: Vec<_> =
                 it.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -3,7 +3,7 @@
 use nix::sys::stat::SFlag;
 
 use super::{FOLDER, sort};
-use crate::host::{Miss, Root, Status, Unknown};
+use crate::host::{FileStatus, Miss, Root, Unknown};
 
 /// The longest path that the kernel takes (`PATH_MAX`).
 const MAX_PATH: usize = 4096;
@@ -19,14 +19,14 @@ pub(super) fn is_plain(path: &str) -> bool {
 
 /// Where a path leads.
 #[derive(Debug, PartialEq)]
-pub(super) enum Found {
+pub(super) enum PathTarget {
     /// To this, below `/dev`.
-    Here(Status),
+    Here(FileStatus),
     Outside,
 }
 
 /// Follows a plain path part by part, and its links while they stay below `/dev`.
-pub(super) fn follow(root: &Root, path: &str) -> Result<Found, Miss> {
+pub(super) fn follow(root: &Root, path: &str) -> Result<PathTarget, Miss> {
     let mut here = FOLDER.to_owned();
     let mut rest = parts(path.strip_prefix(FOLDER).unwrap_or(path));
     let mut links = 0;
@@ -34,7 +34,7 @@ pub(super) fn follow(root: &Root, path: &str) -> Result<Found, Miss> {
         if part == ".." {
             match here.rfind('/') {
                 Some(end) if here != FOLDER => here.truncate(end),
-                Some(_) | None => return Ok(Found::Outside),
+                Some(_) | None => return Ok(PathTarget::Outside),
             }
             continue;
         }
@@ -51,19 +51,19 @@ pub(super) fn follow(root: &Root, path: &str) -> Result<Found, Miss> {
                     here.truncate(FOLDER.len());
                     inside
                 }
-                None if target.starts_with('/') => return Ok(Found::Outside),
+                None if target.starts_with('/') => return Ok(PathTarget::Outside),
                 None => &target,
             };
             rest.extend(parts(relative));
         } else if rest.is_empty() {
-            return Ok(Found::Here(status));
+            return Ok(PathTarget::Here(status));
         } else if sort(status) == SFlag::S_IFDIR {
             here = next;
         } else {
             return Err(Miss::NotFound);
         }
     }
-    root.status(&here).map(Found::Here)
+    root.status(&here).map(PathTarget::Here)
 }
 
 /// The parts of a path, the first of them last.
@@ -80,8 +80,8 @@ mod tests {
     fn check(host: &FakeHost, path: &str, expected: Result<&str, &str>) {
         let root = host.root();
         let found = match follow(&root, path) {
-            Ok(Found::Here(status)) => Ok(Ok(status)),
-            Ok(Found::Outside) => Err("outside".to_owned()),
+            Ok(PathTarget::Here(status)) => Ok(Ok(status)),
+            Ok(PathTarget::Outside) => Err("outside".to_owned()),
             Err(Miss::NotFound) => Err("nothing there".to_owned()),
             Err(Miss::Unreadable(unknown)) => Err(format!("{}: {}", unknown.read, unknown.reason)),
         };

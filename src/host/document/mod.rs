@@ -7,14 +7,14 @@ mod yaml;
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
-use super::Origin;
+use super::FactsOrigin;
 
 /// The version of our own documents: fields are only ever added.
 pub const SCHEMA: &str = "oci-compat.facts/v1";
 
 /// What a written document holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum DocumentForm {
     /// Everything, with what is absent and unknown and where each was read.
     Full,
     /// What `nfd export features` would write: known features that NFD has too.
@@ -23,7 +23,7 @@ pub enum Form {
 
 /// The host of the facts, as in a document.
 #[derive(Debug, Serialize, Deserialize)]
-struct Host {
+struct DocumentHost {
     schema: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
@@ -35,18 +35,18 @@ struct Host {
     taken: Option<String>,
 }
 
-impl From<Origin> for Host {
-    fn from(origin: Origin) -> Self {
-        let Origin { name, kernel, arch, taken } = origin;
+impl From<FactsOrigin> for DocumentHost {
+    fn from(origin: FactsOrigin) -> Self {
+        let FactsOrigin { name, kernel, arch, taken } = origin;
         Self { schema: Some(SCHEMA.to_owned()), name, kernel, arch, taken }
     }
 }
 
-impl TryFrom<Host> for Origin {
+impl TryFrom<DocumentHost> for FactsOrigin {
     type Error = anyhow::Error;
 
-    fn try_from(host: Host) -> anyhow::Result<Self> {
-        let Host { schema, name, kernel, arch, taken } = host;
+    fn try_from(host: DocumentHost) -> anyhow::Result<Self> {
+        let DocumentHost { schema, name, kernel, arch, taken } = host;
         match schema.as_deref() {
             None | Some(SCHEMA) => Ok(Self { name, kernel, arch, taken }),
             Some(schema) => bail!("schema {schema:?} is not known; expected {SCHEMA:?}"),
@@ -57,14 +57,14 @@ impl TryFrom<Host> for Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::{Fact, Facts, Feature, Instance, Origin, Unknown};
+    use crate::host::{Fact, Facts, FactsOrigin, Feature, Instance, Unknown};
 
     fn facts() -> Facts {
         let mut facts = Facts::default();
-        facts.origin = Some(Origin {
+        facts.origin = Some(FactsOrigin {
             name: Some("node-1".to_owned()),
             arch: Some("x86_64".to_owned()),
-            ..Origin::default()
+            ..FactsOrigin::default()
         });
         let mut add = |name: &str, fact| facts.insert(name, fact);
         let cpuid = Feature {
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn what_was_written_is_read_back_the_same() {
         let facts = facts();
-        let back = Facts::from_json(facts.to_json(Form::Full).unwrap().as_bytes()).unwrap();
+        let back = Facts::from_json(facts.to_json(DocumentForm::Full).unwrap().as_bytes()).unwrap();
         assert_eq!(back.origin, facts.origin);
         let all = |facts: &Facts| {
             facts.iter().map(|(name, fact)| (name.to_owned(), fact.clone())).collect::<Vec<_>>()
@@ -145,12 +145,12 @@ mod tests {
     }
   }
 }"#;
-        assert_eq!(facts().to_json(Form::Nfd).unwrap(), expected);
+        assert_eq!(facts().to_json(DocumentForm::Nfd).unwrap(), expected);
     }
 
     #[test]
     fn the_full_form_says_what_nfd_s_cannot() {
-        let text = facts().to_json(Form::Full).unwrap();
+        let text = facts().to_json(DocumentForm::Full).unwrap();
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         let expected = serde_json::json!({
             "host": {"schema": "oci-compat.facts/v1", "name": "node-1", "arch": "x86_64"},

@@ -7,9 +7,9 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{Host, yaml};
+use super::{DocumentHost, yaml};
 use crate::host::kernel::{available, version};
-use crate::host::{Fact, Facts, Feature, Instance, Origin, Unknown};
+use crate::host::{Fact, Facts, FactsOrigin, Feature, Instance, Unknown};
 
 /// No document is larger: the facts of a host with 4,000 PCI devices have 2 MiB.
 const MAX_DOCUMENT: usize = 16 << 20;
@@ -18,18 +18,18 @@ const DOCUMENT: &str = "the facts document";
 
 /// All shapes at once: one pass keeps the line in every error.
 #[derive(Debug, Deserialize)]
-struct Document {
+struct FactsDocument {
     /// Of a Kubernetes object.
     kind: Option<String>,
-    metadata: Option<Metadata>,
-    spec: Option<Spec>,
+    metadata: Option<ObjectMetadata>,
+    spec: Option<NodeFeatureSpec>,
     /// Of a list of objects.
-    items: Option<Vec<Document>>,
-    host: Option<Host>,
-    flags: Option<ByFeature<Flags>>,
+    items: Option<Vec<FactsDocument>>,
+    host: Option<DocumentHost>,
+    flags: Option<ByFeature<FlagNames>>,
     attributes: Option<ByFeature<Attributes>>,
-    instances: Option<ByFeature<Vec<Element>>>,
-    absent: Option<BTreeMap<String, Place>>,
+    instances: Option<ByFeature<Vec<ReadElement>>>,
+    absent: Option<BTreeMap<String, ReadPlace>>,
     unknown: Option<BTreeMap<String, Doubt>>,
     missing: Option<BTreeMap<String, BTreeSet<String>>>,
     doubtful: Option<BTreeMap<String, BTreeMap<String, Doubt>>>,
@@ -39,12 +39,12 @@ struct Document {
 
 /// Of a Kubernetes object.
 #[derive(Debug, Default, Deserialize)]
-struct Metadata {
+struct ObjectMetadata {
     name: Option<String>,
     labels: Option<BTreeMap<String, String>>,
 }
 
-impl Metadata {
+impl ObjectMetadata {
     fn name(&self) -> &str {
         self.name.as_deref().unwrap_or_default()
     }
@@ -58,19 +58,19 @@ impl Metadata {
 
 /// Of a `NodeFeature` (`api/nfd/v1alpha1/types.go` in NFD).
 #[derive(Debug, Deserialize)]
-struct Spec {
+struct NodeFeatureSpec {
     features: Option<Sets>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 struct Sets {
-    flags: Option<ByFeature<Flags>>,
+    flags: Option<ByFeature<FlagNames>>,
     attributes: Option<ByFeature<Attributes>>,
-    instances: Option<ByFeature<Vec<Element>>>,
+    instances: Option<ByFeature<Vec<ReadElement>>>,
 }
 
 type ByFeature<T> = BTreeMap<String, Elements<T>>;
-type Flags = BTreeMap<String, IgnoredAny>;
+type FlagNames = BTreeMap<String, IgnoredAny>;
 type Attributes = BTreeMap<String, String>;
 
 /// NFD writes `null` where Go has no map: the feature is there, without elements even to be absent from.
@@ -80,13 +80,13 @@ struct Elements<T> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Element {
+struct ReadElement {
     attributes: Option<Attributes>,
     read: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Place {
+struct ReadPlace {
     read: String,
 }
 
@@ -119,7 +119,7 @@ impl Facts {
 fn parse(bytes: &[u8]) -> anyhow::Result<Facts> {
     let mut document = document(bytes)?;
     let mut facts = Facts::without(Unknown::new(DOCUMENT, "does not mention this feature"));
-    facts.origin = document.host.take().map(Origin::try_from).transpose()?;
+    facts.origin = document.host.take().map(FactsOrigin::try_from).transpose()?;
     document.fill(&mut facts)?;
     let loadable = match facts.get("kernel.loadedmodule") {
         // Built without modules: it can load none.
@@ -133,7 +133,7 @@ fn parse(bytes: &[u8]) -> anyhow::Result<Facts> {
 }
 
 /// A document that does not open as JSON is YAML.
-fn document(bytes: &[u8]) -> anyhow::Result<Document> {
+fn document(bytes: &[u8]) -> anyhow::Result<FactsDocument> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let text = bytes.trim_ascii_start();
     if text.is_empty() || text.starts_with(b"{") {
@@ -143,8 +143,8 @@ fn document(bytes: &[u8]) -> anyhow::Result<Document> {
 }
 
 /// The objects of one node merged as NFD's master does: the node's own first, then the others by name; the last one counts.
-fn merged(mut objects: Vec<Document>) -> anyhow::Result<Sets> {
-    let about = |it: &Document| it.metadata.as_ref().map_or_else(String::new, |it| it.node().to_owned());
+fn merged(mut objects: Vec<FactsDocument>) -> anyhow::Result<Sets> {
+    let about = |it: &FactsDocument| it.metadata.as_ref().map_or_else(String::new, |it| it.node().to_owned());
     let nodes: BTreeSet<_> = objects.iter().map(about).collect();
     if let (Some(first), Some(last)) = (nodes.first(), nodes.last())
         && first != last
@@ -178,7 +178,7 @@ fn merge<T: Default>(to: &mut Option<ByFeature<T>>, from: Option<ByFeature<T>>, 
     }
 }
 
-impl Document {
+impl FactsDocument {
     fn fill(mut self, facts: &mut Facts) -> anyhow::Result<()> {
         let sets = self.sets()?;
         let mut known = sets.features();
@@ -267,8 +267,8 @@ impl Sets {
     }
 }
 
-impl From<Element> for Instance {
-    fn from(element: Element) -> Self {
+impl From<ReadElement> for Instance {
+    fn from(element: ReadElement) -> Self {
         Self { attributes: element.attributes.unwrap_or_default(), read: element.read }
     }
 }

@@ -5,27 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Context;
 use serde::Serialize;
 
-use super::{Form, Host};
+use super::{DocumentForm, DocumentHost};
 use crate::host::kernel::version;
 use crate::host::{Fact, Facts, Feature, FeatureInfo, Instance, Unknown, feature};
 
 #[derive(Debug, Default, Serialize)]
-struct Document<'a> {
+struct WrittenDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    host: Option<Host>,
-    flags: ByFeature<'a, BTreeMap<&'a str, Nothing>>,
-    attributes: ByFeature<'a, Attributes<'a>>,
-    instances: ByFeature<'a, Vec<Element<'a>>>,
+    host: Option<DocumentHost>,
+    flags: WrittenByFeature<'a, BTreeMap<&'a str, Nothing>>,
+    attributes: WrittenByFeature<'a, WrittenAttributes<'a>>,
+    instances: WrittenByFeature<'a, Vec<WrittenElement<'a>>>,
     /// What NFD's shape cannot say.
     #[serde(flatten)]
     ours: Option<Ours<'a>>,
 }
 
-type ByFeature<'a, T> = BTreeMap<&'a str, Elements<T>>;
-type Attributes<'a> = BTreeMap<&'a str, &'a str>;
+type WrittenByFeature<'a, T> = BTreeMap<&'a str, WrittenElements<T>>;
+type WrittenAttributes<'a> = BTreeMap<&'a str, &'a str>;
 
 #[derive(Debug, Serialize)]
-struct Elements<T> {
+struct WrittenElements<T> {
     elements: T,
 }
 
@@ -34,33 +34,33 @@ struct Elements<T> {
 struct Nothing {}
 
 #[derive(Debug, Serialize)]
-struct Element<'a> {
-    attributes: Attributes<'a>,
+struct WrittenElement<'a> {
+    attributes: WrittenAttributes<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     read: Option<&'a str>,
 }
 
 #[derive(Debug, Default, Serialize)]
 struct Ours<'a> {
-    absent: BTreeMap<&'a str, Place<'a>>,
-    unknown: BTreeMap<&'a str, Place<'a>>,
+    absent: BTreeMap<&'a str, WrittenPlace<'a>>,
+    unknown: BTreeMap<&'a str, WrittenPlace<'a>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     missing: BTreeMap<&'a str, Vec<&'a str>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    doubtful: BTreeMap<&'a str, BTreeMap<&'a str, Place<'a>>>,
+    doubtful: BTreeMap<&'a str, BTreeMap<&'a str, WrittenPlace<'a>>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     secret: BTreeMap<&'a str, &'a BTreeSet<String>>,
     read: BTreeMap<&'a str, &'a str>,
 }
 
 #[derive(Debug, Serialize)]
-struct Place<'a> {
+struct WrittenPlace<'a> {
     read: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> WrittenPlace<'a> {
     fn of(unknown: &'a Unknown) -> Self {
         Self { read: &unknown.read, reason: Some(&unknown.reason) }
     }
@@ -74,31 +74,35 @@ impl Facts {
     /// # Errors
     ///
     /// None that facts could bring about: only such as the JSON library itself may report.
-    pub fn to_json(&self, form: Form) -> anyhow::Result<String> {
+    pub fn to_json(&self, form: DocumentForm) -> anyhow::Result<String> {
         let version = match self.get(version::FEATURE.name) {
             Fact::Known(feature, _) => version::as_nfd(feature),
             Fact::Absent(_) | Fact::Unknown(_) => Feature::default(),
         };
         let document = match form {
-            Form::Full => self.full(),
-            Form::Nfd => self.nfd(&version),
+            DocumentForm::Full => self.full(),
+            DocumentForm::Nfd => self.nfd(&version),
         };
         serde_json::to_string_pretty(&document).context("writing facts document")
     }
 
-    fn full(&self) -> Document<'_> {
-        let mut document = Document { host: self.origin.clone().map(Host::from), ..Document::default() };
+    fn full(&self) -> WrittenDocument<'_> {
+        let mut document = WrittenDocument {
+            host: self.origin.clone().map(DocumentHost::from),
+            ..WrittenDocument::default()
+        };
         let mut ours = Ours::default();
         for (name, fact) in self.iter() {
             let unknown = match fact {
                 Fact::Known(feature, read) => {
-                    document.add(name, feature, &Part::All);
+                    document.add(name, feature, &WrittenPart::All);
                     ours.read.insert(name, read);
                     // Of what could be read as a whole, that goes without saying.
                     if feature.incomplete.is_some() && !feature.missing.is_empty() {
                         ours.missing.insert(name, feature.missing.iter().map(String::as_str).collect());
                     }
-                    let doubtful = feature.doubtful.iter().map(|(name, it)| (name.as_str(), Place::of(it)));
+                    let doubtful =
+                        feature.doubtful.iter().map(|(name, it)| (name.as_str(), WrittenPlace::of(it)));
                     if !feature.doubtful.is_empty() {
                         ours.doubtful.insert(name, doubtful.collect());
                     }
@@ -108,26 +112,26 @@ impl Facts {
                     feature.incomplete.as_ref()
                 }
                 Fact::Absent(read) => {
-                    ours.absent.insert(name, Place { read, reason: None });
+                    ours.absent.insert(name, WrittenPlace { read, reason: None });
                     None
                 }
                 Fact::Unknown(unknown) => Some(unknown),
             };
             if let Some(unknown) = unknown {
-                ours.unknown.insert(name, Place::of(unknown));
+                ours.unknown.insert(name, WrittenPlace::of(unknown));
             }
         }
         document.ours = Some(ours);
         document
     }
 
-    fn nfd<'a>(&'a self, version: &'a Feature) -> Document<'a> {
-        let mut document = Document::default();
+    fn nfd<'a>(&'a self, version: &'a Feature) -> WrittenDocument<'a> {
+        let mut document = WrittenDocument::default();
         for (name, fact) in self.iter() {
             let info = feature(name).filter(|it| it.nfd);
             if let (Fact::Known(known, _), Some(info)) = (fact, info) {
                 let known = if name == version::FEATURE.name { version } else { known };
-                document.add(name, known, &Part::Nfd(info));
+                document.add(name, known, &WrittenPart::Nfd(info));
             }
         }
         document
@@ -135,13 +139,13 @@ impl Facts {
 }
 
 /// What of a feature is written.
-enum Part {
+enum WrittenPart {
     All,
     /// What NFD has too.
     Nfd(&'static FeatureInfo),
 }
 
-impl Part {
+impl WrittenPart {
     fn is_whole(&self) -> bool {
         matches!(self, Self::All)
     }
@@ -153,34 +157,34 @@ impl Part {
         }
     }
 
-    fn of<'a>(&self, attributes: &'a BTreeMap<String, String>) -> Attributes<'a> {
+    fn of<'a>(&self, attributes: &'a BTreeMap<String, String>) -> WrittenAttributes<'a> {
         let pairs = attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         pairs.filter(|(name, _)| self.has(name)).collect()
     }
 
-    fn element<'a>(&self, instance: &'a Instance) -> Element<'a> {
+    fn element<'a>(&self, instance: &'a Instance) -> WrittenElement<'a> {
         let read = match self {
             Self::All => instance.read.as_deref(),
             Self::Nfd(_) => None,
         };
-        Element { attributes: self.of(&instance.attributes), read }
+        WrittenElement { attributes: self.of(&instance.attributes), read }
     }
 }
 
-impl<'a> Document<'a> {
-    fn add(&mut self, name: &'a str, feature: &'a Feature, part: &Part) {
+impl<'a> WrittenDocument<'a> {
+    fn add(&mut self, name: &'a str, feature: &'a Feature, part: &WrittenPart) {
         // Where nothing is known of a feature but which elements it lacks, NFD has no such feature.
         let is_nothing = |it: &BTreeSet<String>| it.is_empty() && feature.incomplete.is_some();
         if let Some(flags) = feature.flags.as_ref().filter(|it| part.is_whole() || !is_nothing(it)) {
             let flags = flags.iter().map(String::as_str).filter(|it| part.has(it));
-            self.flags.insert(name, Elements { elements: flags.map(|it| (it, Nothing {})).collect() });
+            self.flags.insert(name, WrittenElements { elements: flags.map(|it| (it, Nothing {})).collect() });
         }
         if let Some(attributes) = &feature.attributes {
-            self.attributes.insert(name, Elements { elements: part.of(attributes) });
+            self.attributes.insert(name, WrittenElements { elements: part.of(attributes) });
         }
         if let Some(instances) = &feature.instances {
             let elements = instances.iter().map(|it| part.element(it)).collect();
-            self.instances.insert(name, Elements { elements });
+            self.instances.insert(name, WrittenElements { elements });
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Instance, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "gpu.amd",
-    kinds: &[Kind::Attributes, Kind::Instances],
+    kinds: &[ElementKind::Attributes, ElementKind::Instances],
     meaning: "the version of the driver amdgpu, if it has its own; and the GPUs that it offers for computing: name, the \
         compilers' name of the architecture (gfx, such as gfx90a) and PCI address",
     read: "/sys/module/amdgpu, /sys/class/kfd/kfd/topology/nodes/*",

@@ -3,14 +3,14 @@
 use crate::words::version::Version;
 
 /// A branch of the driver, the first of its releases that NVIDIA lists, and the CUDA of that branch.
-type Branch = (u32, u32, &'static str);
+type DriverBranch = (u32, u32, &'static str);
 
 /// From the table "CUDA Toolkit and Corresponding Driver Versions" in NVIDIA's CUDA Toolkit Release Notes
 /// (<https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/>), column Linux. There is no toolkit 12.7: that is what
 /// `cuDriverGetVersion` says in branch 565.
 ///
 /// All releases of a branch support the same CUDA, except some betas, which are older than the first listed release.
-const BRANCHES: [Branch; 34] = [
+const BRANCHES: [DriverBranch; 34] = [
     (340, 29, "6.5"),
     (346, 46, "7.0"),
     (352, 31, "7.5"),
@@ -98,7 +98,7 @@ pub(super) fn of_jetson(release: &str) -> Option<Newest> {
 
 /// The oldest driver that is known to support a CUDA, such as the `550.54` of 12.4.
 pub fn driver_for(cuda: &Version) -> Option<String> {
-    let supports = |it: &&Branch| Version::parse(it.2).is_some_and(|it| *cuda <= it);
+    let supports = |it: &&DriverBranch| Version::parse(it.2).is_some_and(|it| *cuda <= it);
     BRANCHES.iter().find(supports).map(|(branch, first, _)| format!("{branch}.{first}"))
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::host::probing::found;
-use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Instance, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "gpu.intel",
-    kinds: &[Kind::Instances],
+    kinds: &[ElementKind::Instances],
     meaning: "the GPUs of the drivers i915 and xe: the driver, the device's hexadecimal PCI number in lower case, the PCI \
         address",
     read: "/sys/class/drm/card*/device",

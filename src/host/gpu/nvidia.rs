@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{PCI, cuda, models};
 use crate::host::system::{l4t, library};
-use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Instance, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "gpu.nvidia",
-    kinds: &[Kind::Attributes, Kind::Instances],
+    kinds: &[ElementKind::Attributes, ElementKind::Instances],
     meaning: "the version of NVIDIA's driver and the newest CUDA that it supports (compare both with `type: version`), or the \
         bounds of that (cuda_at_least, cuda_at_most) for drivers that this program does not know; library: the version \
         of the driver's libraries (libnvidia-ml.so); library_fits: true if it equals that of the driver, as it must; \
@@ -159,11 +159,11 @@ fn without_driver(probing: &Probing<'_>) -> Fact {
 }
 
 /// The version in a file; none if it is malformed.
-type Parser = fn(&str) -> Option<&str>;
+type VersionParser = fn(&str) -> Option<&str>;
 
 /// The driver's version, and where it stands; none if the driver is not loaded.
 fn driver(probing: &Probing<'_>) -> Result<Option<(String, &'static str)>, Unknown> {
-    let places: [(_, Parser); 2] = [(VERSION, nvrm_version), (MODULE_VERSION, module_version)];
+    let places: [(_, VersionParser); 2] = [(VERSION, nvrm_version), (MODULE_VERSION, module_version)];
     for (place, parse) in places {
         if let Some(text) = probing.text(place)? {
             let version = parse(&text).ok_or_else(|| Unknown::new(place, "names no version of a driver"))?;

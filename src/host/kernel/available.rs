@@ -82,7 +82,7 @@ mod tests {
     use super::*;
     use crate::host::probing::OSRELEASE;
     use crate::host::testing::show;
-    use crate::host::{Demand, Wanted, gather};
+    use crate::host::{FeatureDemand, Wanted, gather};
     use crate::testing::FakeHost;
 
     const DEP: &str = "/lib/modules/6.1.0/modules.dep";
@@ -137,7 +137,7 @@ mod tests {
     }
 
     fn check_told(host: FakeHost, expected: &str) {
-        let demand = Demand::from([("kernel.module".to_owned(), Wanted::All)]);
+        let demand = FeatureDemand::from([("kernel.module".to_owned(), Wanted::All)]);
         let facts = gather(&host.root(), &demand);
         let loadable = loadable_of(facts.get("kernel.module"));
         assert_eq!(loadable.as_ref().map_or("none".to_owned(), show), expected);

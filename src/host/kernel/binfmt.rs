@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use super::filesystems::{self, FILESYSTEMS};
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Miss, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.binfmt",
-    kinds: &[Kind::Flags],
+    kinds: &[ElementKind::Flags],
     meaning: "the enabled entries of binfmt_misc, by the names they were registered with, such as qemu-aarch64",
     read: "/proc/sys/fs/binfmt_misc, if it is mounted",
     nfd: false,

@@ -1,11 +1,11 @@
 //! `kernel.bpf`: the kernel's support for BPF programs. Loads no program.
 
 use super::{one_by_one, sysctl};
-use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.bpf",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "btf: true if the kernel describes its own types; unprivileged_disabled: 0 if users may load programs, 1 or 2 if \
         not; jit: 1 or 2 if programs are compiled; 0 if not, or if the kernel has no compiler",
     read: "/sys/kernel/btf/vmlinux, /proc/sys/kernel/unprivileged_bpf_disabled and /proc/sys/net/core/bpf_jit_enable",

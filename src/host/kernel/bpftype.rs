@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Miss, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.bpftype",
-    kinds: &[Kind::Flags],
+    kinds: &[ElementKind::Flags],
     meaning: "the types of BPF programs and maps that the kernel has, by the names of its headers, such as BPF_PROG_TYPE_LSM and \
               BPF_MAP_TYPE_RINGBUF",
     read: "/sys/kernel/btf/vmlinux (some MiB, which takes some milliseconds): for programs the members of bpf_ctx_convert, \
@@ -85,13 +85,13 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
 
 /// The content of a description.
 #[derive(Debug, Default)]
-struct Found {
+struct BpfDescription {
     programs: Option<BTreeSet<String>>,
     maps: Option<BTreeSet<String>>,
     functions: BTreeSet<&'static [u8]>,
 }
 
-impl Found {
+impl BpfDescription {
     fn feature(self, wanted: &Wanted) -> Feature {
         let reason = match (&self.programs, &self.maps) {
             (Some(_), Some(_)) => None,
@@ -144,8 +144,8 @@ impl<'a> Btf<'a> {
         Some(Self { types: part(8, 12)?, strings: part(16, 20)?, number })
     }
 
-    fn find(&self) -> Option<Found> {
-        let (mut found, mut rest) = (Found::default(), self.types);
+    fn find(&self) -> Option<BpfDescription> {
+        let (mut found, mut rest) = (BpfDescription::default(), self.types);
         while !rest.is_empty() {
             let info = (self.number)(*rest.get(4..)?.first_chunk()?);
             let (kind, count) = (info >> 24 & 31, usize::try_from(info & 0xffff).ok()?);

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use caps::{CapSet, Capability};
 
 use super::sysctl;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.capability",
-    kinds: &[Kind::Flags],
+    kinds: &[ElementKind::Flags],
     meaning: "the capabilities that the kernel knows and that are in the bounding set of this process, so a container could \
         get them; for those that it gets, see `bundle.capability`",
     read: "/proc/sys/kernel/cap_last_cap and the bounding set of this process; with another root folder, that of its first \

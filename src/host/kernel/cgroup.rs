@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::filesystems::{self, FILESYSTEMS};
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Miss, Probing, Unknown, Wanted};
 use crate::os::file::unescaped;
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.cgroup",
-    kinds: &[Kind::Flags, Kind::Attributes],
+    kinds: &[ElementKind::Flags, ElementKind::Attributes],
     meaning: "version: 1, 2, or hybrid (controllers in 1, and an empty 2 beside it); flags: the usable controllers, by their \
         names in that version, such as blkio in 1 and io in 2",
     read: "/proc/1/mountinfo, else /proc/self/mountinfo; cgroup.controllers of version 2, /proc/cgroups for version 1",

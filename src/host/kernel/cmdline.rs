@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::host::probing::known;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Miss, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.cmdline",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the parameters given to the kernel at boot; a word without a value is `true`; the values of a repeated \
         parameter are joined by commas",
     read: "/proc/cmdline",

@@ -8,11 +8,11 @@ use zune_inflate::{DeflateDecoder, DeflateOptions};
 
 use super::options::MAX_TEXT;
 use super::{options, unpacked};
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Miss, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.config",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the options that the kernel was built with, without `CONFIG_`; an option that is not set is missing",
     read: "/proc/config.gz, else /boot/config-<release> or another place where distributions keep it",
     nfd: true,

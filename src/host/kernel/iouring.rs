@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{bpf, config, sysctl};
 use crate::host::probing::known;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.iouring",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "disabled: 0 if all processes may use io_uring, also on kernels without the setting; 1 if only privileged \
         processes and those of the group in kernel.io_uring_group may; 2 if none may",
     read: "/proc/sys/kernel/io_uring_disabled, or the kernel's configuration if that is missing",

@@ -1,11 +1,11 @@
 //! `kernel.kvm`: whether the kernel offers virtual machines.
 
 use crate::host::probing::known;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.kvm",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "whether the kernel offers virtual machines through /dev/kvm",
     read: "/sys/devices/virtual/misc/kvm",
     nfd: true,

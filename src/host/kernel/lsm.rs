@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::host::probing::known;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.lsm",
-    kinds: &[Kind::Flags],
+    kinds: &[ElementKind::Flags],
     meaning: "the Linux security modules that are active, such as selinux, apparmor, landlock, bpf or lockdown",
     read: "/sys/kernel/security/lsm, if securityfs is mounted",
     nfd: false,

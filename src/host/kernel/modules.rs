@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::inventory::{FOLDER, underscored};
 use super::{available, config, options_of};
 use crate::host::probing::MODULES;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const LOADED: FeatureInfo = FeatureInfo {
     name: "kernel.loadedmodule",
-    kinds: &[Kind::Flags],
+    kinds: &[ElementKind::Flags],
     meaning: "the kernel modules that are loaded, without built-in ones; the kernel names them with `_`, and rules may write \
         `-`",
     read: "/proc/modules",
@@ -26,7 +26,7 @@ pub(in crate::host) const LOADED: FeatureInfo = FeatureInfo {
 
 pub(in crate::host) const ENABLED: FeatureInfo = FeatureInfo {
     name: "kernel.enabledmodule",
-    kinds: &[Kind::Flags],
+    kinds: &[ElementKind::Flags],
     meaning: "the kernel modules that are loaded or built in; `-` and `_` are the same",
     read: "/proc/modules and /lib/modules/<release>/modules.builtin; if that is missing, /sys/module and, for well-known \
         modules, the kernel's configuration",
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
     use crate::host::probing::OSRELEASE;
     use crate::host::testing::{told, told_of, wanted};
-    use crate::host::{Demand, gather};
+    use crate::host::{FeatureDemand, gather};
     use crate::testing::FakeHost;
 
     const TWO: &str = "gtp5g 143360 0 - Live 0x0000000000000000 (OE)\nudp_tunnel 32768 1 gtp5g, Live 0x0\n";
@@ -242,7 +242,7 @@ mod tests {
         let config = "CONFIG_OVERLAY_FS=y\nCONFIG_TUN=m\n";
         let host = host().file(MODULES, "gtp5g 1\n").file("/boot/config-6.1.0", config);
         let told = |names: &[&str]| {
-            let fact = gather(&host.root(), &Demand::from([(ENABLED.name.to_owned(), wanted(names))]));
+            let fact = gather(&host.root(), &FeatureDemand::from([(ENABLED.name.to_owned(), wanted(names))]));
             let Fact::Known(feature, _) = fact.get(ENABLED.name) else { panic!("{names:?}: {fact:?}") };
             (feature.flags.clone().unwrap_or_default(), feature.missing.clone(), feature.incomplete.is_some())
         };

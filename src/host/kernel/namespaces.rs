@@ -1,11 +1,11 @@
 //! `kernel.namespace`: the kinds of namespaces that the kernel has. Enters none.
 
 use crate::host::probing::known;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Miss, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.namespace",
-    kinds: &[Kind::Flags],
+    kinds: &[ElementKind::Flags],
     meaning: "the kinds of namespaces that the kernel has; sysctls such as user.max_user_namespaces decide whether users may \
         create them",
     read: "/proc/self/ns",

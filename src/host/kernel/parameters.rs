@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::one_by_one;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Shown, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Miss, Probing, Shown, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.moduleparam",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the parameters of modules that are loaded or built in, as `<module>.<parameter>`; a switch is `Y` or `N`",
     read: "/sys/module/<module>/parameters/<parameter>",
     nfd: false,
@@ -127,7 +127,7 @@ mod tests {
         let path = host.root().path().join("sys/module/snd_hda/parameters/model");
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o400)).unwrap();
         for wanted in [wanted(&["snd_hda.model", "kvm_intel.nested"]), Wanted::All] {
-            let demand = crate::host::Demand::from([(FEATURE.name.to_owned(), wanted)]);
+            let demand = crate::host::FeatureDemand::from([(FEATURE.name.to_owned(), wanted)]);
             let facts = crate::host::gather(&host.root(), &demand);
             let Fact::Known(feature, _) = facts.get(FEATURE.name) else { panic!("no parameters") };
             assert_eq!(Vec::from_iter(&feature.secret), ["snd_hda.model"]);

@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 use super::{cmdline, config};
 use crate::host::probing::ARCH;
 use crate::host::system::arch;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Unknown, Wanted};
 use crate::program::machine::{ARM, ARM64, I386, MACHINES, Machine, X32, X86_64};
 
 use handlers::Handlers;
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.program",
-    kinds: &[Kind::Flags],
+    kinds: &[ElementKind::Flags],
     meaning: "the machines whose programs the kernel starts, by itself or by an enabled handler of binfmt_misc, such as x86-64, i386 \
               or arm64; with `.handler` behind the name, those that a handler takes; script.handler: scripts",
     read: "the machine itself, /proc/sys/kernel/arch, the kernel's configuration and command line; /proc/sys/fs/binfmt_misc",
@@ -37,7 +37,7 @@ const SCRIPT: &str = "script";
 const SCRIPTS: [(usize, u8); 2] = [(0, b'#'), (1, b'!')];
 
 /// Whether something is so, or why that is not known.
-type Told = Result<bool, Unknown>;
+type KnownBool = Result<bool, Unknown>;
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     let names = match wanted {
@@ -75,7 +75,7 @@ struct Kernel<'a> {
 
 impl Kernel<'_> {
     /// Whether it starts what an element names; `None` if that names nothing.
-    fn starts(&self, name: &str, arch: &Result<String, Unknown>) -> Option<Told> {
+    fn starts(&self, name: &str, arch: &Result<String, Unknown>) -> Option<KnownBool> {
         match name.strip_suffix(HANDLER) {
             Some(SCRIPT) => Some(self.handles(&SCRIPTS)),
             Some(machine) => Some(self.handles(&Machine::named(machine)?.marks())),
@@ -97,7 +97,7 @@ impl Kernel<'_> {
         }
     }
 
-    fn handles(&self, marks: &[(usize, u8)]) -> Told {
+    fn handles(&self, marks: &[(usize, u8)]) -> KnownBool {
         let handlers = self.handlers.get_or_init(|| handlers::read(self.probing));
         handlers.as_ref().map_err(Clone::clone)?.may_take(marks)
     }
@@ -111,7 +111,7 @@ impl Kernel<'_> {
     }
 
     /// Whether the kernel of this architecture starts programs for this machine without help.
-    fn starts_itself(&self, arch: &str, machine: &str) -> Told {
+    fn starts_itself(&self, arch: &str, machine: &str) -> KnownBool {
         match (arch, machine) {
             ("x86_64", X86_64) | ("aarch64", ARM64) => Ok(true),
             ("x86_64", I386) => self.starts_i386(),
@@ -133,7 +133,7 @@ impl Kernel<'_> {
     }
 
     /// `Documentation/admin-guide/kernel-parameters.txt`, `ia32_emulation=`, since Linux 6.7.
-    fn starts_i386(&self) -> Told {
+    fn starts_i386(&self) -> KnownBool {
         if !self.option("IA32_EMULATION")? {
             return Ok(false);
         }
@@ -149,7 +149,7 @@ impl Kernel<'_> {
         }
     }
 
-    fn option(&self, name: &str) -> Told {
+    fn option(&self, name: &str) -> KnownBool {
         match config::probe(self.probing, &Wanted::Names(BTreeSet::from([name.to_owned()]))) {
             Fact::Known(_, read) if read == config::SOURCES => {
                 Err(Unknown::new(read, "may be the configuration of another kernel"))

@@ -1,12 +1,12 @@
 //! `kernel.security`: the current state of the kernel's security mechanisms. Each is read by itself.
 
 use super::{lsm, one_by_one, selinux, sysctl};
-use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, FeatureInfo, Probing, Unknown, Wanted};
 use crate::words::version::Version;
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.security",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "selinux: enforcing, permissive or disabled; lockdown: none, integrity or confidentiality; true or false: \
               apparmor, fips (cryptography restricted to FIPS 140) and seccomp (filters)",
     read: "/sys/fs/selinux/enforce, /sys/module/apparmor/parameters/enabled, /sys/kernel/security/lockdown, \

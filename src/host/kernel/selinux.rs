@@ -1,11 +1,11 @@
 //! `kernel.selinux`: whether SELinux enforces its policy.
 
 use crate::host::probing::known;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.selinux",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "whether SELinux enforces its policy; false in permissive mode",
     read: "/sys/fs/selinux/enforce",
     nfd: true,

@@ -3,11 +3,11 @@
 use super::one_by_one;
 use crate::host::namespace::{HOST_NETWORK, Namespace};
 use crate::host::probing::OSRELEASE;
-use crate::host::{Fact, FeatureInfo, Kind, Miss, Probing, Shown, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, FeatureInfo, Miss, Probing, Shown, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.sysctl",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "kernel settings by their names in sysctl(8), with `.` or `/`; parts of a value are separated by one space; if a \
         rule asks for all, only some well-known ones are read",
     read: "/proc/sys, in the network namespace of the host",
@@ -343,7 +343,7 @@ mod tests {
             std::fs::set_permissions(host.root().path().join(path), mode).unwrap();
         }
         let secret = |names: &[&str]| {
-            let demand = crate::host::Demand::from([(FEATURE.name.to_owned(), wanted(names))]);
+            let demand = crate::host::FeatureDemand::from([(FEATURE.name.to_owned(), wanted(names))]);
             let facts = crate::host::gather(&host.root(), &demand);
             let Fact::Known(feature, _) = facts.get(FEATURE.name) else { panic!("{names:?}") };
             Vec::from_iter(feature.secret.clone())
@@ -391,7 +391,7 @@ mod tests {
         let host = host();
         let path = host.root().path().join("proc/sys/vm/max_map_count");
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        let demand = crate::host::Demand::from([(FEATURE.name.to_owned(), Wanted::All)]);
+        let demand = crate::host::FeatureDemand::from([(FEATURE.name.to_owned(), Wanted::All)]);
         let facts = crate::host::gather(&host.root(), &demand);
         let Fact::Known(feature, _) = facts.get(FEATURE.name) else { panic!("no settings") };
         assert_eq!(Vec::from_iter(&feature.secret), ["vm.max_map_count"]);

@@ -128,12 +128,12 @@ mod tests {
     use crate::host::testing::wanted;
     use crate::testing::FakeHost;
 
-    struct Memory {
+    struct UnpackedFixture {
         folder: tempfile::TempDir,
         host: FakeHost,
     }
 
-    impl Memory {
+    impl UnpackedFixture {
         fn new() -> Self {
             let folder = tempfile::tempdir().expect("a temporary folder");
             Self { folder, host: FakeHost::new().file(BOOT_ID, "0d9a\n") }
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn every_option_is_found_again_and_no_other() {
-        let memory = Memory::new();
+        let memory = UnpackedFixture::new();
         let mut options = options();
         options.insert("E".to_owned(), "a=b".to_owned());
         keep(&memory.root(), &options);
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn nothing_is_taken_from_another_boot_or_from_others() {
-        let memory = Memory::new();
+        let memory = UnpackedFixture::new();
         let is_found = || find(&memory.root(), &wanted(&["A"])).is_some();
         let options = BTreeMap::from([("A".to_owned(), "y".to_owned())]);
         assert!(!is_found(), "nothing is kept");
@@ -194,13 +194,13 @@ mod tests {
             assert!(!is_found(), "{} bytes", broken.len());
         }
         fs::write(memory.path(), &whole).unwrap();
-        let memory = Memory { host: FakeHost::new().file(BOOT_ID, "1e4f\n"), ..memory };
+        let memory = UnpackedFixture { host: FakeHost::new().file(BOOT_ID, "1e4f\n"), ..memory };
         assert!(find(&memory.root(), &wanted(&["A"])).is_none(), "another boot");
     }
 
     #[test]
     fn what_cannot_be_kept_is_not() {
-        let memory = Memory::new();
+        let memory = UnpackedFixture::new();
         keep(&memory.root(), &BTreeMap::from([("A".to_owned(), "y".repeat(PAGE))]));
         assert!(!memory.path().exists(), "too long for a page");
         let many = (0..PAGE).map(|it| (format!("OPTION_{it}"), "v".repeat(PAGE / 2)));
@@ -210,7 +210,7 @@ mod tests {
         keep(&memory.root(), &options());
         assert!(!memory.path().exists(), "a folder that others can write");
         fs::set_permissions(memory.folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        let memory = Memory { host: FakeHost::new(), ..memory };
+        let memory = UnpackedFixture { host: FakeHost::new(), ..memory };
         keep(&memory.root(), &options());
         assert!(!memory.path().exists(), "a boot that is not known");
     }

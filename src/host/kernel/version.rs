@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use crate::host::probing::OSRELEASE;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.version",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the release of the running kernel as `uname -r` prints it, and its first three numbers; `full` also matches as \
         Node Feature Discovery writes it (`6.6.15_rt` for `6.6.15+rt`)",
     read: "/proc/sys/kernel/osrelease",

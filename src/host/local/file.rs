@@ -13,7 +13,7 @@ pub(super) enum Audience {
 
 /// What a file says.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Said<'a> {
+pub(super) struct LocalFile<'a> {
     /// Names and their values.
     pub(super) elements: BTreeMap<&'a str, &'a str>,
     /// Directives that mean nothing.
@@ -28,8 +28,8 @@ enum Directive {
 }
 
 /// What a file says at this time.
-pub(super) fn parse(text: &str, audience: Audience, now: Moment) -> Said<'_> {
-    let mut said = Said::default();
+pub(super) fn parse(text: &str, audience: Audience, now: Moment) -> LocalFile<'_> {
+    let mut said = LocalFile::default();
     let (mut is_expired, mut is_hidden) = (false, false);
     for line in text.split('\n').map(str::trim).filter(|it| !it.is_empty()) {
         if let Some(directive) = line.strip_prefix("# +") {
@@ -125,7 +125,7 @@ mod tests {
         for directive in strange {
             let text = format!("{directive}\na=1");
             let said = parse(&text, Audience::Labels, NOW);
-            assert_eq!(said, Said { elements: [("a", "1")].into(), ignored: vec![directive] });
+            assert_eq!(said, LocalFile { elements: [("a", "1")].into(), ignored: vec![directive] });
         }
     }
 }

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use file::Audience;
 
-use super::values::Reading;
-use super::{Fact, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use super::values::ValuesReading;
+use super::{ElementKind, Fact, FeatureInfo, Miss, Probing, Unknown, Wanted};
 
 pub(super) const FEATURE: FeatureInfo = FeatureInfo {
     name: "local.feature",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "what the administrator states about the host, except lines marked with `# +no-feature`; a name without a value \
         is `true`",
     read: READ,
@@ -28,7 +28,7 @@ pub(super) const FEATURE: FeatureInfo = FeatureInfo {
 
 pub(super) const LABEL: FeatureInfo = FeatureInfo {
     name: "local.label",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "what the administrator states about the host, except lines marked with `# +no-label`; a name without a value is \
         `true`",
     read: READ,
@@ -51,11 +51,11 @@ const FOLDERS: [&str; 2] =
 /// NFD reads no larger file (`MaxFeatureFileSize` in `source/local/local.go`).
 const MAX_FILE: usize = 65_536;
 
-type Elements = BTreeMap<String, String>;
+type LocalElements = BTreeMap<String, String>;
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted, audience: Audience) -> Fact {
-    let mut reading = Reading::new(probing, wanted);
-    let mut elements = Elements::new();
+    let mut reading = ValuesReading::new(probing, wanted);
+    let mut elements = LocalElements::new();
     for path in FOLDERS.iter().flat_map(|it| paths(probing, it)) {
         match path.and_then(|it| read(probing, &it, audience)) {
             Ok(said) => elements.extend(said),
@@ -81,23 +81,23 @@ fn paths(probing: &Probing<'_>, folder: &str) -> Vec<Result<String, Unknown>> {
     }
 }
 
-fn read(probing: &Probing<'_>, path: &str, audience: Audience) -> Result<Elements, Unknown> {
+fn read(probing: &Probing<'_>, path: &str, audience: Audience) -> Result<LocalElements, Unknown> {
     match probing.root.read(path) {
         Ok(bytes) if bytes.len() <= MAX_FILE => {
             Ok(said(probing, path, &String::from_utf8_lossy(&bytes), audience))
         }
         Ok(_) => Err(Unknown::new(path, format!("is larger than {MAX_FILE} bytes"))),
         // Deleted since the folder was listed, or a link to nowhere.
-        Err(Miss::NotFound) => Ok(Elements::new()),
+        Err(Miss::NotFound) => Ok(LocalElements::new()),
         Err(Miss::Unreadable(unknown)) => match probing.exists(&format!("{path}/.")) {
             // Folders in the folder are none of its files.
-            Ok(true) => Ok(Elements::new()),
+            Ok(true) => Ok(LocalElements::new()),
             Ok(false) | Err(_) => Err(unknown),
         },
     }
 }
 
-fn said(probing: &Probing<'_>, path: &str, text: &str, audience: Audience) -> Elements {
+fn said(probing: &Probing<'_>, path: &str, text: &str, audience: Audience) -> LocalElements {
     let said = file::parse(text, audience, probing.now());
     for line in said.ignored {
         log::warn!(

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::quantity;
-use crate::host::values::{Reading, value};
-use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::values::{ValuesReading, value};
+use crate::host::{ElementKind, Fact, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "memory.hugepages",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the number of huge pages of each size on the host (`hugepages-2Mi`), of free ones (`free-2Mi`) and of each NUMA \
         node's (`node0.hugepages-2Mi`), and whether there are any (`enabled`)",
     read: "/sys/kernel/mm/hugepages/*/nr_hugepages and free_hugepages, \
@@ -38,7 +38,7 @@ struct Pool {
 }
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
-    let mut reading = Reading::new(probing, wanted);
+    let mut reading = ValuesReading::new(probing, wanted);
     let pools = match pools(&mut reading) {
         Ok(pools) => pools,
         Err(unknown) => return Fact::Unknown(unknown),
@@ -54,7 +54,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     fact
 }
 
-fn pools(reading: &mut Reading<'_>) -> Result<Vec<Pool>, Unknown> {
+fn pools(reading: &mut ValuesReading<'_>) -> Result<Vec<Pool>, Unknown> {
     let mut pools = Vec::new();
     for folder in reading.probing.list(FOLDER)?.unwrap_or_default() {
         let Some(kib) = size(&folder) else { continue };
@@ -77,7 +77,7 @@ fn size(folder: &str) -> Option<u64> {
 
 fn all(
     pools: &[Pool],
-    reading: &mut Reading<'_>,
+    reading: &mut ValuesReading<'_>,
     silent: &mut BTreeMap<String, Unknown>,
 ) -> BTreeMap<String, String> {
     let mut elements = BTreeMap::new();
@@ -111,7 +111,7 @@ fn all(
     elements
 }
 
-fn free(pools: &[Pool], reading: &mut Reading<'_>) -> BTreeMap<String, String> {
+fn free(pools: &[Pool], reading: &mut ValuesReading<'_>) -> BTreeMap<String, String> {
     let mut elements = BTreeMap::new();
     for pool in pools {
         let name = format!("free-{}", pool.size);
@@ -121,7 +121,7 @@ fn free(pools: &[Pool], reading: &mut Reading<'_>) -> BTreeMap<String, String> {
     elements
 }
 
-fn by_node(pools: &[Pool], reading: &mut Reading<'_>) -> BTreeMap<String, String> {
+fn by_node(pools: &[Pool], reading: &mut ValuesReading<'_>) -> BTreeMap<String, String> {
     let mut elements = BTreeMap::new();
     if !names_a_node(reading.wanted) {
         return elements;

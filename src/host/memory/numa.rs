@@ -1,10 +1,10 @@
 //! `memory.numa`: whether the memory is spread over nodes.
 
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "memory.numa",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the number of NUMA nodes of the host, and whether it has more than one",
     read: "/sys/bus/node/devices",
     nfd: true,

@@ -1,11 +1,11 @@
 //! `memory.nv`: persistent memory (NVDIMM). Touches no label and no data on it.
 
-use crate::host::values::Reading;
-use crate::host::{Fact, FeatureInfo, Instance, Kind, Probing, Wanted};
+use crate::host::values::ValuesReading;
+use crate::host::{ElementKind, Fact, FeatureInfo, Instance, Probing, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "memory.nv",
-    kinds: &[Kind::Instances],
+    kinds: &[ElementKind::Instances],
     meaning: "the devices on the bus of persistent memory (NVDIMM): memory devices, regions, namespaces",
     read: "/sys/bus/nd/devices/*",
     nfd: true,
@@ -28,7 +28,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
         Ok(names) => names.unwrap_or_default(),
         Err(unknown) => return Fact::Unknown(unknown),
     };
-    let mut reading = Reading::new(probing, wanted);
+    let mut reading = ValuesReading::new(probing, wanted);
     let device = |name: String| {
         let read = format!("{FOLDER}/{name}");
         let mut attributes = reading.values(&read, &FILES);

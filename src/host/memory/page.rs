@@ -2,11 +2,11 @@
 
 use crate::host::auxv::{AUXV, entry};
 use crate::host::probing::known;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Root, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Root, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "memory.page",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the size of the kernel's pages in bytes: 4096 on x86; 4096, 16384 or 65536 on arm64; programs that were linked \
         or set up for smaller pages fail",
     read: "the auxiliary vector; /proc/self/smaps with another root folder",

@@ -1,10 +1,10 @@
 //! `memory.swap`: whether the host swaps.
 
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "memory.swap",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "whether a swap device or file is in use",
     read: "/proc/swaps",
     nfd: true,

@@ -1,11 +1,11 @@
 //! `memory.thp`: whether the kernel uses huge pages transparently. Changes no setting.
 
-use crate::host::values::{Reading, value};
-use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::values::{ValuesReading, value};
+use crate::host::{ElementKind, Fact, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "memory.thp",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "transparent huge pages; enabled: always, madvise (only if a program asks) or never; defrag: when the kernel \
         makes room for them at once; shmem_enabled: whether shared memory has them; the last two in the kernel's words",
     read: "/sys/kernel/mm/transparent_hugepage/enabled, defrag and shmem_enabled",
@@ -30,7 +30,7 @@ fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
         Ok(false) => return Fact::Absent(FOLDER.to_owned()),
         Err(unknown) => return Fact::Unknown(unknown),
     }
-    let mut reading = Reading::new(probing, wanted);
+    let mut reading = ValuesReading::new(probing, wanted);
     let mut attributes = std::collections::BTreeMap::new();
     for name in NAMES.into_iter().filter(|it| wanted.has(it)) {
         let path = format!("{FOLDER}/{name}");

@@ -4,11 +4,11 @@ use procfs::{FromRead, Meminfo};
 
 use crate::host::probing::known;
 use crate::host::values::required;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "memory.total",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the memory and the swap space of the host in bytes, without the kernel's reserved memory",
     read: "/proc/meminfo",
     nfd: false,

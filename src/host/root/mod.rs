@@ -63,7 +63,7 @@ pub enum Shown {
 
 /// The kind of file at a path (inode(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Status {
+pub struct FileStatus {
     /// Its sort and its permissions (`st_mode`).
     pub mode: libc::mode_t,
     /// The file system that it belongs to (`st_dev`).
@@ -283,14 +283,14 @@ impl Root {
     /// # Errors
     ///
     /// As [`Root::read`].
-    pub fn status(&self, path: &str) -> Result<Status, Miss> {
+    pub fn status(&self, path: &str) -> Result<FileStatus, Miss> {
         let found = match &self.folder {
             // One call instead of three.
             None => self.in_time(path).map(|()| stat::lstat(path))?,
             Some(_) => stat::fstat(self.resolve(path, OFlag::O_PATH | OFlag::O_NOFOLLOW)?),
         };
         let found = found.map_err(|errno| Miss::of(path, errno))?;
-        Ok(Status { mode: found.st_mode, filesystem: found.st_dev, device: found.st_rdev })
+        Ok(FileStatus { mode: found.st_mode, filesystem: found.st_dev, device: found.st_rdev })
     }
 
     fn resolve(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Miss> {

@@ -5,12 +5,12 @@ use std::env::consts::ARCH as OURS;
 
 use crate::host::cpu::flag;
 use crate::host::probing::ARCH;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Probing, Unknown, Wanted};
 use crate::words::version::Version;
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.arch",
-    kinds: &[Kind::Flags, Kind::Attributes],
+    kinds: &[ElementKind::Flags, ElementKind::Attributes],
     meaning: "name: the machine's architecture in the kernel's words, such as x86_64 or aarch64; flags: on arm64 the levels \
         of instructions that compilers use (`-march=armv8.2-a`, `GOARM64=v8.2`), the machine's highest and all below it",
     read: "/proc/sys/kernel/arch, or the machine itself; levels from the line Features of /proc/cpuinfo",
@@ -35,9 +35,9 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
 ///
 /// What of a level (Arm ARM, A2; LLVM's `AArch64Features.td`) compilers use in programs. What else belongs to it is the
 /// kernel's alone, or does nothing where the kernel leaves it off (pointer authentication, branch targets).
-type Level = (&'static str, &'static [&'static str], &'static [&'static str], &'static str);
+type ArchLevel = (&'static str, &'static [&'static str], &'static [&'static str], &'static str);
 
-const LEVELS: [Level; 15] = [
+const LEVELS: [ArchLevel; 15] = [
     ("v8.0", &[], &["fp", "asimd"], "3.7"),
     ("v8.1", &["v8.0"], &["atomics", "crc32", "asimdrdm"], "4.11"),
     ("v8.2", &["v8.1"], &["dcpop"], "4.14"),
@@ -56,7 +56,7 @@ const LEVELS: [Level; 15] = [
 ];
 
 /// The levels that the machine has, and those that are unknown.
-type Found = (BTreeSet<&'static str>, BTreeSet<&'static str>);
+type FoundLevels = (BTreeSet<&'static str>, BTreeSet<&'static str>);
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
     let mut feature = Feature { flags: Some(BTreeSet::new()), ..Feature::attributes([("", ""); 0]) };
@@ -132,7 +132,7 @@ fn add_levels(probing: &Probing<'_>, wanted: &Wanted, feature: &mut Feature) {
 /// Where [`flag`] reads.
 const FLAGS: &str = "/proc/cpuinfo";
 
-fn levels(flags: &BTreeSet<String>, release: Option<&Version>) -> Found {
+fn levels(flags: &BTreeSet<String>, release: Option<&Version>) -> FoundLevels {
     let (mut there, mut open) = (BTreeSet::new(), BTreeSet::new());
     for (level, below, own, since) in LEVELS {
         let has_own = own.iter().all(|it| flags.contains(*it));

@@ -1,11 +1,11 @@
 //! `system.dmiid`: the firmware's description of the machine. Never its serial numbers.
 
-use crate::host::values::Reading;
-use crate::host::{Fact, FeatureInfo, Kind, Probing, Wanted};
+use crate::host::values::ValuesReading;
+use crate::host::{ElementKind, Fact, FeatureInfo, Probing, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.dmiid",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "vendor, model and version of the machine, its board, chassis and firmware, as the firmware reports them (DMI)",
     read: "/sys/devices/virtual/dmi/id/*",
     nfd: true,
@@ -40,7 +40,7 @@ const NAMES: [&str; 16] = [
 ];
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
-    let mut reading = Reading::new(probing, wanted);
+    let mut reading = ValuesReading::new(probing, wanted);
     let attributes = reading.values(FOLDER, &NAMES.map(|it| (it, it)));
     if !attributes.is_empty() || !reading.is_complete() {
         return reading.attributes(attributes, FOLDER);

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Miss, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.l4t",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "release: that of Jetson Linux, such as 35.4.1 (compare with `type: version`); board: the board that it was made \
         for, such as t186ref",
     read: "/etc/nv_tegra_release",

@@ -4,12 +4,12 @@ use memchr::memmem;
 use nix::unistd;
 
 use crate::host::root::reason;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Miss, Probing, Unknown, Wanted};
 use crate::words::version::Version;
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.libc",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the host's C library (name: glibc or musl; glibc if the host has both) and its version (compare with `type: \
         version`)",
     read: "libc.so.6 in the usual library folders, else /lib/ld-musl-*.so.1",
@@ -51,7 +51,7 @@ const MAX_PIECES: usize = 256;
 
 fn probe(probing: &Probing<'_>, _: &Wanted) -> Fact {
     match glibc(probing).and_then(|found| found.map_or_else(|| musl(probing), |it| Ok(Some(it)))) {
-        Ok(Some(Found { name, version, read })) => {
+        Ok(Some(FoundLibrary { name, version, read })) => {
             Fact::Known(Feature::attributes([("name", name.to_owned()), ("version", version)]), read)
         }
         Ok(None) => {
@@ -62,19 +62,19 @@ fn probe(probing: &Probing<'_>, _: &Wanted) -> Fact {
     }
 }
 
-struct Found {
+struct FoundLibrary {
     name: &'static str,
     version: String,
     read: String,
 }
 
-fn glibc(probing: &Probing<'_>) -> Result<Option<Found>, Unknown> {
+fn glibc(probing: &Probing<'_>) -> Result<Option<FoundLibrary>, Unknown> {
     for path in GLIBC {
         match probing.root.open(path) {
             Ok(file) => {
                 let version = glibc_version(path, |room| unistd::read(&file, room))?
                     .ok_or_else(|| Unknown::new(path, "is not a GNU C library that tells its version"))?;
-                return Ok(Some(Found { name: "glibc", version, read: path.to_owned() }));
+                return Ok(Some(FoundLibrary { name: "glibc", version, read: path.to_owned() }));
             }
             Err(Miss::NotFound) => {}
             Err(Miss::Unreadable(unknown)) => return Err(unknown),
@@ -144,7 +144,7 @@ fn number(bytes: &[u8]) -> Option<String> {
     (text.contains('.') && Version::parse(text).is_some()).then(|| text.to_owned())
 }
 
-fn musl(probing: &Probing<'_>) -> Result<Option<Found>, Unknown> {
+fn musl(probing: &Probing<'_>) -> Result<Option<FoundLibrary>, Unknown> {
     let Some(names) = probing.list(MUSL_FOLDER)? else { return Ok(None) };
     let is_musl = |it: &&String| it.starts_with("ld-musl-") && it.ends_with(".so.1");
     let Some(name) = names.iter().find(is_musl) else { return Ok(None) };
@@ -152,7 +152,7 @@ fn musl(probing: &Probing<'_>) -> Result<Option<Found>, Unknown> {
     let bytes = probing.root.read(&path).map_err(|miss| miss.unknown(&path))?;
     let version =
         musl_version(&bytes).ok_or_else(|| Unknown::new(&path, "is not a musl that tells its version"))?;
-    Ok(Some(Found { name: "musl", version, read: path }))
+    Ok(Some(FoundLibrary { name: "musl", version, read: path }))
 }
 
 /// The only string in the library that is nothing but a version of three numbers: `__libc_version`, which it prints if it

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::library::files;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Miss, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.libraryversion",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "by soname, such as libfabric.so.1, the version in the name of the library's file (1.24.0 for \
         libfabric.so.1.24.0; compare with `type: version`); distributions may change a library without changing that \
         name",

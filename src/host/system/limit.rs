@@ -1,12 +1,12 @@
 //! `system.limit`: the kernel's limits for all processes together. Changes no limit.
 
 use crate::host::namespace::Namespace;
-use crate::host::values::{Reading, required, value};
-use crate::host::{Fact, FeatureInfo, Kind, Probing, Unknown, Wanted};
+use crate::host::values::{ValuesReading, required, value};
+use crate::host::{ElementKind, Fact, FeatureInfo, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.limit",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the highest process id (`pid_max`), the most threads (`threads_max`) and open files (`file_max`) of the host, \
         and the most open files of one process (`nr_open`)",
     read: "/proc/sys/kernel/pid_max, /proc/sys/kernel/threads-max, /proc/sys/fs/file-max, /proc/sys/fs/nr_open",
@@ -33,7 +33,7 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
-    let mut reading = Reading::new(probing, wanted);
+    let mut reading = ValuesReading::new(probing, wanted);
     let mut attributes = std::collections::BTreeMap::new();
     for (name, path) in FILES.into_iter().filter(|(name, _)| wanted.has(name)) {
         let shown = match path {

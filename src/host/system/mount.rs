@@ -1,11 +1,11 @@
 //! `system.mount`: what is mounted where. Mounts nothing.
 
-use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Instance, Probing, Unknown, Wanted};
 use crate::os::file::unescaped;
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.mount",
-    kinds: &[Kind::Instances],
+    kinds: &[ElementKind::Instances],
     meaning: "the mounts of the host: the mount point, the file system's type and the source",
     read: "/proc/1/mountinfo, else /proc/self/mountinfo",
     nfd: false,

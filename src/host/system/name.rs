@@ -2,11 +2,11 @@
 
 use crate::host::namespace::Namespace;
 use crate::host::probing::HOSTNAME;
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Miss, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.name",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "the host's name, which Kubernetes uses for its node by default",
     read: "/proc/sys/kernel/hostname; if that is missing, or is a container's (as with `--root /host` in one), \
         /etc/hostname",

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::host::{Fact, Feature, FeatureInfo, Kind, Miss, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Miss, Probing, Unknown, Wanted};
 
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "system.osrelease",
-    kinds: &[Kind::Attributes],
+    kinds: &[ElementKind::Attributes],
     meaning: "what os-release says about the distribution, and its version by number",
     read: "/etc/os-release, else /usr/lib/os-release",
     nfd: true,

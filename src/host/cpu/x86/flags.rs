@@ -7,9 +7,9 @@ use crate::host::cpu::cpuid::Cpuid;
 use crate::host::cpu::levels::{LEVELS, level_flags};
 
 /// A flag that needs more than one bit.
-type Rule = (&'static str, fn(&Cpuid) -> bool);
+type FlagRule = (&'static str, fn(&Cpuid) -> bool);
 
-static RULES: [Rule; 12] = [
+static RULES: [FlagRule; 12] = [
     ("HTT", has_hyperthreads),
     ("AVX", has_avx),
     ("AVXSLOW", has_slow_avx),

@@ -111,8 +111,8 @@ fn with_parts(name: &str) -> impl Iterator<Item = &str> {
 }
 
 fn model_feature(cpuid: &Cpuid, wanted: &Wanted) -> Feature {
-    type Read = fn(&Cpuid) -> String;
-    let elements: [(&str, Read); 4] = [
+    type ReadText = fn(&Cpuid) -> String;
+    let elements: [(&str, ReadText); 4] = [
         ("vendor_id", |it| model::vendor(it).to_owned()),
         ("family", |it| model::family(it).to_string()),
         ("id", |it| model::model(it).to_string()),

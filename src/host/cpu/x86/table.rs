@@ -168,7 +168,7 @@ mod tests {
 
     /// One place where the library sets a flag.
     #[derive(Debug, Deserialize)]
-    struct Row {
+    struct TableRow {
         name: String,
         #[serde(default)]
         expr: Option<String>,
@@ -186,16 +186,16 @@ mod tests {
     }
 
     /// A bit of a register of a (leaf, sub-leaf).
-    type Place = (u32, u32, usize, u32);
+    type RegisterBit = (u32, u32, usize, u32);
 
-    fn rows() -> Vec<Row> {
+    fn rows() -> Vec<TableRow> {
         const ROWS: &str =
             include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/integration/conformance/cpuid-flags.json"));
         serde_json::from_str(ROWS).unwrap()
     }
 
-    impl Row {
-        fn place(&self) -> Option<Place> {
+    impl TableRow {
+        fn place(&self) -> Option<RegisterBit> {
             let leaf = u32::from_str_radix(self.leaf.as_ref()?.trim_start_matches("0x"), 16).unwrap();
             let register = ["EAX", "EBX", "ECX", "EDX"].iter().position(|it| *it == self.reg).unwrap();
             Some((leaf, self.subleaf.unwrap_or(0), register, self.bit))
@@ -206,7 +206,7 @@ mod tests {
         }
 
         /// The other bits that have to be set before this one counts.
-        fn needs(&self, rows: &[Self]) -> Vec<Place> {
+        fn needs(&self, rows: &[Self]) -> Vec<RegisterBit> {
             let (xsave, osxsave) = ((1, 0, 2, 26), (1, 0, 2, 27));
             let mut needs = match self.name.as_str() {
                 "AVX" => vec![xsave, osxsave],
@@ -229,7 +229,7 @@ mod tests {
         }
 
         /// A Zen 3, or a processor of an unknown vendor, that has just these bits and no higher leaf than this.
-        fn processor(&self, bits: &[Place], highest: u32) -> Cpuid {
+        fn processor(&self, bits: &[RegisterBit], highest: u32) -> Cpuid {
             let amd = self.conditions().contains("vend == AMD");
             let vendor = if amd { [0x6874_7541, 0x444d_4163, 0x6974_6e65] } else { [0; 3] };
             let basic = if highest < 0x8000_0000 { highest } else { 0x24 };
@@ -248,9 +248,9 @@ mod tests {
         }
     }
 
-    fn check(row: &Row, rows: &[Row]) {
+    fn check(row: &TableRow, rows: &[TableRow]) {
         let Some(place) = row.place() else { return };
-        let has = |bits: &[Place], highest| flags::has(&row.processor(bits, highest), &row.name);
+        let has = |bits: &[RegisterBit], highest| flags::has(&row.processor(bits, highest), &row.name);
         let needs = row.needs(rows);
         let all = [&needs[..], &[place]].concat();
         assert!(has(&all, row.highest()), "{row:?} with its bit");

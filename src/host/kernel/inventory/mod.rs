@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::available;
 use crate::host::probing::MODULES;
-use crate::host::{Fact, Feature, FeatureInfo, Instance, Kind, Probing, Unknown, Wanted};
+use crate::host::{ElementKind, Fact, Feature, FeatureInfo, Instance, Probing, Unknown, Wanted};
 
 /// Names are the kernel's, with `_`. So that a rule that spells `vfio-pci` holds as well, a module has a second instance
 /// under the name as the rule spells it, or, where rules name none, under that of its file.
 pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
     name: "kernel.module",
-    kinds: &[Kind::Instances],
+    kinds: &[ElementKind::Instances],
     meaning: "the modules of the running kernel; name: with `_`, but also found by its file's name with `-`; state: loaded, \
         else builtin, else available (it could be loaded) or locked (it is on disk, but kernel.modules_disabled forbids \
         loading); for loaded modules version, srcversion and taint (letters, such as O for out of tree); path: its file",

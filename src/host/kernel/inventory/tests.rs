@@ -183,7 +183,8 @@ fn a_module_on_its_way_has_no_more_taint_than_another() {
 fn whether_a_module_is_loaded_is_certain_without_the_other_lists() {
     let host =
         FakeHost::new().file(OSRELEASE, "6.1.0\n").file(MODULES, "gtp5g 1 0 - Live 0x0\n").folder("/sys/bus");
-    let demand = crate::host::Demand::from([(FEATURE.name.to_owned(), wanted(&["name=sctp", "state"]))]);
+    let demand =
+        crate::host::FeatureDemand::from([(FEATURE.name.to_owned(), wanted(&["name=sctp", "state"]))]);
     let facts = crate::host::gather(&host.root(), &demand);
     let Fact::Known(feature, _) = facts.get(FEATURE.name) else { panic!("{facts:?}") };
     assert_eq!(feature.missing, BTreeSet::from(["state=loaded".to_owned()]));
