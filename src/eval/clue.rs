@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::host::{self, Fact, Facts, Feature, FeatureDemand, Wanted};
-use crate::spec::{Asked, Condition, Property, Term, Test};
+use crate::spec::{Comparison, Condition, Property, Term, Test};
 use crate::words::version::Version;
 
 use super::{Clue, Effort, Evidence, Finding, Judgement, Manager, Outcome, lower, nvidia};
@@ -349,7 +349,7 @@ fn of_cgroup(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
 fn of_driver(condition: &Condition, facts: &Facts) -> Option<Clue> {
     let is_absent = matches!(facts.get(nvidia::FEATURE), Fact::Absent(_));
     let asked = condition.asked.as_ref();
-    let least = asked.and_then(Asked::at_least);
+    let least = asked.and_then(Comparison::at_least);
     let needed = asked.zip(least).and_then(|(asked, least)| match asked.property {
         Property::Cuda => condition.or_driver.clone().or_else(|| host::driver_for_cuda(&least)),
         Property::Driver => Some(asked.value.clone()),

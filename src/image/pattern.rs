@@ -13,11 +13,11 @@ use super::{Image, Spelled, doubt};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImagePattern {
     text: String,
-    kind: Kind,
+    kind: PatternKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
+enum PatternKind {
     Any,
     Digest(Digest),
     Name {
@@ -37,9 +37,9 @@ impl ImagePattern {
     /// What is wrong with it, as the rest of a sentence that starts with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let kind = if text == "*" {
-            Kind::Any
+            PatternKind::Any
         } else if text.starts_with("sha256:") {
-            Kind::Digest(digest(text)?)
+            PatternKind::Digest(digest(text)?)
         } else {
             name(text)?
         };
@@ -48,21 +48,21 @@ impl ImagePattern {
 
     /// The pattern of every container, also of one whose image is not known.
     pub fn any() -> Self {
-        Self { text: "*".to_owned(), kind: Kind::Any }
+        Self { text: "*".to_owned(), kind: PatternKind::Any }
     }
 
     /// Whether the image is one of those.
     pub fn matches(&self, image: &Image) -> bool {
         match &self.kind {
-            Kind::Any => true,
-            Kind::Digest(digest) => image.digests.contains(digest),
-            Kind::Name { .. } => image.names.iter().any(|it| self.fits(it, &image.digests)),
+            PatternKind::Any => true,
+            PatternKind::Digest(digest) => image.digests.contains(digest),
+            PatternKind::Name { .. } => image.names.iter().any(|it| self.fits(it, &image.digests)),
         }
     }
 
     /// Whether a name of an image with these digests fits. It may be text that no registry would take for a name.
     fn fits(&self, name: &str, digests: &[Digest]) -> bool {
-        let Kind::Name { repository, official, tag, digest } = &self.kind else { return false };
+        let PatternKind::Name { repository, official, tag, digest } = &self.kind else { return false };
         if is_identifier(name) {
             return false;
         }
@@ -79,15 +79,15 @@ impl ImagePattern {
 
     /// Whether it fits any container, so the engine need not be asked for the image.
     pub fn is_any(&self) -> bool {
-        self.kind == Kind::Any
+        self.kind == PatternKind::Any
     }
 
     /// Whether it names repositories, and no tag or digest in them.
     pub fn is_repository(&self) -> bool {
         match &self.kind {
-            Kind::Any => true,
-            Kind::Digest(_) => false,
-            Kind::Name { tag, digest, .. } => tag.is_none() && digest.is_none(),
+            PatternKind::Any => true,
+            PatternKind::Digest(_) => false,
+            PatternKind::Name { tag, digest, .. } => tag.is_none() && digest.is_none(),
         }
     }
 
@@ -96,8 +96,8 @@ impl ImagePattern {
     pub fn specificity(&self) -> (usize, usize) {
         let is_wild = |it: char| matches!(it, '*' | '?');
         let text = match &self.kind {
-            Kind::Any | Kind::Digest(_) => &self.text,
-            Kind::Name { repository, .. } => repository.text(),
+            PatternKind::Any | PatternKind::Digest(_) => &self.text,
+            PatternKind::Name { repository, .. } => repository.text(),
         };
         (text.find(is_wild).unwrap_or(text.len() + 1), text.chars().filter(|it| !is_wild(*it)).count())
     }
@@ -111,8 +111,8 @@ impl ImagePattern {
     /// or only one that does not exist.
     pub fn doubt(&self) -> Option<String> {
         match &self.kind {
-            Kind::Any | Kind::Digest(_) => None,
-            Kind::Name { .. } => doubt::of(&self.text),
+            PatternKind::Any | PatternKind::Digest(_) => None,
+            PatternKind::Name { .. } => doubt::of(&self.text),
         }
     }
 }
@@ -121,7 +121,7 @@ fn digest(text: &str) -> Result<Digest, String> {
     text.parse().map_err(|_| "is no digest: sha256: and 64 lower-case hex digits".to_owned())
 }
 
-fn name(text: &str) -> Result<Kind, String> {
+fn name(text: &str) -> Result<PatternKind, String> {
     if let Some((scheme, _)) = text.split_once("://") {
         return Err(format!("is a URL: leave out {:?}", format!("{scheme}://")));
     }
@@ -137,7 +137,12 @@ fn name(text: &str) -> Result<Kind, String> {
     }
     let digest = spelled.digest.map(|it| digest(it).map_err(|err| format!("ends with {it:?}, which {err}")));
     let (repository, official) = repositories(&spelled);
-    Ok(Kind::Name { repository, official, tag: spelled.tag.map(Glob::new), digest: digest.transpose()? })
+    Ok(PatternKind::Name {
+        repository,
+        official,
+        tag: spelled.tag.map(Glob::new),
+        digest: digest.transpose()?,
+    })
 }
 
 fn is_of_name(it: char) -> bool {

@@ -55,7 +55,7 @@ pub struct Condition {
     /// As the image says it.
     pub text: String,
     /// What is asked; none for what NVIDIA calls an invalid expression whatever the host.
-    pub asked: Option<Asked>,
+    pub asked: Option<Comparison>,
     /// Where the driver's CUDA is too old: a driver from which on the program runs all the same, by CUDA's minor version
     /// compatibility.
     pub or_driver: Option<String>,
@@ -66,7 +66,7 @@ pub struct Condition {
 
 /// What a condition asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct Comparison {
     /// Of what.
     pub property: Property,
     /// How it is compared.
@@ -97,7 +97,7 @@ impl Property {
 impl Condition {
     /// Reads a condition, whatever is wrong with it.
     pub fn parse(text: &str) -> Self {
-        let asked = Asked::parse(text).filter(Asked::is_valid);
+        let asked = Comparison::parse(text).filter(Comparison::is_valid);
         Self { text: text.to_owned(), asked, or_driver: None, or_compat: false }
     }
 
@@ -112,7 +112,7 @@ impl Condition {
     }
 }
 
-impl Asked {
+impl Comparison {
     fn parse(text: &str) -> Option<Self> {
         let is_operator = |it: char| "<>=!".contains(it);
         let (name, rest) = text.split_at_checked(text.find(is_operator)?)?;

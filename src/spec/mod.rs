@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::words::version::Version;
 
 pub use budget::{Text, most_text, text_of};
-pub use condition::{Asked, Comparator, Condition, Property};
+pub use condition::{Comparator, Comparison, Condition, Property};
 pub use pattern::{Pattern, PatternError};
 pub use problem::{Malformed, Place, Problem};
 pub use quantity::Quantity;

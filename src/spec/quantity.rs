@@ -29,34 +29,34 @@ const TIMES: [(&str, u64); 6] = [
     ("h", 3_600_000_000_000),
 ];
 /// The unit of a kernel's value, by the end of its name (`Documentation/admin-guide/sysctl`).
-const ENDINGS: [(&str, Kind, u64); 14] = [
-    ("_bytes", Kind::Size, 1),
-    ("_kbytes", Kind::Size, 1 << 10),
-    ("_kb", Kind::Size, 1 << 10),
-    ("_mb", Kind::Size, 1 << 20),
-    ("_ns", Kind::Time, 1),
-    ("_nsec", Kind::Time, 1),
-    ("_us", Kind::Time, 1_000),
-    ("_usecs", Kind::Time, 1_000),
-    ("_ms", Kind::Time, 1_000_000),
-    ("_msecs", Kind::Time, 1_000_000),
-    ("_millisecs", Kind::Time, 1_000_000),
-    ("_centisecs", Kind::Time, 10_000_000),
-    ("_secs", Kind::Time, 1_000_000_000),
-    ("_seconds", Kind::Time, 1_000_000_000),
+const ENDINGS: [(&str, QuantityKind, u64); 14] = [
+    ("_bytes", QuantityKind::Size, 1),
+    ("_kbytes", QuantityKind::Size, 1 << 10),
+    ("_kb", QuantityKind::Size, 1 << 10),
+    ("_mb", QuantityKind::Size, 1 << 20),
+    ("_ns", QuantityKind::Time, 1),
+    ("_nsec", QuantityKind::Time, 1),
+    ("_us", QuantityKind::Time, 1_000),
+    ("_usecs", QuantityKind::Time, 1_000),
+    ("_ms", QuantityKind::Time, 1_000_000),
+    ("_msecs", QuantityKind::Time, 1_000_000),
+    ("_millisecs", QuantityKind::Time, 1_000_000),
+    ("_centisecs", QuantityKind::Time, 10_000_000),
+    ("_secs", QuantityKind::Time, 1_000_000_000),
+    ("_seconds", QuantityKind::Time, 1_000_000_000),
 ];
 
 /// A size in bytes or a time in nanoseconds. In compiled specs: its text.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Quantity {
-    kind: Kind,
+    kind: QuantityKind,
     amount: u128,
     text: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum QuantityKind {
     Size,
     Time,
 }
@@ -77,7 +77,7 @@ impl Quantity {
         let is_number = !value.is_empty() && value.bytes().all(|it| it.is_ascii_digit());
         let host = match (is_number, ENDINGS.iter().find(|(ending, ..)| element.ends_with(ending))) {
             (true, Some((_, kind, factor))) => (*kind, amount(value, *factor)?),
-            (true, None) => (Kind::Size, amount(value, 1)?),
+            (true, None) => (QuantityKind::Size, amount(value, 1)?),
             (false, _) => {
                 // `/proc/meminfo` writes `kB` and means KiB.
                 let text = value.replace(" kB", "Ki").replace(' ', "");
@@ -91,27 +91,28 @@ impl Quantity {
     /// Bytes, of a size that is compared with an element whose value is in bytes.
     pub fn bytes_of(&self, element: &str) -> Option<u128> {
         let is_other = ENDINGS.iter().any(|(ending, ..)| element.ends_with(ending));
-        (self.kind == Kind::Size && !is_other).then_some(self.amount)
+        (self.kind == QuantityKind::Size && !is_other).then_some(self.amount)
     }
 
     /// The least number that is as much as this, and the greatest that is not more, in the unit in which an element's value
     /// is. None if that is one of another kind.
     pub fn numbers_of(&self, element: &str) -> Option<(u128, u128)> {
         let ending = ENDINGS.iter().find(|(ending, ..)| element.ends_with(ending));
-        let (kind, factor) = ending.map_or((Kind::Size, 1), |(_, kind, factor)| (*kind, u128::from(*factor)));
+        let (kind, factor) =
+            ending.map_or((QuantityKind::Size, 1), |(_, kind, factor)| (*kind, u128::from(*factor)));
         (kind == self.kind).then(|| (self.amount.div_ceil(factor), self.amount / factor))
     }
 }
 
-fn unit_of(unit: &str) -> Option<(Kind, u64)> {
+fn unit_of(unit: &str) -> Option<(QuantityKind, u64)> {
     let find =
         |units: &[(&str, u64)], unit: &str| units.iter().find(|(it, _)| *it == unit).map(|(_, it)| *it);
     if let Some(factor) = find(&TIMES, unit) {
-        return Some((Kind::Time, factor));
+        return Some((QuantityKind::Time, factor));
     }
     match unit.strip_suffix('B').unwrap_or(unit) {
-        "" => Some((Kind::Size, 1)),
-        prefix => find(&SIZES, prefix).map(|it| (Kind::Size, it)),
+        "" => Some((QuantityKind::Size, 1)),
+        prefix => find(&SIZES, prefix).map(|it| (QuantityKind::Size, it)),
     }
 }
 

@@ -3,12 +3,12 @@
 use super::Language;
 use super::budget::Budget;
 use super::problem::{Place, Problem};
-use super::yaml::{Node, Value};
+use super::yaml::{YamlNode, YamlValue};
 use crate::words::text::{nearest, quoted};
 
 /// Collects problems; every method that finds one returns `None` and goes on.
 #[derive(Default)]
-pub(super) struct Reader {
+pub(super) struct SpecReader {
     problems: Vec<Problem>,
     /// What the spec has cost so far.
     pub(super) budget: Budget,
@@ -19,17 +19,17 @@ pub(super) struct Reader {
 /// A mapping whose keys have been checked against the fields that there are.
 pub(super) struct Fields<'a> {
     pub(super) at: Place,
-    pairs: &'a [(Node, Node)],
+    pairs: &'a [(YamlNode, YamlNode)],
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn get(&self, name: &str) -> Option<&'a Node> {
-        let is_it = |key: &Node| matches!(&key.value, Value::Text(it) if it == name);
+    pub(super) fn get(&self, name: &str) -> Option<&'a YamlNode> {
+        let is_it = |key: &YamlNode| matches!(&key.value, YamlValue::Text(it) if it == name);
         self.pairs.iter().find(|(key, _)| is_it(key)).map(|(_, value)| value)
     }
 }
 
-impl Reader {
+impl SpecReader {
     pub(super) fn problem(&mut self, at: Place, message: impl Into<String>) {
         self.problems.push(Problem { at, message: message.into() });
     }
@@ -39,14 +39,19 @@ impl Reader {
     }
 
     /// A mapping with fields that are known; `what` is the thing with its article, such as "a rule".
-    pub(super) fn fields<'a>(&mut self, node: &'a Node, what: &str, known: &[&str]) -> Option<Fields<'a>> {
+    pub(super) fn fields<'a>(
+        &mut self,
+        node: &'a YamlNode,
+        what: &str,
+        known: &[&str],
+    ) -> Option<Fields<'a>> {
         self.fields_of(node, what, known, &[])
     }
 
     /// As [`Self::fields`], where our own language has more of them.
     pub(super) fn fields_of<'a>(
         &mut self,
-        node: &'a Node,
+        node: &'a YamlNode,
         what: &str,
         known: &[&str],
         ours: &[&str],
@@ -55,7 +60,7 @@ impl Reader {
         let known = if self.language == Language::Own { &all } else { known };
         let pairs = self.map(node, &format!("{what} is"), &format!("a mapping with {}", quote_all(known)))?;
         for (key, _) in pairs {
-            let (Value::Text(name) | Value::Ambiguous(name, _)) = &key.value else { continue };
+            let (YamlValue::Text(name) | YamlValue::Ambiguous(name, _)) = &key.value else { continue };
             if known.contains(&name.as_str()) {
                 continue;
             }
@@ -69,42 +74,49 @@ impl Reader {
     }
 
     /// Text that is shown to people only, so that it does not matter what YAML takes it for.
-    pub(super) fn words(&mut self, node: &Node, context: &str) -> Option<String> {
+    pub(super) fn words(&mut self, node: &YamlNode, context: &str) -> Option<String> {
         match &node.value {
-            Value::Ambiguous(text, _) => Some(text.clone()),
-            Value::Text(_) | Value::Null | Value::List(_) | Value::Map(_) => self.text(node, context),
+            YamlValue::Ambiguous(text, _) => Some(text.clone()),
+            YamlValue::Text(_) | YamlValue::Null | YamlValue::List(_) | YamlValue::Map(_) => {
+                self.text(node, context)
+            }
         }
     }
 
     /// A mapping whatever its keys; `context` opens the sentence, such as "`vars` is".
     pub(super) fn map<'a>(
         &mut self,
-        node: &'a Node,
+        node: &'a YamlNode,
         context: &str,
         wanted: &str,
-    ) -> Option<&'a [(Node, Node)]> {
+    ) -> Option<&'a [(YamlNode, YamlNode)]> {
         match &node.value {
-            Value::Map(pairs) => Some(pairs),
-            Value::Null | Value::Text(_) | Value::Ambiguous(..) | Value::List(_) => {
+            YamlValue::Map(pairs) => Some(pairs),
+            YamlValue::Null | YamlValue::Text(_) | YamlValue::Ambiguous(..) | YamlValue::List(_) => {
                 self.wrong(node, context, wanted)
             }
         }
     }
 
-    pub(super) fn list<'a>(&mut self, node: &'a Node, context: &str, wanted: &str) -> Option<&'a [Node]> {
+    pub(super) fn list<'a>(
+        &mut self,
+        node: &'a YamlNode,
+        context: &str,
+        wanted: &str,
+    ) -> Option<&'a [YamlNode]> {
         match &node.value {
-            Value::List(items) => Some(items),
-            Value::Null | Value::Text(_) | Value::Ambiguous(..) | Value::Map(_) => {
+            YamlValue::List(items) => Some(items),
+            YamlValue::Null | YamlValue::Text(_) | YamlValue::Ambiguous(..) | YamlValue::Map(_) => {
                 self.wrong(node, context, wanted)
             }
         }
     }
 
     /// Text that YAML leaves as it is.
-    pub(super) fn text(&mut self, node: &Node, context: &str) -> Option<String> {
+    pub(super) fn text(&mut self, node: &YamlNode, context: &str) -> Option<String> {
         match &node.value {
-            Value::Text(text) => Some(text.clone()),
-            Value::Ambiguous(text, taken) => {
+            YamlValue::Text(text) => Some(text.clone()),
+            YamlValue::Ambiguous(text, taken) => {
                 // PyYAML quotes all others of these words.
                 let generated = match text.as_str() {
                     "y" | "Y" | "n" | "N" => " (for PyYAML, which has none: write JSON, or quote all text)",
@@ -123,18 +135,18 @@ impl Reader {
                 self.problem(node.at, message);
                 None
             }
-            Value::Null => self.wrong(node, context, "text: write \"\" for none"),
-            Value::List(_) | Value::Map(_) => self.wrong(node, context, "text"),
+            YamlValue::Null => self.wrong(node, context, "text: write \"\" for none"),
+            YamlValue::List(_) | YamlValue::Map(_) => self.wrong(node, context, "text"),
         }
     }
 
-    pub(super) fn key(&mut self, node: &Node) -> Option<String> {
+    pub(super) fn key(&mut self, node: &YamlNode) -> Option<String> {
         self.text(node, "a key is")
     }
 
     /// An integer that NFD reads as the same one: it takes no text for a number.
-    pub(super) fn integer(&mut self, node: &Node, context: &str) -> Option<i64> {
-        let Value::Text(text) = &node.value else { return self.wrong(node, context, INTEGER) };
+    pub(super) fn integer(&mut self, node: &YamlNode, context: &str) -> Option<i64> {
+        let YamlValue::Text(text) = &node.value else { return self.wrong(node, context, INTEGER) };
         match text.parse() {
             Ok(number) if !text.starts_with('+') && node.is_quoted => {
                 self.wrong::<i64>(node, context, &format!("an integer: write {number} without quotes"))
@@ -144,12 +156,12 @@ impl Reader {
         }
     }
 
-    fn wrong<T>(&mut self, node: &Node, context: &str, wanted: &str) -> Option<T> {
+    fn wrong<T>(&mut self, node: &YamlNode, context: &str, wanted: &str) -> Option<T> {
         let found = match &node.value {
-            Value::Null => "nothing".to_owned(),
-            Value::Text(text) | Value::Ambiguous(text, _) => quoted(text),
-            Value::List(_) => "a list".to_owned(),
-            Value::Map(_) => "a mapping".to_owned(),
+            YamlValue::Null => "nothing".to_owned(),
+            YamlValue::Text(text) | YamlValue::Ambiguous(text, _) => quoted(text),
+            YamlValue::List(_) => "a list".to_owned(),
+            YamlValue::Map(_) => "a mapping".to_owned(),
         };
         self.problem(node.at, format!("{context} {found}, but has to be {wanted}"));
         None

@@ -2,8 +2,8 @@
 //! could not be judged.
 
 use super::super::problem::Place;
-use super::super::reader::{NEEDS_OURS, Reader, did_you_mean};
-use super::super::yaml::Node;
+use super::super::reader::{NEEDS_OURS, SpecReader, did_you_mean};
+use super::super::yaml::YamlNode;
 use super::super::{Bound, INTEGERS, Language, Pattern, Quantity, Release, Test};
 use crate::words::text::quoted;
 use crate::words::version::Version;
@@ -28,7 +28,7 @@ const OWN_OPERATORS: [&str; 2] = ["NotInRange", "Enabled"];
 const EXPRESSION: [&str; 3] = ["op", "value", "type"];
 
 /// Reads an expression; `what` opens the sentences about it, such as "`matchName`".
-pub(super) fn test(reader: &mut Reader, node: &Node, what: &str) -> Option<Test> {
+pub(super) fn test(reader: &mut SpecReader, node: &YamlNode, what: &str) -> Option<Test> {
     let fields = reader.fields(node, what, &EXPRESSION)?;
     let operator = match fields.get("op") {
         Some(node) => reader.text(node, "`op` is").map(|it| (it, node.at)),
@@ -41,7 +41,7 @@ pub(super) fn test(reader: &mut Reader, node: &Node, what: &str) -> Option<Test>
         Some(node) => values(reader, node),
         None => Some(Values { at: fields.at, items: Vec::new() }),
     };
-    let kind = fields.get("type").map_or(Some(Kind::Integer), |it| kind(reader, it));
+    let kind = fields.get("type").map_or(Some(ComparedKind::Integer), |it| kind(reader, it));
     let (operator, at) = operator?;
     operands(reader, &operator, at, &values?, kind?)
 }
@@ -52,7 +52,7 @@ struct Values {
     items: Vec<(String, Place)>,
 }
 
-fn values(reader: &mut Reader, node: &Node) -> Option<Values> {
+fn values(reader: &mut SpecReader, node: &YamlNode) -> Option<Values> {
     let items = reader.list(node, "`value` is", "a list, such as [\"5.10\"]")?;
     let count = items.len();
     let items: Vec<_> = items.iter().filter_map(|it| Some((reader.text(it, "a value is")?, it.at))).collect();
@@ -61,21 +61,21 @@ fn values(reader: &mut Reader, node: &Node) -> Option<Values> {
 
 /// What the six comparisons compare.
 #[derive(Clone, Copy)]
-enum Kind {
+enum ComparedKind {
     Integer,
     Version,
     Quantity,
     Release,
 }
 
-fn kind(reader: &mut Reader, node: &Node) -> Option<Kind> {
+fn kind(reader: &mut SpecReader, node: &YamlNode) -> Option<ComparedKind> {
     let text = reader.text(node, "`type` is")?;
     let is_ours = reader.language == Language::Own;
     match text.as_str() {
-        "version" => return Some(Kind::Version),
-        "" => return Some(Kind::Integer),
-        "quantity" if is_ours => return Some(Kind::Quantity),
-        "release" if is_ours => return Some(Kind::Release),
+        "version" => return Some(ComparedKind::Version),
+        "" => return Some(ComparedKind::Integer),
+        "quantity" if is_ours => return Some(ComparedKind::Quantity),
+        "release" if is_ours => return Some(ComparedKind::Release),
         "quantity" | "release" => reader.problem(node.at, format!("`type: {text}` {NEEDS_OURS}")),
         other => {
             let known = if is_ours { "version, quantity or release" } else { "\"version\"" };
@@ -87,7 +87,13 @@ fn kind(reader: &mut Reader, node: &Node) -> Option<Kind> {
     None
 }
 
-fn operands(reader: &mut Reader, operator: &str, at: Place, values: &Values, kind: Kind) -> Option<Test> {
+fn operands(
+    reader: &mut SpecReader,
+    operator: &str,
+    at: Place,
+    values: &Values,
+    kind: ComparedKind,
+) -> Option<Test> {
     let is_ours = reader.language == Language::Own;
     match operator {
         "" => none(reader, "the empty op", values, Test::Any),
@@ -139,15 +145,15 @@ fn spelt_otherwise(operator: &str) -> Option<&'static str> {
     }
 }
 
-fn compared(reader: &mut Reader, operator: &str, values: &Values, kind: Kind) -> Option<Test> {
+fn compared(reader: &mut SpecReader, operator: &str, values: &Values, kind: ComparedKind) -> Option<Test> {
     match kind {
-        Kind::Version => bound(reader, operator, values, version).map(Test::Version),
-        Kind::Quantity => bound(reader, operator, values, quantity).map(Test::Quantity),
-        Kind::Release => bound(reader, operator, values, release).map(Test::Release),
-        Kind::Integer if has_several(values) && matches!(operator, "Gt" | "Ge" | "Lt" | "Le") => {
+        ComparedKind::Version => bound(reader, operator, values, version).map(Test::Version),
+        ComparedKind::Quantity => bound(reader, operator, values, quantity).map(Test::Quantity),
+        ComparedKind::Release => bound(reader, operator, values, release).map(Test::Release),
+        ComparedKind::Integer if has_several(values) && matches!(operator, "Gt" | "Ge" | "Lt" | "Le") => {
             integers(reader, operator, values)
         }
-        Kind::Integer => {
+        ComparedKind::Integer => {
             let bound = bound(reader, operator, values, integer)?;
             check_ends(reader, &bound, values);
             Some(Test::Integer(bound))
@@ -155,7 +161,7 @@ fn compared(reader: &mut Reader, operator: &str, values: &Values, kind: Kind) ->
     }
 }
 
-fn none(reader: &mut Reader, operator: &str, values: &Values, test: Test) -> Option<Test> {
+fn none(reader: &mut SpecReader, operator: &str, values: &Values, test: Test) -> Option<Test> {
     if values.items.is_empty() {
         return Some(test);
     }
@@ -163,7 +169,7 @@ fn none(reader: &mut Reader, operator: &str, values: &Values, test: Test) -> Opt
     None
 }
 
-fn some(reader: &mut Reader, operator: &str, values: &Values) -> Option<Vec<String>> {
+fn some(reader: &mut SpecReader, operator: &str, values: &Values) -> Option<Vec<String>> {
     if values.items.is_empty() {
         reader.problem(values.at, format!("{operator} needs a `value` list with at least one value"));
         return None;
@@ -171,7 +177,7 @@ fn some(reader: &mut Reader, operator: &str, values: &Values) -> Option<Vec<Stri
     Some(values.items.iter().map(|(text, _)| text.clone()).collect())
 }
 
-fn patterns(reader: &mut Reader, values: &Values) -> Option<Vec<Pattern>> {
+fn patterns(reader: &mut SpecReader, values: &Values) -> Option<Vec<Pattern>> {
     let sources = some(reader, "InRegexp", values)?;
     let count = sources.len();
     let parsed: Vec<_> =
@@ -179,7 +185,7 @@ fn patterns(reader: &mut Reader, values: &Values) -> Option<Vec<Pattern>> {
     (parsed.len() == count).then_some(parsed)
 }
 
-fn pattern(reader: &mut Reader, source: &str, at: Place) -> Option<Pattern> {
+fn pattern(reader: &mut SpecReader, source: &str, at: Place) -> Option<Pattern> {
     match reader.budget.pattern(source)? {
         Ok(pattern) => Some(pattern),
         Err(message) => {
@@ -189,13 +195,13 @@ fn pattern(reader: &mut Reader, source: &str, at: Place) -> Option<Pattern> {
     }
 }
 
-type Operand<T> = fn(&mut Reader, &str, Place) -> Option<T>;
+type OperandReader<T> = fn(&mut SpecReader, &str, Place) -> Option<T>;
 
 fn bound<T: PartialOrd>(
-    reader: &mut Reader,
+    reader: &mut SpecReader,
     op: &str,
     values: &Values,
-    operand: Operand<T>,
+    operand: OperandReader<T>,
 ) -> Option<Bound<T>> {
     let needed = if matches!(op, "GtLt" | "GeLe" | "NotInRange") { 2 } else { 1 };
     if values.items.len() != needed {
@@ -231,7 +237,7 @@ fn empty_interval(values: &Values) -> String {
 }
 
 /// NFD refuses integers with equal ends, though not versions. No integer lies between neighbours.
-fn check_ends(reader: &mut Reader, bound: &Bound<i128>, values: &Values) {
+fn check_ends(reader: &mut SpecReader, bound: &Bound<i128>, values: &Values) {
     match bound {
         Bound::GeLe(low, high) if low == high => reader.problem(
             values.at,
@@ -254,7 +260,7 @@ fn has_several(values: &Values) -> bool {
     matches!(values.items.as_slice(), [(text, _)] if text.trim().contains(' '))
 }
 
-fn integers(reader: &mut Reader, operator: &str, values: &Values) -> Option<Test> {
+fn integers(reader: &mut SpecReader, operator: &str, values: &Values) -> Option<Test> {
     let numbers =
         values.items.iter().flat_map(|(text, at)| text.split_ascii_whitespace().map(|it| (it, *at)));
     let numbers: Vec<_> = numbers.collect();
@@ -270,7 +276,7 @@ fn integers(reader: &mut Reader, operator: &str, values: &Values) -> Option<Test
 }
 
 /// As Go's `strconv.Atoi`, a sign and ASCII digits; and, which that has not, 64 bits without a sign.
-fn integer(reader: &mut Reader, text: &str, at: Place) -> Option<i128> {
+fn integer(reader: &mut SpecReader, text: &str, at: Place) -> Option<i128> {
     let parsed = text.parse().ok().filter(|it| INTEGERS.contains(it));
     if parsed.is_none() {
         let hint = if Version::parse(text).is_some() { "; for versions add `type: version`" } else { "" };
@@ -280,7 +286,7 @@ fn integer(reader: &mut Reader, text: &str, at: Place) -> Option<i128> {
 }
 
 /// A suffix would be ignored, so that a host that is too old would pass.
-fn version(reader: &mut Reader, text: &str, at: Place) -> Option<Version> {
+fn version(reader: &mut SpecReader, text: &str, at: Place) -> Option<Version> {
     let Some(parsed) = Version::parse(text) else {
         reader.problem(at, format!("{} is not a version, such as \"5.14\"", quoted(text)));
         return None;
@@ -301,7 +307,7 @@ fn version(reader: &mut Reader, text: &str, at: Place) -> Option<Version> {
     Some(parsed)
 }
 
-fn quantity(reader: &mut Reader, text: &str, at: Place) -> Option<Quantity> {
+fn quantity(reader: &mut SpecReader, text: &str, at: Place) -> Option<Quantity> {
     let parsed = Quantity::parse(text);
     if parsed.is_none() {
         reader
@@ -310,7 +316,7 @@ fn quantity(reader: &mut Reader, text: &str, at: Place) -> Option<Quantity> {
     parsed
 }
 
-fn release(reader: &mut Reader, text: &str, at: Place) -> Option<Release> {
+fn release(reader: &mut SpecReader, text: &str, at: Place) -> Option<Release> {
     let parsed = Release::parse(text);
     if parsed.is_none() {
         let message = format!(

@@ -1,12 +1,12 @@
 //! Other documents of Node Feature Discovery, which are mistaken for specs. Never reads one.
 
-use super::super::yaml::{Node, Value};
+use super::super::yaml::{YamlNode, YamlValue};
 
 /// What a document is that is no spec, and the way to one; none for all others.
-pub(super) fn told(document: &Node) -> Option<String> {
-    let Value::Map(pairs) = &document.value else { return None };
+pub(super) fn told(document: &YamlNode) -> Option<String> {
+    let YamlValue::Map(pairs) = &document.value else { return None };
     let kind = pairs.iter().find_map(|(key, value)| match (&key.value, &value.value) {
-        (Value::Text(key), Value::Text(kind)) if key == "kind" => Some(kind.as_str()),
+        (YamlValue::Text(key), YamlValue::Text(kind)) if key == "kind" => Some(kind.as_str()),
         _ => None,
     })?;
     let way = match kind {

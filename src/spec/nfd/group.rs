@@ -1,14 +1,14 @@
 //! Nested conditions of our own language: `matchFeatures`, `all`, `any` and `not`. All of them must hold.
 
 use super::super::Group;
-use super::super::reader::{Fields, Reader};
-use super::super::yaml::Node;
+use super::super::reader::{Fields, SpecReader};
+use super::super::yaml::YamlNode;
 use super::terms;
 
 const FIELDS: [&str; 4] = ["matchFeatures", "all", "any", "not"];
 
 /// Reads a mapping; `what` is the field that it belongs to, such as "`when`".
-pub(super) fn group(reader: &mut Reader, node: &Node, what: &str) -> Option<Group> {
+pub(super) fn group(reader: &mut SpecReader, node: &YamlNode, what: &str) -> Option<Group> {
     let fields = reader.fields(node, what, &FIELDS)?;
     let found = match fields.get("matchFeatures") {
         Some(_) => vec![Group::Terms(terms(reader, &fields)?)],
@@ -33,14 +33,14 @@ pub(super) fn group(reader: &mut Reader, node: &Node, what: &str) -> Option<Grou
 }
 
 /// What `all`, `any` and `not` of a rule or a group say.
-pub(super) fn groups(reader: &mut Reader, fields: &Fields<'_>) -> Option<Vec<Group>> {
+pub(super) fn groups(reader: &mut SpecReader, fields: &Fields<'_>) -> Option<Vec<Group>> {
     let all = fields.get("all").map(|it| list(reader, it, "all").map(Group::All));
     let any = fields.get("any").map(|it| list(reader, it, "any").map(Group::Any));
     let not = fields.get("not").map(|it| group(reader, it, "`not`").map(|it| Group::Not(Box::new(it))));
     [all, any, not].into_iter().flatten().collect()
 }
 
-fn list(reader: &mut Reader, node: &Node, name: &str) -> Option<Vec<Group>> {
+fn list(reader: &mut SpecReader, node: &YamlNode, name: &str) -> Option<Vec<Group>> {
     let items =
         reader.list(node, &format!("`{name}` is"), "a list of groups, such as `- matchFeatures: [...]`")?;
     if items.is_empty() {

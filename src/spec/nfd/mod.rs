@@ -14,8 +14,8 @@ mod tests;
 use std::collections::BTreeMap;
 
 use super::problem::{Malformed, Place};
-use super::reader::{Fields, Reader};
-use super::yaml::{Node, Value};
+use super::reader::{Fields, SpecReader};
+use super::yaml::{YamlNode, YamlValue};
 use super::{Expression, Language, Rule, Set, Severity, Spec, Template, Term, Test};
 use crate::words::text::quoted;
 use expression::test;
@@ -24,7 +24,7 @@ const VERSION: &str = "v1alpha1";
 const OWN_VERSION: &str = "oci-compat/v1";
 
 /// Reads a document's tree.
-pub(super) fn read(document: &Node) -> Result<Spec, Malformed> {
+pub(super) fn read(document: &YamlNode) -> Result<Spec, Malformed> {
     match read_partly(document) {
         (Some(spec), None) => Ok(spec),
         (_, Some(malformed)) => Err(malformed),
@@ -33,14 +33,14 @@ pub(super) fn read(document: &Node) -> Result<Spec, Malformed> {
 }
 
 /// As [`read`], with what could be read of a document with errors.
-pub(super) fn read_partly(document: &Node) -> (Option<Spec>, Option<Malformed>) {
-    let mut reader = Reader::default();
+pub(super) fn read_partly(document: &YamlNode) -> (Option<Spec>, Option<Malformed>) {
+    let mut reader = SpecReader::default();
     let spec = spec(&mut reader, document);
     (spec, Malformed::all(reader.into_problems()))
 }
 
-fn spec(reader: &mut Reader, document: &Node) -> Option<Spec> {
-    if let Value::Null = document.value {
+fn spec(reader: &mut SpecReader, document: &YamlNode) -> Option<Spec> {
+    if let YamlValue::Null = document.value {
         reader.problem(document.at, "the document is empty; a spec starts with `version: v1alpha1`");
         return None;
     }
@@ -58,7 +58,7 @@ fn spec(reader: &mut Reader, document: &Node) -> Option<Spec> {
     Some(Spec { language: reader.language, sets: sets.iter().filter_map(|it| set(reader, it)).collect() })
 }
 
-fn language(reader: &mut Reader, fields: &Fields<'_>) -> Language {
+fn language(reader: &mut SpecReader, fields: &Fields<'_>) -> Language {
     let Some(node) = fields.get("version") else {
         reader.problem(fields.at, format!("a spec needs `version: {VERSION}`"));
         return Language::Nfd;
@@ -78,7 +78,7 @@ fn language(reader: &mut Reader, fields: &Fields<'_>) -> Language {
     }
 }
 
-fn set(reader: &mut Reader, node: &Node) -> Option<Set> {
+fn set(reader: &mut SpecReader, node: &YamlNode) -> Option<Set> {
     let fields = reader.fields(node, "a compatibility set", &["rules", "weight", "tag", "description"])?;
     let rules = match fields.get("rules") {
         Some(node) => reader.list(node, "`rules` is", "a list of rules"),
@@ -97,7 +97,7 @@ fn set(reader: &mut Reader, node: &Node) -> Option<Set> {
 }
 
 /// A waiver that names one has to mean one rule.
-fn check_ids(reader: &mut Reader, set: &Set) {
+fn check_ids(reader: &mut SpecReader, set: &Set) {
     let mut seen = BTreeMap::new();
     for rule in set.rules.iter().filter(|it| !it.id.is_empty()) {
         if let Some(first) = seen.insert(&rule.id, rule.at) {
@@ -108,7 +108,7 @@ fn check_ids(reader: &mut Reader, set: &Set) {
     }
 }
 
-fn rule(reader: &mut Reader, node: &Node) -> Option<Rule> {
+fn rule(reader: &mut SpecReader, node: &YamlNode) -> Option<Rule> {
     const FIELDS: [&str; 5] = ["name", "vars", "varsTemplate", "matchFeatures", "matchAny"];
     const OURS: [&str; 8] = ["id", "severity", "remedy", "docs", "when", "all", "any", "not"];
     let fields = reader.fields_of(node, "a rule", &FIELDS, &OURS)?;
@@ -142,7 +142,7 @@ fn rule(reader: &mut Reader, node: &Node) -> Option<Rule> {
     Some(rule)
 }
 
-fn severity(reader: &mut Reader, node: &Node) -> Option<Severity> {
+fn severity(reader: &mut SpecReader, node: &YamlNode) -> Option<Severity> {
     match reader.text(node, "`severity` is")?.as_str() {
         "required" => Some(Severity::Required),
         "recommended" => Some(Severity::Recommended),
@@ -156,7 +156,7 @@ fn severity(reader: &mut Reader, node: &Node) -> Option<Severity> {
     }
 }
 
-fn vars(reader: &mut Reader, node: &Node) -> Option<BTreeMap<String, String>> {
+fn vars(reader: &mut SpecReader, node: &YamlNode) -> Option<BTreeMap<String, String>> {
     let pairs = reader.map(node, "`vars` is", "a mapping of names to text")?;
     Some(
         pairs
@@ -166,7 +166,7 @@ fn vars(reader: &mut Reader, node: &Node) -> Option<BTreeMap<String, String>> {
     )
 }
 
-fn template(reader: &mut Reader, node: &Node) -> Option<Template> {
+fn template(reader: &mut SpecReader, node: &YamlNode) -> Option<Template> {
     let source = reader.text(node, "`varsTemplate` is")?;
     match Template::parse(&source) {
         Ok(template) => Some(template),
@@ -178,23 +178,23 @@ fn template(reader: &mut Reader, node: &Node) -> Option<Template> {
     }
 }
 
-fn alternatives(reader: &mut Reader, node: &Node) -> Option<Vec<Vec<Term>>> {
+fn alternatives(reader: &mut SpecReader, node: &YamlNode) -> Option<Vec<Vec<Term>>> {
     let items = reader.list(node, "`matchAny` is", "a list of alternatives, each with `matchFeatures`")?;
     Some(items.iter().filter_map(|it| alternative(reader, it)).collect())
 }
 
-fn alternative(reader: &mut Reader, node: &Node) -> Option<Vec<Term>> {
+fn alternative(reader: &mut SpecReader, node: &YamlNode) -> Option<Vec<Term>> {
     let fields = reader.fields(node, "an alternative of `matchAny`", &["matchFeatures"])?;
     terms(reader, &fields)
 }
 
-fn terms(reader: &mut Reader, fields: &Fields<'_>) -> Option<Vec<Term>> {
+fn terms(reader: &mut SpecReader, fields: &Fields<'_>) -> Option<Vec<Term>> {
     let Some(node) = fields.get("matchFeatures") else { return Some(Vec::new()) };
     let items = reader.list(node, "`matchFeatures` is", "a list of terms, each with `feature`")?;
     Some(items.iter().filter_map(|it| term(reader, it)).collect())
 }
 
-fn term(reader: &mut Reader, node: &Node) -> Option<Term> {
+fn term(reader: &mut SpecReader, node: &YamlNode) -> Option<Term> {
     const FIELDS: [&str; 3] = ["feature", "matchExpressions", "matchName"];
     let fields = reader.fields_of(node, "a term of `matchFeatures`", &FIELDS, &["count"])?;
     let feature = match fields.get("feature") {
@@ -211,14 +211,14 @@ fn term(reader: &mut Reader, node: &Node) -> Option<Term> {
     Some(Term { feature: feature?, expressions: expressions?, name: name?, count: count?, at: fields.at })
 }
 
-fn check_feature(reader: &mut Reader, name: &str, at: Place) -> bool {
+fn check_feature(reader: &mut SpecReader, name: &str, at: Place) -> bool {
     if name.is_empty() {
         reader.problem(at, "`feature` is \"\", but has to be a name such as `kernel.version`");
     }
     !name.is_empty()
 }
 
-fn expressions(reader: &mut Reader, node: &Node) -> Option<Vec<(String, Expression)>> {
+fn expressions(reader: &mut SpecReader, node: &YamlNode) -> Option<Vec<(String, Expression)>> {
     let pairs = reader.map(node, "`matchExpressions` is", "a mapping of element names to expressions")?;
     let read = pairs.iter().filter_map(|(key, value)| {
         let name = reader.key(key);
@@ -230,7 +230,7 @@ fn expressions(reader: &mut Reader, node: &Node) -> Option<Vec<(String, Expressi
 }
 
 /// How many instances, as an integer.
-fn count(reader: &mut Reader, node: &Node, term: &Fields<'_>) -> Option<Expression> {
+fn count(reader: &mut SpecReader, node: &YamlNode, term: &Fields<'_>) -> Option<Expression> {
     if term.get("matchName").is_some() {
         reader.problem(
             node.at,
@@ -245,11 +245,11 @@ fn count(reader: &mut Reader, node: &Node, term: &Fields<'_>) -> Option<Expressi
     None
 }
 
-fn match_name(reader: &mut Reader, node: &Node) -> Option<Expression> {
+fn match_name(reader: &mut SpecReader, node: &YamlNode) -> Option<Expression> {
     Some(Expression { test: test(reader, node, "`matchName`")?, at: node.at })
 }
 
-fn optional_text(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<String> {
+fn optional_text(reader: &mut SpecReader, fields: &Fields<'_>, name: &str) -> Option<String> {
     let Some(node) = fields.get(name) else { return Some(String::new()) };
     let context = format!("`{name}` is");
     match name {

@@ -3,7 +3,7 @@
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 use super::cursor::{Cursor, error, shown};
-use super::group::Flags;
+use super::group::PatternFlags;
 use super::parse::MAX_RANGES;
 use super::{PatternError, escape, too_large, unicode};
 
@@ -38,7 +38,7 @@ struct Members {
 }
 
 /// Reads the `[…]` that the cursor stands at.
-pub(super) fn bracketed(cursor: &mut Cursor, flags: Flags) -> Result<ClassUnicode, PatternError> {
+pub(super) fn bracketed(cursor: &mut Cursor, flags: PatternFlags) -> Result<ClassUnicode, PatternError> {
     let start = cursor.at();
     cursor.bump();
     let negated = cursor.eat("^");
@@ -70,7 +70,10 @@ pub(super) fn bracketed(cursor: &mut Cursor, flags: Flags) -> Result<ClassUnicod
 }
 
 /// Reads `\d`, `\pL` and the like; `None` and no move if the cursor stands at something else.
-pub(super) fn escaped(cursor: &mut Cursor, flags: Flags) -> Result<Option<ClassUnicode>, PatternError> {
+pub(super) fn escaped(
+    cursor: &mut Cursor,
+    flags: PatternFlags,
+) -> Result<Option<ClassUnicode>, PatternError> {
     let mut ahead = cursor.rest().chars();
     let (Some('\\'), Some(name)) = (ahead.next(), ahead.next()) else { return Ok(None) };
     let class = match name.to_ascii_lowercase() {
@@ -86,12 +89,12 @@ pub(super) fn escaped(cursor: &mut Cursor, flags: Flags) -> Result<Option<ClassU
 }
 
 /// One character as a class, for a pattern that ignores case; of a surrogate, the class of nothing.
-pub(super) fn single(rune: u32, flags: Flags) -> ClassUnicode {
+pub(super) fn single(rune: u32, flags: PatternFlags) -> ClassUnicode {
     closed(ClassUnicode::new(scalars(rune, rune)), flags)
 }
 
 /// `\pL`, `\p{Greek}`, and with one or two negations `\PL`, `\p{^Greek}`, `\P{^Greek}`.
-fn property(cursor: &mut Cursor, flags: Flags) -> Result<ClassUnicode, PatternError> {
+fn property(cursor: &mut Cursor, flags: PatternFlags) -> Result<ClassUnicode, PatternError> {
     let start = cursor.at();
     let negated = cursor.eat("\\P") || !cursor.eat("\\p");
     let name = match cursor.eat("{") {
@@ -123,7 +126,7 @@ fn unknown(name: &str, written: &str) -> String {
 }
 
 /// `[:alpha:]`, `[:^alpha:]`, `\d` or `\pL`.
-fn class_in_class(cursor: &mut Cursor, flags: Flags) -> Result<Option<ClassUnicode>, PatternError> {
+fn class_in_class(cursor: &mut Cursor, flags: PatternFlags) -> Result<Option<ClassUnicode>, PatternError> {
     let start = cursor.at();
     let named = cursor.rest().strip_prefix("[:").and_then(|it| it.split_once(":]"));
     let Some((name, _)) = named else { return escaped(cursor, flags) };
@@ -176,7 +179,7 @@ pub(super) fn scalars(low: u32, high: u32) -> Option<ClassUnicodeRange> {
     (low <= high).then(|| ClassUnicodeRange::new(low, high))
 }
 
-fn closed(mut class: ClassUnicode, flags: Flags) -> ClassUnicode {
+fn closed(mut class: ClassUnicode, flags: PatternFlags) -> ClassUnicode {
     if flags.ignore_case {
         unicode::fold(&mut class);
     }

@@ -5,7 +5,7 @@ use super::cursor::{Cursor, error, shown};
 
 /// How to read what follows.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Flags {
+pub(super) struct PatternFlags {
     /// `i`: characters match whatever their case.
     pub(super) ignore_case: bool,
     /// `m`: `^` and `$` match at lines too.
@@ -19,13 +19,13 @@ pub(super) enum Opening {
     /// `(` or `(?P<name>`: a group that is counted.
     Captures,
     /// `(?i:`: a group, read by other flags.
-    Groups(Flags),
+    Groups(PatternFlags),
     /// `(?i)`: no group, but other flags for the rest of the one around it.
-    Sets(Flags),
+    Sets(PatternFlags),
 }
 
 /// Reads the `(`, `(?P<name>` or `(?flags:` that the cursor stands at.
-pub(super) fn opening(cursor: &mut Cursor, flags: Flags) -> Result<Opening, PatternError> {
+pub(super) fn opening(cursor: &mut Cursor, flags: PatternFlags) -> Result<Opening, PatternError> {
     let start = cursor.at();
     cursor.bump();
     if !cursor.eat("?") {
@@ -52,7 +52,7 @@ fn name(cursor: &mut Cursor, start: usize) -> Result<Opening, PatternError> {
     Ok(Opening::Captures)
 }
 
-fn switches(cursor: &mut Cursor, start: usize, before: Flags) -> Result<Opening, PatternError> {
+fn switches(cursor: &mut Cursor, start: usize, before: PatternFlags) -> Result<Opening, PatternError> {
     let mut flags = before;
     let (mut on, mut seen) = (true, true);
     while let Some(next) = cursor.bump() {

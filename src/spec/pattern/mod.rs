@@ -33,7 +33,7 @@ const MAX_COMPILED: usize = 768 * 1024;
 #[derive(Clone)]
 pub struct Pattern {
     source: String,
-    machine: OnceCell<Machine>,
+    machine: OnceCell<PatternMachine>,
 }
 
 /// What a compiled pattern costs.
@@ -46,7 +46,7 @@ pub(super) struct Size {
 }
 
 #[derive(Clone)]
-struct Machine {
+struct PatternMachine {
     vm: pikevm::PikeVM,
     cache: RefCell<pikevm::Cache>,
 }
@@ -72,7 +72,7 @@ impl Pattern {
 
     /// As [`Self::parse`], of so many bytes at most when compiled.
     pub(super) fn parse_within(source: &str, compiled: usize) -> Result<Self, PatternError> {
-        let machine = OnceCell::from(Machine::compile(source, compiled.min(MAX_COMPILED))?);
+        let machine = OnceCell::from(PatternMachine::compile(source, compiled.min(MAX_COMPILED))?);
         Ok(Self { source: source.to_owned(), machine })
     }
 
@@ -96,12 +96,12 @@ impl Pattern {
         if let Some(machine) = self.machine.get() {
             return Ok(machine.is_match(text));
         }
-        let machine = Machine::compile(&self.source, MAX_COMPILED)?;
+        let machine = PatternMachine::compile(&self.source, MAX_COMPILED)?;
         Ok(self.machine.get_or_init(|| machine).is_match(text))
     }
 }
 
-impl Machine {
+impl PatternMachine {
     fn compile(source: &str, most: usize) -> Result<Self, PatternError> {
         if MAX_LENGTH < source.len() {
             let length = source.len();

@@ -5,7 +5,7 @@ use std::mem;
 use regex_syntax::hir::{Class, ClassUnicode, Dot, Hir, Look, Repetition};
 
 use super::cursor::{Cursor, error, shown};
-use super::group::{Flags, Opening, opening};
+use super::group::{Opening, PatternFlags, opening};
 use super::{PatternError, class, escape, too_large};
 
 /// Go's `maxRepeat`: of one repetition, and of the product of nested ones.
@@ -18,11 +18,11 @@ const MAX_HEIGHT: u32 = 100;
 /// Ranges in all classes together: `\pL` has 660 of them, and takes three bytes to write.
 pub(super) const MAX_RANGES: usize = 1 << 16;
 
-struct Parser<'a> {
+struct PatternParser<'a> {
     cursor: Cursor<'a>,
-    flags: Flags,
-    group: Group,
-    around: Vec<Group>,
+    flags: PatternFlags,
+    group: OpenGroup,
+    around: Vec<OpenGroup>,
     ranges: usize,
     /// Where the repetition starts that was read last, if nothing was read since.
     repeated: Option<usize>,
@@ -30,15 +30,15 @@ struct Parser<'a> {
 
 /// A group that is still open, or the whole pattern.
 #[derive(Default)]
-struct Group {
+struct OpenGroup {
     start: usize,
     captures: bool,
-    flags_around: Flags,
-    alternatives: Vec<Node>,
-    sequence: Vec<Node>,
+    flags_around: PatternFlags,
+    alternatives: Vec<PatternNode>,
+    sequence: Vec<PatternNode>,
 }
 
-struct Node {
+struct PatternNode {
     hir: Hir,
     height: u32,
     /// How many copies of one of its parts the counted repetitions within make.
@@ -52,10 +52,10 @@ struct Bounds {
 
 /// The expression that Go would read.
 pub(super) fn parse(source: &str) -> Result<Hir, PatternError> {
-    let mut parser = Parser {
+    let mut parser = PatternParser {
         cursor: Cursor::new(source),
-        flags: Flags::default(),
-        group: Group::default(),
+        flags: PatternFlags::default(),
+        group: OpenGroup::default(),
         around: Vec::new(),
         ranges: 0,
         repeated: None,
@@ -71,7 +71,7 @@ pub(super) fn parse(source: &str) -> Result<Hir, PatternError> {
     Ok(parser.group.into_node().hir)
 }
 
-impl Parser<'_> {
+impl PatternParser<'_> {
     fn piece(&mut self, next: char, repeated: Option<usize>) -> Result<(), PatternError> {
         match next {
             '(' => self.open(),
@@ -116,7 +116,7 @@ impl Parser<'_> {
                 return Ok(());
             }
         };
-        let group = Group { start, captures, flags_around, ..Group::default() };
+        let group = OpenGroup { start, captures, flags_around, ..OpenGroup::default() };
         self.around.push(mem::replace(&mut self.group, group));
         Ok(())
     }
@@ -239,33 +239,33 @@ impl Parser<'_> {
     }
 
     fn push(&mut self, hir: Hir) {
-        self.group.sequence.push(Node { hir, height: 1, copies: 1 });
+        self.group.sequence.push(PatternNode { hir, height: 1, copies: 1 });
     }
 }
 
-impl Group {
+impl OpenGroup {
     fn end_alternative(&mut self) {
         let sequence = mem::take(&mut self.sequence);
-        self.alternatives.push(Node::of(sequence, Hir::concat));
+        self.alternatives.push(PatternNode::of(sequence, Hir::concat));
     }
 
-    fn into_node(mut self) -> Node {
+    fn into_node(mut self) -> PatternNode {
         self.end_alternative();
-        let mut node = Node::of(self.alternatives, Hir::alternation);
+        let mut node = PatternNode::of(self.alternatives, Hir::alternation);
         node.height += u32::from(self.captures);
         node
     }
 }
 
-impl Node {
-    fn of(nodes: Vec<Node>, join: fn(Vec<Hir>) -> Hir) -> Node {
+impl PatternNode {
+    fn of(nodes: Vec<PatternNode>, join: fn(Vec<Hir>) -> Hir) -> PatternNode {
         let highest = nodes.iter().map(|it| it.height).max().unwrap_or(1);
         let height = highest + u32::from(1 < nodes.len());
         let copies = nodes.iter().map(|it| it.copies).max().unwrap_or(1);
-        Node { hir: join(nodes.into_iter().map(|it| it.hir).collect()), height, copies }
+        PatternNode { hir: join(nodes.into_iter().map(|it| it.hir).collect()), height, copies }
     }
 
-    fn repeated(self, bounds: &Bounds) -> Node {
+    fn repeated(self, bounds: &Bounds) -> PatternNode {
         let copies = match bounds.max.unwrap_or(bounds.min) {
             // `a{0}` makes none, whatever it holds; `a*` and `a{0,}` make one that loops.
             0 if bounds.max.is_some() => 1,
@@ -273,7 +273,7 @@ impl Node {
         };
         let Bounds { min, max } = *bounds;
         let hir = Hir::repetition(Repetition { min, max, greedy: true, sub: Box::new(self.hir) });
-        Node { hir, height: self.height + 1, copies }
+        PatternNode { hir, height: self.height + 1, copies }
     }
 }
 

@@ -1,11 +1,11 @@
 //! Writes out a template for what a rule matched. Bounded in output and work; reads nothing else.
 
 use super::tree::{
-    Branch, Call, Command, Condition, Function, Node, Operand, Pipeline, Range, RangeVariables, Setting,
-    Target, Term,
+    ArmKind, Assignment, AssignmentTarget, Branch, Function, FunctionCall, Operand, OperandTerm, Pipeline,
+    PipelineStart, Range, RangeVariables, TemplateNode,
 };
-use super::value::{Value, apply};
-use super::{Element, Matched, quoted};
+use super::value::{TemplateValue, apply};
+use super::{Matched, TemplateElement, quoted};
 
 /// In bytes; variables are names and short values.
 pub(super) const MAX_OUTPUT: usize = 65_536;
@@ -14,51 +14,51 @@ pub(super) const MAX_OUTPUT: usize = 65_536;
 /// configuration, and still some tens of milliseconds at most.
 pub(super) const MAX_WORK: usize = 1 << 20;
 
-pub(super) fn expand(nodes: &[Node], matched: &Matched) -> Result<String, String> {
-    let root = Value::Domains(matched);
-    let mut run = Run { variables: vec![root], output: String::new(), work: MAX_WORK };
+pub(super) fn expand(nodes: &[TemplateNode], matched: &Matched) -> Result<String, String> {
+    let root = TemplateValue::Domains(matched);
+    let mut run = Expansion { variables: vec![root], output: String::new(), work: MAX_WORK };
     run.block(nodes, root)?;
     Ok(run.output)
 }
 
-struct Run<'a> {
+struct Expansion<'a> {
     /// A stack; `$` lies at the bottom.
-    variables: Vec<Value<'a>>,
+    variables: Vec<TemplateValue<'a>>,
     output: String,
     /// What is left of it.
     work: usize,
 }
 
-impl<'a> Run<'a> {
-    fn block(&mut self, nodes: &'a [Node], dot: Value<'a>) -> Result<(), String> {
+impl<'a> Expansion<'a> {
+    fn block(&mut self, nodes: &'a [TemplateNode], dot: TemplateValue<'a>) -> Result<(), String> {
         let scope = self.variables.len();
         for node in nodes {
             self.spend(1)?;
             match node {
-                Node::Text(text) => self.write(text)?,
-                Node::Action(setting) => {
+                TemplateNode::Text(text) => self.write(text)?,
+                TemplateNode::Action(setting) => {
                     let value = self.setting(setting, dot)?;
                     if setting.target.is_none() {
                         self.print(value)?;
                     }
                 }
-                Node::Branch(branch) => self.branch(branch, dot)?,
-                Node::Range(range) => self.range(range, dot)?,
+                TemplateNode::Branch(branch) => self.branch(branch, dot)?,
+                TemplateNode::Range(range) => self.range(range, dot)?,
             }
         }
         self.variables.truncate(scope);
         Ok(())
     }
 
-    fn branch(&mut self, branch: &'a Branch, dot: Value<'a>) -> Result<(), String> {
+    fn branch(&mut self, branch: &'a Branch, dot: TemplateValue<'a>) -> Result<(), String> {
         let scope = self.variables.len();
         let mut taken = (branch.otherwise.as_slice(), dot);
         for arm in &branch.arms {
             let value = self.setting(&arm.test, dot)?;
             if value.truth() {
                 taken = match branch.condition {
-                    Condition::If => (&arm.body, dot),
-                    Condition::With => (&arm.body, value),
+                    ArmKind::If => (&arm.body, dot),
+                    ArmKind::With => (&arm.body, value),
                 };
                 break;
             }
@@ -69,7 +69,7 @@ impl<'a> Run<'a> {
     }
 
     /// In the `else` of a range, Go leaves the variables at what was ranged over.
-    fn range(&mut self, range: &'a Range, dot: Value<'a>) -> Result<(), String> {
+    fn range(&mut self, range: &'a Range, dot: TemplateValue<'a>) -> Result<(), String> {
         let scope = self.variables.len();
         let over = self.pipeline(&range.over, dot)?;
         let mut items = over.items().map_err(|err| failed("range", range.at, &err))?.peekable();
@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn push(&mut self, variables: RangeVariables, key: Value<'a>, item: Value<'a>) {
+    fn push(&mut self, variables: RangeVariables, key: TemplateValue<'a>, item: TemplateValue<'a>) {
         match variables {
             RangeVariables::None => {}
             RangeVariables::Item => self.variables.push(item),
@@ -95,22 +95,30 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn setting(&mut self, setting: &'a Setting, dot: Value<'a>) -> Result<Value<'a>, String> {
+    fn setting(
+        &mut self,
+        setting: &'a Assignment,
+        dot: TemplateValue<'a>,
+    ) -> Result<TemplateValue<'a>, String> {
         let value = self.pipeline(&setting.value, dot)?;
         match setting.target {
             None => {}
-            Some(Target::Declare) => self.variables.push(value),
-            Some(Target::Assign(height)) => {
+            Some(AssignmentTarget::Declare) => self.variables.push(value),
+            Some(AssignmentTarget::Assign(height)) => {
                 *self.variables.get_mut(height).ok_or_else(|| unset(height))? = value;
             }
         }
         Ok(value)
     }
 
-    fn pipeline(&mut self, pipeline: &'a Pipeline, dot: Value<'a>) -> Result<Value<'a>, String> {
+    fn pipeline(
+        &mut self,
+        pipeline: &'a Pipeline,
+        dot: TemplateValue<'a>,
+    ) -> Result<TemplateValue<'a>, String> {
         let mut value = match &pipeline.first {
-            Command::Operand(operand) => self.operand(operand, dot)?,
-            Command::Call(call) => self.call(call, dot, None)?,
+            PipelineStart::Operand(operand) => self.operand(operand, dot)?,
+            PipelineStart::Call(call) => self.call(call, dot, None)?,
         };
         for call in &pipeline.then {
             value = self.call(call, dot, Some(value))?;
@@ -120,10 +128,10 @@ impl<'a> Run<'a> {
 
     fn call(
         &mut self,
-        call: &'a Call,
-        dot: Value<'a>,
-        piped: Option<Value<'a>>,
-    ) -> Result<Value<'a>, String> {
+        call: &'a FunctionCall,
+        dot: TemplateValue<'a>,
+        piped: Option<TemplateValue<'a>>,
+    ) -> Result<TemplateValue<'a>, String> {
         if matches!(call.function, Function::And | Function::Or) {
             return self.until(call.function == Function::Or, call, dot, piped);
         }
@@ -140,11 +148,11 @@ impl<'a> Run<'a> {
     fn until(
         &mut self,
         truth: bool,
-        call: &'a Call,
-        dot: Value<'a>,
-        piped: Option<Value<'a>>,
-    ) -> Result<Value<'a>, String> {
-        let mut value = Value::Nil;
+        call: &'a FunctionCall,
+        dot: TemplateValue<'a>,
+        piped: Option<TemplateValue<'a>>,
+    ) -> Result<TemplateValue<'a>, String> {
+        let mut value = TemplateValue::Nil;
         for argument in &call.arguments {
             value = self.operand(argument, dot)?;
             if value.truth() == truth {
@@ -154,15 +162,17 @@ impl<'a> Run<'a> {
         Ok(piped.unwrap_or(value))
     }
 
-    fn operand(&mut self, operand: &'a Operand, dot: Value<'a>) -> Result<Value<'a>, String> {
+    fn operand(&mut self, operand: &'a Operand, dot: TemplateValue<'a>) -> Result<TemplateValue<'a>, String> {
         self.spend(1 + operand.fields.len())?;
         let value = match &operand.term {
-            Term::Bool(value) => Value::Bool(*value),
-            Term::Integer(value) => Value::Integer(*value),
-            Term::Text(text) => Value::Text(text),
-            Term::Dot => dot,
-            Term::Variable(height) => self.variables.get(*height).copied().ok_or_else(|| unset(*height))?,
-            Term::Group(pipeline) => self.pipeline(pipeline, dot)?,
+            OperandTerm::Bool(value) => TemplateValue::Bool(*value),
+            OperandTerm::Integer(value) => TemplateValue::Integer(*value),
+            OperandTerm::Text(text) => TemplateValue::Text(text),
+            OperandTerm::Dot => dot,
+            OperandTerm::Variable(height) => {
+                self.variables.get(*height).copied().ok_or_else(|| unset(*height))?
+            }
+            OperandTerm::Group(pipeline) => self.pipeline(pipeline, dot)?,
         };
         operand.fields.iter().try_fold(value, |value, field| {
             value.field(&field.name).map_err(|err| failed(&format!(".{}", field.name), field.at, &err))
@@ -170,29 +180,35 @@ impl<'a> Run<'a> {
     }
 
     /// As `fmt.Print` writes it.
-    fn print(&mut self, value: Value<'a>) -> Result<(), String> {
+    fn print(&mut self, value: TemplateValue<'a>) -> Result<(), String> {
         match value {
-            Value::Nil => self.write("<no value>"),
-            Value::Bool(value) => self.write(if value { "true" } else { "false" }),
-            Value::Integer(value) => self.write(&value.to_string()),
-            Value::Text(text) => self.write(text),
-            Value::List(list) => self.list(list),
-            Value::Element(map) => self.map(map.iter().map(|(key, it)| (key.as_str(), Value::Text(it)))),
-            Value::Features(map) => self.map(map.iter().map(|(key, it)| (key.as_str(), Value::List(it)))),
-            Value::Domains(map) => self.map(map.iter().map(|(key, it)| (key.as_str(), Value::Features(it)))),
+            TemplateValue::Nil => self.write("<no value>"),
+            TemplateValue::Bool(value) => self.write(if value { "true" } else { "false" }),
+            TemplateValue::Integer(value) => self.write(&value.to_string()),
+            TemplateValue::Text(text) => self.write(text),
+            TemplateValue::List(list) => self.list(list),
+            TemplateValue::Element(map) => {
+                self.map(map.iter().map(|(key, it)| (key.as_str(), TemplateValue::Text(it))))
+            }
+            TemplateValue::Features(map) => {
+                self.map(map.iter().map(|(key, it)| (key.as_str(), TemplateValue::List(it))))
+            }
+            TemplateValue::Domains(map) => {
+                self.map(map.iter().map(|(key, it)| (key.as_str(), TemplateValue::Features(it))))
+            }
         }
     }
 
-    fn list(&mut self, list: &'a [Element]) -> Result<(), String> {
+    fn list(&mut self, list: &'a [TemplateElement]) -> Result<(), String> {
         self.write("[")?;
         for (index, element) in list.iter().enumerate() {
             self.write(if index > 0 { " " } else { "" })?;
-            self.print(Value::Element(element))?;
+            self.print(TemplateValue::Element(element))?;
         }
         self.write("]")
     }
 
-    fn map(&mut self, entries: impl Iterator<Item = (&'a str, Value<'a>)>) -> Result<(), String> {
+    fn map(&mut self, entries: impl Iterator<Item = (&'a str, TemplateValue<'a>)>) -> Result<(), String> {
         self.write("map[")?;
         for (index, (key, value)) in entries.enumerate() {
             self.write(if index > 0 { " " } else { "" })?;

@@ -15,12 +15,12 @@ const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 #[derive(Debug)]
 pub(super) enum Piece<'s> {
     Text(&'s str),
-    Action(Action<'s>),
+    Action(TemplateAction<'s>),
 }
 
 /// What stands between `{{` and `}}`.
 #[derive(Debug)]
-pub(super) struct Action<'s> {
+pub(super) struct TemplateAction<'s> {
     tokens: vec::IntoIter<Token<'s>>,
     /// Where its `{{` is.
     pub(super) at: usize,
@@ -31,7 +31,7 @@ pub(super) struct Action<'s> {
 /// A word of an action.
 #[derive(Debug, Clone)]
 pub(super) struct Token<'s> {
-    pub(super) kind: Kind<'s>,
+    pub(super) kind: TokenKind<'s>,
     /// As the author wrote it.
     pub(super) raw: &'s str,
     pub(super) at: usize,
@@ -41,7 +41,7 @@ pub(super) struct Token<'s> {
 
 /// What a token is.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind<'s> {
+pub(super) enum TokenKind<'s> {
     /// A keyword, a function, `true` or `false`.
     Word(&'s str),
     /// Without the dot.
@@ -59,7 +59,7 @@ pub(super) enum Kind<'s> {
     Declare,
 }
 
-impl<'s> Action<'s> {
+impl<'s> TemplateAction<'s> {
     /// The tokens that were not taken yet.
     pub(super) fn ahead(&self) -> &[Token<'s>] {
         self.tokens.as_slice()
@@ -75,7 +75,7 @@ impl<'s> Action<'s> {
 
     /// The next token, if it is a word.
     pub(super) fn word(&self) -> Option<&'s str> {
-        let Kind::Word(word) = self.ahead().first()?.kind else { return None };
+        let TokenKind::Word(word) = self.ahead().first()?.kind else { return None };
         Some(word)
     }
 }
@@ -117,7 +117,7 @@ impl<'s> Lexer<'s> {
     }
 
     /// `None` for a comment.
-    fn action(&mut self, inside: &'s str) -> Result<Option<Action<'s>>, TemplateError> {
+    fn action(&mut self, inside: &'s str) -> Result<Option<TemplateAction<'s>>, TemplateError> {
         let at = self.at();
         let inside = left_trim(inside).unwrap_or(inside);
         if let Some(comment) = inside.strip_prefix("/*") {
@@ -132,7 +132,7 @@ impl<'s> Lexer<'s> {
             if let Some(rest) = after_close(inside, spaced) {
                 self.rest = rest;
                 let end = self.size - inside.len();
-                return Ok(Some(Action { tokens: tokens.into_iter(), at, end }));
+                return Ok(Some(TemplateAction { tokens: tokens.into_iter(), at, end }));
             }
             if inside.is_empty() {
                 return Err(TemplateError {
@@ -153,29 +153,31 @@ impl<'s> Lexer<'s> {
     }
 
     /// Offsets of errors count from `start`.
-    fn kind(&mut self, start: &'s str) -> Result<Kind<'s>, TemplateError> {
+    fn kind(&mut self, start: &'s str) -> Result<TokenKind<'s>, TemplateError> {
         let mut chars = start.chars();
         let first = chars.next();
         let after = chars.as_str();
         let (kind, rest) = match first {
-            Some('=') => (Kind::Assign, after),
-            Some('|') => (Kind::Pipe, after),
-            Some(',') => (Kind::Comma, after),
-            Some('(') => (Kind::LeftParen, after),
-            Some(')') => (Kind::RightParen, after),
+            Some('=') => (TokenKind::Assign, after),
+            Some('|') => (TokenKind::Pipe, after),
+            Some(',') => (TokenKind::Comma, after),
+            Some('(') => (TokenKind::LeftParen, after),
+            Some(')') => (TokenKind::RightParen, after),
             Some(':') => match after.strip_prefix('=') {
-                Some(rest) => (Kind::Declare, rest),
+                Some(rest) => (TokenKind::Declare, rest),
                 None => return Err(error(1, "\":\" stands alone, expected :=".to_owned())),
             },
-            Some('"') => {
-                literal::interpreted(after).map(|(text, rest)| (Kind::Text(text), rest)).map_err(inside)?
+            Some('"') => literal::interpreted(after)
+                .map(|(text, rest)| (TokenKind::Text(text), rest))
+                .map_err(inside)?,
+            Some('`') => {
+                literal::raw(after).map(|(text, rest)| (TokenKind::Text(text), rest)).map_err(inside)?
             }
-            Some('`') => literal::raw(after).map(|(text, rest)| (Kind::Text(text), rest)).map_err(inside)?,
-            Some('$') => name(start, 1).map(|(name, rest)| (Kind::Variable(name), rest))?,
+            Some('$') => name(start, 1).map(|(name, rest)| (TokenKind::Variable(name), rest))?,
             Some('.') if !after.starts_with(|it: char| it.is_ascii_digit()) => field(start)?,
             Some('+' | '-' | '.' | '0'..='9') => integer(start)?,
             Some('_' | 'a'..='z' | 'A'..='Z') => {
-                name(start, 0).map(|(name, rest)| (Kind::Word(name), rest))?
+                name(start, 0).map(|(name, rest)| (TokenKind::Word(name), rest))?
             }
             other => return Err(error(0, unexpected(other))),
         };
@@ -219,11 +221,11 @@ fn after_comment(comment: &str) -> Result<&str, String> {
         .ok_or_else(|| "a comment has to end in */}} or in */ -}}".to_owned())
 }
 
-fn field(start: &str) -> Result<(Kind<'_>, &str), TemplateError> {
+fn field(start: &str) -> Result<(TokenKind<'_>, &str), TemplateError> {
     let (name, rest) = name(start, 1)?;
     Ok(match name.strip_prefix('.') {
-        None | Some("") => (Kind::Dot, rest),
-        Some(name) => (Kind::Field(name), rest),
+        None | Some("") => (TokenKind::Dot, rest),
+        Some(name) => (TokenKind::Field(name), rest),
     })
 }
 
@@ -247,10 +249,10 @@ fn ends_name(next: char) -> bool {
     SPACE.contains(&next) || ['.', ',', '|', ':', ')', '('].contains(&next)
 }
 
-fn integer(start: &str) -> Result<(Kind<'_>, &str), TemplateError> {
+fn integer(start: &str) -> Result<(TokenKind<'_>, &str), TemplateError> {
     let tail = start.strip_prefix(['+', '-']).unwrap_or(start);
     let length = tail.find(|it: char| it != '_' && it != '.' && !it.is_alphanumeric()).unwrap_or(tail.len());
     let (number, rest) = start.split_at(start.len() - tail.len() + length);
     let value = literal::integer(number).map_err(|message| error(0, message))?;
-    Ok((Kind::Integer(value), rest))
+    Ok((TokenKind::Integer(value), rest))
 }

@@ -25,14 +25,14 @@ const MAX_SOURCE: usize = 65_536;
 /// `Name` and `Value` for an attribute, and an instance's own.
 pub type Matched = BTreeMap<String, Features>;
 
-type Features = BTreeMap<String, Vec<Element>>;
-type Element = BTreeMap<String, String>;
+type Features = BTreeMap<String, Vec<TemplateElement>>;
+type TemplateElement = BTreeMap<String, String>;
 
 /// A `varsTemplate` that is known to be well formed. Two are equal if their sources are.
 #[derive(Debug, Clone)]
 pub struct Template {
     source: String,
-    nodes: Vec<tree::Node>,
+    nodes: Vec<tree::TemplateNode>,
 }
 
 /// Why a template cannot be used, whatever the host.

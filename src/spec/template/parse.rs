@@ -1,14 +1,14 @@
 //! Makes a tree of a template's text and actions: which blocks there are, and which variables they declare. Never needs a host.
 
 use super::TemplateError;
-use super::lex::{Action, Kind, Lexer, Piece, Token};
+use super::lex::{Lexer, Piece, TemplateAction, Token, TokenKind};
 use super::pipeline::{Scope, error};
-use super::tree::{Arm, Branch, Condition, Node, Range, RangeVariables, Setting, Target};
+use super::tree::{Arm, ArmKind, Assignment, AssignmentTarget, Branch, Range, RangeVariables, TemplateNode};
 
 type Parsed<T> = Result<T, TemplateError>;
 
-pub(super) fn parse(source: &str) -> Parsed<Vec<Node>> {
-    let mut parser = Parser { lexer: Lexer::new(source), scope: Scope::new() };
+pub(super) fn parse(source: &str) -> Parsed<Vec<TemplateNode>> {
+    let mut parser = TemplateParser { lexer: Lexer::new(source), scope: Scope::new() };
     match parser.block()? {
         (nodes, Stop::Source) => Ok(nodes),
         (_, Stop::End(at)) => {
@@ -20,7 +20,7 @@ pub(super) fn parse(source: &str) -> Parsed<Vec<Node>> {
     }
 }
 
-struct Parser<'s> {
+struct TemplateParser<'s> {
     lexer: Lexer<'s>,
     scope: Scope<'s>,
 }
@@ -31,25 +31,25 @@ enum Stop<'s> {
     /// With its place.
     End(usize),
     /// With what follows the word.
-    Else(Action<'s>),
+    Else(TemplateAction<'s>),
 }
 
-enum Step<'s> {
-    Node(Node),
+enum ParseStep<'s> {
+    Node(TemplateNode),
     Stop(Stop<'s>),
 }
 
-impl<'s> Parser<'s> {
-    fn block(&mut self) -> Parsed<(Vec<Node>, Stop<'s>)> {
+impl<'s> TemplateParser<'s> {
+    fn block(&mut self) -> Parsed<(Vec<TemplateNode>, Stop<'s>)> {
         let outer = self.scope.variables();
         let mut nodes = Vec::new();
         let stop = loop {
             match self.lexer.next()? {
                 None => break Stop::Source,
-                Some(Piece::Text(text)) => nodes.push(Node::Text(text.to_owned())),
+                Some(Piece::Text(text)) => nodes.push(TemplateNode::Text(text.to_owned())),
                 Some(Piece::Action(action)) => match self.action(action)? {
-                    Step::Node(node) => nodes.push(node),
-                    Step::Stop(stop) => break stop,
+                    ParseStep::Node(node) => nodes.push(node),
+                    ParseStep::Stop(stop) => break stop,
                 },
             }
         };
@@ -57,20 +57,20 @@ impl<'s> Parser<'s> {
         Ok((nodes, stop))
     }
 
-    fn action(&mut self, mut action: Action<'s>) -> Parsed<Step<'s>> {
+    fn action(&mut self, mut action: TemplateAction<'s>) -> Parsed<ParseStep<'s>> {
         let at = action.at;
         Ok(match action.word() {
-            Some("if") => Step::Node(self.branch(Condition::If, action)?),
-            Some("with") => Step::Node(self.branch(Condition::With, action)?),
-            Some("range") => Step::Node(self.range(action)?),
+            Some("if") => ParseStep::Node(self.branch(ArmKind::If, action)?),
+            Some("with") => ParseStep::Node(self.branch(ArmKind::With, action)?),
+            Some("range") => ParseStep::Node(self.range(action)?),
             Some("else") => {
                 action.take(1);
-                Step::Stop(Stop::Else(action))
+                ParseStep::Stop(Stop::Else(action))
             }
             Some("end") => {
                 action.take(1);
                 action.finish()?;
-                Step::Stop(Stop::End(at))
+                ParseStep::Stop(Stop::End(at))
             }
             Some(word @ ("block" | "break" | "continue" | "define" | "template")) => {
                 return error(
@@ -78,12 +78,12 @@ impl<'s> Parser<'s> {
                     format!("{{{{{word}}}}} is not supported, expected if, with, range or a value"),
                 );
             }
-            _ => Step::Node(Node::Action(self.setting(&mut action)?)),
+            _ => ParseStep::Node(TemplateNode::Action(self.setting(&mut action)?)),
         })
     }
 
     /// Go takes `{{else if}}` for a block within the `else`: variables of a test are in scope in all arms after it.
-    fn branch(&mut self, condition: Condition, mut action: Action<'s>) -> Parsed<Node> {
+    fn branch(&mut self, condition: ArmKind, mut action: TemplateAction<'s>) -> Parsed<TemplateNode> {
         let (at, outer) = (action.at, self.scope.variables());
         self.scope.enter(at)?;
         let mut arms = Vec::new();
@@ -101,11 +101,11 @@ impl<'s> Parser<'s> {
         };
         self.scope.leave();
         self.scope.forget(outer);
-        Ok(Node::Branch(Branch { condition, arms, otherwise }))
+        Ok(TemplateNode::Branch(Branch { condition, arms, otherwise }))
     }
 
     /// What stands between `{{else}}`, if there is one, and `{{end}}`.
-    fn otherwise(&mut self, at: usize, keyword: &str, stop: Stop<'s>) -> Parsed<Vec<Node>> {
+    fn otherwise(&mut self, at: usize, keyword: &str, stop: Stop<'s>) -> Parsed<Vec<TemplateNode>> {
         let (nodes, stop) = match stop {
             Stop::Else(next) => {
                 next.finish()?;
@@ -123,7 +123,7 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn range(&mut self, mut action: Action<'s>) -> Parsed<Node> {
+    fn range(&mut self, mut action: TemplateAction<'s>) -> Parsed<TemplateNode> {
         let (at, outer) = (action.at, self.scope.variables());
         self.scope.enter(at)?;
         action.take(1);
@@ -142,21 +142,25 @@ impl<'s> Parser<'s> {
         let otherwise = self.otherwise(at, "range", stop)?;
         self.scope.leave();
         self.scope.forget(outer);
-        Ok(Node::Range(Range { variables, over, body, otherwise, at }))
+        Ok(TemplateNode::Range(Range { variables, over, body, otherwise, at }))
     }
 
     /// All that is left of an action. A variable is in scope only after the pipeline that it is set to.
-    fn setting(&mut self, action: &mut Action<'s>) -> Parsed<Setting> {
+    fn setting(&mut self, action: &mut TemplateAction<'s>) -> Parsed<Assignment> {
         let set = match action.ahead() {
-            [Token { kind: Kind::Variable(_), .. }, Token { kind: Kind::Comma, at, .. }, ..] => {
+            [Token { kind: TokenKind::Variable(_), .. }, Token { kind: TokenKind::Comma, at, .. }, ..] => {
                 return error(*at, "two variables at once, expected them in range only");
             }
-            [Token { kind: Kind::Variable(name), at, .. }, Token { kind: Kind::Declare, .. }, ..] => {
-                Some((*name, *at, true))
-            }
-            [Token { kind: Kind::Variable(name), at, .. }, Token { kind: Kind::Assign, .. }, ..] => {
-                Some((*name, *at, false))
-            }
+            [
+                Token { kind: TokenKind::Variable(name), at, .. },
+                Token { kind: TokenKind::Declare, .. },
+                ..,
+            ] => Some((*name, *at, true)),
+            [
+                Token { kind: TokenKind::Variable(name), at, .. },
+                Token { kind: TokenKind::Assign, .. },
+                ..,
+            ] => Some((*name, *at, false)),
             _ => None,
         };
         action.take(if set.is_some() { 2 } else { 0 });
@@ -166,28 +170,28 @@ impl<'s> Parser<'s> {
             None => None,
             Some((name, at, true)) => {
                 self.scope.declare(name, at)?;
-                Some(Target::Declare)
+                Some(AssignmentTarget::Declare)
             }
-            Some((name, at, false)) => Some(Target::Assign(self.scope.settable(name, at)?)),
+            Some((name, at, false)) => Some(AssignmentTarget::Assign(self.scope.settable(name, at)?)),
         };
-        Ok(Setting { target, value })
+        Ok(Assignment { target, value })
     }
 }
 
 /// Takes the names before the `:=` of a range.
-fn range_variables<'s>(action: &mut Action<'s>) -> Parsed<Vec<&'s str>> {
+fn range_variables<'s>(action: &mut TemplateAction<'s>) -> Parsed<Vec<&'s str>> {
     let (names, set) = match action.ahead() {
-        [Token { kind: Kind::Variable(item), .. }, set, ..] if set.sets() => (vec![*item], set),
+        [Token { kind: TokenKind::Variable(item), .. }, set, ..] if set.sets() => (vec![*item], set),
         [
-            Token { kind: Kind::Variable(key), .. },
-            Token { kind: Kind::Comma, .. },
-            Token { kind: Kind::Variable(item), .. },
+            Token { kind: TokenKind::Variable(key), .. },
+            Token { kind: TokenKind::Comma, .. },
+            Token { kind: TokenKind::Variable(item), .. },
             set,
             ..,
         ] if set.sets() => (vec![*key, *item], set),
         _ => return Ok(Vec::new()),
     };
-    if set.kind == Kind::Assign {
+    if set.kind == TokenKind::Assign {
         return error(set.at, "range sets variables of its own, expected := instead of =");
     }
     action.take(2 * names.len());

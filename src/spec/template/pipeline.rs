@@ -2,8 +2,8 @@
 //! number of their arguments.
 
 use super::TemplateError;
-use super::lex::{Action, Kind, Token};
-use super::tree::{Call, Command, Field, Function, Operand, Pipeline, Term};
+use super::lex::{TemplateAction, Token, TokenKind};
+use super::tree::{Field, Function, FunctionCall, Operand, OperandTerm, Pipeline, PipelineStart};
 
 /// How deep blocks and parentheses may lie in each other. Parsing and expanding are recursive: this bounds the stack.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -82,17 +82,17 @@ impl<'s> Scope<'s> {
     }
 
     /// Ends before a `)` or with the action.
-    pub(super) fn pipeline(&mut self, action: &mut Action<'s>) -> Parsed<Pipeline> {
+    pub(super) fn pipeline(&mut self, action: &mut TemplateAction<'s>) -> Parsed<Pipeline> {
         let first = match action.function()? {
-            Some((function, at)) => Command::Call(self.call(function, at, 0, action)?),
-            None => Command::Operand(self.operand(action)?),
+            Some((function, at)) => PipelineStart::Call(self.call(function, at, 0, action)?),
+            None => PipelineStart::Operand(self.operand(action)?),
         };
         let mut then = Vec::new();
         while let Some(next) = action.ahead().first() {
-            if next.kind == Kind::RightParen {
+            if next.kind == TokenKind::RightParen {
                 break;
             }
-            if next.kind != Kind::Pipe {
+            if next.kind != TokenKind::Pipe {
                 return next.unexpected("| or }} after a value: only functions take arguments");
             }
             let at = next.at;
@@ -105,10 +105,16 @@ impl<'s> Scope<'s> {
         Ok(Pipeline { first, then })
     }
 
-    fn call(&mut self, function: Function, at: usize, piped: usize, action: &mut Action<'s>) -> Parsed<Call> {
+    fn call(
+        &mut self,
+        function: Function,
+        at: usize,
+        piped: usize,
+        action: &mut TemplateAction<'s>,
+    ) -> Parsed<FunctionCall> {
         let mut arguments = Vec::new();
         while let Some(next) = action.ahead().first() {
-            if matches!(next.kind, Kind::RightParen | Kind::Pipe) {
+            if matches!(next.kind, TokenKind::RightParen | TokenKind::Pipe) {
                 break;
             }
             if !next.spaced {
@@ -121,18 +127,19 @@ impl<'s> Scope<'s> {
         if !arity.contains(&given) {
             return error(at, format!("{} is given {given}, expected {expected}", function.name()));
         }
-        Ok(Call { function, arguments, at })
+        Ok(FunctionCall { function, arguments, at })
     }
 
     /// A value, with the fields that follow it without a space.
-    fn operand(&mut self, action: &mut Action<'s>) -> Parsed<Operand> {
+    fn operand(&mut self, action: &mut TemplateAction<'s>) -> Parsed<Operand> {
         let Some(mut token) = action.next() else { return error(action.end, "a value is missing before }}") };
         let (term, mut fields) = (self.term(&mut token, action)?, Vec::new());
-        if let Kind::Field(name) = token.kind {
+        if let TokenKind::Field(name) = token.kind {
             fields.push(Field { name: name.to_owned(), at: token.at });
         }
-        while let Some(Token { kind: Kind::Field(name), spaced: false, at, .. }) = action.ahead().first() {
-            if fields.is_empty() && !matches!(term, Term::Variable(_) | Term::Group(_)) {
+        while let Some(Token { kind: TokenKind::Field(name), spaced: false, at, .. }) = action.ahead().first()
+        {
+            if fields.is_empty() && !matches!(term, OperandTerm::Variable(_) | OperandTerm::Group(_)) {
                 return error(
                     *at,
                     format!("{} has no fields, expected a space or }}}}", super::quoted(token.raw)),
@@ -144,30 +151,34 @@ impl<'s> Scope<'s> {
         Ok(Operand { term, fields })
     }
 
-    fn term(&mut self, token: &mut Token<'s>, action: &mut Action<'s>) -> Parsed<Term> {
+    fn term(&mut self, token: &mut Token<'s>, action: &mut TemplateAction<'s>) -> Parsed<OperandTerm> {
         Ok(match &mut token.kind {
-            Kind::Word("true") => Term::Bool(true),
-            Kind::Word("false") => Term::Bool(false),
-            Kind::Integer(number) => Term::Integer(*number),
-            Kind::Text(text) => Term::Text(std::mem::take(text)),
-            Kind::Dot | Kind::Field(_) => Term::Dot,
-            Kind::Variable(name) => Term::Variable(self.variable(name, token.at)?),
-            Kind::LeftParen => self.group(token.at, action)?,
-            Kind::Word(name) => {
+            TokenKind::Word("true") => OperandTerm::Bool(true),
+            TokenKind::Word("false") => OperandTerm::Bool(false),
+            TokenKind::Integer(number) => OperandTerm::Integer(*number),
+            TokenKind::Text(text) => OperandTerm::Text(std::mem::take(text)),
+            TokenKind::Dot | TokenKind::Field(_) => OperandTerm::Dot,
+            TokenKind::Variable(name) => OperandTerm::Variable(self.variable(name, token.at)?),
+            TokenKind::LeftParen => self.group(token.at, action)?,
+            TokenKind::Word(name) => {
                 function(name, token.at)?;
                 return error(
                     token.at,
                     format!("a call as an argument, expected it in parentheses: ({name} …)"),
                 );
             }
-            Kind::RightParen | Kind::Pipe | Kind::Comma | Kind::Assign | Kind::Declare => {
+            TokenKind::RightParen
+            | TokenKind::Pipe
+            | TokenKind::Comma
+            | TokenKind::Assign
+            | TokenKind::Declare => {
                 return token.unexpected("a value");
             }
         })
     }
 
     /// What follows a `(`.
-    fn group(&mut self, at: usize, action: &mut Action<'s>) -> Parsed<Term> {
+    fn group(&mut self, at: usize, action: &mut TemplateAction<'s>) -> Parsed<OperandTerm> {
         self.enter(at)?;
         if let [_, set, ..] = action.ahead()
             && set.sets()
@@ -182,7 +193,7 @@ impl<'s> Scope<'s> {
             return error(at, "the parenthesis is not closed, expected )");
         };
         self.leave();
-        Ok(Term::Group(Box::new(pipeline)))
+        Ok(OperandTerm::Group(Box::new(pipeline)))
     }
 }
 
@@ -199,7 +210,7 @@ fn function(name: &str, at: usize) -> Parsed<Function> {
     }
 }
 
-impl<'s> Action<'s> {
+impl<'s> TemplateAction<'s> {
     pub(super) fn finish(&self) -> Parsed<()> {
         match self.ahead().first() {
             Some(token) => token.unexpected("}}"),
@@ -210,7 +221,7 @@ impl<'s> Action<'s> {
     /// Takes the name of a function, if there is one, with its place.
     fn function(&mut self) -> Parsed<Option<(Function, usize)>> {
         match self.ahead().first() {
-            Some(Token { kind: Kind::Word(name), at, .. }) if !["true", "false"].contains(name) => {
+            Some(Token { kind: TokenKind::Word(name), at, .. }) if !["true", "false"].contains(name) => {
                 let found = (function(name, *at)?, *at);
                 self.take(1);
                 Ok(Some(found))
@@ -223,7 +234,7 @@ impl<'s> Action<'s> {
 impl Token<'_> {
     /// Whether a variable before it is set.
     pub(super) fn sets(&self) -> bool {
-        matches!(self.kind, Kind::Declare | Kind::Assign)
+        matches!(self.kind, TokenKind::Declare | TokenKind::Assign)
     }
 
     fn unexpected<T>(&self, expected: &str) -> Parsed<T> {

@@ -2,11 +2,11 @@
 
 /// One piece of a template, in the order of the source.
 #[derive(Debug, Clone)]
-pub(super) enum Node {
+pub(super) enum TemplateNode {
     /// Written as it is.
     Text(String),
     /// `{{pipeline}}`: written, unless it sets a variable.
-    Action(Setting),
+    Action(Assignment),
     /// `{{if}}` and `{{with}}`.
     Branch(Branch),
     /// `{{range}}`.
@@ -15,14 +15,14 @@ pub(super) enum Node {
 
 /// A pipeline whose value may go into a variable.
 #[derive(Debug, Clone)]
-pub(super) struct Setting {
-    pub(super) target: Option<Target>,
+pub(super) struct Assignment {
+    pub(super) target: Option<AssignmentTarget>,
     pub(super) value: Pipeline,
 }
 
 /// Where a value goes. Variables live on a stack, in the order in which they are declared.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Target {
+pub(super) enum AssignmentTarget {
     /// `$x := …`: on top of the stack.
     Declare,
     /// `$x = …`: in place of the one at this height.
@@ -32,21 +32,21 @@ pub(super) enum Target {
 /// The first arm whose test is true is taken, or else `otherwise`.
 #[derive(Debug, Clone)]
 pub(super) struct Branch {
-    pub(super) condition: Condition,
+    pub(super) condition: ArmKind,
     pub(super) arms: Vec<Arm>,
-    pub(super) otherwise: Vec<Node>,
+    pub(super) otherwise: Vec<TemplateNode>,
 }
 
 /// What an arm does with the value of its test.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Condition {
+pub(super) enum ArmKind {
     /// Nothing.
     If,
     /// Makes it the dot.
     With,
 }
 
-impl Condition {
+impl ArmKind {
     pub(super) fn keyword(self) -> &'static str {
         match self {
             Self::If => "if",
@@ -58,8 +58,8 @@ impl Condition {
 /// One alternative of a branch.
 #[derive(Debug, Clone)]
 pub(super) struct Arm {
-    pub(super) test: Setting,
-    pub(super) body: Vec<Node>,
+    pub(super) test: Assignment,
+    pub(super) body: Vec<TemplateNode>,
 }
 
 /// `body` once for each item, or `otherwise` if there is none.
@@ -67,8 +67,8 @@ pub(super) struct Arm {
 pub(super) struct Range {
     pub(super) variables: RangeVariables,
     pub(super) over: Pipeline,
-    pub(super) body: Vec<Node>,
-    pub(super) otherwise: Vec<Node>,
+    pub(super) body: Vec<TemplateNode>,
+    pub(super) otherwise: Vec<TemplateNode>,
     pub(super) at: usize,
 }
 
@@ -86,20 +86,20 @@ pub(super) enum RangeVariables {
 /// `first | call | call`: each call gets the value before it as its last argument.
 #[derive(Debug, Clone)]
 pub(super) struct Pipeline {
-    pub(super) first: Command,
-    pub(super) then: Vec<Call>,
+    pub(super) first: PipelineStart,
+    pub(super) then: Vec<FunctionCall>,
 }
 
 /// What a pipeline starts with.
 #[derive(Debug, Clone)]
-pub(super) enum Command {
+pub(super) enum PipelineStart {
     Operand(Operand),
-    Call(Call),
+    Call(FunctionCall),
 }
 
 /// A function with its arguments; their number was checked.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
+pub(super) struct FunctionCall {
     pub(super) function: Function,
     pub(super) arguments: Vec<Operand>,
     pub(super) at: usize,
@@ -108,13 +108,13 @@ pub(super) struct Call {
 /// A value, and the fields to follow from there.
 #[derive(Debug, Clone)]
 pub(super) struct Operand {
-    pub(super) term: Term,
+    pub(super) term: OperandTerm,
     pub(super) fields: Vec<Field>,
 }
 
 /// Where an operand starts.
 #[derive(Debug, Clone)]
-pub(super) enum Term {
+pub(super) enum OperandTerm {
     Bool(bool),
     Integer(i64),
     Text(String),

@@ -3,28 +3,28 @@
 use std::collections::BTreeMap;
 
 use super::tree::Function;
-use super::{Element, Features, Matched, quoted};
+use super::{Features, Matched, TemplateElement, quoted};
 
 /// What a map answers for a domain that it does not have, as Go's zero value does.
 static NO_FEATURES: Features = Features::new();
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Value<'a> {
+pub(super) enum TemplateValue<'a> {
     /// What `first` and `last` find in an empty list.
     Nil,
     Bool(bool),
     Integer(i64),
     Text(&'a str),
-    List(&'a [Element]),
-    Element(&'a Element),
+    List(&'a [TemplateElement]),
+    Element(&'a TemplateElement),
     Features(&'a Features),
     Domains(&'a Matched),
 }
 
 /// Key and item of each iteration.
-pub(super) type Items<'a> = Box<dyn Iterator<Item = (Value<'a>, Value<'a>)> + 'a>;
+pub(super) type Items<'a> = Box<dyn Iterator<Item = (TemplateValue<'a>, TemplateValue<'a>)> + 'a>;
 
-impl<'a> Value<'a> {
+impl<'a> TemplateValue<'a> {
     /// Go: the zero value of each type is false, and so is what is empty.
     pub(super) fn truth(self) -> bool {
         match self {
@@ -116,7 +116,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    fn list(self) -> Result<&'a [Element], String> {
+    fn list(self) -> Result<&'a [TemplateElement], String> {
         let Self::List(list) = self else { return Err(format!("expected a list, not {}", self.kind())) };
         Ok(list)
     }
@@ -143,7 +143,7 @@ impl<'a> Value<'a> {
     }
 }
 
-fn incomparable(left: Value<'_>, right: Value<'_>) -> String {
+fn incomparable(left: TemplateValue<'_>, right: TemplateValue<'_>) -> String {
     format!("{} and {} cannot be compared", left.kind(), right.kind())
 }
 
@@ -167,21 +167,30 @@ fn position(index: i64, length: usize) -> Result<usize, String> {
     position.ok_or_else(|| format!("the index {index} is out of range, the length is {length}"))
 }
 
-fn nth(list: &[Element], index: usize) -> Value<'_> {
-    list.get(index).map_or(Value::Nil, Value::Element)
+fn nth(list: &[TemplateElement], index: usize) -> TemplateValue<'_> {
+    list.get(index).map_or(TemplateValue::Nil, TemplateValue::Element)
 }
 
 /// Calls a function; `and` and `or` do not come here, as they do not look at all of their arguments.
-pub(super) fn apply<'a>(function: Function, arguments: &[Value<'a>]) -> Result<Value<'a>, String> {
+pub(super) fn apply<'a>(
+    function: Function,
+    arguments: &[TemplateValue<'a>],
+) -> Result<TemplateValue<'a>, String> {
     match (function, arguments) {
         (Function::Len, [value]) => {
             let length = i64::try_from(value.len()?).map_err(|err| err.to_string())?;
-            Ok(Value::Integer(length))
+            Ok(TemplateValue::Integer(length))
         }
-        (Function::Not, [value]) => Ok(Value::Bool(!value.truth())),
-        (Function::First, [value]) => Ok(value.list()?.first().map_or(Value::Nil, Value::Element)),
-        (Function::Last, [value]) => Ok(value.list()?.last().map_or(Value::Nil, Value::Element)),
-        (Function::Index, [Value::Nil, ..]) => Err("nothing (of an empty list) cannot be indexed".to_owned()),
+        (Function::Not, [value]) => Ok(TemplateValue::Bool(!value.truth())),
+        (Function::First, [value]) => {
+            Ok(value.list()?.first().map_or(TemplateValue::Nil, TemplateValue::Element))
+        }
+        (Function::Last, [value]) => {
+            Ok(value.list()?.last().map_or(TemplateValue::Nil, TemplateValue::Element))
+        }
+        (Function::Index, [TemplateValue::Nil, ..]) => {
+            Err("nothing (of an empty list) cannot be indexed".to_owned())
+        }
         (Function::Index, [value, indexes @ ..]) => {
             indexes.iter().try_fold(*value, |it, index| it.at(*index))
         }
@@ -189,16 +198,20 @@ pub(super) fn apply<'a>(function: Function, arguments: &[Value<'a>]) -> Result<V
             // Not `any`: a comparison that fails before a match is an error.
             for other in others {
                 if left.equals(*other)? {
-                    return Ok(Value::Bool(true));
+                    return Ok(TemplateValue::Bool(true));
                 }
             }
-            Ok(Value::Bool(false))
+            Ok(TemplateValue::Bool(false))
         }
-        (Function::Ne, [left, right]) => Ok(Value::Bool(!left.equals(*right)?)),
-        (Function::Lt, [left, right]) => Ok(Value::Bool(left.is_less(*right)?)),
-        (Function::Ge, [left, right]) => Ok(Value::Bool(!left.is_less(*right)?)),
-        (Function::Le, [left, right]) => Ok(Value::Bool(left.is_less(*right)? || left.equals(*right)?)),
-        (Function::Gt, [left, right]) => Ok(Value::Bool(!(left.is_less(*right)? || left.equals(*right)?))),
+        (Function::Ne, [left, right]) => Ok(TemplateValue::Bool(!left.equals(*right)?)),
+        (Function::Lt, [left, right]) => Ok(TemplateValue::Bool(left.is_less(*right)?)),
+        (Function::Ge, [left, right]) => Ok(TemplateValue::Bool(!left.is_less(*right)?)),
+        (Function::Le, [left, right]) => {
+            Ok(TemplateValue::Bool(left.is_less(*right)? || left.equals(*right)?))
+        }
+        (Function::Gt, [left, right]) => {
+            Ok(TemplateValue::Bool(!(left.is_less(*right)? || left.equals(*right)?)))
+        }
         (function, arguments) => {
             Err(format!("{} cannot take {} arguments", function.name(), arguments.len()))
         }

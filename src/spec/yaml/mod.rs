@@ -24,28 +24,28 @@ const MAX_DEPTH: usize = 32;
 
 /// A value, and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
+pub(super) struct YamlNode {
     pub(super) at: Place,
-    pub(super) value: Value,
+    pub(super) value: YamlValue,
     /// Whether it is text by its quotes, block or tag, so that no reader takes it for a number.
     pub(super) is_quoted: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(super) enum YamlValue {
     /// Nothing, `~` or `null`.
     Null,
     /// A scalar whose text is beyond doubt.
     Text(String),
     /// A plain scalar that YAML reads as something else than its text, and as what.
     Ambiguous(String, &'static str),
-    List(Vec<Node>),
+    List(Vec<YamlNode>),
     /// Keys are unique; in the order of the document, merged ones last.
-    Map(Vec<(Node, Node)>),
+    Map(Vec<(YamlNode, YamlNode)>),
 }
 
 /// Reads one document.
-pub(super) fn parse(bytes: &[u8]) -> Result<Node, Malformed> {
+pub(super) fn parse(bytes: &[u8]) -> Result<YamlNode, Malformed> {
     if bytes.len() > MAX_BYTES {
         let message = format!("the document has {} bytes; a spec has at most {MAX_BYTES}", bytes.len());
         return Err(Malformed::one(START, message));
@@ -105,20 +105,20 @@ fn check_directives(text: &str) -> Result<(), Malformed> {
 
 struct Composer<'a> {
     events: Parser<'a, saphyr_parser::StrInput<'a>>,
-    anchors: HashMap<usize, (Node, usize)>,
+    anchors: HashMap<usize, (YamlNode, usize)>,
     budget: usize,
     /// The character that tabs stand before, if the parser refused them after a colon.
     tab: Option<usize>,
 }
 
 impl<'a> Composer<'a> {
-    fn document(&mut self) -> Result<Node, Malformed> {
+    fn document(&mut self) -> Result<YamlNode, Malformed> {
         loop {
             let (event, span) = self.next()?;
             match event {
                 Event::StreamStart | Event::DocumentStart(_) | Event::Nothing => {}
                 Event::StreamEnd | Event::DocumentEnd => {
-                    return Ok(Node { at: place(span.start), value: Value::Null, is_quoted: false });
+                    return Ok(YamlNode { at: place(span.start), value: YamlValue::Null, is_quoted: false });
                 }
                 Event::Alias(_)
                 | Event::Scalar(..)
@@ -165,7 +165,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Malformed> {
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<YamlNode, Malformed> {
         let at = place(span.start);
         if depth > MAX_DEPTH {
             return Err(Malformed::one(at, format!("values are nested deeper than {MAX_DEPTH} levels")));
@@ -180,11 +180,11 @@ impl<'a> Composer<'a> {
             }
             Event::SequenceStart(anchor, tag) => {
                 refuse_tag(tag.as_deref(), "seq", at)?;
-                (anchor, Value::List(self.list(depth)?))
+                (anchor, YamlValue::List(self.list(depth)?))
             }
             Event::MappingStart(anchor, tag) => {
                 refuse_tag(tag.as_deref(), "map", at)?;
-                (anchor, Value::Map(self.map(depth)?))
+                (anchor, YamlValue::Map(self.map(depth)?))
             }
             Event::Alias(anchor) => return self.alias(anchor, at),
             Event::Nothing
@@ -195,14 +195,14 @@ impl<'a> Composer<'a> {
             | Event::SequenceEnd
             | Event::MappingEnd => return Err(Malformed::one(at, "a value is missing here")),
         };
-        let node = Node { at, value, is_quoted };
+        let node = YamlNode { at, value, is_quoted };
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), before - self.budget));
         }
         Ok(node)
     }
 
-    fn alias(&mut self, anchor: usize, at: Place) -> Result<Node, Malformed> {
+    fn alias(&mut self, anchor: usize, at: Place) -> Result<YamlNode, Malformed> {
         match self.anchors.get(&anchor).cloned() {
             Some((node, size)) => self.spend(size, at).map(|()| node),
             None => Err(Malformed::one(at, "this alias is part of the value that it stands for")),
@@ -223,7 +223,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn list(&mut self, depth: usize) -> Result<Vec<Node>, Malformed> {
+    fn list(&mut self, depth: usize) -> Result<Vec<YamlNode>, Malformed> {
         let mut items = Vec::new();
         loop {
             let (event, span) = self.next()?;
@@ -234,7 +234,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn map(&mut self, depth: usize) -> Result<Vec<(Node, Node)>, Malformed> {
+    fn map(&mut self, depth: usize) -> Result<Vec<(YamlNode, YamlNode)>, Malformed> {
         let mut map = Mapping::default();
         loop {
             let (event, span) = self.next()?;
@@ -253,16 +253,16 @@ impl<'a> Composer<'a> {
 /// A mapping that is being read: its own keys first, then those that `<<` merges in; of equal keys, the first wins.
 #[derive(Default)]
 struct Mapping {
-    pairs: Vec<(Node, Node)>,
+    pairs: Vec<(YamlNode, YamlNode)>,
     seen: BTreeMap<String, Place>,
-    merges: Vec<Node>,
+    merges: Vec<YamlNode>,
 }
 
 impl Mapping {
-    fn add(&mut self, key: Node, value: Node) -> Result<(), Malformed> {
+    fn add(&mut self, key: YamlNode, value: YamlNode) -> Result<(), Malformed> {
         let name = match &key.value {
-            Value::Text(text) | Value::Ambiguous(text, _) => text.clone(),
-            Value::Null | Value::List(_) | Value::Map(_) => {
+            YamlValue::Text(text) | YamlValue::Ambiguous(text, _) => text.clone(),
+            YamlValue::Null | YamlValue::List(_) | YamlValue::Map(_) => {
                 return Err(Malformed::one(key.at, "a key has to be text"));
             }
         };
@@ -277,29 +277,34 @@ impl Mapping {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Vec<(Node, Node)>, Malformed> {
+    fn finish(mut self) -> Result<Vec<(YamlNode, YamlNode)>, Malformed> {
         for merge in std::mem::take(&mut self.merges) {
             match merge.value {
-                Value::Map(pairs) => self.merge(pairs),
-                Value::List(items) => {
+                YamlValue::Map(pairs) => self.merge(pairs),
+                YamlValue::List(items) => {
                     for item in items {
                         match item.value {
-                            Value::Map(pairs) => self.merge(pairs),
-                            Value::Null | Value::Text(_) | Value::Ambiguous(..) | Value::List(_) => {
+                            YamlValue::Map(pairs) => self.merge(pairs),
+                            YamlValue::Null
+                            | YamlValue::Text(_)
+                            | YamlValue::Ambiguous(..)
+                            | YamlValue::List(_) => {
                                 return Err(not_mergeable(item.at));
                             }
                         }
                     }
                 }
-                Value::Null | Value::Text(_) | Value::Ambiguous(..) => return Err(not_mergeable(merge.at)),
+                YamlValue::Null | YamlValue::Text(_) | YamlValue::Ambiguous(..) => {
+                    return Err(not_mergeable(merge.at));
+                }
             }
         }
         Ok(self.pairs)
     }
 
-    fn merge(&mut self, pairs: Vec<(Node, Node)>) {
+    fn merge(&mut self, pairs: Vec<(YamlNode, YamlNode)>) {
         for (key, value) in pairs {
-            if let Value::Text(name) | Value::Ambiguous(name, _) = &key.value
+            if let YamlValue::Text(name) | YamlValue::Ambiguous(name, _) = &key.value
                 && !self.seen.contains_key(name)
             {
                 self.seen.insert(name.clone(), key.at);
@@ -313,13 +318,13 @@ fn not_mergeable(at: Place) -> Malformed {
     Malformed::one(at, "`<<` merges a mapping or a list of mappings; this is neither")
 }
 
-fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, at: Place) -> Result<Value, Malformed> {
+fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, at: Place) -> Result<YamlValue, Malformed> {
     match tag {
-        Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => return Ok(Value::Text(text)),
+        Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => return Ok(YamlValue::Text(text)),
         Some(_) => refuse_tag(tag, "str", at)?,
         None => {}
     }
-    Ok(if style == ScalarStyle::Plain { plain(text) } else { Value::Text(text) })
+    Ok(if style == ScalarStyle::Plain { plain(text) } else { YamlValue::Text(text) })
 }
 
 fn refuse_tag(tag: Option<&Tag>, fits: &str, at: Place) -> Result<(), Malformed> {

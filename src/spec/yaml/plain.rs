@@ -1,19 +1,19 @@
 //! The meaning of a scalar without quotes. Refuses to guess where YAML and its readers could disagree.
 
-use super::Value;
+use super::YamlValue;
 
 /// What a plain scalar says. NFD reads YAML 1.1 and turns what it takes for a boolean or a number back into text,
 /// which is not always the text that was written.
-pub(super) fn plain(text: String) -> Value {
+pub(super) fn plain(text: String) -> YamlValue {
     const BOOLEANS: [&str; 8] = ["y", "yes", "n", "no", "on", "off", "true", "false"];
     match text.as_str() {
-        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "true" | "false" => Value::Text(text),
+        "" | "~" | "null" | "Null" | "NULL" => YamlValue::Null,
+        "true" | "false" => YamlValue::Text(text),
         it if BOOLEANS.iter().any(|known| known.eq_ignore_ascii_case(it)) => {
-            Value::Ambiguous(text, "a boolean")
+            YamlValue::Ambiguous(text, "a boolean")
         }
-        it if is_plain_integer(it) || is_unchanged_float(it) || !looks_numeric(it) => Value::Text(text),
-        _ => Value::Ambiguous(text, "a number"),
+        it if is_plain_integer(it) || is_unchanged_float(it) || !looks_numeric(it) => YamlValue::Text(text),
+        _ => YamlValue::Ambiguous(text, "a number"),
     }
 }
 

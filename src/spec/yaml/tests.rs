@@ -10,13 +10,13 @@ fn check(text: &str, expected: &str) {
     assert_eq!(found, expected, "{text:?}");
 }
 
-fn show(node: &Node) -> String {
+fn show(node: &YamlNode) -> String {
     match &node.value {
-        Value::Null => "null".to_owned(),
-        Value::Text(text) => format!("{text:?}"),
-        Value::Ambiguous(text, what) => format!("{text}: {what}"),
-        Value::List(items) => format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(", ")),
-        Value::Map(pairs) => {
+        YamlValue::Null => "null".to_owned(),
+        YamlValue::Text(text) => format!("{text:?}"),
+        YamlValue::Ambiguous(text, what) => format!("{text}: {what}"),
+        YamlValue::List(items) => format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(", ")),
+        YamlValue::Map(pairs) => {
             let pairs: Vec<_> =
                 pairs.iter().map(|(key, value)| format!("{}: {}", show(key), show(value))).collect();
             format!("{{{}}}", pairs.join(", "))

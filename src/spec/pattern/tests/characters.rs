@@ -1,6 +1,6 @@
 //! Which characters a class, an escape or a flag stands for, as Go's `regexp` answers.
 
-use super::Answer::{Match, NoMatch, Refused};
+use super::PatternAnswer::{Match, NoMatch, Refused};
 use super::check;
 
 #[test]

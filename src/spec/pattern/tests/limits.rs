@@ -1,6 +1,6 @@
 //! What a hostile pattern costs: a bounded time and space, or an error.
 
-use super::Answer::{Match, NoMatch, Refused};
+use super::PatternAnswer::{Match, NoMatch, Refused};
 use super::{MAX_LENGTH, Pattern, check, stored};
 
 const TOO_LARGE: &str =

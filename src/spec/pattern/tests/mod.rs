@@ -9,22 +9,22 @@ mod limits;
 use super::*;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Answer {
+enum PatternAnswer {
     Match,
     NoMatch,
     /// Go does not compile the pattern.
     Refused,
 }
 
-fn answer(pattern: &str, text: &str) -> Answer {
+fn answer(pattern: &str, text: &str) -> PatternAnswer {
     match Pattern::parse(pattern).and_then(|it| it.is_match(text)) {
-        Ok(true) => Answer::Match,
-        Ok(false) => Answer::NoMatch,
-        Err(_) => Answer::Refused,
+        Ok(true) => PatternAnswer::Match,
+        Ok(false) => PatternAnswer::NoMatch,
+        Err(_) => PatternAnswer::Refused,
     }
 }
 
-fn check(cases: &[(&str, &str, Answer)]) {
+fn check(cases: &[(&str, &str, PatternAnswer)]) {
     for (pattern, text, expected) in cases {
         assert_eq!(answer(pattern, text), *expected, "{pattern:?} in {text:?}");
     }

@@ -1,6 +1,6 @@
 //! What NFD answers to the patterns of its conformance cases, and where Rust's `regex` would answer otherwise.
 
-use super::Answer::{Match, NoMatch, Refused};
+use super::PatternAnswer::{Match, NoMatch, Refused};
 use super::check;
 
 #[test]

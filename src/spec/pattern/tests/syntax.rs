@@ -1,6 +1,6 @@
 //! What groups, flags, repetitions, quotes and anchors are, as Go's `regexp` answers.
 
-use super::Answer::{Match, NoMatch, Refused};
+use super::PatternAnswer::{Match, NoMatch, Refused};
 use super::check;
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::expand::{MAX_OUTPUT, MAX_WORK};
 use super::super::pipeline::{MAX_DEPTH, MAX_VARIABLES};
-use super::super::{Element, MAX_SOURCE, Matched, Template};
+use super::super::{MAX_SOURCE, Matched, Template, TemplateElement};
 use super::{check, element, matched, refuses};
 
 #[test]
@@ -27,7 +27,7 @@ fn a_message_names_only_some_entries() {
 #[test]
 fn output_and_work_are_bounded() {
     let mut matched = Matched::new();
-    let elements: Vec<Element> =
+    let elements: Vec<TemplateElement> =
         (0..2000).map(|it| element(&[("Name", &format!("CONFIG_{it:03}"))])).collect();
     matched.entry("k".to_owned()).or_default().insert("c".to_owned(), elements);
     let expand = |template: &str| Template::parse(template).unwrap().expand(&matched).map(|it| it.len());

@@ -5,9 +5,9 @@ mod refused;
 
 use std::collections::BTreeMap;
 
-use super::{Element, Matched, Template};
+use super::{Matched, Template, TemplateElement};
 
-fn element(attributes: &[(&str, &str)]) -> Element {
+fn element(attributes: &[(&str, &str)]) -> TemplateElement {
     attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
