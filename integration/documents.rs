@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
 
 use oci_compat::outcome::report::problems;
-use oci_compat::policy::own::{self, Source};
+use oci_compat::policy::own::{self, SpecSource};
 use oci_compat::policy::trust::Trust;
 use oci_compat::policy::{KEYS, Policy};
 use oci_compat::{author::lint, spec};
@@ -76,7 +76,7 @@ fn configurations_in_documents_are_accepted() {
     for block in all_blocks().iter().filter(|it| it.is("toml") && !it.has("bad")) {
         if block.has("own") {
             let own = own::read(&block.text).unwrap_or_else(|err| panic!("{}: {err:?}", block.place));
-            let Source::Text(text) = own.source else { panic!("{}: no spec", block.place) };
+            let SpecSource::Text(text) = own.source else { panic!("{}: no spec", block.place) };
             let spec = spec::parse(text.as_bytes()).unwrap_or_else(|err| panic!("{}: {err}", block.place));
             assert_eq!(lint::lint(&spec), [], "{}", block.place);
             continue;

@@ -7,7 +7,7 @@ use super::Outcome;
 
 /// An element as a test sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Element<'a> {
+pub(super) enum TestedElement<'a> {
     /// There is none of this name.
     Missing,
     /// There is, and it has no value.
@@ -23,14 +23,14 @@ pub(super) enum Element<'a> {
 /// A value is asked only of elements that have one: `NotIn` is false for a flag, and for an element that is not there.
 ///
 /// The element's name may say in which unit its value is.
-pub(super) fn judge(test: &Test, name: &str, element: Element<'_>) -> Outcome {
+pub(super) fn judge(test: &Test, name: &str, element: TestedElement<'_>) -> Outcome {
     match (test, element) {
         (Test::Any, _) => Outcome::Met,
-        (_, Element::Unknown) => Outcome::Unknown,
-        (Test::Exists, _) => (element != Element::Missing).into(),
-        (Test::DoesNotExist, _) => (element == Element::Missing).into(),
-        (_, Element::Missing | Element::Flag) => Outcome::Unmet,
-        (_, Element::Value(value)) => judge_value(test, name, value),
+        (_, TestedElement::Unknown) => Outcome::Unknown,
+        (Test::Exists, _) => (element != TestedElement::Missing).into(),
+        (Test::DoesNotExist, _) => (element == TestedElement::Missing).into(),
+        (_, TestedElement::Missing | TestedElement::Flag) => Outcome::Unmet,
+        (_, TestedElement::Value(value)) => judge_value(test, name, value),
     }
 }
 
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     fn check(test: &Test, value: &str, expected: Outcome) {
-        assert_eq!(judge(test, "", Element::Value(value)), expected, "{test:?}: {value}");
+        assert_eq!(judge(test, "", TestedElement::Value(value)), expected, "{test:?}: {value}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::spec::Group;
 
-use super::{Blame, Effort, Finding, Judged, JudgedRule, JudgedTerm, Outcome, nvidia};
+use super::{Blame, Effort, Finding, JudgedRule, JudgedTerm, Outcome, RuleProgress, nvidia};
 
 /// What came of a group.
 struct Came {
@@ -24,13 +24,13 @@ pub(super) fn not(outcome: Outcome) -> Outcome {
 }
 
 /// Judges groups that must all hold.
-pub(super) fn judge_all<'a>(groups: &'a [Group], judged: &mut Judged<'a, '_>) -> Outcome {
+pub(super) fn judge_all<'a>(groups: &'a [Group], judged: &mut RuleProgress<'a, '_>) -> Outcome {
     let each: Vec<_> = groups.iter().map(|it| judge(it, "", judged)).collect();
     Outcome::all(each)
 }
 
 /// Judges a group. `place` is where it stands, such as `any 2`; empty for the groups of a rule.
-pub(super) fn judge<'a>(group: &'a Group, place: &str, judged: &mut Judged<'a, '_>) -> Outcome {
+pub(super) fn judge<'a>(group: &'a Group, place: &str, judged: &mut RuleProgress<'a, '_>) -> Outcome {
     match group {
         Group::Terms(terms) => {
             let first = judged.terms.len();
@@ -51,7 +51,12 @@ pub(super) fn judge<'a>(group: &'a Group, place: &str, judged: &mut Judged<'a, '
 
 /// Of several GPUs only the terms of the one that decides are kept: one for which the group does not hold, if there is one.
 /// Where it is about some of them and these are not known, it does not hold for certain if it holds for none.
-fn each_gpu<'a>(group: &'a Group, some: Option<usize>, place: &str, judged: &mut Judged<'a, '_>) -> Outcome {
+fn each_gpu<'a>(
+    group: &'a Group,
+    some: Option<usize>,
+    place: &str,
+    judged: &mut RuleProgress<'a, '_>,
+) -> Outcome {
     let first = judged.terms.len();
     let count = nvidia::gpus(judged.context.facts);
     let (mut outcomes, mut gravest) = (Vec::new(), None);
@@ -84,7 +89,7 @@ fn weight(outcome: Outcome) -> u8 {
     }
 }
 
-fn each<'a>(groups: &'a [Group], place: &str, name: &str, judged: &mut Judged<'a, '_>) -> Vec<Outcome> {
+fn each<'a>(groups: &'a [Group], place: &str, name: &str, judged: &mut RuleProgress<'a, '_>) -> Vec<Outcome> {
     let judge = |(index, it)| judge(it, &within(place, &format!("{name} {}", index + 1)), judged);
     groups.iter().enumerate().map(judge).collect()
 }

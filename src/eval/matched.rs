@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::host::{Fact, Facts, Feature, Instance, Unknown};
 use crate::spec::{Expression, Matched, Rule, Template, Term, Test};
 
-use super::element::Element;
+use super::element::TestedElement;
 use super::{Outcome, spelling, term};
 
 /// The feature's name.
@@ -148,10 +148,10 @@ fn undecided(rule: &Rule) -> Unknown {
 }
 
 /// What a template sees of an element.
-type Attributes = BTreeMap<String, String>;
+type ElementAttributes = BTreeMap<String, String>;
 
 /// First what `matchExpressions` matched, by name, then instances, then what `matchName` matched.
-fn matched_elements(term: &Term, feature: &Feature) -> Vec<Attributes> {
+fn matched_elements(term: &Term, feature: &Feature) -> Vec<ElementAttributes> {
     let mut elements = Vec::new();
     if let Some(expressions) = &term.expressions {
         let mut named: Vec<_> =
@@ -159,8 +159,9 @@ fn matched_elements(term: &Term, feature: &Feature) -> Vec<Attributes> {
         named.sort_by(|left, right| left.get("Name").cmp(&right.get("Name")));
         elements.extend(named);
         let fits = |it: &&Instance| {
-            let value =
-                |name: &str| it.attributes.get(name).map_or(Element::Missing, |it| Element::Value(it));
+            let value = |name: &str| {
+                it.attributes.get(name).map_or(TestedElement::Missing, |it| TestedElement::Value(it))
+            };
             let judge = |(name, it): &(String, Expression)| {
                 spelling::judge(&term.feature, name, &it.test, value(name)) == Outcome::Met
             };
@@ -175,15 +176,15 @@ fn matched_elements(term: &Term, feature: &Feature) -> Vec<Attributes> {
 }
 
 /// An element that has to be absent has to be so among flags and attributes; it then stands in both.
-fn named(term: &Term, feature: &Feature, name: &str, test: &Test) -> Vec<Attributes> {
+fn named(term: &Term, feature: &Feature, name: &str, test: &Test) -> Vec<ElementAttributes> {
     let spelt = spelling::name(&term.feature, feature, name);
     let flag = feature.flags.as_ref().map(|_| term::flag(feature, spelt));
     let attribute = feature.attributes.as_ref().map(|_| term::attribute(feature, name));
-    let met = |it: &Option<Element<'_>>| {
+    let met = |it: &Option<TestedElement<'_>>| {
         it.is_some_and(|it| spelling::judge(&term.feature, name, test, it) == Outcome::Met)
     };
     let value = match attribute {
-        Some(Element::Value(value)) => value,
+        Some(TestedElement::Value(value)) => value,
         _ => "",
     };
     let flag = met(&flag).then(|| pair(name, None));
@@ -191,8 +192,9 @@ fn named(term: &Term, feature: &Feature, name: &str, test: &Test) -> Vec<Attribu
     flag.into_iter().chain(attribute).collect()
 }
 
-fn matched_names(term: &Term, feature: &Feature, test: &Test) -> Vec<Attributes> {
-    let fits = |name: &str| spelling::judge(&term.feature, "", test, Element::Value(name)) == Outcome::Met;
+fn matched_names(term: &Term, feature: &Feature, test: &Test) -> Vec<ElementAttributes> {
+    let fits =
+        |name: &str| spelling::judge(&term.feature, "", test, TestedElement::Value(name)) == Outcome::Met;
     let flags = feature.flags.iter().flatten().filter(|it| fits(it)).map(|it| pair(it, None));
     let attributes = feature.attributes.iter().flatten().filter(|(it, _)| fits(it));
     let attributes = attributes.map(|(name, value)| pair(name, Some(value)));
@@ -200,7 +202,7 @@ fn matched_names(term: &Term, feature: &Feature, test: &Test) -> Vec<Attributes>
     flags.chain(attributes).chain(instances.map(|it| it.attributes.clone())).collect()
 }
 
-fn pair(name: &str, value: Option<&str>) -> Attributes {
+fn pair(name: &str, value: Option<&str>) -> ElementAttributes {
     let value = value.map(|it| ("Value".to_owned(), it.to_owned()));
     [("Name".to_owned(), name.to_owned())].into_iter().chain(value).collect()
 }

@@ -446,7 +446,7 @@ fn judge_rule<'a>(rule: &'a Rule, context: &Context<'_>, matched: &mut RuleMatch
     #[cfg(test)]
     crate::testing::note_judged_rule();
     let has_template = rule.vars_template.is_some();
-    let mut judged = Judged { context, matched, has_template, gpu: 0, terms: Vec::new() };
+    let mut judged = RuleProgress { context, matched, has_template, gpu: 0, terms: Vec::new() };
     let features = judged.terms(&rule.match_features, None);
     let mut alternatives = Vec::with_capacity(rule.match_any.len());
     for (index, alternative) in rule.match_any.iter().enumerate() {
@@ -466,7 +466,7 @@ fn judge_rule<'a>(rule: &'a Rule, context: &Context<'_>, matched: &mut RuleMatch
 }
 
 /// What has been judged of a rule so far.
-struct Judged<'a, 'j> {
+struct RuleProgress<'a, 'j> {
     context: &'j Context<'j>,
     matched: &'j RuleMatched,
     /// Whether the rule makes variables of what its terms match.
@@ -476,7 +476,7 @@ struct Judged<'a, 'j> {
     terms: Vec<JudgedTerm<'a>>,
 }
 
-impl<'a> Judged<'a, '_> {
+impl<'a> RuleProgress<'a, '_> {
     fn terms(&mut self, terms: &'a [Term], alternative: Option<usize>) -> Outcome {
         let judge = |term: &'a Term| {
             let fact = fact_of(term, self.context.facts, self.matched);

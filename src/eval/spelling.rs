@@ -5,16 +5,16 @@ use std::borrow::Cow;
 use crate::host::{self, Feature};
 use crate::spec::Test;
 
-use super::element::{self, Element};
+use super::element::{self, TestedElement};
 use super::{Outcome, lower};
 
 /// As [`element::judge`], with every way in which this element of a feature is written; the empty name stands for the
 /// names of elements themselves.
-pub(super) fn judge(feature: &str, name: &str, test: &Test, element: Element<'_>) -> Outcome {
-    let Element::Value(value) = element else { return element::judge(test, name, element) };
+pub(super) fn judge(feature: &str, name: &str, test: &Test, element: TestedElement<'_>) -> Outcome {
+    let TestedElement::Value(value) = element else { return element::judge(test, name, element) };
     let others = spellings(feature, name, value);
     let all = std::iter::once(value).chain(others.iter().map(|it| &**it));
-    let outcomes = all.map(|it| element::judge(test, name, Element::Value(it)));
+    let outcomes = all.map(|it| element::judge(test, name, TestedElement::Value(it)));
     if matches!(test, Test::NotIn(_)) { Outcome::all(outcomes) } else { Outcome::any(outcomes) }
 }
 

@@ -3,7 +3,7 @@
 use crate::host::{self, Fact, Feature, Instance, Unknown};
 use crate::spec::{Bound, Expression, Place, Term, Test, Text, most_text, text_of};
 
-use super::element::Element;
+use super::element::TestedElement;
 use super::{Context, Evidence, Finding, Outcome, nvidia, range, spelling};
 
 /// So many elements are judged between two looks at the clock.
@@ -17,7 +17,7 @@ pub(super) fn judge<'a>(term: &'a Term, fact: &Fact, gpu: usize, context: &Conte
     }
     let mut findings = match fact {
         Fact::Known(feature, read) if nvidia::is_condition(term) => {
-            let judge = |asked: Named<'a>| {
+            let judge = |asked: NamedTest<'a>| {
                 let (outcome, evidence) = nvidia::judge(asked.1, feature, gpu, read);
                 finding(term, self::asked(asked), outcome, evidence)
             };
@@ -62,24 +62,24 @@ fn all<'a>(term: &'a Term, outcome: Outcome, evidence: &Evidence) -> Vec<Finding
 }
 
 /// Element (empty for `matchName` and bare terms), test (none for bare terms) and place.
-type Asked<'a> = (&'a str, Option<&'a Test>, Place);
+type TermElement<'a> = (&'a str, Option<&'a Test>, Place);
 
-fn expressions(term: &Term) -> impl Iterator<Item = Asked<'_>> {
+fn expressions(term: &Term) -> impl Iterator<Item = TermElement<'_>> {
     let name = term.name.iter().map(|it| ("", Some(&it.test), it.at));
     let is_bare = term.expressions.as_ref().is_none_or(Vec::is_empty) && term.name.is_none();
     named(term).map(asked).chain(name).chain(is_bare.then_some(("", None, term.at)))
 }
 
 /// An element's name, its test and where it stands.
-type Named<'a> = (&'a str, &'a Test, Place);
+type NamedTest<'a> = (&'a str, &'a Test, Place);
 
-fn named(term: &Term) -> impl Iterator<Item = Named<'_>> {
+fn named(term: &Term) -> impl Iterator<Item = NamedTest<'_>> {
     term.expressions.iter().flatten().map(|(name, it)| (name.as_str(), &it.test, it.at))
 }
 
 fn finding<'a>(
     term: &'a Term,
-    (element, test, at): Asked<'a>,
+    (element, test, at): TermElement<'a>,
     outcome: Outcome,
     evidence: Evidence,
 ) -> Finding<'a> {
@@ -125,10 +125,10 @@ fn judge_count<'a>(
         if index % AT_ONCE == AT_ONCE - 1 && (context.is_over)() {
             return unknown(too_late());
         }
-        let judge = |(name, test, _): Named<'_>| {
+        let judge = |(name, test, _): NamedTest<'_>| {
             let value = instance.attributes.get(name);
             text += value.map_or(0, |it| text_of(it));
-            let element = value.map_or_else(|| missing(feature, name), |it| Element::Value(it));
+            let element = value.map_or_else(|| missing(feature, name), |it| TestedElement::Value(it));
             spelling::judge(&term.feature, name, test, element)
         };
         match Outcome::all(named(term).map(judge)) {
@@ -228,7 +228,7 @@ fn nearest_instance<'a>(
             return named(term).map(judge).collect();
         }
     };
-    let judge = |asked: Named<'a>| match nearest {
+    let judge = |asked: NamedTest<'a>| match nearest {
         Some(it) => judge_instance(term, asked, it, feature, (read, candidates.len())),
         None => {
             finding(term, self::asked(asked), Outcome::Unmet, Evidence::NoInstance { read: read.to_owned() })
@@ -258,7 +258,7 @@ fn nearest<'f>(
         for (name, test, _) in named(term) {
             let value = instance.attributes.get(name);
             text += value.map_or(0, |it| text_of(it));
-            let element = value.map_or_else(|| missing(feature, name), |it| Element::Value(it));
+            let element = value.map_or_else(|| missing(feature, name), |it| TestedElement::Value(it));
             rank = rank.and(spelling::judge(&term.feature, name, test, element));
         }
         if most.saturating_mul(named(term).count()) < text {
@@ -287,14 +287,14 @@ fn candidates<'f>(term: &Term, feature: &'f Feature) -> Vec<&'f Instance> {
     let is_meant = |it: &&Instance| {
         said.is_none_or(|(key, test, _)| {
             let element =
-                it.attributes.get(key).map_or_else(|| missing(feature, key), |it| Element::Value(it));
+                it.attributes.get(key).map_or_else(|| missing(feature, key), |it| TestedElement::Value(it));
             spelling::judge(&term.feature, key, test, element) != Outcome::Unmet
         })
     };
     feature.instances.iter().flatten().filter(is_meant).collect()
 }
 
-fn asked<'a>((name, test, at): Named<'a>) -> Asked<'a> {
+fn asked<'a>((name, test, at): NamedTest<'a>) -> TermElement<'a> {
     (name, Some(test), at)
 }
 
@@ -332,13 +332,13 @@ impl Rank {
 }
 
 /// A feature may hold flags and attributes: one of both has to fit, or both if the element has to be absent.
-fn judge_element<'a>(term: &'a Term, named: Named<'a>, feature: &Feature, read: &str) -> Finding<'a> {
+fn judge_element<'a>(term: &'a Term, named: NamedTest<'a>, feature: &Feature, read: &str) -> Finding<'a> {
     let (name, test, _) = named;
     let spelt = spelling::name(&term.feature, feature, name);
     let flag = feature.flags.as_ref().map(|_| flag(feature, spelt));
     let attribute = feature.attributes.as_ref().map(|_| attribute(feature, name));
     let most = most_text(&super::lower(&term.feature), Text::Elements);
-    if attribute.is_some_and(|it| matches!(it, Element::Value(value) if most < value.len())) {
+    if attribute.is_some_and(|it| matches!(it, TestedElement::Value(value) if most < value.len())) {
         return finding(term, asked(named), Outcome::Unknown, Evidence::Unknown(too_much(read, most)));
     }
     // A flag has no value, so that one which could not be read takes nothing from what is known of the attribute.
@@ -348,7 +348,7 @@ fn judge_element<'a>(term: &'a Term, named: Named<'a>, feature: &Feature, read: 
     let outcome =
         if matches!(test, Test::DoesNotExist) { Outcome::all(outcomes) } else { Outcome::any(outcomes) };
     let doubt = doubt_about(feature, spelt);
-    if attribute == Some(Element::Unknown)
+    if attribute == Some(TestedElement::Unknown)
         && let Some((outcome, evidence)) = range::judge(test, feature, name, read)
     {
         return finding(term, asked(named), outcome, evidence);
@@ -360,16 +360,16 @@ fn asks_for_value(test: &Test) -> bool {
     !matches!(test, Test::Any | Test::Exists | Test::DoesNotExist)
 }
 
-pub(super) fn flag<'a>(feature: &'a Feature, name: &str) -> Element<'a> {
+pub(super) fn flag<'a>(feature: &'a Feature, name: &str) -> TestedElement<'a> {
     match feature.flags.as_ref().is_some_and(|it| it.contains(name)) {
-        true => Element::Flag,
+        true => TestedElement::Flag,
         false => missing(feature, name),
     }
 }
 
-pub(super) fn attribute<'a>(feature: &'a Feature, name: &str) -> Element<'a> {
+pub(super) fn attribute<'a>(feature: &'a Feature, name: &str) -> TestedElement<'a> {
     match feature.attributes.as_ref().and_then(|it| it.get(name)) {
-        Some(value) => Element::Value(value),
+        Some(value) => TestedElement::Value(value),
         None => missing(feature, name),
     }
 }
@@ -380,22 +380,22 @@ fn doubt_about<'a>(feature: &'a Feature, name: &str) -> Option<&'a Unknown> {
     feature.doubtful.get(name).or_else(others)
 }
 
-pub(super) fn missing<'a>(feature: &'a Feature, name: &str) -> Element<'a> {
-    if doubt_about(feature, name).is_some() { Element::Unknown } else { Element::Missing }
+pub(super) fn missing<'a>(feature: &'a Feature, name: &str) -> TestedElement<'a> {
+    if doubt_about(feature, name).is_some() { TestedElement::Unknown } else { TestedElement::Missing }
 }
 
 fn evidence(
-    flag: Option<Element<'_>>,
-    attribute: Option<Element<'_>>,
+    flag: Option<TestedElement<'_>>,
+    attribute: Option<TestedElement<'_>>,
     outcome: Outcome,
     doubt: Option<&Unknown>,
     read: &str,
 ) -> Evidence {
     let read = read.to_owned();
     match (flag, attribute, doubt) {
-        (_, Some(Element::Value(value)), _) if outcome == Outcome::Unknown => unfit(value, read),
-        (_, Some(Element::Value(value)), _) => Evidence::Value { value: Some(value.to_owned()), read },
-        (Some(Element::Flag), ..) => Evidence::Flag { present: true, read },
+        (_, Some(TestedElement::Value(value)), _) if outcome == Outcome::Unknown => unfit(value, read),
+        (_, Some(TestedElement::Value(value)), _) => Evidence::Value { value: Some(value.to_owned()), read },
+        (Some(TestedElement::Flag), ..) => Evidence::Flag { present: true, read },
         (_, _, Some(unknown)) => Evidence::Unknown(unknown.clone()),
         (Some(_), ..) => Evidence::Flag { present: false, read },
         (None, ..) => Evidence::Value { value: None, read },
@@ -412,7 +412,7 @@ fn unfit(value: &str, read: String) -> Evidence {
 
 fn judge_instance<'a>(
     term: &'a Term,
-    named: Named<'a>,
+    named: NamedTest<'a>,
     instance: &Instance,
     feature: &Feature,
     (read, count): (&str, usize),
@@ -420,7 +420,7 @@ fn judge_instance<'a>(
     let (name, test, _) = named;
     let value = instance.attributes.get(name);
     // It may be this very attribute that could not be read.
-    let element = value.map_or_else(|| missing(feature, name), |it| Element::Value(it));
+    let element = value.map_or_else(|| missing(feature, name), |it| TestedElement::Value(it));
     let outcome = spelling::judge(&term.feature, name, test, element);
     let read = instance.read.clone().unwrap_or_else(|| read.to_owned());
     let evidence = match (outcome, value, doubt_about(feature, name)) {
@@ -450,7 +450,7 @@ fn judge_names<'a>(
         if most < text {
             return finding(term, asked, Outcome::Unknown, Evidence::Unknown(too_much(read, most)));
         }
-        match spelling::judge(&term.feature, "", &name.test, Element::Value(it)) {
+        match spelling::judge(&term.feature, "", &name.test, TestedElement::Value(it)) {
             Outcome::Met => fitting = fitting.or(Some(it)),
             Outcome::Unknown => unfit = unfit.or(Some(it)),
             Outcome::Unmet => {}
@@ -460,7 +460,7 @@ fn judge_names<'a>(
     let read = read.to_owned();
     let mut doubtful = feature.doubtful.iter();
     let may_fit =
-        |it: &str| spelling::judge(&term.feature, "", &name.test, Element::Value(it)) != Outcome::Unmet;
+        |it: &str| spelling::judge(&term.feature, "", &name.test, TestedElement::Value(it)) != Outcome::Unmet;
     let doubt = doubtful.find(|(it, _)| may_fit(it));
     let doubt = doubt.map(|(_, unknown)| unknown).or(feature.incomplete.as_ref());
     let (outcome, evidence) = match (fitting, unfit, doubt) {
@@ -527,7 +527,7 @@ mod tests {
         };
         assert_eq!(
             ["a", "b", "c"].map(|it| attribute(&feature, it)),
-            [Element::Missing, Element::Unknown, Element::Value("1"),]
+            [TestedElement::Missing, TestedElement::Unknown, TestedElement::Value("1"),]
         );
     }
 

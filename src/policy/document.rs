@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::image::ImagePattern;
 use crate::spec::{Place, Problem};
 
-use super::syntax::{self, At, Table, Value};
-use super::value::{Entry, Read, unknown};
+use super::syntax::{self, At, ConfigTable, ConfigValue};
+use super::value::{KeyValue, ValueResult, unknown};
 use super::{Action, Builds, Implied, Mode, Nvidia, Policy, Sensitive, waiver};
 
 /// Every key outside of lists; those of waivers and of trust are in their own modules.
@@ -60,7 +60,7 @@ const MAX_KEPT: u64 = 99;
 
 /// What came of reading a file.
 #[derive(Debug, Default)]
-pub struct Reading {
+pub struct ReadPolicy {
     /// All that is wrong with it, in the order of the file.
     pub problems: Vec<Problem>,
     /// The keys that it sets, and where.
@@ -68,9 +68,9 @@ pub struct Reading {
 }
 
 /// Takes over what a configuration file says; what it does not say, or says wrongly, stays as it is.
-pub(super) fn overlay(policy: &mut Policy, text: &str, file: &str) -> Reading {
+pub(super) fn overlay(policy: &mut Policy, text: &str, file: &str) -> ReadPolicy {
     let (table, errors) = syntax::parse(text);
-    let mut reading = Reading::default();
+    let mut reading = ReadPolicy::default();
     reading.take_table(policy, "", table, file);
     // What the parser made of a line that it could not read is not worth a word.
     reading.problems.retain(|it| errors.iter().all(|error| error.at.line != it.at.line));
@@ -79,12 +79,12 @@ pub(super) fn overlay(policy: &mut Policy, text: &str, file: &str) -> Reading {
     reading
 }
 
-impl Reading {
-    fn take_table(&mut self, policy: &mut Policy, above: &str, table: Table, file: &str) {
+impl ReadPolicy {
+    fn take_table(&mut self, policy: &mut Policy, above: &str, table: ConfigTable, file: &str) {
         for (key, value) in table {
             let name = format!("{above}{}", key.value);
             match value {
-                At { value: Value::Table(table), .. } if TABLES.contains(&name.as_str()) => {
+                At { value: ConfigValue::Table(table), .. } if TABLES.contains(&name.as_str()) => {
                     self.take_table(policy, &format!("{name}."), table, file);
                 }
                 value => self.take(policy, At { at: key.at, value: name }, value, file),
@@ -92,7 +92,7 @@ impl Reading {
         }
     }
 
-    fn take(&mut self, policy: &mut Policy, key: At<String>, value: At<Value>, file: &str) {
+    fn take(&mut self, policy: &mut Policy, key: At<String>, value: At<ConfigValue>, file: &str) {
         let At { at, value: key } = key;
         let read = match key.as_str() {
             // `pull` reads the rest, see `trust`.
@@ -106,8 +106,8 @@ impl Reading {
                 self.problems.extend(problems);
                 Ok(())
             }
-            name if TABLES.contains(&name) => Err(Entry { key: name, value }.wrong("a table")),
-            name => set(policy, at, Entry { key: name, value }),
+            name if TABLES.contains(&name) => Err(KeyValue { key: name, value }.wrong("a table")),
+            name => set(policy, at, KeyValue { key: name, value }),
         };
         match read {
             Ok(()) => self.said.push((key, at)),
@@ -116,7 +116,7 @@ impl Reading {
     }
 }
 
-fn set(policy: &mut Policy, at: Place, entry: Entry<'_>) -> Read<()> {
+fn set(policy: &mut Policy, at: Place, entry: KeyValue<'_>) -> ValueResult<()> {
     match entry.key {
         "mode" => policy.mode = entry.choice(&MODES)?,
         "action.incompatible" => policy.incompatible = entry.choice(&ACTIONS)?,
@@ -150,13 +150,13 @@ fn set(policy: &mut Policy, at: Place, entry: Entry<'_>) -> Read<()> {
     Ok(())
 }
 
-fn patterns(entry: Entry<'_>) -> Read<Vec<ImagePattern>> {
+fn patterns(entry: KeyValue<'_>) -> ValueResult<Vec<ImagePattern>> {
     let key = entry.key;
     entry.texts()?.into_iter().map(|it| waiver::pattern(key, it)).collect()
 }
 
 /// Names are looked for in `PATH`, so a relative path would depend on the folder.
-fn runtimes(entry: Entry<'_>) -> Read<Vec<PathBuf>> {
+fn runtimes(entry: KeyValue<'_>) -> ValueResult<Vec<PathBuf>> {
     let at = entry.value.at;
     let wrong = |message: String| Problem { at, message };
     let texts = entry.texts()?;

@@ -7,7 +7,7 @@ pub const DECISIONS: &str = "/var/log/oci-compat/decisions.jsonl";
 
 /// The targets of the log, `[log]` in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Log {
+pub struct LogSettings {
     /// The file of decisions, one JSON line each; `None` for no such file.
     pub decisions: Option<PathBuf>,
     /// How large that file may become, in bytes, before it is rotated.
@@ -20,7 +20,7 @@ pub struct Log {
     pub syslog: bool,
 }
 
-impl Log {
+impl LogSettings {
     /// What holds without any configuration.
     pub(super) fn defaults() -> Self {
         Self {

@@ -23,12 +23,12 @@ use crate::eval::verdict::Verdict;
 use crate::image::ImagePattern;
 use crate::words::text::quoted;
 
-pub use document::{KEYS, Reading};
+pub use document::{KEYS, ReadPolicy};
 pub use implicit::{Implied, Nvidia};
 pub use load::{load, load_in_time, toml_files};
-pub use log::{DECISIONS, Log};
+pub use log::{DECISIONS, LogSettings};
 pub use survey::{Survey, Surveyed};
-pub use waiver::{Expiry, Named, Waiver};
+pub use waiver::{Expiry, RuleName, Waiver};
 pub use wishes::Heeded;
 
 /// The configuration, unless another one is named; `config.toml.d/*.toml` beside it is read after it.
@@ -158,7 +158,7 @@ pub struct Policy {
     /// Which images must have a signed spec.
     pub spec_demands: trust::SpecDemands,
     /// Where decisions are recorded.
-    pub log: Log,
+    pub log: LogSettings,
 }
 
 impl Policy {
@@ -187,7 +187,7 @@ impl Policy {
             sensitive: Sensitive::Any,
             crun_stderr: true,
             spec_demands: trust::SpecDemands::default(),
-            log: Log::defaults(),
+            log: LogSettings::defaults(),
         }
     }
 
@@ -225,7 +225,7 @@ impl Policy {
 
     /// Takes over what a configuration file says; what it does not say, or says wrongly, stays as it is. `file` is its
     /// name, for messages.
-    pub fn overlay(&mut self, text: &str, file: &str) -> Reading {
+    pub fn overlay(&mut self, text: &str, file: &str) -> ReadPolicy {
         document::overlay(self, text, file)
     }
 }

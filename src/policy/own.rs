@@ -4,7 +4,7 @@ use crate::image::ImagePattern;
 use crate::spec::{Place, Problem};
 
 use super::syntax::{self, At};
-use super::value::{Entry, Read, missing, unknown};
+use super::value::{KeyValue, ValueResult, missing, unknown};
 use super::waiver::pattern;
 
 /// What a file of the folder says.
@@ -13,12 +13,12 @@ pub struct Own {
     /// The images that it is for.
     pub images: Vec<ImagePattern>,
     /// What is demanded of their hosts.
-    pub source: Source,
+    pub source: SpecSource,
 }
 
 /// Where a spec stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum SpecSource {
     /// In the file itself.
     Text(String),
     /// In a file of this name beside it.
@@ -37,11 +37,11 @@ pub fn read(text: &str) -> Result<Own, Vec<Problem>> {
     let (mut images, mut sources, mut problems) = (None, Vec::new(), Vec::new());
     for (key, value) in table {
         let at = key.at;
-        let entry = Entry { key: &key.value, value };
+        let entry = KeyValue { key: &key.value, value };
         let read = match key.value.as_str() {
             "images" => patterns(entry).map(|it| images = Some(it)),
-            "spec" => entry.text().map(|it| sources.push((at, Source::Text(it.value)))),
-            "spec_file" => beside(entry).map(|it| sources.push((at, Source::File(it)))),
+            "spec" => entry.text().map(|it| sources.push((at, SpecSource::Text(it.value)))),
+            "spec_file" => beside(entry).map(|it| sources.push((at, SpecSource::File(it)))),
             _ => Err(unknown(at, &key.value, &KEYS)),
         };
         problems.extend(read.err());
@@ -55,7 +55,7 @@ pub fn read(text: &str) -> Result<Own, Vec<Problem>> {
     Err(problems)
 }
 
-fn whole(images: Option<Vec<ImagePattern>>, sources: Vec<(Place, Source)>) -> Result<Own, Vec<Problem>> {
+fn whole(images: Option<Vec<ImagePattern>>, sources: Vec<(Place, SpecSource)>) -> Result<Own, Vec<Problem>> {
     const START: Place = Place { line: 1, column: 1 };
     let what = "a requirement";
     let mut sources = sources.into_iter();
@@ -73,7 +73,7 @@ fn whole(images: Option<Vec<ImagePattern>>, sources: Vec<(Place, Source)>) -> Re
     }
 }
 
-fn patterns(entry: Entry<'_>) -> Read<Vec<ImagePattern>> {
+fn patterns(entry: KeyValue<'_>) -> ValueResult<Vec<ImagePattern>> {
     let at = entry.value.at;
     let texts = entry.texts()?;
     if texts.is_empty() {
@@ -84,7 +84,7 @@ fn patterns(entry: Entry<'_>) -> Read<Vec<ImagePattern>> {
 }
 
 /// A name leads nowhere else; the folder is root's.
-fn beside(entry: Entry<'_>) -> Read<String> {
+fn beside(entry: KeyValue<'_>) -> ValueResult<String> {
     let At { at, value } = entry.text()?;
     if value.contains(['/', '\0']) || value.starts_with('.') {
         let message = format!("spec_file is {value:?}, has to be the name of a file in the same folder");
@@ -105,12 +105,12 @@ mod tests {
             read("images = [\"acme/*\", \"*\"]\nspec = '''\nversion: v1alpha1\n'''"),
             Ok(Own {
                 images: images(&["acme/*", "*"]),
-                source: Source::Text("version: v1alpha1\n".to_owned())
+                source: SpecSource::Text("version: v1alpha1\n".to_owned())
             })
         );
         assert_eq!(
             read("images = [\"*\"]\nspec_file = \"upf.yaml\""),
-            Ok(Own { images: images(&["*"]), source: Source::File("upf.yaml".to_owned()) })
+            Ok(Own { images: images(&["*"]), source: SpecSource::File("upf.yaml".to_owned()) })
         );
     }
 

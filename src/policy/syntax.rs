@@ -13,24 +13,24 @@ pub(super) struct At<T> {
 
 /// What is written in a configuration.
 #[derive(Debug)]
-pub(super) enum Value {
+pub(super) enum ConfigValue {
     Text(String),
     /// None beyond what fits.
     Integer(Option<i64>),
     Boolean(bool),
-    List(Vec<At<Value>>),
-    Table(Table),
+    List(Vec<At<ConfigValue>>),
+    Table(ConfigTable),
     /// A date, or a date and a time, as it is written without quotes.
     Moment(String),
     Float,
 }
 
 /// Keys and values, in the order of the keys' names.
-pub(super) type Table = Vec<(At<String>, At<Value>)>;
+pub(super) type ConfigTable = Vec<(At<String>, At<ConfigValue>)>;
 
 /// Reads a document as far as it goes, and all that is wrong with its syntax.
-pub(super) fn parse(text: &str) -> (Table, Vec<Problem>) {
-    let places = Places::of(text);
+pub(super) fn parse(text: &str) -> (ConfigTable, Vec<Problem>) {
+    let places = LineStarts::of(text);
     let (table, errors) = DeTable::parse_recoverable(text);
     let problem = |err: toml::de::Error| Problem {
         at: places.at(err.span().map_or(0, |it| it.start)),
@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str) -> (Table, Vec<Problem>) {
     (self::table(table.into_inner(), &places), errors.into_iter().map(problem).collect())
 }
 
-fn table(table: DeTable<'_>, places: &Places<'_>) -> Table {
+fn table(table: DeTable<'_>, places: &LineStarts<'_>) -> ConfigTable {
     let entry = |(key, value): (toml::Spanned<_>, toml::Spanned<_>)| {
         let at = places.at(key.span().start);
         (At { at, value: std::borrow::Cow::into_owned(key.into_inner()) }, self::value(value, places))
@@ -47,27 +47,31 @@ fn table(table: DeTable<'_>, places: &Places<'_>) -> Table {
     table.into_iter().map(entry).collect()
 }
 
-fn value(value: toml::Spanned<DeValue<'_>>, places: &Places<'_>) -> At<Value> {
+fn value(value: toml::Spanned<DeValue<'_>>, places: &LineStarts<'_>) -> At<ConfigValue> {
     let at = places.at(value.span().start);
     let value = match value.into_inner() {
-        DeValue::String(text) => Value::Text(text.into_owned()),
-        DeValue::Integer(number) => Value::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok()),
-        DeValue::Float(_) => Value::Float,
-        DeValue::Boolean(it) => Value::Boolean(it),
-        DeValue::Datetime(it) => Value::Moment(it.to_string()),
-        DeValue::Array(list) => Value::List(list.into_iter().map(|it| self::value(it, places)).collect()),
-        DeValue::Table(it) => Value::Table(table(it, places)),
+        DeValue::String(text) => ConfigValue::Text(text.into_owned()),
+        DeValue::Integer(number) => {
+            ConfigValue::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok())
+        }
+        DeValue::Float(_) => ConfigValue::Float,
+        DeValue::Boolean(it) => ConfigValue::Boolean(it),
+        DeValue::Datetime(it) => ConfigValue::Moment(it.to_string()),
+        DeValue::Array(list) => {
+            ConfigValue::List(list.into_iter().map(|it| self::value(it, places)).collect())
+        }
+        DeValue::Table(it) => ConfigValue::Table(table(it, places)),
     };
     At { at, value }
 }
 
 /// Where lines start: a file of many waivers has many places.
-struct Places<'a> {
+struct LineStarts<'a> {
     text: &'a str,
     starts: Vec<usize>,
 }
 
-impl<'a> Places<'a> {
+impl<'a> LineStarts<'a> {
     fn of(text: &'a str) -> Self {
         let feeds = text.bytes().enumerate().filter(|(_, it)| *it == b'\n').map(|(at, _)| at + 1);
         Self { text, starts: std::iter::once(0).chain(feeds).collect() }
@@ -94,17 +98,17 @@ mod tests {
         lines
     }
 
-    fn tell(table: &Table, lines: &mut Vec<String>) {
+    fn tell(table: &ConfigTable, lines: &mut Vec<String>) {
         for (key, value) in table {
-            let shown = if let Value::Table(_) = &value.value {
+            let shown = if let ConfigValue::Table(_) = &value.value {
                 "table".to_owned()
-            } else if let Value::List(list) = &value.value {
+            } else if let ConfigValue::List(list) = &value.value {
                 format!("{} items", list.len())
             } else {
                 format!("{:?}", value.value)
             };
             lines.push(format!("{} {} = {} {shown}", key.at, key.value, value.at));
-            if let Value::Table(inner) = &value.value {
+            if let ConfigValue::Table(inner) = &value.value {
                 tell(inner, lines);
             }
         }

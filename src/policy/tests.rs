@@ -74,7 +74,7 @@ fn every_key_is_taken_over() {
         program: Implied::Warn,
         nvidia: Nvidia::Strict,
         may_waive: vec![ImagePattern::parse("acme/*").expect("a pattern")],
-        log: Log { decisions: None, max_bytes: 65_536, keep: 0, journal: false, syslog: false },
+        log: LogSettings { decisions: None, max_bytes: 65_536, keep: 0, journal: false, syslog: false },
         ..Policy::default_policy()
     };
     assert_eq!(policy(text), expected);
@@ -235,9 +235,9 @@ fn a_waiver_of_a_code_is_for_rules_that_fail_with_nothing_else() {
     let policy = policy(text);
     let waiver = policy.waivers.first().expect("a waiver");
     let image = Image { names: vec!["docker.io/acme/upf:1".to_owned()], digests: Vec::new() };
-    assert!(waiver.covers(Named { name: "any", id: "" }, ["a", "a"], &image));
-    assert!(!waiver.covers(Named { name: "any", id: "" }, ["a", "b"], &image));
-    assert!(!waiver.covers(Named { name: "any", id: "" }, ["a"], &Image::default()));
+    assert!(waiver.covers(RuleName { name: "any", id: "" }, ["a", "a"], &image));
+    assert!(!waiver.covers(RuleName { name: "any", id: "" }, ["a", "b"], &image));
+    assert!(!waiver.covers(RuleName { name: "any", id: "" }, ["a"], &Image::default()));
 }
 
 #[test]
@@ -369,7 +369,7 @@ fn a_waiver_of_an_id_is_for_rules_with_that_id() {
     let text = "[[waiver]]\nid = \"driver-*\"\nimage = \"*\"\nreason = \"r\"\nexpires = \"never\"";
     let policy = policy(text);
     let waiver = policy.waivers.first().expect("a waiver");
-    let covers = |id| waiver.covers(Named { name: "driver-1", id }, ["a"], &Image::default());
+    let covers = |id| waiver.covers(RuleName { name: "driver-1", id }, ["a"], &Image::default());
     assert_eq!(["driver-1", "drive", ""].map(covers), [true, false, false]);
 }
 

@@ -7,8 +7,8 @@ use crate::image::{Image, ImagePattern};
 use crate::spec::Problem;
 
 use super::load;
-use super::syntax::{self, At, Value};
-use super::value::{Entry, Read, missing, unknown};
+use super::syntax::{self, At, ConfigValue};
+use super::value::{KeyValue, ValueResult, missing, unknown};
 use super::waiver::pattern;
 
 /// The rules of all files; a rule in a later file replaces one with the same pattern.
@@ -83,15 +83,15 @@ impl SpecDemands {
     }
 
     /// Takes over what a file says; a rule in a later file replaces one with the same pattern.
-    pub(super) fn overlay(&mut self, value: At<Value>) {
-        let Value::Table(rules) = value.value else { return };
+    pub(super) fn overlay(&mut self, value: At<ConfigValue>) {
+        let ConfigValue::Table(rules) = value.value else { return };
         for (key, value) in rules {
-            let (Ok(pattern), Value::Table(table)) = (repository("trust", key), value.value) else {
+            let (Ok(pattern), ConfigValue::Table(table)) = (repository("trust", key), value.value) else {
                 continue;
             };
             let require = table.into_iter().find(|(key, _)| key.value == "require");
             let Some((_, value)) = require else { continue };
-            let Ok(require) = (Entry { key: "require", value }).choice(&REQUIRE) else { continue };
+            let Ok(require) = (KeyValue { key: "require", value }).choice(&REQUIRE) else { continue };
             self.rules.retain(|(it, _)| it.text() != pattern.text());
             self.rules.push((pattern, require));
         }
@@ -131,7 +131,7 @@ impl Trust {
         let Some((_, value)) = table.into_iter().find(|(key, _)| key.value == "trust") else {
             return problems;
         };
-        match (Entry { key: "trust", value }).table(NEEDED) {
+        match (KeyValue { key: "trust", value }).table(NEEDED) {
             Ok(rules) => {
                 for (key, value) in rules {
                     self.take(key, value, file, &mut problems);
@@ -142,7 +142,7 @@ impl Trust {
         problems
     }
 
-    fn take(&mut self, key: At<String>, value: At<Value>, file: &str, problems: &mut Vec<Problem>) {
+    fn take(&mut self, key: At<String>, value: At<ConfigValue>, file: &str, problems: &mut Vec<Problem>) {
         match rule(key, value, file) {
             Ok(rule) => {
                 self.rules.retain(|it| it.pattern.text() != rule.pattern.text());
@@ -157,12 +157,12 @@ const KEYS: [&str; 5] = ["require", "keys", "signed_as", "verifier", "max_age_da
 /// A hundred years.
 const MAX_DAYS: u64 = 36_525;
 
-fn rule(key: At<String>, value: At<Value>, file: &str) -> Result<TrustRule, Vec<Problem>> {
+fn rule(key: At<String>, value: At<ConfigValue>, file: &str) -> Result<TrustRule, Vec<Problem>> {
     let at = key.at;
     let from = format!("{file}:{}", at.line);
     let pattern = repository("trust", key).map_err(|it| vec![it])?;
     let name = format!("trust.{:?}", pattern.text());
-    let table = (Entry { key: &name, value }).table("a table").map_err(|it| vec![it])?;
+    let table = (KeyValue { key: &name, value }).table("a table").map_err(|it| vec![it])?;
     let mut rule = TrustRule {
         pattern,
         require: Require::None,
@@ -187,7 +187,7 @@ fn rule(key: At<String>, value: At<Value>, file: &str) -> Result<TrustRule, Vec<
 }
 
 /// A rule of trust is for all tags: a user who may push may also move them.
-fn repository(place: &str, text: At<String>) -> Read<ImagePattern> {
+fn repository(place: &str, text: At<String>) -> ValueResult<ImagePattern> {
     let at = text.at;
     let pattern = pattern(place, text)?;
     if pattern.is_repository() {
@@ -205,8 +205,8 @@ impl TrustRule {
         !self.keys.is_empty() || self.verifier.is_some()
     }
 
-    fn take(&mut self, key: &At<String>, value: At<Value>) -> Read<()> {
-        let entry = Entry { key: &key.value, value };
+    fn take(&mut self, key: &At<String>, value: At<ConfigValue>) -> ValueResult<()> {
+        let entry = KeyValue { key: &key.value, value };
         match key.value.as_str() {
             "require" => self.require = entry.choice(&REQUIRE)?,
             "max_age_days" => {
@@ -224,13 +224,13 @@ impl TrustRule {
     }
 }
 
-fn absolute(text: At<String>) -> Read<PathBuf> {
+fn absolute(text: At<String>) -> ValueResult<PathBuf> {
     let At { at, value } = text;
-    Entry { key: "an item of keys", value: At { at, value: Value::Text(value) } }.path()
+    KeyValue { key: "an item of keys", value: At { at, value: ConfigValue::Text(value) } }.path()
 }
 
 /// The program by its whole path: nothing is looked for in `PATH` on behalf of a configuration.
-fn command(entry: Entry<'_>) -> Read<Vec<String>> {
+fn command(entry: KeyValue<'_>) -> ValueResult<Vec<String>> {
     const NEEDED: &str = "a list that starts with a program's absolute path, such as [\"/usr/bin/cosign\", \"verify\", \"{image}\"]";
     let at = entry.value.at;
     let words: Vec<_> = entry.texts()?.into_iter().map(|it| it.value).collect();

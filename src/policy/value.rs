@@ -5,47 +5,47 @@ use std::path::PathBuf;
 
 use crate::spec::{Place, Problem};
 
-use super::syntax::{At, Table, Value};
+use super::syntax::{At, ConfigTable, ConfigValue};
 use crate::words::text::nearest;
 
-pub(super) type Read<T> = Result<T, Problem>;
+pub(super) type ValueResult<T> = Result<T, Problem>;
 
 /// A key with its value, as messages call it.
-pub(super) struct Entry<'a> {
+pub(super) struct KeyValue<'a> {
     pub(super) key: &'a str,
-    pub(super) value: At<Value>,
+    pub(super) value: At<ConfigValue>,
 }
 
-impl Entry<'_> {
+impl KeyValue<'_> {
     pub(super) fn wrong(&self, needed: &str) -> Problem {
         let message = format!("{} is {}, has to be {needed}", self.key, shown(&self.value.value));
         Problem { at: self.value.at, message }
     }
 
-    pub(super) fn choice<T: Copy>(self, known: &[(&str, T)]) -> Read<T> {
-        let Value::Text(text) = &self.value.value else { return Err(self.wrong(&names(known))) };
+    pub(super) fn choice<T: Copy>(self, known: &[(&str, T)]) -> ValueResult<T> {
+        let ConfigValue::Text(text) = &self.value.value else { return Err(self.wrong(&names(known))) };
         let found = known.iter().find(|(name, _)| name == text).map(|(_, it)| *it);
         found.ok_or_else(|| self.wrong(&names(known)))
     }
 
-    pub(super) fn boolean(self) -> Read<bool> {
-        let Value::Boolean(it) = self.value.value else {
+    pub(super) fn boolean(self) -> ValueResult<bool> {
+        let ConfigValue::Boolean(it) = self.value.value else {
             return Err(self.wrong("true or false, without quotes"));
         };
         Ok(it)
     }
 
     /// A whole number of some unit.
-    pub(super) fn number(self, range: RangeInclusive<u64>, unit: &str) -> Read<u64> {
+    pub(super) fn number(self, range: RangeInclusive<u64>, unit: &str) -> ValueResult<u64> {
         let number =
-            if let Value::Integer(Some(it)) = self.value.value { u64::try_from(it).ok() } else { None };
+            if let ConfigValue::Integer(Some(it)) = self.value.value { u64::try_from(it).ok() } else { None };
         let needed = || format!("a whole number of {unit} from {} to {}", range.start(), range.end());
         number.filter(|it| range.contains(it)).ok_or_else(|| self.wrong(&needed()))
     }
 
-    pub(super) fn text(self) -> Read<At<String>> {
+    pub(super) fn text(self) -> ValueResult<At<String>> {
         let at = self.value.at;
-        if let Value::Text(text) = &self.value.value
+        if let ConfigValue::Text(text) = &self.value.value
             && !text.trim().is_empty()
         {
             return Ok(At { at, value: text.clone() });
@@ -53,16 +53,16 @@ impl Entry<'_> {
         Err(self.wrong("text in quotes"))
     }
 
-    pub(super) fn texts(self) -> Read<Vec<At<String>>> {
+    pub(super) fn texts(self) -> ValueResult<Vec<At<String>>> {
         const NEEDED: &str = "a list of texts, such as [\"a\", \"b\"]";
-        let Value::List(list) = self.value.value else { return Err(self.wrong(NEEDED)) };
+        let ConfigValue::List(list) = self.value.value else { return Err(self.wrong(NEEDED)) };
         let key = format!("an item of {}", self.key);
-        list.into_iter().map(|value| Entry { key: &key, value }.text()).collect()
+        list.into_iter().map(|value| KeyValue { key: &key, value }.text()).collect()
     }
 
     /// Absolute, because the working directory of a hook is not known.
-    pub(super) fn path(self) -> Read<PathBuf> {
-        if let Value::Text(text) = &self.value.value
+    pub(super) fn path(self) -> ValueResult<PathBuf> {
+        if let ConfigValue::Text(text) = &self.value.value
             && text.starts_with('/')
             && !text.contains('\0')
         {
@@ -72,18 +72,18 @@ impl Entry<'_> {
     }
 
     /// A path, or `false` for none.
-    pub(super) fn path_or_none(self) -> Read<Option<PathBuf>> {
-        if let Value::Boolean(false) = self.value.value {
+    pub(super) fn path_or_none(self) -> ValueResult<Option<PathBuf>> {
+        if let ConfigValue::Boolean(false) = self.value.value {
             return Ok(None);
         }
-        if let Value::Text(_) = self.value.value {
+        if let ConfigValue::Text(_) = self.value.value {
             return self.path().map(Some);
         }
         Err(self.wrong("an absolute path in quotes, or false for none"))
     }
 
-    pub(super) fn table(self, needed: &str) -> Read<Table> {
-        if let Value::Table(table) = self.value.value { Ok(table) } else { Err(self.wrong(needed)) }
+    pub(super) fn table(self, needed: &str) -> ValueResult<ConfigTable> {
+        if let ConfigValue::Table(table) = self.value.value { Ok(table) } else { Err(self.wrong(needed)) }
     }
 }
 
@@ -92,17 +92,17 @@ fn names<T>(known: &[(&str, T)]) -> String {
     quoted.join(" or ")
 }
 
-fn shown(value: &Value) -> String {
+fn shown(value: &ConfigValue) -> String {
     match value {
-        Value::Text(text) if text.chars().count() <= 60 => format!("{text:?}"),
-        Value::Text(_) => "a long text".to_owned(),
-        Value::Integer(Some(number)) => number.to_string(),
-        Value::Integer(None) => "a number that is too large".to_owned(),
-        Value::Float => "a fraction".to_owned(),
-        Value::Boolean(it) => it.to_string(),
-        Value::Moment(text) => format!("the moment {text}"),
-        Value::List(_) => "a list".to_owned(),
-        Value::Table(_) => "a table".to_owned(),
+        ConfigValue::Text(text) if text.chars().count() <= 60 => format!("{text:?}"),
+        ConfigValue::Text(_) => "a long text".to_owned(),
+        ConfigValue::Integer(Some(number)) => number.to_string(),
+        ConfigValue::Integer(None) => "a number that is too large".to_owned(),
+        ConfigValue::Float => "a fraction".to_owned(),
+        ConfigValue::Boolean(it) => it.to_string(),
+        ConfigValue::Moment(text) => format!("the moment {text}"),
+        ConfigValue::List(_) => "a list".to_owned(),
+        ConfigValue::Table(_) => "a table".to_owned(),
     }
 }
 

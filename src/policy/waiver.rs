@@ -5,8 +5,8 @@ use crate::spec::{Place, Problem};
 use crate::words::glob::Glob;
 use crate::words::moment::{self, Moment};
 
-use super::syntax::{At, Table, Value};
-use super::value::{Entry, Read, missing, unknown};
+use super::syntax::{At, ConfigTable, ConfigValue};
+use super::value::{KeyValue, ValueResult, missing, unknown};
 
 /// An exception, `[[waiver]]` in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Waiver {
 
 /// What a rule is called.
 #[derive(Debug, Clone, Copy)]
-pub struct Named<'a> {
+pub struct RuleName<'a> {
     /// By people.
     pub name: &'a str,
     /// By its id; empty if it has none.
@@ -56,7 +56,7 @@ impl Waiver {
     /// Whether it is for this rule of this image, if it fails with nothing but these codes.
     pub fn covers<'a>(
         &self,
-        rule: Named<'_>,
+        rule: RuleName<'_>,
         codes: impl IntoIterator<Item = &'a str>,
         image: &Image,
     ) -> bool {
@@ -64,7 +64,7 @@ impl Waiver {
     }
 
     /// As [`Self::covers`], whatever the image.
-    pub fn concerns<'a>(&self, rule: Named<'_>, codes: impl IntoIterator<Item = &'a str>) -> bool {
+    pub fn concerns<'a>(&self, rule: RuleName<'_>, codes: impl IntoIterator<Item = &'a str>) -> bool {
         let has_id = |it: &Glob| !rule.id.is_empty() && it.matches(rule.id);
         self.rule.as_ref().is_none_or(|it| it.matches(rule.name) || (self.or_id && has_id(it)))
             && self.id.as_ref().is_none_or(has_id)
@@ -91,15 +91,15 @@ impl Waiver {
 const KEYS: [&str; 6] = ["rule", "id", "code", "image", "reason", "expires"];
 
 /// Reads the waivers of a file, and all that is wrong with them.
-pub(super) fn read(value: At<Value>, file: &str) -> (Vec<Waiver>, Vec<Problem>) {
+pub(super) fn read(value: At<ConfigValue>, file: &str) -> (Vec<Waiver>, Vec<Problem>) {
     const NEEDED: &str = "a list of tables, each under a line [[waiver]]";
     let (mut waivers, mut problems) = (Vec::new(), Vec::new());
-    let Value::List(list) = value.value else {
-        return (waivers, vec![Entry { key: "waiver", value }.wrong(NEEDED)]);
+    let ConfigValue::List(list) = value.value else {
+        return (waivers, vec![KeyValue { key: "waiver", value }.wrong(NEEDED)]);
     };
     for value in list {
         let at = value.at;
-        match (Entry { key: "waiver", value }).table(NEEDED) {
+        match (KeyValue { key: "waiver", value }).table(NEEDED) {
             Ok(table) => waivers.extend(one(at, table, file, &mut problems)),
             Err(problem) => problems.push(problem),
         }
@@ -118,7 +118,7 @@ struct Draft {
     expires: Option<Expiry>,
 }
 
-fn one(at: Place, table: Table, file: &str, problems: &mut Vec<Problem>) -> Option<Waiver> {
+fn one(at: Place, table: ConfigTable, file: &str, problems: &mut Vec<Problem>) -> Option<Waiver> {
     let before = problems.len();
     let lacking = lacks(at, &table);
     let mut draft = Draft::default();
@@ -134,7 +134,7 @@ fn one(at: Place, table: Table, file: &str, problems: &mut Vec<Problem>) -> Opti
     Some(Waiver { rule, or_id: false, id, code, image: image?, reason: reason?, expires: expires?, from })
 }
 
-fn lacks(at: Place, table: &Table) -> Vec<Problem> {
+fn lacks(at: Place, table: &ConfigTable) -> Vec<Problem> {
     let lacks = |key: &str| !table.iter().any(|(it, _)| it.value == key);
     let mut problems = Vec::new();
     if lacks("rule") && lacks("id") && lacks("code") {
@@ -153,8 +153,8 @@ fn lacks(at: Place, table: &Table) -> Vec<Problem> {
 }
 
 impl Draft {
-    fn take(&mut self, key: &At<String>, value: At<Value>) -> Read<()> {
-        let entry = Entry { key: &key.value, value };
+    fn take(&mut self, key: &At<String>, value: At<ConfigValue>) -> ValueResult<()> {
+        let entry = KeyValue { key: &key.value, value };
         match key.value.as_str() {
             "rule" => self.rule = Some(Glob::new(&entry.text()?.value)),
             "id" => self.id = Some(Glob::new(&entry.text()?.value)),
@@ -169,16 +169,16 @@ impl Draft {
 }
 
 /// An image pattern at a place.
-pub(super) fn pattern(key: &str, text: At<String>) -> Read<ImagePattern> {
+pub(super) fn pattern(key: &str, text: At<String>) -> ValueResult<ImagePattern> {
     let At { at, value } = text;
     ImagePattern::parse(&value)
         .map_err(|err| Problem { at, message: format!("{key}: the pattern {value:?} {err}") })
 }
 
-fn expiry(entry: Entry<'_>) -> Read<Expiry> {
+fn expiry(entry: KeyValue<'_>) -> ValueResult<Expiry> {
     const NEEDED: &str =
         "a date such as \"2031-12-31\", a moment such as \"2031-12-31T12:00:00Z\", or \"never\"";
-    let (Value::Text(text) | Value::Moment(text)) = &entry.value.value else {
+    let (ConfigValue::Text(text) | ConfigValue::Moment(text)) = &entry.value.value else {
         return Err(entry.wrong(NEEDED));
     };
     if text == "never" {

@@ -10,7 +10,7 @@ use crate::decide::check::Requirement;
 use crate::image::{Image, ImagePattern};
 use crate::os::file::{self, Approach};
 use crate::outcome::report::Origin;
-use crate::policy::own::{self, Own, Source};
+use crate::policy::own::{self, Own, SpecSource};
 use crate::policy::toml_files;
 use crate::spec::{self, Place, Problem, Spec};
 
@@ -74,10 +74,10 @@ impl SurveyedOwn {
         Self { path, images, problems }
     }
 
-    fn spec_problems(path: &Path, source: &Source) -> Vec<OwnProblem> {
+    fn spec_problems(path: &Path, source: &SpecSource) -> Vec<OwnProblem> {
         let (file, text) = match source {
-            Source::Text(text) => (path.to_owned(), Ok(text.clone())),
-            Source::File(name) => (path.with_file_name(name), text(&path.with_file_name(name))),
+            SpecSource::Text(text) => (path.to_owned(), Ok(text.clone())),
+            SpecSource::File(name) => (path.with_file_name(name), text(&path.with_file_name(name))),
         };
         let text = match text {
             Ok(text) => text,
@@ -85,11 +85,11 @@ impl SurveyedOwn {
         };
         let problem = |it: &Problem| match source {
             // Where a text starts in a file, its quotes decide.
-            Source::Text(_) => {
+            SpecSource::Text(_) => {
                 let message = format!("its spec, at {it}");
                 OwnProblem { file: file.clone(), at: None, message }
             }
-            Source::File(_) => {
+            SpecSource::File(_) => {
                 OwnProblem { file: file.clone(), at: Some(it.at), message: it.message.clone() }
             }
         };
@@ -182,8 +182,8 @@ impl OwnFile {
 
     fn spec(&self, until: Option<CheckDeadline<'_>>) -> Result<Spec, String> {
         let (text, name) = match &self.own.source {
-            Source::Text(text) => (text.clone(), format!("{}: its spec", self.name())),
-            Source::File(name) => {
+            SpecSource::Text(text) => (text.clone(), format!("{}: its spec", self.name())),
+            SpecSource::File(name) => {
                 let path = self.path.with_file_name(name);
                 (
                     text_until(&path, until).map_err(|it| format!("requirements {}: {it}", self.name()))?,

@@ -7,7 +7,7 @@ mod tests;
 use crate::eval::{JudgedRule, Judgement, Outcome};
 use crate::image::Image;
 use crate::outcome::report::{Checked, WaiverReport};
-use crate::policy::{Expiry, Named, Waiver};
+use crate::policy::{Expiry, RuleName, Waiver};
 use crate::spec::Place;
 use crate::words::moment::Moment;
 use crate::words::text::printable;
@@ -65,7 +65,7 @@ impl Grants<'_> {
     /// The first exception that holds for a rule.
     fn find(&self, rule: &JudgedRule<'_>, notes: &mut Vec<String>) -> Option<&Waiver> {
         let codes = rule.codes();
-        let named = Named { name: &rule.rule.name, id: &rule.rule.id };
+        let named = RuleName { name: &rule.rule.name, id: &rule.rule.id };
         let mut found = None;
         for waiver in self.waivers.iter().filter(|it| it.concerns(named, codes.iter().copied())) {
             match self.objection(waiver) {

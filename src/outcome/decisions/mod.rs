@@ -20,7 +20,7 @@ use crate::eval::Outcome;
 use crate::eval::verdict::Verdict;
 use crate::os::file::User;
 use crate::outcome::report::{Pod, Reason, Report, SpecReport, Subject, WaiverReport};
-use crate::policy::{Action, Log, Mode, Situation};
+use crate::policy::{Action, LogSettings, Mode, Situation};
 use crate::words::moment::{self, Moment};
 
 use crate::words::text::printable;
@@ -67,7 +67,7 @@ pub struct Targets {
 
 impl Targets {
     /// Where records go by the policy. Another file than the policy's may be named for decisions.
-    pub fn new(log: &Log, decisions: Option<&Path>, journal: &Path, syslog: &Path) -> Self {
+    pub fn new(log: &LogSettings, decisions: Option<&Path>, journal: &Path, syslog: &Path) -> Self {
         let usual = || files(log.decisions.clone()?).into_iter().next();
         Self {
             decisions: decisions.map(Path::to_owned).or_else(usual),
