@@ -18,7 +18,7 @@ use oci_compat::author::lint::{Level, lint};
 use oci_compat::decide::check::{self, Requirement};
 use oci_compat::eval::{JudgedTerm, Judgement, Outcome};
 use oci_compat::host::{BundleConfig, Fact, Facts, Feature, Instance, Root};
-use oci_compat::outcome::report::{Checked, Origin, Report};
+use oci_compat::outcome::report::{Checked, Report, SpecOrigin};
 use oci_compat::spec::{self, Spec};
 use serde::Deserialize;
 
@@ -337,7 +337,7 @@ fn spec(name: &str) -> Spec {
 }
 
 fn requirement(name: &str, spec: Spec) -> [Requirement; 1] {
-    [Requirement { origin: Origin::File(format!("{name}.yaml")), spec: Ok(spec) }]
+    [Requirement { origin: SpecOrigin::File(format!("{name}.yaml")), spec: Ok(spec) }]
 }
 
 fn example(name: &str) -> Example {

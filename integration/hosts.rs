@@ -13,7 +13,7 @@ use oci_compat::decide::pipeline::{self, Terms};
 use oci_compat::decide::requirements::Collected;
 use oci_compat::eval::Outcome;
 use oci_compat::host::{DocumentForm, FEATURES, Facts, FeatureDemand, FeatureInfo, Root, Wanted, gather};
-use oci_compat::outcome::report::{Origin, Report};
+use oci_compat::outcome::report::{Report, SpecOrigin};
 use oci_compat::spec;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -149,7 +149,7 @@ fn a_snapshot_of_a_host_gets_the_report_that_the_host_itself_gets() -> anyhow::R
             let report = |host: pipeline::Host<'_>| {
                 let mut collected = Collected::default();
                 let spec = spec::parse(text.as_bytes());
-                collected.requirements.push(Requirement { origin: Origin::Inline, spec });
+                collected.requirements.push(Requirement { origin: SpecOrigin::Inline, spec });
                 outline(&pipeline::assess(collected, &host, &Terms::default()).report)
             };
             let (taken, live) = (pipeline::Host::Facts(&snapshot), pipeline::Host::Root(&root));

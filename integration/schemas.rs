@@ -6,7 +6,7 @@ use std::path::Path;
 
 use boon::{Compiler, SchemaIndex, Schemas};
 use oci_compat::eval::{CODES, Code};
-use oci_compat::outcome::decisions::{Demand, Record};
+use oci_compat::outcome::decisions::{Record, RecordedSpec};
 use oci_compat::outcome::report::Subject;
 use serde_json::{Value, json};
 
@@ -281,7 +281,7 @@ fn the_schema_of_decisions_lists_every_field_of_a_record() {
         total: _,
         times: _,
     } = record;
-    let Some(Demand { source: _, file: _, artifact: _, outcome: _ }) = specs.first() else {
+    let Some(RecordedSpec { source: _, file: _, artifact: _, outcome: _ }) = specs.first() else {
         panic!("a spec")
     };
     let (schema, mut places) = (document("decision.schema.json"), Vec::new());

@@ -7,13 +7,13 @@ use std::time::Instant;
 use oci_compat::decide::check::{self, Requirement};
 use oci_compat::eval;
 use oci_compat::host::{self, FeatureDemand, Root};
-use oci_compat::outcome::report::Origin;
+use oci_compat::outcome::report::SpecOrigin;
 use oci_compat::spec;
 
 use crate::process::median;
 
 pub(crate) fn run(text: &str) -> Result<(), Box<dyn Error>> {
-    let requirement = Requirement { origin: Origin::Inline, spec: spec::parse(text.as_bytes()) };
+    let requirement = Requirement { origin: SpecOrigin::Inline, spec: spec::parse(text.as_bytes()) };
     let facts = check::gather(std::slice::from_ref(&requirement), &[], &Root::live(), None);
     let spec = requirement.spec?;
     let compiled = spec::compiled::encode(&spec)?;

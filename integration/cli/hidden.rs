@@ -7,7 +7,7 @@ use oci_compat::decide::check::Requirement;
 use oci_compat::decide::pipeline::{self, Host, Terms};
 use oci_compat::decide::requirements::Collected;
 use oci_compat::host::{Facts, Root};
-use oci_compat::outcome::report::{self, Origin};
+use oci_compat::outcome::report::{self, SpecOrigin};
 use oci_compat::spec;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -61,7 +61,9 @@ fn host() -> TempDir {
 /// What an engine would show of this host.
 fn shown(host: Host<'_>, withholds: bool) -> String {
     let mut collected = Collected::default();
-    collected.requirements.push(Requirement { origin: Origin::Inline, spec: spec::parse(SPEC.as_bytes()) });
+    collected
+        .requirements
+        .push(Requirement { origin: SpecOrigin::Inline, spec: spec::parse(SPEC.as_bytes()) });
     let assessment = pipeline::assess(collected, &host, &Terms { withholds, ..Terms::default() });
     report::message(&assessment.report, "refused")
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::geteuid;
 use oci_compat::outcome::decisions::Record;
-use oci_compat::outcome::history::{self, Found};
+use oci_compat::outcome::history::{self, HistoryCounts};
 use serde_json::Value;
 
 use super::bundle::{Bundle, SPEC};
@@ -186,7 +186,7 @@ fn records_and_skipped(path: &Path) -> (usize, usize) {
         count += 1;
         Ok(())
     });
-    let Found { skipped, .. } = found.expect("a file");
+    let HistoryCounts { skipped, .. } = found.expect("a file");
     (count, skipped)
 }
 

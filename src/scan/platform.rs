@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::decide::check::Requirement;
-use crate::outcome::report::Origin;
+use crate::outcome::report::SpecOrigin;
 use crate::program::machine::{I386, Machine, X86_64};
 use crate::spec;
 use crate::supply::attach::Platform;
@@ -57,7 +57,7 @@ pub fn demand(label: &Label, asked: &Platform) -> Option<Requirement> {
             "matchAny": alternatives,
         }]}],
     });
-    Some(Requirement { origin: Origin::Platform, spec: spec::parse(document.to_string().as_bytes()) })
+    Some(Requirement { origin: SpecOrigin::Platform, spec: spec::parse(document.to_string().as_bytes()) })
 }
 
 fn is_same(one: &Platform, other: &Platform) -> bool {

@@ -10,7 +10,7 @@ use oci_compat::decide::meant;
 use oci_compat::decide::pipeline::{self, Host, Terms};
 use oci_compat::decide::requirements::{self, Collected};
 use oci_compat::host::{Facts, Root};
-use oci_compat::outcome::report::{self, Origin, Report};
+use oci_compat::outcome::report::{self, Report, SpecOrigin};
 use oci_compat::policy::{self, Defaults};
 use oci_compat::scan::table::{ImageRow, ImageTable};
 use oci_compat::{os::file, spec};
@@ -96,7 +96,7 @@ fn collect(args: &Check, common: &CommonArgs) -> anyhow::Result<Collected> {
         None => Collected::default(),
     };
     for path in &args.spec {
-        let origin = Origin::File(path.display().to_string());
+        let origin = SpecOrigin::File(path.display().to_string());
         collected.requirements.push(Requirement { origin, spec: spec::parse(&read(path)?) });
     }
     Ok(collected)

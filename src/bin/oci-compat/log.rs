@@ -8,7 +8,9 @@ use anyhow::{Context, bail};
 use oci_compat::container::identity;
 use oci_compat::image::{Image, Reference};
 use oci_compat::outcome::decisions;
-use oci_compat::outcome::history::{self, Entry, Filter, Found, Outcome, Summary, when};
+use oci_compat::outcome::history::{
+    self, DecisionFilter, DecisionOutcome, HistoryCounts, HistoryEntry, Summary, when,
+};
 use oci_compat::words::text::{printable, printable_path};
 
 use crate::args::{LogAction, LogArgs, ReportFormat};
@@ -48,15 +50,15 @@ pub(crate) fn run(args: &LogArgs, config: &Path, output: &mut Output) -> anyhow:
 }
 
 /// What is empty for want of a file, and what could not be read, is no data.
-fn complain(found: Found, path: &Path, args: &LogArgs) -> anyhow::Result<()> {
+fn complain(found: HistoryCounts, path: &Path, args: &LogArgs) -> anyhow::Result<()> {
     let path = printable_path(path);
     match found {
-        Found { files: 0, .. } if args.file.is_some() => bail!("{path} is not there"),
-        Found { files: 0, .. } => {
+        HistoryCounts { files: 0, .. } if args.file.is_some() => bail!("{path} is not there"),
+        HistoryCounts { files: 0, .. } => {
             writeln!(std::io::stderr(), "note: {path} is not there: nothing was ever recorded on this host")?;
         }
-        Found { skipped: 0, .. } => {}
-        Found { skipped, .. } => {
+        HistoryCounts { skipped: 0, .. } => {}
+        HistoryCounts { skipped, .. } => {
             let lines = if skipped == 1 { "line is" } else { "lines are" };
             writeln!(std::io::stderr(), "warning: {path}: {skipped} {lines} torn, or no decision of ours")?;
         }
@@ -64,10 +66,10 @@ fn complain(found: Found, path: &Path, args: &LogArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn filter(args: &LogArgs) -> anyhow::Result<Filter> {
+fn filter(args: &LogArgs) -> anyhow::Result<DecisionFilter> {
     let now = decisions::now();
     let moment = |it: &Option<String>| it.as_deref().map(|it| when(it, now)).transpose();
-    Ok(Filter {
+    Ok(DecisionFilter {
         since: moment(&args.since)?,
         until: moment(&args.until)?,
         image: args.image.clone(),
@@ -77,9 +79,9 @@ fn filter(args: &LogArgs) -> anyhow::Result<Filter> {
         verdict: args.verdict.map(|it| it.verdict()),
         outcome: match args.action {
             LogAction::All => None,
-            LogAction::Refused => Some(Outcome::Refused),
-            LogAction::WouldRefuse => Some(Outcome::WouldBeRefused),
-            LogAction::Started => Some(Outcome::Started),
+            LogAction::Refused => Some(DecisionOutcome::Refused),
+            LogAction::WouldRefuse => Some(DecisionOutcome::WouldBeRefused),
+            LogAction::Started => Some(DecisionOutcome::Started),
         },
     })
 }
@@ -93,7 +95,7 @@ fn meant(text: &str) -> anyhow::Result<Option<Image>> {
     Ok(is_name.then(|| Image { names: vec![text.to_owned()], digests: Vec::new() }))
 }
 
-fn row(entry: &Entry<'_>, format: ReportFormat) -> String {
+fn row(entry: &HistoryEntry<'_>, format: ReportFormat) -> String {
     match format {
         ReportFormat::Text => entry.record.text(),
         ReportFormat::Json => entry.line.to_owned(),

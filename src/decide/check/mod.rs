@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 
 use crate::eval::{self, Access, Judgement};
 use crate::host::{self, BundleConfig, Facts, FeatureDemand, Root, Wanted};
-use crate::outcome::report::{Checked, Origin};
+use crate::outcome::report::{Checked, SpecOrigin};
 use crate::spec::{Malformed, Spec};
 
 /// A spec that must hold, and its source.
 #[derive(Debug)]
 pub struct Requirement {
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: SpecOrigin,
     /// The rules, or the errors of the document.
     pub spec: Result<Spec, Malformed>,
 }
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn what_explains_a_no_and_cannot_be_read_in_time_hides_nothing_that_is_known() {
         let host = FakeHost::new().file("/proc/cmdline", "default_hugepagesz=2M\n");
-        let requirements = [Requirement { origin: Origin::Inline, spec: spec::parse(PAGES.as_bytes()) }];
+        let requirements = [Requirement { origin: SpecOrigin::Inline, spec: spec::parse(PAGES.as_bytes()) }];
         let hint = |root: &Root| {
             let mut facts = facts("memory.hugepages", &[("hugepages-2Mi", "4")]);
             let cmdline = host::Feature::attributes([("default_hugepagesz", "1G")]);

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
     use crate::decide::check::{Requirement, explain, gather, judge, notes};
     use crate::host::BundleConfig;
-    use crate::outcome::report::{Checked, Origin};
+    use crate::outcome::report::{Checked, SpecOrigin};
     use crate::spec;
     use crate::testing::FakeHost;
 
@@ -99,7 +99,7 @@ mod tests {
             "version: v1alpha1\ncompatibilities:\n- rules:\n  - name: a\n    matchFeatures:\n    - feature: Bundle.seccomp\n      \
              matchExpressions:\n        {expression}\n"
         );
-        let origin = Origin::File("spec.yaml".to_owned());
+        let origin = SpecOrigin::File("spec.yaml".to_owned());
         [Requirement { origin, spec: spec::parse(spec.as_bytes()) }]
     }
 

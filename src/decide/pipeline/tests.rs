@@ -1,7 +1,7 @@
 //! Requirements held against hosts in temporary folders, and against facts.
 
 use super::*;
-use crate::outcome::report::Origin;
+use crate::outcome::report::SpecOrigin;
 use crate::policy::Mode;
 use crate::spec;
 use crate::testing::{FakeHost, facts, judged_rules};
@@ -19,7 +19,7 @@ fn collected(terms: &[&str]) -> Collected {
         let text = if term.is_empty() { "[]" } else { text.as_str() };
         collected
             .requirements
-            .push(Requirement { origin: Origin::Inline, spec: spec::parse(text.as_bytes()) });
+            .push(Requirement { origin: SpecOrigin::Inline, spec: spec::parse(text.as_bytes()) });
     }
     collected
 }

@@ -9,7 +9,7 @@ use crate::container::identity::CheckDeadline;
 use crate::decide::check::Requirement;
 use crate::image::{Image, ImagePattern};
 use crate::os::file::{self, Approach};
-use crate::outcome::report::Origin;
+use crate::outcome::report::SpecOrigin;
 use crate::policy::own::{self, Own, SpecSource};
 use crate::policy::toml_files;
 use crate::spec::{self, Place, Problem, Spec};
@@ -177,7 +177,7 @@ impl OwnFile {
     /// What it demands.
     pub(super) fn requirement(&self, until: CheckDeadline<'_>) -> Result<Requirement, String> {
         let spec = self.spec(self.is_far.then_some(until))?;
-        Ok(Requirement { origin: Origin::Administrator(self.name()), spec: Ok(spec) })
+        Ok(Requirement { origin: SpecOrigin::Administrator(self.name()), spec: Ok(spec) })
     }
 
     fn spec(&self, until: Option<CheckDeadline<'_>>) -> Result<Spec, String> {

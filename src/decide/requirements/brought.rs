@@ -12,7 +12,7 @@ use crate::decide::check::Requirement;
 use crate::host::{self, Root};
 use crate::nvidia::{self, Environment, GivenGpus, Strictness};
 use crate::os::file;
-use crate::outcome::report::Origin;
+use crate::outcome::report::SpecOrigin;
 use crate::policy::{Implied, Nvidia, Policy};
 use crate::spec;
 
@@ -118,13 +118,13 @@ impl Collected {
 
     /// Whether the container's own program has requirements, or was not looked at yet.
     pub fn has_program(&self) -> bool {
-        self.brought.program.is_some() || self.requirements.iter().any(|it| it.origin == Origin::Program)
+        self.brought.program.is_some() || self.requirements.iter().any(|it| it.origin == SpecOrigin::Program)
     }
 
     /// Drops them: it is not known what runs the program.
     pub fn forget_program(&mut self) {
         self.brought.program = None;
-        self.requirements.retain(|it| it.origin != Origin::Program);
+        self.requirements.retain(|it| it.origin != SpecOrigin::Program);
     }
 
     /// Adds the requirements of the container's own program.
@@ -152,12 +152,13 @@ impl Collected {
             let (demands, faults) = nvidia.demands(until);
             self.faults.extend(faults);
             for nvidia::NvidiaDemand { variable, spec } in demands {
-                self.requirements.push(Requirement { origin: Origin::Environment(variable), spec: Ok(spec) });
+                self.requirements
+                    .push(Requirement { origin: SpecOrigin::Environment(variable), spec: Ok(spec) });
             }
         }
         if let Some(text) = inline {
             let spec = spec::parse(text.as_bytes());
-            self.requirements.push(Requirement { origin: Origin::Inline, spec });
+            self.requirements.push(Requirement { origin: SpecOrigin::Inline, spec });
         }
         if let Some((text, mut shelf)) = artifact.zip(shelf) {
             match digest("annotation org.oci-compat.artifact", &text) {

@@ -14,7 +14,7 @@ use crate::container::input::{Bundle, Fault, Wishes};
 use crate::decide::check::Requirement;
 use crate::host;
 use crate::image::{Image, Reference};
-use crate::outcome::report::{Attached, Origin, Pod, Subject, Verification};
+use crate::outcome::report::{Attached, Pod, SpecOrigin, Subject, Verification};
 use crate::policy::{Builds, Heeded, Implied, Policy};
 use crate::spec::{self, Malformed, Spec, compiled};
 use crate::store::{
@@ -155,7 +155,7 @@ pub fn of_offered(image: &[Digest], called: Image, offered: &[Addition], policy:
             Ok(artifact) => {
                 let kept = StoredArtifact { artifact, origin: origin.clone() };
                 collected.has_verified |= kept.is_verified();
-                let origin = Origin::Attached(attached(&kept));
+                let origin = SpecOrigin::Attached(attached(&kept));
                 collected.requirements.push(Requirement { origin, spec: spec::parse(&package.spec) });
             }
             Err(err) => collected.troubles.push(format!("{err:#}")),
@@ -278,7 +278,7 @@ impl Shelf {
         };
         let store = self.store(until)?.ok_or_else(missing)?;
         let artifact = store.by_manifest(manifest).map_err(|err| err.to_string())?.ok_or_else(missing)?;
-        add(store, &artifact, Origin::Referenced(manifest.to_string()), collected)
+        add(store, &artifact, SpecOrigin::Referenced(manifest.to_string()), collected)
     }
 
     /// An empty store has nothing for any image, so the image need not be known.
@@ -321,7 +321,7 @@ impl Shelf {
             collected.note_trouble(Err(trouble.to_string()));
         }
         for kept in &counting {
-            let added = add(store, &kept.artifact, Origin::Attached(attached(kept)), collected);
+            let added = add(store, &kept.artifact, SpecOrigin::Attached(attached(kept)), collected);
             collected.note_trouble(added);
         }
         collected.notes.extend(aside.iter().map(set_aside));
@@ -450,7 +450,12 @@ fn called(names: Vec<String>, digests: &[Digest]) -> Image {
     Image { names, digests: digests.to_vec() }
 }
 
-fn add(store: &Store, artifact: &Artifact, origin: Origin, collected: &mut Collected) -> Result<(), String> {
+fn add(
+    store: &Store,
+    artifact: &Artifact,
+    origin: SpecOrigin,
+    collected: &mut Collected,
+) -> Result<(), String> {
     let digest = artifact.manifest.to_string();
     if collected.has(&digest) {
         return Ok(());

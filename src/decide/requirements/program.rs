@@ -7,7 +7,7 @@ use crate::container::identity::CheckDeadline;
 use crate::container::input::Bundle;
 use crate::decide::check::Requirement;
 use crate::host;
-use crate::outcome::report::Origin;
+use crate::outcome::report::SpecOrigin;
 use crate::policy::Implied;
 use crate::program::machine::{Machine, X86_64};
 use crate::program::{self, Checker, Program, ProgramDemand};
@@ -45,7 +45,7 @@ pub(super) fn requirement(program: &Program, implied: Implied) -> Requirement {
         rules,
         at: NOWHERE,
     };
-    Requirement { origin: Origin::Program, spec: Ok(Spec { language: Language::Own, sets: vec![set] }) }
+    Requirement { origin: SpecOrigin::Program, spec: Ok(Spec { language: Language::Own, sets: vec![set] }) }
 }
 
 /// What sentences about it are made of.

@@ -1,7 +1,7 @@
 //! Rules that do not hold, and exceptions of all sorts.
 
 use super::*;
-use crate::outcome::report::{Origin, Report, Subject};
+use crate::outcome::report::{Report, SpecOrigin, Subject};
 use crate::policy::Policy;
 use crate::spec::{Spec, parse};
 use crate::testing;
@@ -44,7 +44,7 @@ fn image(name: &str) -> Image {
 fn told(sets: &str, waivers: &str, image: &Image) -> Vec<String> {
     let (spec, policy) = (spec(sets), policy(waivers));
     let facts = testing::facts("x.value", &[("size", "5")]);
-    let origin = Origin::Inline;
+    let origin = SpecOrigin::Inline;
     let mut checked = [Checked { origin: &origin, result: Ok(crate::eval::evaluate(&spec, &[], &facts)) }];
     let waived = waive(&mut checked, &policy.waivers, image, &|| NOW);
     let mut lines = vec![Report::new(Subject::default(), &checked).verdict.name().to_owned()];
@@ -148,7 +148,7 @@ fn only_the_alternative_that_counts_is_reported() {
 fn the_clock_is_asked_only_where_an_exception_would_apply() {
     let (spec, policy) = (spec(&set("", &[unmet()])), policy(&waiver("rule = \"b\"", "*", "2031-12-31")));
     let facts = testing::facts("x.value", &[("size", "5")]);
-    let origin = Origin::Inline;
+    let origin = SpecOrigin::Inline;
     let mut checked = [Checked { origin: &origin, result: Ok(crate::eval::evaluate(&spec, &[], &facts)) }];
     let waived = waive(&mut checked, &policy.waivers, &Image::default(), &|| panic!("the clock was asked"));
     assert_eq!(waived, Waived::default());
@@ -171,7 +171,7 @@ fn an_annotation_names_rules_by_their_names_or_their_ids() {
     };
     let used = |wanted: &str, or_id: bool| {
         let facts = testing::facts("x.value", &[("size", "5")]);
-        let origin = Origin::Inline;
+        let origin = SpecOrigin::Inline;
         let mut checked =
             [Checked { origin: &origin, result: Ok(crate::eval::evaluate(&spec, &[], &facts)) }];
         let waived = waive(&mut checked, &[waivers(wanted, or_id)], &Image::default(), &|| NOW);

@@ -25,7 +25,7 @@ use crate::words::moment::{self, Moment};
 
 use crate::words::text::printable;
 pub use file::{MAX_KEPT, rotated};
-use repeats::{Repeated, Seen};
+use repeats::{Repeated, Repetition};
 use socket::Unsent;
 
 /// The name and version of a line; fields are only ever added.
@@ -126,7 +126,7 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Who demanded something.
-    pub specs: Vec<Demand>,
+    pub specs: Vec<RecordedSpec>,
     /// How many reasons, notes and specs are left out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub omitted: usize,
@@ -143,7 +143,7 @@ pub struct Record {
 
 /// A spec, without its rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Demand {
+pub struct RecordedSpec {
     /// As in the report: `inline`, `referenced`, `attached`, `file`, ...
     pub source: String,
     /// The file's path.
@@ -196,9 +196,9 @@ fn counted<'a>(targets: &Targets, record: &'a Record) -> Option<Cow<'a, Record>>
         return Some(Cow::Borrowed(record));
     };
     match repeats::seen(folder, &key, at) {
-        Seen::First => Some(Cow::Borrowed(record)),
-        Seen::Counted => None,
-        Seen::Due(Repeated { first, total, times }) => {
+        Repetition::First => Some(Cow::Borrowed(record)),
+        Repetition::Counted => None,
+        Repetition::Due(Repeated { first, total, times }) => {
             Some(Cow::Owned(Record { first: Some(first), total, times, ..record.clone() }))
         }
     }
@@ -246,7 +246,7 @@ impl Record {
         let waived = report.waivers.iter().map(WaiverReport::sentence);
         let notes = waived.chain(report.notes.iter().cloned());
         let notes: Vec<_> = notes.take(MAX_LISTED).map(|it| short(&it)).collect();
-        let specs: Vec<_> = report.specs.iter().take(MAX_LISTED).map(Demand::new).collect();
+        let specs: Vec<_> = report.specs.iter().take(MAX_LISTED).map(RecordedSpec::new).collect();
         let listed = reasons.len() + notes.len() + specs.len();
         let first_line = decided.message.lines().next().unwrap_or_default();
         let field = |it: &Option<String>| it.as_deref().map(short);
@@ -357,7 +357,7 @@ impl Record {
     }
 }
 
-impl Demand {
+impl RecordedSpec {
     fn new(spec: &SpecReport) -> Self {
         Self {
             source: spec.source.clone(),

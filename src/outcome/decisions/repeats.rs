@@ -29,7 +29,7 @@ const ATTEMPTS: usize = 4;
 
 /// Whether a decision was made before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum Repetition {
     /// It is new, or that cannot be found out.
     First,
     /// It is not new, and it is time to say how often it was made.
@@ -51,8 +51,8 @@ pub(super) struct Repeated {
 
 /// Counts the decision with this key, a file name, as made at a moment. It is due when the count is a power of two, and when
 /// the last time was in an earlier hour.
-pub(super) fn seen(folder: &Path, key: &str, at: Moment) -> Seen {
-    count(folder, key, at).unwrap_or(Seen::First)
+pub(super) fn seen(folder: &Path, key: &str, at: Moment) -> Repetition {
+    count(folder, key, at).unwrap_or(Repetition::First)
 }
 
 /// Makes the decision new again, because it could not be written.
@@ -61,7 +61,7 @@ pub(super) fn forget(folder: &Path, key: &str) {
     let _counted = fs::remove_file(folder.join(key));
 }
 
-fn count(folder: &Path, key: &str, at: Moment) -> Result<Seen> {
+fn count(folder: &Path, key: &str, at: Moment) -> Result<Repetition> {
     let path = folder.join(key);
     for _ in 0..ATTEMPTS {
         match open(&path) {
@@ -71,13 +71,13 @@ fn count(folder: &Path, key: &str, at: Moment) -> Result<Seen> {
             },
             Err(err) if err.kind() == ErrorKind::NotFound => {
                 if begin(folder, key, at)? {
-                    return Ok(Seen::First);
+                    return Ok(Repetition::First);
                 }
             }
             Err(err) => return Err(err),
         }
     }
-    Ok(Seen::First)
+    Ok(Repetition::First)
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -86,7 +86,7 @@ fn open(path: &Path) -> Result<File> {
 }
 
 /// `None` if the file is full, or none of ours.
-fn again(mut file: File, at: Moment) -> Result<Option<Seen>> {
+fn again(mut file: File, at: Moment) -> Result<Option<Repetition>> {
     let found = file.metadata()?;
     if !found.is_file() || found.len() < HEADER as u64 || found.len() > MAX_BYTES {
         return Ok(None);
@@ -100,10 +100,10 @@ fn again(mut file: File, at: Moment) -> Result<Option<Seen>> {
     // Behind the byte that this process wrote, whatever others append (`O_APPEND`).
     let total = file.stream_position()? - HEADER as u64 + 1;
     if !is_late && !total.is_power_of_two() {
-        return Ok(Some(Seen::Counted));
+        return Ok(Some(Repetition::Counted));
     }
     let times = total - last_written(&mut file, total)?;
-    Ok(Some(Seen::Due(Repeated { first: first.to_owned(), total, times })))
+    Ok(Some(Repetition::Due(Repeated { first: first.to_owned(), total, times })))
 }
 
 /// Which of the decisions before number `total` was the last one that a line was written for. The first is number 1.
@@ -171,14 +171,14 @@ mod tests {
     /// The start of an hour.
     const HOUR: i64 = 1_764_000_000;
 
-    struct Folder(tempfile::TempDir);
+    struct DecisionsFolder(tempfile::TempDir);
 
-    impl Folder {
+    impl DecisionsFolder {
         fn new() -> Self {
             Self(tempfile::tempdir().expect("a temporary folder"))
         }
 
-        fn seen(&self, at: i64) -> Seen {
+        fn seen(&self, at: i64) -> Repetition {
             let seen = seen(&self.0.path().join("repeats"), "key", (at, 0));
             self.date(at);
             seen
@@ -192,22 +192,22 @@ mod tests {
         }
     }
 
-    fn due(total: u64, times: u64) -> Seen {
-        Seen::Due(Repeated { first: "2025-11-24T16:00:00.000000Z".to_owned(), total, times })
+    fn due(total: u64, times: u64) -> Repetition {
+        Repetition::Due(Repeated { first: "2025-11-24T16:00:00.000000Z".to_owned(), total, times })
     }
 
     #[test]
     fn a_decision_is_reported_when_its_count_has_doubled() {
-        let folder = Folder::new();
+        let folder = DecisionsFolder::new();
         let seen: Vec<_> = (0..16).map(|_| folder.seen(HOUR)).collect();
         for (index, seen) in seen.into_iter().enumerate() {
             let expected = match index + 1 {
-                1 => Seen::First,
+                1 => Repetition::First,
                 2 => due(2, 1),
                 4 => due(4, 2),
                 8 => due(8, 4),
                 16 => due(16, 8),
-                _ => Seen::Counted,
+                _ => Repetition::Counted,
             };
             assert_eq!(seen, expected, "{index}");
         }
@@ -215,16 +215,16 @@ mod tests {
 
     #[test]
     fn a_decision_is_reported_once_an_hour_whatever_the_count() {
-        let folder = Folder::new();
+        let folder = DecisionsFolder::new();
         let seen: Vec<_> = (0..5).map(|_| folder.seen(HOUR)).collect();
-        assert_eq!(seen.last(), Some(&Seen::Counted));
-        assert_eq!(folder.seen(HOUR + 3599), Seen::Counted);
+        assert_eq!(seen.last(), Some(&Repetition::Counted));
+        assert_eq!(folder.seen(HOUR + 3599), Repetition::Counted);
         assert_eq!(folder.seen(HOUR + 3600), due(7, 3));
         assert_eq!(folder.seen(HOUR + 3601), due(8, 1));
-        assert_eq!(folder.seen(HOUR + 7199), Seen::Counted);
+        assert_eq!(folder.seen(HOUR + 7199), Repetition::Counted);
         assert_eq!(folder.seen(HOUR + 7200), due(10, 2));
         assert_eq!(folder.seen(HOUR + 100_000), due(11, 1));
-        assert_eq!(folder.seen(HOUR + 100_001), Seen::Counted);
+        assert_eq!(folder.seen(HOUR + 100_001), Repetition::Counted);
         // A clock that was set back.
         assert_eq!(folder.seen(HOUR), due(13, 2));
     }
@@ -233,32 +233,33 @@ mod tests {
     fn decisions_are_counted_apart() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let at = (HOUR, 0);
-        assert_eq!(seen(folder.path(), "a", at), Seen::First);
-        assert_eq!(seen(folder.path(), "b", at), Seen::First);
+        assert_eq!(seen(folder.path(), "a", at), Repetition::First);
+        assert_eq!(seen(folder.path(), "b", at), Repetition::First);
     }
 
     #[test]
     fn many_at_once_are_all_counted_and_the_first_is_one() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let now = super::super::now();
-        let count =
-            |times: usize| -> Vec<Seen> { (0..times).map(|_| seen(folder.path(), "key", now)).collect() };
+        let count = |times: usize| -> Vec<Repetition> {
+            (0..times).map(|_| seen(folder.path(), "key", now)).collect()
+        };
         // Threads have one number.
         let mut all = count(4);
-        let others: Vec<Seen> = std::thread::scope(|scope| {
+        let others: Vec<Repetition> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| count(63))).collect();
             threads.into_iter().flat_map(|it| it.join().expect("a thread")).collect()
         });
         all.extend(others);
         let size = fs::metadata(folder.path().join("key")).expect("the file").len();
         assert_eq!(size, HEADER as u64 + 255);
-        assert_eq!(all.iter().filter(|it| **it == Seen::First).count(), 1);
+        assert_eq!(all.iter().filter(|it| **it == Repetition::First).count(), 1);
         let told: u64 = all
             .iter()
             .map(|it| match it {
-                Seen::First => 1,
-                Seen::Due(it) => it.times,
-                Seen::Counted => 0,
+                Repetition::First => 1,
+                Repetition::Due(it) => it.times,
+                Repetition::Counted => 0,
             })
             .sum();
         // The last one is number 256, a power of two.
@@ -272,23 +273,23 @@ mod tests {
         let place = folder.path().join("repeats");
         fs::write(&place, "").expect("a fixture");
         for _ in 0..3 {
-            assert_eq!(seen(&place, "key", (HOUR, 0)), Seen::First);
+            assert_eq!(seen(&place, "key", (HOUR, 0)), Repetition::First);
         }
     }
 
     #[test]
     fn a_file_that_is_full_or_foreign_is_started_again() {
-        let folder = Folder::new();
+        let folder = DecisionsFolder::new();
         let path = folder.0.path().join("repeats/key");
-        assert_eq!(folder.seen(HOUR), Seen::First);
+        assert_eq!(folder.seen(HOUR), Repetition::First);
         for text in ["", "short", "this is twenty-eight bytes..", "2025-11-24T16:00:00.000000Z."] {
             fs::write(&path, text).expect("a fixture");
-            assert_eq!(folder.seen(HOUR), Seen::First, "{text}");
+            assert_eq!(folder.seen(HOUR), Repetition::First, "{text}");
             assert_eq!(folder.seen(HOUR), due(2, 1), "{text}");
         }
         let file = OpenOptions::new().append(true).open(&path).expect("the file");
         file.set_len(MAX_BYTES + 1).expect("a fixture");
-        assert_eq!(folder.seen(HOUR), Seen::First);
+        assert_eq!(folder.seen(HOUR), Repetition::First);
     }
 
     #[test]
@@ -298,7 +299,7 @@ mod tests {
             let file = File::create(folder.path().join(format!("{number}"))).expect("a fixture");
             file.set_modified(UNIX_EPOCH + Duration::from_secs(number)).expect("a fixture");
         }
-        assert_eq!(seen(folder.path(), "key", (HOUR, 0)), Seen::First);
+        assert_eq!(seen(folder.path(), "key", (HOUR, 0)), Repetition::First);
         let left = fs::read_dir(folder.path()).expect("the folder").count();
         assert_eq!(left, MAX_FILES + 2 - THINNED);
         assert!(!folder.path().join("99").exists() && folder.path().join("100").exists());

@@ -8,11 +8,11 @@ use crate::policy::Action;
 use crate::words::glob::Glob;
 use crate::words::moment::Moment;
 
-use super::Entry;
+use super::HistoryEntry;
 
 /// What became of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub enum DecisionOutcome {
     /// Its creation was aborted.
     Refused,
     /// It would have been, if decisions were carried out (audit mode).
@@ -21,7 +21,7 @@ pub enum Outcome {
     Started,
 }
 
-impl Outcome {
+impl DecisionOutcome {
     /// What became of the container of a record.
     pub fn of(record: &Record) -> Self {
         match (record.action, record.intention) {
@@ -43,7 +43,7 @@ impl Outcome {
 
 /// The conditions for a decision; an absent one holds for all.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Filter {
+pub struct DecisionFilter {
     /// Made at this moment or later.
     pub since: Option<Moment>,
     /// Made before this moment.
@@ -59,12 +59,12 @@ pub struct Filter {
     /// The verdict.
     pub verdict: Option<Verdict>,
     /// What became of the container.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<DecisionOutcome>,
 }
 
-impl Filter {
+impl DecisionFilter {
     /// Whether all of it holds.
-    pub fn accepts(&self, entry: &Entry<'_>) -> bool {
+    pub fn accepts(&self, entry: &HistoryEntry<'_>) -> bool {
         let record = &entry.record;
         let is_of = |wanted: &str| {
             let subject = &record.subject;
@@ -83,7 +83,7 @@ impl Filter {
             && self.code.as_ref().is_none_or(|code| record.reasons.iter().any(|it| it.code == *code))
             && self.container.as_ref().is_none_or(starts)
             && self.verdict.is_none_or(|it| record.verdict == it)
-            && self.outcome.is_none_or(|it| Outcome::of(record) == it)
+            && self.outcome.is_none_or(|it| DecisionOutcome::of(record) == it)
     }
 }
 

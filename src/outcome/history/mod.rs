@@ -19,7 +19,7 @@ use crate::outcome::decisions::{MAX_KEPT, MAX_LINE, Record, SCHEMA, rotated};
 use crate::outcome::report::{Report, Subject};
 use crate::words::moment::{self, Moment};
 
-pub use filter::{Filter, Outcome};
+pub use filter::{DecisionFilter, DecisionOutcome};
 pub use summary::{Cause, Summary};
 pub use when::when;
 
@@ -28,7 +28,7 @@ const OPENING: &[u8] = br#"{"schema":"oci-compat.decision/"#;
 
 /// A decision as it was written.
 #[derive(Debug)]
-pub struct Entry<'a> {
+pub struct HistoryEntry<'a> {
     /// When it was made.
     pub at: Moment,
     /// What it says.
@@ -39,7 +39,7 @@ pub struct Entry<'a> {
 
 /// What was read.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct HistoryCounts {
     /// The file itself, and old ones that it was rotated into.
     pub files: usize,
     /// Lines that are torn, or not ours.
@@ -51,9 +51,12 @@ pub struct Found {
 /// # Errors
 ///
 /// If a file cannot be read, or `each` fails.
-pub fn read(path: &Path, mut each: impl FnMut(Entry<'_>) -> anyhow::Result<()>) -> anyhow::Result<Found> {
+pub fn read(
+    path: &Path,
+    mut each: impl FnMut(HistoryEntry<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<HistoryCounts> {
     let files = open_all(path)?;
-    let mut found = Found { files: files.len(), skipped: 0 };
+    let mut found = HistoryCounts { files: files.len(), skipped: 0 };
     for file in files.into_iter().rev() {
         let mut reader = BufReader::new(file);
         let mut line = Vec::new();
@@ -97,7 +100,7 @@ pub fn last(path: &Path, whose: Whose<'_>) -> anyhow::Result<Option<Report>> {
         Whose::Container(prefix) => last_on(path, prefix)?,
         Whose::All | Whose::Fitting(_) => {
             let mut last = None;
-            read(path, |Entry { record, .. }| {
+            read(path, |HistoryEntry { record, .. }| {
                 if fits(&record.subject) {
                     last = Some(record);
                 }
@@ -114,7 +117,7 @@ pub fn last(path: &Path, whose: Whose<'_>) -> anyhow::Result<Option<Report>> {
 fn last_on(path: &Path, prefix: &str) -> anyhow::Result<Option<Record>> {
     let mut found: Vec<(String, Record)> = Vec::new();
     let mut exact = None;
-    read(path, |Entry { record, .. }| {
+    read(path, |HistoryEntry { record, .. }| {
         let Some(id) = record.subject.container.clone() else { return Ok(()) };
         if id == prefix || record.subject.pod.as_ref().is_some_and(|it| it.is_meant(prefix)) {
             exact = Some(record);
@@ -169,16 +172,16 @@ fn next(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<bool> 
 
 /// The decision in a line, and whether there is nothing else in it: a process that was killed within a write, or a full
 /// file system, leaves a part of a line, and the next line stands behind that.
-fn entry(line: &[u8]) -> (Option<Entry<'_>>, bool) {
+fn entry(line: &[u8]) -> (Option<HistoryEntry<'_>>, bool) {
     let at = line.windows(OPENING.len()).rposition(|it| it == OPENING);
     let parsed = at.and_then(|at| parse(line.get(at..)?));
     let is_whole = parsed.is_some() && at == Some(0);
     (parsed, is_whole)
 }
 
-fn parse(line: &[u8]) -> Option<Entry<'_>> {
+fn parse(line: &[u8]) -> Option<HistoryEntry<'_>> {
     let line = str::from_utf8(line.strip_suffix(b"\n").unwrap_or(line)).ok()?;
     let record: Record = serde_json::from_str(line).ok()?;
     let at = moment::moment(&record.time)?;
-    (record.schema == SCHEMA).then_some(Entry { at, record, line })
+    (record.schema == SCHEMA).then_some(HistoryEntry { at, record, line })
 }

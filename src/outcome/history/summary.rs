@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
 
-use super::{Entry, Outcome};
+use super::{DecisionOutcome, HistoryEntry};
 use crate::outcome::decisions::Record;
 use crate::words::text::counted;
 
@@ -60,14 +60,14 @@ pub struct Cause {
 /// Counts decisions, and keeps none.
 #[derive(Debug, Default)]
 pub struct Counter {
-    outcomes: BTreeMap<Outcome, usize>,
+    outcomes: BTreeMap<DecisionOutcome, usize>,
     images: BTreeSet<u64>,
     span: Option<(String, String)>,
-    causes: BTreeMap<(Outcome, String, String), Tally>,
+    causes: BTreeMap<(DecisionOutcome, String, String), CauseTally>,
 }
 
 #[derive(Debug, Default)]
-struct Tally {
+struct CauseTally {
     count: usize,
     images: BTreeSet<u64>,
     last: String,
@@ -82,9 +82,9 @@ impl Summary {
 
 impl Counter {
     /// Counts one more.
-    pub fn add(&mut self, entry: &Entry<'_>) {
+    pub fn add(&mut self, entry: &HistoryEntry<'_>) {
         let record = &entry.record;
-        let outcome = Outcome::of(record);
+        let outcome = DecisionOutcome::of(record);
         let times = usize::try_from(record.times).unwrap_or(usize::MAX);
         let count = self.outcomes.entry(outcome).or_default();
         *count = count.saturating_add(times);
@@ -108,8 +108,11 @@ impl Counter {
     /// The sums.
     pub fn summary(self) -> Summary {
         let count = |outcome| self.outcomes.get(&outcome).copied().unwrap_or_default();
-        let (refused, would_refuse, started) =
-            (count(Outcome::Refused), count(Outcome::WouldBeRefused), count(Outcome::Started));
+        let (refused, would_refuse, started) = (
+            count(DecisionOutcome::Refused),
+            count(DecisionOutcome::WouldBeRefused),
+            count(DecisionOutcome::Started),
+        );
         let (first, last) = self.span.unzip();
         let mut causes: Vec<_> = self.causes.into_iter().collect();
         causes.sort_by_key(|((outcome, _, _), it)| (*outcome, std::cmp::Reverse(it.count)));
@@ -127,8 +130,8 @@ impl Counter {
     }
 }
 
-fn cause(((outcome, code, message), tally): ((Outcome, String, String), Tally)) -> Cause {
-    let Tally { count, images, last } = tally;
+fn cause(((outcome, code, message), tally): ((DecisionOutcome, String, String), CauseTally)) -> Cause {
+    let CauseTally { count, images, last } = tally;
     Cause { action: outcome.name(), code, message, count, images: images.len(), last }
 }
 

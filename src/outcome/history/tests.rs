@@ -10,7 +10,7 @@ use crate::outcome::report::{Reason, Subject};
 use crate::policy::{Action, Mode, Situation};
 
 /// A decision on a container; `what` is an image, a reason's code and its message, separated by `|`.
-fn record(second: i64, container: &str, outcome: Outcome, what: &str) -> Record {
+fn record(second: i64, container: &str, outcome: DecisionOutcome, what: &str) -> Record {
     let words: Vec<_> = what.split('|').collect();
     let subject = Subject {
         image: Some(words[0].to_owned()),
@@ -22,9 +22,10 @@ fn record(second: i64, container: &str, outcome: Outcome, what: &str) -> Record 
         .chunks(2)
         .map(|it| Reason { code: it[0].to_owned(), message: it[1].to_owned(), ..Reason::default() })
         .collect();
-    report.verdict = if outcome == Outcome::Started { Verdict::Undecided } else { Verdict::Incompatible };
-    report.action = Some(if outcome == Outcome::Refused { Action::Refuse } else { Action::Start });
-    let intention = if outcome == Outcome::Started { Action::Start } else { Action::Refuse };
+    report.verdict =
+        if outcome == DecisionOutcome::Started { Verdict::Undecided } else { Verdict::Incompatible };
+    report.action = Some(if outcome == DecisionOutcome::Refused { Action::Refuse } else { Action::Start });
+    let intention = if outcome == DecisionOutcome::Started { Action::Start } else { Action::Refuse };
     let message = format!("oci-compat: said: {}", words[2]);
     let decided = Decided {
         at: (second, 0),
@@ -44,21 +45,21 @@ fn line(record: &Record) -> String {
 fn some() -> Vec<Record> {
     let gtp5g = "module-not-loaded|kernel module gtp5g is not loaded";
     vec![
-        record(10, "abc1", Outcome::Refused, &format!("docker.io/acme/upf:1|{gtp5g}")),
+        record(10, "abc1", DecisionOutcome::Refused, &format!("docker.io/acme/upf:1|{gtp5g}")),
         record(
             20,
             "abc2",
-            Outcome::Refused,
+            DecisionOutcome::Refused,
             &format!("docker.io/acme/upf:2|{gtp5g}|kernel-version|kernel is old"),
         ),
-        record(30, "def1", Outcome::WouldBeRefused, &format!("ghcr.io/acme/amf:1|{gtp5g}")),
-        record(40, "abc1", Outcome::Started, "docker.io/acme/upf:1|fact-unknown|it is unknown"),
+        record(30, "def1", DecisionOutcome::WouldBeRefused, &format!("ghcr.io/acme/amf:1|{gtp5g}")),
+        record(40, "abc1", DecisionOutcome::Started, "docker.io/acme/upf:1|fact-unknown|it is unknown"),
     ]
 }
 
-struct Place(tempfile::TempDir);
+struct HistoryFixture(tempfile::TempDir);
 
-impl Place {
+impl HistoryFixture {
     fn with(files: &[(&str, &str)]) -> Self {
         let place = Self(tempfile::tempdir().expect("a temporary folder"));
         for (name, text) in files {
@@ -72,7 +73,7 @@ impl Place {
     }
 
     /// The seconds of all decisions, and other findings.
-    fn read(&self) -> Result<(Vec<i64>, Found), String> {
+    fn read(&self) -> Result<(Vec<i64>, HistoryCounts), String> {
         let mut seconds = Vec::new();
         let found = read(&self.path(), |it| {
             seconds.push(it.at.0);
@@ -89,29 +90,33 @@ impl Place {
 #[test]
 fn old_files_are_read_before_newer_ones() {
     let lines: Vec<_> = some().iter().map(line).collect();
-    let place = Place::with(&[
+    let place = HistoryFixture::with(&[
         ("d.jsonl", &lines[3]),
         ("d.jsonl.1", &lines[2]),
         ("d.jsonl.12", &lines[..2].concat()),
     ]);
-    assert_eq!(place.read(), Ok((vec![10, 20, 30, 40], Found { files: 3, skipped: 0 })));
-    assert_eq!(Place::with(&[]).read(), Ok((vec![], Found { files: 0, skipped: 0 })));
+    assert_eq!(place.read(), Ok((vec![10, 20, 30, 40], HistoryCounts { files: 3, skipped: 0 })));
+    assert_eq!(HistoryFixture::with(&[]).read(), Ok((vec![], HistoryCounts { files: 0, skipped: 0 })));
 }
 
 #[test]
 fn a_file_that_is_met_twice_is_read_once() {
     let lines: Vec<_> = some().iter().map(line).collect();
-    let place = Place::with(&[("d.jsonl", &lines.concat())]);
+    let place = HistoryFixture::with(&[("d.jsonl", &lines.concat())]);
     fs::hard_link(place.path(), place.0.path().join("d.jsonl.1")).expect("a link");
-    assert_eq!(place.read(), Ok((vec![10, 20, 30, 40], Found { files: 1, skipped: 0 })));
+    assert_eq!(place.read(), Ok((vec![10, 20, 30, 40], HistoryCounts { files: 1, skipped: 0 })));
 }
 
 #[test]
 fn what_is_torn_or_not_ours_is_counted_and_a_whole_line_behind_it_is_read() {
     let lines: Vec<_> = some().iter().map(line).collect();
     let check = |text: &str, seconds: &[i64], skipped: usize| {
-        let found = Found { files: 1, skipped };
-        assert_eq!(Place::with(&[("d.jsonl", text)]).read(), Ok((seconds.to_vec(), found)), "{text:.60}");
+        let found = HistoryCounts { files: 1, skipped };
+        assert_eq!(
+            HistoryFixture::with(&[("d.jsonl", text)]).read(),
+            Ok((seconds.to_vec(), found)),
+            "{text:.60}"
+        );
     };
     check(&format!("{}\n{}", lines[0], lines[1]), &[10, 20], 0);
     check(&format!("{}{}", &lines[0][..100], lines[1]), &[20], 1);
@@ -127,31 +132,40 @@ fn what_is_torn_or_not_ours_is_counted_and_a_whole_line_behind_it_is_read() {
 
 #[test]
 fn what_is_no_file_is_an_error() {
-    let place = Place::with(&[]);
+    let place = HistoryFixture::with(&[]);
     fs::create_dir(place.path()).expect("making a fixture");
     assert_eq!(place.read(), Err("DIR/d.jsonl is not a regular file".to_owned()));
 }
 
 #[test]
 fn decisions_are_put_aside_by_what_is_known_of_them() {
-    let check = |filter: Filter, expected: &[i64]| {
+    let check = |filter: DecisionFilter, expected: &[i64]| {
         let accepted = some().into_iter().filter_map(|record| {
             let at = moment::moment(&record.time).expect("a moment");
-            filter.accepts(&Entry { at, record, line: "" }).then_some(at.0)
+            filter.accepts(&HistoryEntry { at, record, line: "" }).then_some(at.0)
         });
         assert_eq!(accepted.collect::<Vec<_>>(), expected, "{filter:?}");
     };
     let text = |it: &str| Some(it.to_owned());
-    check(Filter::default(), &[10, 20, 30, 40]);
-    check(Filter { since: Some((20, 0)), until: Some((40, 0)), ..Filter::default() }, &[20, 30]);
-    check(Filter { image: text("upf"), ..Filter::default() }, &[10, 20, 40]);
-    check(Filter { image: text("*/acme/???:1"), ..Filter::default() }, &[10, 30, 40]);
-    check(Filter { image: text("upf*"), ..Filter::default() }, &[]);
-    check(Filter { image: text("*"), code: text("kernel-version"), ..Filter::default() }, &[20]);
-    check(Filter { container: text("abc"), ..Filter::default() }, &[10, 20, 40]);
-    check(Filter { verdict: Some(Verdict::Undecided), ..Filter::default() }, &[40]);
-    check(Filter { outcome: Some(Outcome::Refused), ..Filter::default() }, &[10, 20]);
-    check(Filter { outcome: Some(Outcome::WouldBeRefused), ..Filter::default() }, &[30]);
+    check(DecisionFilter::default(), &[10, 20, 30, 40]);
+    check(
+        DecisionFilter { since: Some((20, 0)), until: Some((40, 0)), ..DecisionFilter::default() },
+        &[20, 30],
+    );
+    check(DecisionFilter { image: text("upf"), ..DecisionFilter::default() }, &[10, 20, 40]);
+    check(DecisionFilter { image: text("*/acme/???:1"), ..DecisionFilter::default() }, &[10, 30, 40]);
+    check(DecisionFilter { image: text("upf*"), ..DecisionFilter::default() }, &[]);
+    check(
+        DecisionFilter { image: text("*"), code: text("kernel-version"), ..DecisionFilter::default() },
+        &[20],
+    );
+    check(DecisionFilter { container: text("abc"), ..DecisionFilter::default() }, &[10, 20, 40]);
+    check(DecisionFilter { verdict: Some(Verdict::Undecided), ..DecisionFilter::default() }, &[40]);
+    check(DecisionFilter { outcome: Some(DecisionOutcome::Refused), ..DecisionFilter::default() }, &[10, 20]);
+    check(
+        DecisionFilter { outcome: Some(DecisionOutcome::WouldBeRefused), ..DecisionFilter::default() },
+        &[30],
+    );
 }
 
 #[test]
@@ -160,7 +174,7 @@ fn causes_are_summed_up_with_the_gravest_and_most_frequent_first() {
         let mut counter = Summary::counter();
         for record in records {
             let at = moment::moment(&record.time).expect("a moment");
-            counter.add(&Entry { at, record, line: "" });
+            counter.add(&HistoryEntry { at, record, line: "" });
         }
         counter.summary()
     };
@@ -175,7 +189,7 @@ fn causes_are_summed_up_with_the_gravest_and_most_frequent_first() {
     assert_eq!(summed(Vec::new()).text(), "no decisions\n");
     let one = summed(some().into_iter().take(1).collect());
     assert_eq!((one.decisions, one.refused, one.images, one.first == one.last), (1, 1, 1, true));
-    let many = (0..2_000).map(|it| record(it, "a", Outcome::Refused, &format!("i|c|m{it}")));
+    let many = (0..2_000).map(|it| record(it, "a", DecisionOutcome::Refused, &format!("i|c|m{it}")));
     let many = summed(many.collect());
     assert_eq!((many.causes.len(), many.causes[0].count), (1_001, 1_000));
 }
@@ -183,7 +197,7 @@ fn causes_are_summed_up_with_the_gravest_and_most_frequent_first() {
 #[test]
 fn the_last_decision_on_a_container_is_found_by_the_start_of_its_id() {
     let lines: Vec<_> = some().iter().map(line).collect();
-    let place = Place::with(&[("d.jsonl", &lines.concat())]);
+    let place = HistoryFixture::with(&[("d.jsonl", &lines.concat())]);
     let found = |prefix: &str| {
         let found = last(&place.path(), Whose::Container(prefix)).map_err(|err| place.said(&err))?;
         Ok(found.map(|it| (it.subject.container.unwrap_or_default(), it.time.unwrap_or_default())))

@@ -14,14 +14,14 @@ use crate::words::text::printable;
 #[derive(Debug)]
 pub struct Checked<'a> {
     /// Where it comes from.
-    pub origin: &'a Origin,
+    pub origin: &'a SpecOrigin,
     /// The judgement, or the errors of the spec.
     pub result: Result<Judgement<'a>, &'a Malformed>,
 }
 
 /// Where a spec comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum SpecOrigin {
     /// The annotation `org.oci-compat.spec`.
     Inline,
     /// The annotation `org.oci-compat.artifact`, and the digest that it names.
@@ -66,11 +66,11 @@ impl Checked<'_> {
     /// Whether it counts. Without a spec, a demand counts only where it is certain.
     pub fn counts(&self) -> bool {
         let is_unknown = || self.result.as_ref().is_ok_and(|it| it.outcome == Outcome::Unknown);
-        *self.origin != Origin::Program || !is_unknown()
+        *self.origin != SpecOrigin::Program || !is_unknown()
     }
 }
 
-impl Origin {
+impl SpecOrigin {
     fn name(&self) -> &'static str {
         match self {
             Self::Inline => "inline",
@@ -261,7 +261,7 @@ fn reasons(checked: &[Checked<'_>]) -> Vec<Reason> {
     reasons.into_iter().map(|(_, reason)| reason).collect()
 }
 
-fn malformed_reason(origin: &Origin, malformed: &Malformed) -> Reason {
+fn malformed_reason(origin: &SpecOrigin, malformed: &Malformed) -> Reason {
     let message = format!("{} is malformed, at {malformed}", origin.title());
     Reason::new(Code::SpecMalformed, &message)
 }
@@ -331,30 +331,32 @@ fn first_reason(set: &JudgedSet<'_>) -> String {
 impl SpecReport {
     fn new(checked: &Checked<'_>) -> Self {
         let (file, artifact) = match checked.origin {
-            Origin::Inline | Origin::Environment(_) | Origin::Platform | Origin::Program => (None, None),
-            Origin::Referenced(digest) | Origin::Attached(Attached { artifact: digest, .. }) => {
+            SpecOrigin::Inline | SpecOrigin::Environment(_) | SpecOrigin::Platform | SpecOrigin::Program => {
+                (None, None)
+            }
+            SpecOrigin::Referenced(digest) | SpecOrigin::Attached(Attached { artifact: digest, .. }) => {
                 (None, Some(printable(digest)))
             }
-            Origin::Administrator(path) | Origin::File(path) => (Some(printable(path)), None),
+            SpecOrigin::Administrator(path) | SpecOrigin::File(path) => (Some(printable(path)), None),
         };
         let (repository, verified) = match checked.origin {
-            Origin::Attached(it) => {
+            SpecOrigin::Attached(it) => {
                 (it.repository.as_deref().map(printable), it.verified.as_ref().map(verified))
             }
-            Origin::Inline
-            | Origin::Referenced(_)
-            | Origin::Administrator(_)
-            | Origin::File(_)
-            | Origin::Environment(_)
-            | Origin::Platform
-            | Origin::Program => (None, None),
+            SpecOrigin::Inline
+            | SpecOrigin::Referenced(_)
+            | SpecOrigin::Administrator(_)
+            | SpecOrigin::File(_)
+            | SpecOrigin::Environment(_)
+            | SpecOrigin::Platform
+            | SpecOrigin::Program => (None, None),
         };
         let (outcome, problems, sets) = match &checked.result {
             Ok(judged) => (judged.outcome, Vec::new(), judged.sets.iter().map(SetReport::new).collect()),
             Err(malformed) => (Outcome::Unknown, problems(malformed), Vec::new()),
         };
         let variable =
-            if let Origin::Environment(name) = checked.origin { Some(printable(name)) } else { None };
+            if let SpecOrigin::Environment(name) = checked.origin { Some(printable(name)) } else { None };
         Self {
             source: checked.origin.name().to_owned(),
             variable,

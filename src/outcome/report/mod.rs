@@ -15,7 +15,7 @@ use crate::eval::verdict::Verdict;
 use crate::policy::Action;
 
 pub use line::{message, refusal, warning, whole};
-pub use make::{Attached, Checked, Origin, Verification, problems};
+pub use make::{Attached, Checked, SpecOrigin, Verification, problems};
 pub use pod::Pod;
 pub use text::{Style, text};
 

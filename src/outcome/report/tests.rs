@@ -18,7 +18,7 @@ fn subject() -> Subject {
 fn report(specs: &[&str]) -> Report {
     let specs: Vec<_> = specs.iter().map(|it| read(it)).collect();
     let facts = testing::facts("x.value", &[("size", "5")]);
-    let origin = Origin::Inline;
+    let origin = SpecOrigin::Inline;
     let checked =
         |it| Checked { origin: &origin, result: Result::as_ref(it).map(|it| evaluate(it, &[], &facts)) };
     Report::new(subject(), &specs.iter().map(checked).collect::<Vec<_>>())

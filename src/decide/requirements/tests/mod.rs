@@ -70,8 +70,8 @@ impl Place {
 
     /// A line for each thing that was collected, with the folder taken out.
     fn lines(&self, collected: &Collected) -> Vec<String> {
-        let origin = |it: &Origin| {
-            if let Origin::Attached(it) = it {
+        let origin = |it: &SpecOrigin| {
+            if let SpecOrigin::Attached(it) = it {
                 format!("Attached({:?})", it.artifact)
             } else {
                 format!("{it:?}")

@@ -10,9 +10,9 @@ use crate::outcome::decisions::file::{LEAST_SLACK, MAX_KEPT, Rotation, append, r
 
 const ROOMY: Rotation = Rotation { max_bytes: 1 << 20, keep: 2 };
 
-struct Log(tempfile::TempDir);
+struct LogFixture(tempfile::TempDir);
 
-impl Log {
+impl LogFixture {
     fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary folder"))
     }
@@ -53,7 +53,7 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn lines_are_appended_to_a_file_that_only_root_and_its_group_read() {
-    let log = Log::new();
+    let log = LogFixture::new();
     assert_eq!(log.append(ROOMY, "one\n"), Ok(()));
     assert_eq!(log.append(ROOMY, "two\n"), Ok(()));
     assert_eq!(log.texts(), texts(&["one\ntwo\n"]));
@@ -62,7 +62,7 @@ fn lines_are_appended_to_a_file_that_only_root_and_its_group_read() {
 
 #[test]
 fn a_full_file_becomes_an_old_one_and_the_oldest_goes() {
-    let log = Log::new();
+    let log = LogFixture::new();
     let rotation = Rotation { max_bytes: 8, keep: 2 };
     for line in ["one\n", "two\n", "three\n", "four\n", "a line of its own\n", "five\n"] {
         assert_eq!(log.append(rotation, line), Ok(()));
@@ -72,7 +72,7 @@ fn a_full_file_becomes_an_old_one_and_the_oldest_goes() {
 
 #[test]
 fn without_old_files_the_full_one_is_dropped() {
-    let log = Log::new();
+    let log = LogFixture::new();
     let rotation = Rotation { max_bytes: 8, keep: 0 };
     for line in ["one\n", "two\n", "three\n"] {
         assert_eq!(log.append(rotation, line), Ok(()));
@@ -82,7 +82,7 @@ fn without_old_files_the_full_one_is_dropped() {
 
 #[test]
 fn old_files_of_a_configuration_that_kept_more_are_dropped() {
-    let log = Log::new();
+    let log = LogFixture::new();
     for keep in [4, 4, 4, 4, 4, 2] {
         assert_eq!(log.append(Rotation { max_bytes: 1, keep }, "x\n"), Ok(()));
     }
@@ -91,7 +91,7 @@ fn old_files_of_a_configuration_that_kept_more_are_dropped() {
 
 #[test]
 fn a_file_that_cannot_be_rotated_grows_by_as_much_again_and_no_further() {
-    let log = Log::new();
+    let log = LogFixture::new();
     let rotation = Rotation { max_bytes: 1 << 20, keep: 1 };
     let half = "x".repeat((1 << 19) - 1) + "\n";
     assert_eq!(log.append(rotation, &half), Ok(()));
@@ -110,7 +110,7 @@ fn a_file_that_cannot_be_rotated_grows_by_as_much_again_and_no_further() {
 #[test]
 fn what_is_no_regular_file_is_left_alone() {
     let check = |make: &dyn Fn(&Path), what: &str| {
-        let log = Log::new();
+        let log = LogFixture::new();
         make(&log.folder().join("decisions.jsonl"));
         let expected = format!("decision not logged: DIR/log/decisions.jsonl: it {what}");
         assert_eq!(log.append(ROOMY, "one\n"), Err(expected));
@@ -133,7 +133,7 @@ fn what_is_no_regular_file_is_left_alone() {
 
 #[test]
 fn only_the_last_folder_is_made() {
-    let log = Log::new();
+    let log = LogFixture::new();
     let path = log.0.path().join("a/b/decisions.jsonl");
     let err = append(&path, ROOMY, b"one\n").expect_err("there is no folder a");
     let folder = log.0.path().display();
@@ -147,8 +147,12 @@ fn only_the_last_folder_is_made() {
 }
 
 /// Every line that many writers wrote at once: how often it is in the files, and what is no whole line.
-fn written_at_once(rotation: Rotation, writers: usize, lines: usize) -> (BTreeMap<String, usize>, Log) {
-    let log = Log::new();
+fn written_at_once(
+    rotation: Rotation,
+    writers: usize,
+    lines: usize,
+) -> (BTreeMap<String, usize>, LogFixture) {
+    let log = LogFixture::new();
     let path = log.path();
     std::thread::scope(|scope| {
         for writer in 0..writers {

@@ -14,9 +14,9 @@ use nix::sys::socket::{
 use super::{NOWHERE, record};
 use crate::outcome::decisions::{Targets, journal, shout, syslog, write};
 
-struct Place(tempfile::TempDir);
+struct SocketFixture(tempfile::TempDir);
 
-impl Place {
+impl SocketFixture {
     fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary folder"))
     }
@@ -74,7 +74,7 @@ OCI_COMPAT_REASON=kernel module sctp is not loaded
 
 #[test]
 fn journald_gets_fields_and_syslog_is_left_alone() {
-    let place = Place::new();
+    let place = SocketFixture::new();
     let (journal, syslog) = (place.bind("journal"), place.bind("syslog"));
     assert_eq!(place.write(), Vec::<String>::new());
     assert_eq!(received(&journal), FIELDS);
@@ -94,7 +94,7 @@ fn a_field_of_several_lines_comes_with_its_length() {
 
 #[test]
 fn syslog_gets_a_line_where_there_is_no_journald() {
-    let place = Place::new();
+    let place = SocketFixture::new();
     let expected = format!(
         "<27>oci-compat[{}]: refused: kernel module gtp5g is not loaded [module-not-loaded, +2 more; oci-compat why c1] \
          container=c1 image=docker.io/acme/upf:1 digest=sha256:11",
@@ -122,7 +122,7 @@ fn a_line_for_syslog_is_cut_where_receivers_would_cut_it() {
 
 #[test]
 fn what_is_no_decision_is_reported_to_the_same_logs() {
-    let place = Place::new();
+    let place = SocketFixture::new();
     let shouted = || shout(&place.targets(), "the configuration is broken:\n1:1: x");
     let (syslog, text) = (place.bind("syslog"), "the configuration is broken:\\u{a}1:1: x");
     assert_eq!(shouted(), None);
@@ -138,12 +138,12 @@ fn what_is_no_decision_is_reported_to_the_same_logs() {
 
 #[test]
 fn a_host_without_any_log_is_nothing_to_complain_about() {
-    assert_eq!(Place::new().write(), Vec::<String>::new());
+    assert_eq!(SocketFixture::new().write(), Vec::<String>::new());
 }
 
 #[test]
 fn a_log_that_is_stuck_is_not_waited_for() {
-    let place = Place::new();
+    let place = SocketFixture::new();
     let stuck = place.bind("journal");
     let started = Instant::now();
     // The queue of a socket is bounded (unix(7), max_dgram_qlen); this one is never read.
@@ -156,7 +156,7 @@ fn a_log_that_is_stuck_is_not_waited_for() {
 
 #[test]
 fn what_is_no_socket_is_reported() {
-    let place = Place::new();
+    let place = SocketFixture::new();
     fs::create_dir(place.path("journal")).expect("making a fixture");
     assert_eq!(place.write(), Vec::<String>::new());
 }
