@@ -50,7 +50,7 @@ fn specs_in_documents_are_accepted_without_a_warning() {
         }
         let spec = spec::parse(block.text.as_bytes()).unwrap_or_else(|err| panic!("{}: {err}", block.place));
         let mut warnings = lint::lint(&spec);
-        warnings.retain(|it| it.level == lint::Level::Warning);
+        warnings.retain(|it| it.level == lint::RemarkLevel::Warning);
         assert_eq!(warnings, [], "{}", block.place);
     }
 }

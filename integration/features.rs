@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use oci_compat::author::lint::{Level, lint};
+use oci_compat::author::lint::{RemarkLevel, lint};
 use oci_compat::host::{ElementKind, FEATURES, FeatureInfo};
 use oci_compat::spec;
 
@@ -25,7 +25,8 @@ fn the_page_of_features_is_the_table_of_features() {
 fn every_example_is_a_term_without_warnings() {
     for info in FEATURES {
         let spec = spec::parse(example(info).as_bytes()).unwrap_or_else(|err| panic!("{}: {err}", info.name));
-        let warnings: Vec<_> = lint(&spec).into_iter().filter(|it| it.level == Level::Warning).collect();
+        let warnings: Vec<_> =
+            lint(&spec).into_iter().filter(|it| it.level == RemarkLevel::Warning).collect();
         assert_eq!(warnings, [], "{}", info.name);
         let expected = usize::from(!info.nfd);
         assert_eq!(lint(&spec).len(), expected, "{}: whether other tools know it is noted", info.name);

@@ -12,7 +12,7 @@ use crate::words::text::nearest;
 
 /// How much a remark matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
+pub enum RemarkLevel {
     /// Probably not meant.
     Warning,
     /// Meant well, but other tools will not understand it.
@@ -23,7 +23,7 @@ pub enum Level {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// How much it matters.
-    pub level: Level,
+    pub level: RemarkLevel,
     /// Where it stands.
     pub at: Place,
     /// One sentence.
@@ -41,7 +41,7 @@ pub fn lint_partly(spec: &Spec) -> Vec<Warning> {
 }
 
 fn look(spec: &Spec, is_partial: bool) -> Vec<Warning> {
-    let mut lint = Lint { is_ours: spec.language == Language::Own, is_partial, ..Lint::default() };
+    let mut lint = Linter { is_ours: spec.language == Language::Own, is_partial, ..Linter::default() };
     if spec.sets.is_empty() && !is_partial {
         lint.warn(Place { line: 1, column: 1 }, "the spec has no compatibility set, so that every host fits");
     }
@@ -53,7 +53,7 @@ fn look(spec: &Spec, is_partial: bool) -> Vec<Warning> {
 }
 
 #[derive(Default)]
-struct Lint {
+struct Linter {
     /// Whether no other tool reads it anyway.
     is_ours: bool,
     /// Whether parts of the spec could not be read.
@@ -66,14 +66,14 @@ struct Lint {
     noted: BTreeSet<(&'static str, String)>,
 }
 
-impl Lint {
+impl Linter {
     fn warn(&mut self, at: Place, message: impl Into<String>) {
-        self.warnings.push(Warning { level: Level::Warning, at, message: message.into() });
+        self.warnings.push(Warning { level: RemarkLevel::Warning, at, message: message.into() });
     }
 
     fn note(&mut self, at: Place, feature: &'static str, element: &str, message: String) {
         if self.noted.insert((feature, element.to_owned())) {
-            self.warnings.push(Warning { level: Level::Note, at, message });
+            self.warnings.push(Warning { level: RemarkLevel::Note, at, message });
         }
     }
 
@@ -183,7 +183,7 @@ impl Lint {
 /// What Node Feature Discovery, whose language this is, does not know.
 const ABSENT_IN_NFD: &str = "is not known to Node Feature Discovery: its tools take it for absent";
 
-impl Lint {
+impl Linter {
     fn beyond_nfd(&mut self, term: &Term, info: &'static FeatureInfo) {
         let feature = info.name;
         if self.is_ours {

@@ -4,7 +4,7 @@ use crate::spec::parse;
 fn check_sets(sets: &str, expected: &[&str]) {
     let text = format!("version: v1alpha1\ncompatibilities:\n{sets}");
     let spec = parse(text.as_bytes()).unwrap_or_else(|err| panic!("{err}: {text}"));
-    let level = |it: &Warning| if it.level == Level::Note { "note: " } else { "" };
+    let level = |it: &Warning| if it.level == RemarkLevel::Note { "note: " } else { "" };
     let found: Vec<_> =
         lint(&spec).iter().map(|it| format!("{}: {}{}", it.at, level(it), it.message)).collect();
     assert_eq!(found, expected, "{text}");

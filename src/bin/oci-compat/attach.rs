@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use oci_compat::author::lint::{self, Level};
+use oci_compat::author::lint::{self, RemarkLevel};
 use oci_compat::image::Reference;
 use oci_compat::spec::{self, Language, Spec};
 use oci_compat::store::{ArtifactSubject, CREATED, Digest, Package, SpecKind, pack_annotated};
@@ -45,7 +45,7 @@ fn checked(path: &Path) -> anyhow::Result<(Vec<u8>, SpecKind)> {
     let parsed = spec::parse(&bytes).with_context(|| {
         format!("the spec {} is malformed; `oci-compat lint` shows all errors", path.display())
     })?;
-    for remark in lint::lint(&parsed).iter().filter(|it| it.level == Level::Warning) {
+    for remark in lint::lint(&parsed).iter().filter(|it| it.level == RemarkLevel::Warning) {
         log::warn!("{}:{}:{}: {}", path.display(), remark.at.line, remark.at.column, remark.message);
     }
     Ok((bytes, kind_of(&parsed)))

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use oci_compat::author::lint::{self, Level};
+use oci_compat::author::lint::{self, RemarkLevel};
 use oci_compat::outcome::report::{ProblemReport, problems};
 use oci_compat::spec;
 use serde::Serialize;
@@ -62,7 +62,7 @@ fn look_at(path: &Path) -> anyhow::Result<LintedFile> {
         (None, _) => Vec::new(),
     };
     let of = |level| remarks.iter().filter(|it| it.level == level).map(remark).collect();
-    let (warnings, notes) = (of(Level::Warning), of(Level::Note));
+    let (warnings, notes) = (of(RemarkLevel::Warning), of(RemarkLevel::Note));
     Ok(LintedFile { file, errors: malformed.as_ref().map(problems).unwrap_or_default(), warnings, notes })
 }
 

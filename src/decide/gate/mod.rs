@@ -23,7 +23,7 @@ use crate::policy::{Action, Mode, Policy, Sensitive, Situation};
 use crate::words::moment;
 
 use crate::words::text::printable;
-pub use options::Options;
+pub use options::GateOptions;
 
 /// The version of the programs, and the commit from which they are built.
 pub const VERSION: &str = env!("OCI_COMPAT_VERSION");
@@ -36,11 +36,11 @@ const REPEATS: &str = ".repeats";
 
 /// The conditions of a decision.
 #[derive(Debug)]
-pub struct Setting<'a> {
+pub struct DecisionContext<'a> {
     /// Who asks.
     pub caller: Caller<'a>,
     /// Where to look, and where to write.
-    pub options: &'a Options,
+    pub options: &'a GateOptions,
     /// What is wanted.
     pub policy: &'a Policy,
     /// Why the configuration cannot be used: trouble of every container.
@@ -135,7 +135,7 @@ fn is_of_this_kernel(name: &str) -> bool {
     KNOWN.iter().any(is_known) || !OTHERS.iter().any(|it| name.contains(it))
 }
 
-impl Setting<'_> {
+impl DecisionContext<'_> {
     /// How long a whole check may take from now on.
     pub fn deadline(&self) -> Duration {
         self.options.deadline.unwrap_or(self.policy.deadline).saturating_sub(self.policy.spent)
@@ -162,7 +162,7 @@ impl Setting<'_> {
 }
 
 /// Decides on a container by what its bundle demands of this host.
-pub fn decide(container: &State, setting: &Setting<'_>) -> Decision {
+pub fn decide(container: &State, setting: &DecisionContext<'_>) -> Decision {
     let decision = match setting.policy.mode {
         Mode::Off => Decision::go_on(),
         Mode::Enforce | Mode::Audit => examine(container, setting),
@@ -171,7 +171,7 @@ pub fn decide(container: &State, setting: &Setting<'_>) -> Decision {
 }
 
 /// Decides on an unknown container, with perhaps only its id; the fault says why it is unknown.
-pub fn decide_blindly(id: &str, fault: &Fault, setting: &Setting<'_>) -> Decision {
+pub fn decide_blindly(id: &str, fault: &Fault, setting: &DecisionContext<'_>) -> Decision {
     let decision = match setting.policy.mode {
         Mode::Off => Decision::go_on(),
         Mode::Enforce | Mode::Audit => {
@@ -194,7 +194,7 @@ pub fn defect(panic: &PanicHookInfo<'_>, action: Action) -> String {
 }
 
 /// Under what the policy has become for this container.
-fn examine(container: &State, setting: &Setting<'_>) -> Decision {
+fn examine(container: &State, setting: &DecisionContext<'_>) -> Decision {
     let mut collected = {
         let until = || setting.until();
         let memory = |names: &[String], pod: Option<&Pod>| recall(&container.id, pod, names, setting);
@@ -216,19 +216,19 @@ fn examine(container: &State, setting: &Setting<'_>) -> Decision {
     };
     collected.bundle = collected.bundle.map(|it| it.inheriting(inherited));
     let heeded = collected.policy.take();
-    let setting = Setting { policy: heeded.as_ref().unwrap_or(setting.policy), ..*setting };
+    let setting = DecisionContext { policy: heeded.as_ref().unwrap_or(setting.policy), ..*setting };
     conclude(assess(collected, &setting), &setting)
 }
 
 /// What was noted of the container's image before.
-fn recall(id: &str, pod: Option<&Pod>, names: &[String], setting: &Setting<'_>) -> Option<Subject> {
+fn recall(id: &str, pod: Option<&Pod>, names: &[String], setting: &DecisionContext<'_>) -> Option<Subject> {
     let (reports, decisions) = (folder(setting), targets(setting).decisions);
     let (reports, decisions) = (reports.as_deref(), decisions.as_deref());
     Recall { reports, decisions, container: id, pod, names }.subject()
 }
 
 /// Where reports are.
-fn folder(setting: &Setting<'_>) -> Option<PathBuf> {
+fn folder(setting: &DecisionContext<'_>) -> Option<PathBuf> {
     setting.options.reports.clone().or_else(|| saved::folders().into_iter().next())
 }
 
@@ -236,7 +236,7 @@ fn some(id: &str) -> Option<String> {
     Some(id).filter(|it| !it.is_empty()).map(str::to_owned)
 }
 
-fn assess(mut collected: Collected, setting: &Setting<'_>) -> Assessment {
+fn assess(mut collected: Collected, setting: &DecisionContext<'_>) -> Assessment {
     let root = match root(setting) {
         Ok(root) => Some(root),
         // Another root's facts would be another host's.
@@ -261,7 +261,7 @@ fn assess(mut collected: Collected, setting: &Setting<'_>) -> Assessment {
 }
 
 /// The host, which is read until the deadline.
-fn root(setting: &Setting<'_>) -> anyhow::Result<Root> {
+fn root(setting: &DecisionContext<'_>) -> anyhow::Result<Root> {
     let mut root = Root::at(&setting.options.root)?;
     root.set_deadline(setting.reading_until());
     if let Some(folder) = setting.options.memory().filter(|_| root.is_live()) {
@@ -272,7 +272,7 @@ fn root(setting: &Setting<'_>) -> anyhow::Result<Root> {
 
 /// Applies the policy, and leaves a report on everything that is not plainly compatible: the one place where a decision
 /// is made.
-fn conclude(assessment: Assessment, setting: &Setting<'_>) -> Decision {
+fn conclude(assessment: Assessment, setting: &DecisionContext<'_>) -> Decision {
     if assessment.is_plain() {
         return Decision::go_on();
     }
@@ -312,7 +312,7 @@ fn after_warning(broken: &str, report: &Report, opening: &str) -> String {
 }
 
 /// Leaves the report and the records, and returns what went wrong: that changes no decision.
-fn keep(report: &Report, decided: &Decided<'_>, setting: &Setting<'_>) -> Vec<String> {
+fn keep(report: &Report, decided: &Decided<'_>, setting: &DecisionContext<'_>) -> Vec<String> {
     let id = report.subject.container.as_deref();
     let folder = folder(setting);
     let targets = Targets { repeats: folder.as_ref().map(|it| it.join(REPEATS)), ..targets(setting) };
@@ -330,8 +330,8 @@ fn keep(report: &Report, decided: &Decided<'_>, setting: &Setting<'_>) -> Vec<St
     warnings.iter().map(|it| report.subject.nameless(it)).collect()
 }
 
-fn targets(setting: &Setting<'_>) -> Targets {
-    let Options { decisions, journal, syslog, .. } = setting.options;
+fn targets(setting: &DecisionContext<'_>) -> Targets {
+    let GateOptions { decisions, journal, syslog, .. } = setting.options;
     Targets::new(&setting.policy.log, decisions.as_deref(), journal, syslog)
 }
 
@@ -340,7 +340,7 @@ impl Decision {
         Self { refused: None, message: String::new(), report: None }
     }
 
-    fn complaining(mut self, setting: &Setting<'_>) -> Self {
+    fn complaining(mut self, setting: &DecisionContext<'_>) -> Self {
         if let Some(broken) = setting.broken {
             let untold = decisions::shout(&targets(setting), broken);
             let warnings = untold.as_deref().map(report::warning);

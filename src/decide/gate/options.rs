@@ -11,7 +11,7 @@ use crate::{decide::requirements, outcome::decisions, outcome::saved};
 
 /// The places of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct GateOptions {
     /// The local store.
     pub store: PathBuf,
     /// The configuration.
@@ -32,7 +32,7 @@ pub struct Options {
     pub defaults: Defaults,
 }
 
-impl Options {
+impl GateOptions {
     /// The defaults.
     pub fn standard() -> Self {
         Self {

@@ -108,7 +108,7 @@ pub struct Ruling {
 /// whatever it costs.
 pub fn assess(mut collected: Collected, host: &Host<'_>, terms: &Terms<'_>) -> Assessment {
     let others = std::mem::take(&mut collected.requirements);
-    let mut judged = Judged::of(&others, &collected, host, terms);
+    let mut judged = JudgedTogether::of(&others, &collected, host, terms);
     let mut brought = Vec::new();
     if collected.brings() {
         let known = Situation::Judged(verdict_of(&judged.checked));
@@ -117,7 +117,7 @@ pub fn assess(mut collected: Collected, host: &Host<'_>, terms: &Terms<'_>) -> A
         collected.add_brought(terms.until);
         brought = std::mem::take(&mut collected.requirements);
     }
-    judged.add(Judged::of(&brought, &collected, host, terms));
+    judged.add(JudgedTogether::of(&brought, &collected, host, terms));
     if judged.asks_bundle {
         collected.faults.extend(collected.bundle.as_ref().and_then(BundleConfig::fault));
     }
@@ -126,7 +126,7 @@ pub fn assess(mut collected: Collected, host: &Host<'_>, terms: &Terms<'_>) -> A
 
 /// Requirements that were judged together.
 #[derive(Debug, Default)]
-struct Judged<'a> {
+struct JudgedTogether<'a> {
     checked: Vec<Checked<'a>>,
     /// What an operator should know.
     notes: Vec<String>,
@@ -135,7 +135,7 @@ struct Judged<'a> {
     asks_bundle: bool,
 }
 
-impl<'a> Judged<'a> {
+impl<'a> JudgedTogether<'a> {
     fn of(
         requirements: &'a [Requirement],
         collected: &Collected,

@@ -28,12 +28,12 @@ pub(super) struct Brought {
     /// The environment of a CUDA image, if the container is given GPUs.
     nvidia: Option<Cuda>,
     /// The program that is about to start.
-    program: Option<Start>,
+    program: Option<ProgramStart>,
 }
 
 /// What leads to the program of a container.
 #[derive(Debug)]
-struct Start {
+struct ProgramStart {
     folder: PathBuf,
     bundle: Bundle,
     implied: Implied,
@@ -62,7 +62,7 @@ impl Brought {
 
     /// Remembers what leads to the program.
     pub(super) fn look_later(&mut self, folder: &Path, bundle: &Bundle, implied: Implied) {
-        self.program = Some(Start { folder: folder.to_owned(), bundle: bundle.clone(), implied });
+        self.program = Some(ProgramStart { folder: folder.to_owned(), bundle: bundle.clone(), implied });
     }
 }
 
@@ -145,7 +145,7 @@ impl Collected {
     /// annotation names.
     pub fn add_brought(&mut self, until: CheckDeadline<'_>) {
         let Brought { inline, artifact, shelf, nvidia, program } = std::mem::take(&mut self.brought);
-        if let Some(Start { folder, bundle, implied }) = program {
+        if let Some(ProgramStart { folder, bundle, implied }) = program {
             self.add_program(&folder, &bundle, implied, until);
         }
         if let Some(nvidia) = nvidia {

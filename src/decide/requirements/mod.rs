@@ -65,7 +65,7 @@ pub struct Collected {
 
 /// What is remembered of an image with these names, or of this container of a pod: [`of_bundle`] asks where its engine does
 /// not answer.
-pub type Memory<'a> = &'a dyn Fn(&[String], Option<&Pod>) -> Option<Subject>;
+pub type ImageMemory<'a> = &'a dyn Fn(&[String], Option<&Pod>) -> Option<Subject>;
 
 /// Collects the requirements that others have for a bundle: those attached to its image, and those of the administrator.
 /// An engine that is busy is waited for until the end of the check. What the container's annotations demand follows with
@@ -75,7 +75,7 @@ pub fn of_bundle(
     store: &Path,
     policy: &Policy,
     until: CheckDeadline<'_>,
-    memory: Memory<'_>,
+    memory: ImageMemory<'_>,
 ) -> Collected {
     let mut collected = Collected::default();
     collected.subject.bundle = Some(folder.display().to_string());
@@ -366,7 +366,7 @@ struct Who<'a> {
     bundle: &'a Bundle,
     policy: &'a Policy,
     until: CheckDeadline<'a>,
-    memory: Memory<'a>,
+    memory: ImageMemory<'a>,
     digests: Option<Digests>,
     /// Whether the engine, which knows the image, could not be asked.
     is_unanswered: bool,

@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 use anyhow::{Context, anyhow, bail};
 
 use crate::container::input::{Fault, State};
-use crate::decide::gate::{self, Caller, Decision, Guard, Options, Setting};
+use crate::decide::gate::{self, Caller, Decision, DecisionContext, GateOptions, Guard};
 use crate::door::crun;
 use crate::eval::verdict::Verdict;
 use crate::os::file;
@@ -104,7 +104,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Option<Decision>> {
     };
     let (policy, broken) = policy::load_in_time(&options.config, options.defaults, options.deadline);
     guard_against_panics(policy.action(Situation::Trouble));
-    let setting = Setting {
+    let setting = DecisionContext {
         caller: Caller::Hook,
         options: &options,
         policy: &policy,
@@ -148,8 +148,8 @@ fn status(refused: Situation) -> u8 {
 }
 
 /// `None` if help is asked for.
-fn parse(args: Vec<OsString>) -> anyhow::Result<Option<Options>> {
-    let mut options = Options::standard();
+fn parse(args: Vec<OsString>) -> anyhow::Result<Option<GateOptions>> {
+    let mut options = GateOptions::standard();
     let mut args = args.into_iter();
     while let Some(name) = args.next() {
         if matches!(name.to_str(), Some("--help" | "-h")) {

@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::*;
 use crate::policy::Defaults;
 
-fn parsed(args: &[&str]) -> Result<Option<Options>, String> {
+fn parsed(args: &[&str]) -> Result<Option<GateOptions>, String> {
     parse(args.iter().map(Into::into).collect()).map_err(|err| format!("{err:#}"))
 }
 
 #[test]
 fn options_are_read() {
-    let expected = Options {
+    let expected = GateOptions {
         store: Path::new("/s").to_owned(),
         config: Path::new("/c").to_owned(),
         root: Path::new("/r").to_owned(),

@@ -6,19 +6,19 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use serde::Serialize;
 
-use super::call::Log;
+use super::call::RuntimeLog;
 
 /// A line of the log as runc writes it (logrus, `JSONFormatter`): containerd takes no other level for an error, and no
 /// other form of time.
 #[derive(Serialize)]
-struct Line<'a> {
+struct LogLine<'a> {
     level: &'a str,
     msg: &'a str,
     time: &'a str,
 }
 
 /// Says why there will be no container. The log gets one line, in one write: Podman understands no second one.
-pub(super) fn tell(log: &Log, message: &str, time: &str) {
+pub(super) fn tell(log: &RuntimeLog, message: &str, time: &str) {
     if let Some(path) = &log.file {
         let mut options = OpenOptions::new();
         // A pipe without a reader must not hold us up.
@@ -38,10 +38,10 @@ pub(super) fn say(message: &str) {
     }
 }
 
-fn line(log: &Log, message: &str, time: &str) -> String {
+fn line(log: &RuntimeLog, message: &str, time: &str) -> String {
     let message = message.trim_end();
     if log.is_json {
-        let line = Line { level: "error", msg: message, time };
+        let line = LogLine { level: "error", msg: message, time };
         // Plain text can always be written.
         serde_json::to_string(&line).unwrap_or_default() + "\n"
     } else {
@@ -61,7 +61,7 @@ mod tests {
     const TIME: &str = "2024-02-29T12:30:45.000001Z";
 
     fn check(is_json: bool, message: &str, expected: &str) {
-        assert_eq!(line(&Log { file: None, is_json }, message, TIME), expected);
+        assert_eq!(line(&RuntimeLog { file: None, is_json }, message, TIME), expected);
     }
 
     #[test]
@@ -86,14 +86,14 @@ mod tests {
     fn the_log_gets_one_line_behind_what_is_there() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("log.json");
-        let log = Log { file: Some(file.clone()), is_json: true };
+        let log = RuntimeLog { file: Some(file.clone()), is_json: true };
         tell(&log, "", TIME);
         tell(&log, "", TIME);
         let line = "{\"level\":\"error\",\"msg\":\"\",\"time\":\"2024-02-29T12:30:45.000001Z\"}\n";
         assert_eq!(std::fs::read_to_string(&file).expect("a log"), line.repeat(2));
-        tell(&Log { file: Some(file.join("below")), is_json: true }, "", TIME);
+        tell(&RuntimeLog { file: Some(file.join("below")), is_json: true }, "", TIME);
         let fifo = folder.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("making a fixture");
-        tell(&Log { file: Some(fifo), is_json: true }, "", TIME);
+        tell(&RuntimeLog { file: Some(fifo), is_json: true }, "", TIME);
     }
 }

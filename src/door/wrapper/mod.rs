@@ -14,14 +14,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::anyhow;
 
 use crate::container::input::{Fault, State};
-use crate::decide::gate::{self, Caller, Decision, Guard, Setting, Successor};
+use crate::decide::gate::{self, Caller, Decision, DecisionContext, Guard, Successor};
 use crate::os::file;
 use crate::os::signals::{self, SavedSettings};
 use crate::policy::{self, Action, Defaults, Mode, Situation};
 use crate::words::moment;
 
-use call::{Call, Command, Creation};
-use runtime::Choice;
+use call::{CreatingCommand, Creation, RuntimeCall};
+use runtime::RuntimeChoice;
 
 pub use runtime::{LINK, NAME};
 
@@ -37,8 +37,8 @@ pub fn main(mut words: impl Iterator<Item = OsString>) -> u8 {
     if words.first().is_some_and(|it| it == "--oci-compat-version") {
         return tell_version();
     }
-    let mut call = Call::parse(words);
-    let choice = Choice::new(&called, path().as_deref(), call.link.as_deref());
+    let mut call = RuntimeCall::parse(words);
+    let choice = RuntimeChoice::new(&called, path().as_deref(), call.link.as_deref());
     if choice.is_strict() {
         call.options.defaults = Defaults::Strict;
     }
@@ -79,7 +79,7 @@ fn now() -> String {
 }
 
 /// Becomes the runtime, or returns why that is not possible.
-fn follow(call: &Call, choice: &Choice) -> u8 {
+fn follow(call: &RuntimeCall, choice: &RuntimeChoice) -> u8 {
     let err = choice.become_runtime(&call.args);
     // A limit must not end us before that is said. There is nothing left to be restored.
     let _never_fails = SavedSettings::aside();
@@ -89,12 +89,12 @@ fn follow(call: &Call, choice: &Choice) -> u8 {
 
 /// Checks the container. An error is the message of its refusal. Otherwise everything that the check changed in this
 /// process is restored, so that it can become the runtime.
-fn check(creation: &Creation, call: &Call, choice: &Choice) -> Result<(), String> {
+fn check(creation: &Creation, call: &RuntimeCall, choice: &RuntimeChoice) -> Result<(), String> {
     // None of this is known to fail. Without signals there would be no deadline, and then rather no check.
     let Ok(kept) = SavedSettings::aside() else { return Ok(()) };
     let decision = decide(creation, call, choice, &kept);
     // A started container's stderr is its own as soon as an engine is in between: it is told what people ought to see.
-    if decision.refused.is_none() && creation.command == Command::Run {
+    if decision.refused.is_none() && creation.command == CreatingCommand::Run {
         log::say(&decision.message);
     }
     match decision.refused {
@@ -107,7 +107,7 @@ fn check(creation: &Creation, call: &Call, choice: &Choice) -> Result<(), String
     }
 }
 
-fn decide(creation: &Creation, call: &Call, choice: &Choice, kept: &SavedSettings) -> Decision {
+fn decide(creation: &Creation, call: &RuntimeCall, choice: &RuntimeChoice, kept: &SavedSettings) -> Decision {
     let defaults = call.options.defaults;
     let trouble = if defaults == Defaults::Strict { Action::Refuse } else { Action::Start };
     survive_panics(trouble, call, choice, kept);
@@ -120,7 +120,7 @@ fn decide(creation: &Creation, call: &Call, choice: &Choice, kept: &SavedSetting
     };
     let complaint = call.complaint.clone().or(unsettled);
     let limits = kept.soft_limits();
-    let setting = Setting {
+    let setting = DecisionContext {
         caller: Caller::Wrapper { limits: &limits, runtime: Successor(&|| choice.successor()) },
         options: &call.options,
         policy: &policy,
@@ -133,7 +133,7 @@ fn decide(creation: &Creation, call: &Call, choice: &Choice, kept: &SavedSetting
     decide_under(creation, &setting)
 }
 
-fn decide_under(creation: &Creation, setting: &Setting<'_>) -> Decision {
+fn decide_under(creation: &Creation, setting: &DecisionContext<'_>) -> Decision {
     let id = creation.id.to_string_lossy().into_owned();
     if creation.is_configured_elsewhere {
         let trouble =
@@ -152,7 +152,7 @@ fn decide_under(creation: &Creation, setting: &Setting<'_>) -> Decision {
 
 /// A decision on what the runtime will find: a bundle that is another one by now, or has another configuration, is refused.
 /// The folder's own change time does not count: engines put files of theirs into it meanwhile (conmon).
-fn decide_unchanged(container: State, setting: &Setting<'_>) -> Decision {
+fn decide_unchanged(container: State, setting: &DecisionContext<'_>) -> Decision {
     let config = container.bundle.join("config.json");
     let look = || {
         let folder = file::stamp(&container.bundle).map(|(device, inode, ..)| (device, inode));
@@ -171,7 +171,7 @@ fn decide_unchanged(container: State, setting: &Setting<'_>) -> Decision {
 
 /// A defect of ours must not stop a container, unless policy wants trouble to do so.
 #[expect(clippy::exit, reason = "there is nothing to go back to after a panic")]
-fn survive_panics(trouble: Action, call: &Call, choice: &Choice, kept: &SavedSettings) {
+fn survive_panics(trouble: Action, call: &RuntimeCall, choice: &RuntimeChoice, kept: &SavedSettings) {
     let (call, choice, kept) = (call.clone(), choice.clone(), kept.clone());
     std::panic::set_hook(Box::new(move |panic| {
         let message = gate::defect(panic, trouble);

@@ -23,16 +23,16 @@ pub(super) struct Grammar {
 
 /// What was found, in the order of the words.
 #[derive(Debug, Default)]
-pub(super) struct Found<'a> {
+pub(super) struct SplitWords<'a> {
     /// Options with all that belongs to them.
-    pub(super) options: Vec<Given<'a>>,
+    pub(super) options: Vec<GivenOption<'a>>,
     /// Other words, by their places; where there are `ends`, only the first of them.
     pub(super) plain: Vec<usize>,
 }
 
 /// An option as it was given.
 #[derive(Debug)]
-pub(super) struct Given<'a> {
+pub(super) struct GivenOption<'a> {
     /// Without dashes, and in full.
     pub(super) name: &'a [u8],
     /// What was given with it.
@@ -42,8 +42,8 @@ pub(super) struct Given<'a> {
 }
 
 /// Reads as many words as the grammar is about.
-pub(super) fn read<'a>(words: &'a [OsString], grammar: &Grammar) -> Found<'a> {
-    let mut found = Found::default();
+pub(super) fn read<'a>(words: &'a [OsString], grammar: &Grammar) -> SplitWords<'a> {
+    let mut found = SplitWords::default();
     let mut at = 0;
     while let Some(word) = words.get(at) {
         at = match word.as_bytes() {
@@ -68,7 +68,7 @@ fn long<'a>(
     at: usize,
     words: &'a [OsString],
     grammar: &Grammar,
-    found: &mut Found<'a>,
+    found: &mut SplitWords<'a>,
 ) -> usize {
     let (given, attached) = split(text);
     let name = in_full(given, grammar);
@@ -81,7 +81,11 @@ fn long<'a>(
         None => next.filter(|it| !grammar.ends.is_empty() && may_be_value(it, grammar)),
     };
     let end = at + 1 + usize::from(taken.is_some());
-    found.options.push(Given { name, value: attached.map(OsStr::from_bytes).or(taken), words: at..end });
+    found.options.push(GivenOption {
+        name,
+        value: attached.map(OsStr::from_bytes).or(taken),
+        words: at..end,
+    });
     end
 }
 
@@ -91,7 +95,7 @@ fn short<'a>(
     at: usize,
     words: &'a [OsString],
     grammar: &Grammar,
-    found: &mut Found<'a>,
+    found: &mut SplitWords<'a>,
 ) -> usize {
     let (name, _) = split(text);
     let is_known = |it: &u8| grammar.valued_letters.contains(it) || grammar.flag_letters.contains(it);
@@ -110,14 +114,14 @@ fn short<'a>(
             let attached = (!behind.is_empty()).then(|| behind.strip_prefix(b"=").unwrap_or(behind));
             let taken = if attached.is_none() { words.get(at + 1).map(OsString::as_os_str) } else { None };
             let end = at + 1 + usize::from(taken.is_some());
-            found.options.push(Given {
+            found.options.push(GivenOption {
                 name,
                 value: attached.map(OsStr::from_bytes).or(taken),
                 words: at..end,
             });
             return end;
         }
-        found.options.push(Given { name, value: None, words: at..at + 1 });
+        found.options.push(GivenOption { name, value: None, words: at..at + 1 });
     }
     at + 1
 }

@@ -12,9 +12,9 @@ use crate::eval::verdict::Verdict;
 use crate::policy::Defaults;
 
 /// A host with kernel 6.1, whose configuration is hidden, and a bundle for it.
-struct Place(tempfile::TempDir);
+struct GateFixture(tempfile::TempDir);
 
-impl Place {
+impl GateFixture {
     fn new(spec: Option<&str>) -> Self {
         let place = Self(tempfile::tempdir().expect("a temporary folder"));
         let annotations = spec.map(|it| serde_json::json!({"org.oci-compat.spec": it}));
@@ -29,9 +29,9 @@ impl Place {
         fs::write(path, text).expect("writing a fixture");
     }
 
-    fn options(&self) -> Options {
+    fn options(&self) -> GateOptions {
         let place = |it: &str| self.0.path().join(it);
-        Options {
+        GateOptions {
             store: place("store"),
             config: place("config.toml"),
             root: place("host"),
@@ -48,7 +48,7 @@ impl Place {
         self.decide_with(&self.options(), policy)
     }
 
-    fn decide_with(&self, options: &Options, policy: &Policy) -> (Option<Situation>, String) {
+    fn decide_with(&self, options: &GateOptions, policy: &Policy) -> (Option<Situation>, String) {
         let state = State { id: "c1".to_owned(), bundle: self.0.path().join("bundle"), process: None };
         let Decision { refused, message, report } = decide(&state, &setting(options, policy));
         assert!(
@@ -69,8 +69,15 @@ impl Place {
     }
 }
 
-fn setting<'a>(options: &'a Options, policy: &'a Policy) -> Setting<'a> {
-    Setting { caller: Caller::Hook, options, policy, broken: None, complaint: None, guard: Guard(&|_| {}) }
+fn setting<'a>(options: &'a GateOptions, policy: &'a Policy) -> DecisionContext<'a> {
+    DecisionContext {
+        caller: Caller::Hook,
+        options,
+        policy,
+        broken: None,
+        complaint: None,
+        guard: Guard(&|_| {}),
+    }
 }
 
 fn no_state() -> Fault {
@@ -102,7 +109,7 @@ fn policy(text: &str) -> Policy {
 }
 
 fn check(spec: Option<&str>, config: &str, refused: Option<Situation>, message: &str) {
-    let place = Place::new(spec);
+    let place = GateFixture::new(spec);
     assert_eq!(place.decide(&policy(config)), (refused, message.to_owned()), "{spec:?} {config:?}");
     let action = if refused.is_none() { Action::Start } else { Action::Refuse };
     let expected = (!message.is_empty()).then_some(action);

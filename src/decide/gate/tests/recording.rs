@@ -8,7 +8,7 @@ use super::*;
 #[test]
 fn every_decision_that_is_not_compatible_is_recorded() {
     let check = |spec: &str, config: &str, expected: &[[&str; 5]]| {
-        let place = Place::new(Some(spec));
+        let place = GateFixture::new(Some(spec));
         let (_, message) = place.decide(&policy(config));
         let records = place.records();
         let found: Vec<_> = records
@@ -36,7 +36,7 @@ fn every_decision_that_is_not_compatible_is_recorded() {
     check(&unmet(), "mode = \"audit\"", &[["audit", "incompatible", "incompatible", "start", "refuse"]]);
     check(&unknown(), "", &[["enforce", "undecided", "undecided", "start", "start"]]);
     check("[]", "", &[["enforce", "undecided", "malformed", "refuse", "refuse"]]);
-    let place = Place::new(None);
+    let place = GateFixture::new(None);
     decide_blindly("", &no_state(), &setting(&place.options(), &policy("")));
     let found =
         place.records().into_iter().map(|it| (it.subject.container, it.situation)).collect::<Vec<_>>();
@@ -45,7 +45,7 @@ fn every_decision_that_is_not_compatible_is_recorded() {
 
 #[test]
 fn a_record_that_cannot_be_written_changes_no_decision() {
-    let place = Place::new(Some(&unmet()));
+    let place = GateFixture::new(Some(&unmet()));
     fs::create_dir(place.0.path().join("decisions.jsonl")).expect("making a fixture");
     let (refused, message) = place.decide(&policy(""));
     let said = format!(
@@ -56,12 +56,12 @@ fn a_record_that_cannot_be_written_changes_no_decision() {
 
 #[test]
 fn a_broken_configuration_is_told_to_the_log_even_where_the_container_fits() {
-    let place = Place::new(Some(&met()));
+    let place = GateFixture::new(Some(&met()));
     let journal = UnixDatagram::bind(place.0.path().join("no-journal")).expect("a socket");
     journal.set_nonblocking(true).expect("a socket");
     let (options, policy) = (place.options(), policy(""));
     let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle"), process: None };
-    decide(&state, &Setting { complaint: Some("it is broken"), ..setting(&options, &policy) });
+    decide(&state, &DecisionContext { complaint: Some("it is broken"), ..setting(&options, &policy) });
     let mut bytes = [0; 1024];
     let length = journal.recv(&mut bytes).expect("a message");
     assert!(bytes[..length].starts_with(b"MESSAGE=it is broken\n"));
@@ -71,7 +71,7 @@ fn a_broken_configuration_is_told_to_the_log_even_where_the_container_fits() {
 
 #[test]
 fn a_report_that_cannot_be_written_changes_no_decision() {
-    let place = Place::new(Some(&unmet()));
+    let place = GateFixture::new(Some(&unmet()));
     place.write("reports", "no folder");
     let said = "oci-compat: refused: kernel is 6.1.0-13-amd64, needs 6.8 or newer [kernel-version; oci-compat why c1]\n\
                 oci-compat: warning: folder DIR/reports is there already\n";
@@ -81,15 +81,15 @@ fn a_report_that_cannot_be_written_changes_no_decision() {
 #[test]
 fn a_complaint_is_told_with_every_decision() {
     let complaint = Some("runtimes is not heeded");
-    let told = |place: &Place, policy: &Policy| {
+    let told = |place: &GateFixture, policy: &Policy| {
         let options = place.options();
-        let setting = Setting { complaint, ..setting(&options, policy) };
+        let setting = DecisionContext { complaint, ..setting(&options, policy) };
         let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle"), process: None };
         (decide(&state, &setting).message, decide_blindly("", &no_state(), &setting).message)
     };
     let warning = "oci-compat: warning: runtimes is not heeded\n";
     let blind = format!("{warning}oci-compat: warning: started unchecked: no state [trouble]\n");
-    assert_eq!(told(&Place::new(None), &policy("")), (warning.to_owned(), blind.clone()));
+    assert_eq!(told(&GateFixture::new(None), &policy("")), (warning.to_owned(), blind.clone()));
     let refused = format!("{warning}oci-compat: refused: {TOO_OLD}");
-    assert_eq!(told(&Place::new(Some(&unmet())), &policy("")), (refused, blind));
+    assert_eq!(told(&GateFixture::new(Some(&unmet())), &policy("")), (refused, blind));
 }

@@ -19,8 +19,8 @@ fn a_malformed_spec_is_refused_unless_policy_says_otherwise() {
 
 #[test]
 fn trouble_of_the_host_starts_unless_policy_says_otherwise() {
-    let place = Place::new(Some(&met()));
-    let options = Options { root: place.0.path().join("gone"), ..place.options() };
+    let place = GateFixture::new(Some(&met()));
+    let options = GateOptions { root: place.0.path().join("gone"), ..place.options() };
     let trouble = "opening host root DIR/gone: is not there [trouble; oci-compat why c1]\n";
     let decide = |text: &str| {
         let state = State { id: "c1".to_owned(), bundle: place.0.path().join("empty"), process: None };
@@ -48,7 +48,7 @@ fn trouble_of_the_host_starts_unless_policy_says_otherwise() {
 
 #[test]
 fn trouble_that_the_container_causes_is_refused_unless_policy_says_otherwise() {
-    let place = Place::new(None);
+    let place = GateFixture::new(None);
     place.write("bundle/config.json", "{");
     let fault = "reading DIR/bundle/config.json: it is not JSON: it ends too early [container-trouble; oci-compat why c1]\n";
     let line = |opening: &str| format!("oci-compat: {opening}: {fault}");
@@ -64,7 +64,7 @@ fn trouble_that_the_container_causes_is_refused_unless_policy_says_otherwise() {
 #[test]
 fn whatever_the_container_brings_that_cannot_be_read_is_refused() {
     let check = |config: &str, told: &str| {
-        let place = Place::new(None);
+        let place = GateFixture::new(None);
         place.write("bundle/config.json", config);
         let (refused, message) = place.decide(&policy("may_waive.images = [\"*\"]"));
         assert_eq!(refused, CONTAINER, "{config:.200} {message}");
@@ -87,7 +87,7 @@ fn whatever_the_container_brings_that_cannot_be_read_is_refused() {
         "annotation org.oci-compat.waive has 1025 bytes, more than 1024",
     );
     let artifact = annotated("org.oci-compat.artifact", "x");
-    let place = Place::new(None);
+    let place = GateFixture::new(None);
     place.write("bundle/config.json", &artifact);
     let (refused, message) = place.decide(&policy(""));
     assert_eq!(
@@ -101,7 +101,7 @@ fn whatever_the_container_brings_that_cannot_be_read_is_refused() {
 #[test]
 fn a_bundle_that_is_none_is_the_containers_trouble() {
     let decide = |make: &dyn Fn(&std::path::Path)| {
-        let place = Place::new(None);
+        let place = GateFixture::new(None);
         let path = place.0.path().join("bundle/config.json");
         fs::remove_file(&path).expect("a fixture");
         make(&path);
@@ -121,7 +121,7 @@ fn a_bundle_that_is_none_is_the_containers_trouble() {
 
 #[test]
 fn what_a_rule_asks_of_the_bundle_and_runtimes_read_differently_is_the_containers_trouble() {
-    let place = Place::new(None);
+    let place = GateFixture::new(None);
     let spec = spec("feature: bundle.capability, matchExpressions: {CAP_NET_ADMIN: {op: Exists}}");
     let config = format!(
         "{{\"annotations\": {{\"org.oci-compat.spec\": {spec:?}}}, \"process\": {{\"capabilities\": \
@@ -137,7 +137,7 @@ fn what_a_rule_asks_of_the_bundle_and_runtimes_read_differently_is_the_container
 #[test]
 fn what_is_proven_stands_whatever_the_container_brings() {
     let check = |brought: &str, others: &str, config: &str, expected: &[Action]| {
-        let place = Place::new(Some(brought));
+        let place = GateFixture::new(Some(brought));
         let own = format!("images = [\"*\"]\nspec = \"\"\"\n{others}\"\"\"\n");
         place.write("requirements.d/own.toml", &own);
         let policy = policy(config);
@@ -145,7 +145,7 @@ fn what_is_proven_stands_whatever_the_container_brings() {
         let (options, heard) = (place.options(), std::cell::RefCell::new(Vec::new()));
         let hear = |action| heard.borrow_mut().push(action);
         let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle"), process: None };
-        let decision = decide(&state, &Setting { guard: Guard(&hear), ..setting(&options, &policy) });
+        let decision = decide(&state, &DecisionContext { guard: Guard(&hear), ..setting(&options, &policy) });
         assert_eq!(heard.into_inner(), expected, "{brought} {others} {config}");
         decision.refused
     };
@@ -163,7 +163,7 @@ fn what_is_proven_stands_whatever_the_container_brings() {
 /// That the image must have a signed spec, and has none, is known before the container's own spec is read.
 #[test]
 fn a_signed_spec_that_is_missing_is_missing_whatever_the_container_brings() {
-    let place = Place::new(None);
+    let place = GateFixture::new(None);
     let config = serde_json::json!({"annotations": {"org.oci-compat.spec": met()}});
     place.write("bundle/config.json", &config.to_string());
     let image = Digest::of(b"image");
@@ -177,7 +177,7 @@ fn a_signed_spec_that_is_missing_is_missing_whatever_the_container_brings() {
     let (options, heard) = (place.options(), std::cell::RefCell::new(Vec::new()));
     let hear = |action| heard.borrow_mut().push(action);
     let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle"), process: None };
-    let decision = decide(&state, &Setting { guard: Guard(&hear), ..setting(&options, &policy) });
+    let decision = decide(&state, &DecisionContext { guard: Guard(&hear), ..setting(&options, &policy) });
     let heard = heard.into_inner();
     assert_eq!(
         (heard.as_slice(), decision.refused),
@@ -195,7 +195,7 @@ fn what_is_proven_stands_whatever_the_environment_and_the_program_demand() {
         serde_json::json!({"process": {"args": ["/bin/x"], "cwd": "/"}, "root": {"path": "rootfs"}}),
     ];
     for config in configs {
-        let place = Place::new(None);
+        let place = GateFixture::new(None);
         place.write("bundle/config.json", &config.to_string());
         place.write(
             "requirements.d/own.toml",
@@ -206,7 +206,7 @@ fn what_is_proven_stands_whatever_the_environment_and_the_program_demand() {
         let (options, heard) = (place.options(), std::cell::RefCell::new(Vec::new()));
         let hear = |action| heard.borrow_mut().push(action);
         let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle"), process: None };
-        let decision = decide(&state, &Setting { guard: Guard(&hear), ..setting(&options, &policy) });
+        let decision = decide(&state, &DecisionContext { guard: Guard(&hear), ..setting(&options, &policy) });
         let heard = heard.into_inner();
         assert_eq!((heard.as_slice(), decision.refused), (&[Action::Refuse][..], INCOMPATIBLE), "{config}");
     }
@@ -214,8 +214,8 @@ fn what_is_proven_stands_whatever_the_environment_and_the_program_demand() {
 
 #[test]
 fn a_host_root_that_is_not_there_makes_everything_unknown() {
-    let place = Place::new(Some(&unmet()));
-    let options = Options { root: place.0.path().join("gone"), ..place.options() };
+    let place = GateFixture::new(Some(&unmet()));
+    let options = GateOptions { root: place.0.path().join("gone"), ..place.options() };
     let (refused, message) = place.decide_with(&options, &policy(""));
     assert_eq!(
         (refused, message.as_str()),
@@ -229,7 +229,7 @@ fn a_host_root_that_is_not_there_makes_everything_unknown() {
 
 #[test]
 fn a_state_that_cannot_be_read_is_trouble_without_a_report() {
-    let place = Place::new(None);
+    let place = GateFixture::new(None);
     let decision = decide_blindly("", &no_state(), &setting(&place.options(), &policy("")));
     assert_eq!(
         (decision.refused, decision.message.as_str()),
@@ -239,9 +239,9 @@ fn a_state_that_cannot_be_read_is_trouble_without_a_report() {
 }
 
 /// The decision under a configuration that cannot be used, then one without a state.
-fn under_broken(place: &Place, policy: &Policy) -> [(Option<Situation>, String); 2] {
+fn under_broken(place: &GateFixture, policy: &Policy) -> [(Option<Situation>, String); 2] {
     let options = place.options();
-    let setting = Setting { broken: Some(BROKEN), ..setting(&options, policy) };
+    let setting = DecisionContext { broken: Some(BROKEN), ..setting(&options, policy) };
     let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle"), process: None };
     [decide(&state, &setting), decide_blindly("", &no_state(), &setting)].map(|it| (it.refused, it.message))
 }
@@ -251,18 +251,18 @@ const BROKEN: &str = "the configuration is broken: 1:1";
 #[test]
 fn a_strict_host_refuses_everything_under_a_broken_configuration_but_sandboxes() {
     let strict = policy("action.trouble = \"refuse\"");
-    let [refused, blind] = under_broken(&Place::new(None), &strict);
+    let [refused, blind] = under_broken(&GateFixture::new(None), &strict);
     let said = format!("oci-compat: refused: {BROKEN} [trouble; oci-compat why c1]\n");
     assert_eq!(refused, (Some(Situation::Trouble), said));
     let said = format!("oci-compat: refused: no state [trouble, +1 more]\n  {BROKEN} [trouble]\n");
     assert_eq!(blind, (Some(Situation::Trouble), said));
-    let place = Place::new(None);
+    let place = GateFixture::new(None);
     let id = "5e".repeat(32);
     let sandbox = serde_json::json!({"annotations": {
         "io.kubernetes.cri.container-type": "sandbox", "io.kubernetes.cri.sandbox-id": id}});
     place.write(&format!("{id}/config.json"), &sandbox.to_string());
     let options = place.options();
-    let setting = Setting { broken: Some(BROKEN), ..setting(&options, &strict) };
+    let setting = DecisionContext { broken: Some(BROKEN), ..setting(&options, &strict) };
     let state = State { id: id.clone(), bundle: place.0.path().join(&id), process: None };
     assert_eq!(decide(&state, &setting).refused, None);
 }
@@ -270,7 +270,7 @@ fn a_strict_host_refuses_everything_under_a_broken_configuration_but_sandboxes()
 #[test]
 fn what_starts_under_a_broken_configuration_is_told_reported_and_recorded() {
     let audit = policy("mode = \"audit\"");
-    let place = Place::new(None);
+    let place = GateFixture::new(None);
     let warning = format!("oci-compat: warning: {BROKEN}\n");
     let blind = format!("{warning}oci-compat: warning: started unchecked: no state [trouble]\n");
     assert_eq!(under_broken(&place, &audit), [(None, warning.clone()), (None, blind)]);
@@ -280,14 +280,14 @@ fn what_starts_under_a_broken_configuration_is_told_reported_and_recorded() {
     let kept = recorded.first().map(|it| (it.situation.name(), it.action.name(), it.message.as_str()));
     let message = "oci-compat: warning: started unchecked: the configuration is broken: 1:1 [trouble; oci-compat why c1]";
     assert_eq!(kept, Some(("trouble", "start", message)));
-    let [(_, message), _] = under_broken(&Place::new(Some(&unmet())), &audit);
+    let [(_, message), _] = under_broken(&GateFixture::new(Some(&unmet())), &audit);
     assert_eq!(message, format!("{warning}oci-compat: warning: would be refused: {TOO_OLD}"));
 }
 
 /// Each retry of an unfit container would be another chance that its engine does not answer.
 #[test]
 fn what_was_refused_is_refused_again_while_its_engine_does_not_answer() {
-    let place = Place::new(None);
+    let place = GateFixture::new(None);
     let id = "c1".repeat(32);
     let folder = format!("run/io.containerd.runtime.v2.task/default/{id}");
     place.write(&format!("{folder}/config.json"), "{}");

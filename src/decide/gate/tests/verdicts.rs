@@ -12,8 +12,8 @@ fn a_container_that_demands_nothing_or_fits_starts_without_a_word() {
 /// Finding out what is demanded has taken all the time: what is known to be demanded is looked at all the same.
 #[test]
 fn what_does_not_fit_is_refused_however_late_it_is() {
-    let place = Place::new(Some(&unmet()));
-    let options = Options { deadline: Some(Duration::from_nanos(1)), ..place.options() };
+    let place = GateFixture::new(Some(&unmet()));
+    let options = GateOptions { deadline: Some(Duration::from_nanos(1)), ..place.options() };
     let refused = (INCOMPATIBLE, format!("oci-compat: refused: {TOO_OLD}"));
     assert_eq!(place.decide_with(&options, &policy("")), refused);
     let spent = Policy { spent: Duration::from_secs(3600), ..policy("") };
@@ -46,7 +46,7 @@ fn what_does_not_fit_is_refused_unless_policy_says_otherwise() {
 
 #[test]
 fn a_rule_may_ask_what_the_container_is_given() {
-    let place = Place::new(None);
+    let place = GateFixture::new(None);
     let config = serde_json::json!({
         "annotations": {
             "org.oci-compat.spec": spec("feature: bundle.capability, matchExpressions: {CAP_NET_ADMIN: {op: Exists}}"),
@@ -80,7 +80,7 @@ fn what_cannot_be_decided_starts_unless_policy_says_otherwise() {
 /// What others demand, and what the container demands: to explain a no, and to tell what is proven, needs no second look.
 #[test]
 fn each_rule_is_judged_once() {
-    let place = Place::new(Some(&unmet()));
+    let place = GateFixture::new(Some(&unmet()));
     place.write("requirements.d/own.toml", &format!("images = [\"*\"]\nspec = \"\"\"\n{}\"\"\"\n", unmet()));
     let policy = Policy { requirements: Some(place.0.path().join("requirements.d")), ..policy("") };
     let ((refused, _), count) = crate::testing::judged_rules(|| place.decide(&policy));
@@ -89,7 +89,7 @@ fn each_rule_is_judged_once() {
 
 #[test]
 fn the_gravest_decides_and_all_are_told() {
-    let place = Place::new(Some(&unmet()));
+    let place = GateFixture::new(Some(&unmet()));
     place.write("bundle/umoci.json", "[]");
     place.write("store", "no folder");
     let (refused, message) = place.decide(&policy("action.trouble = \"refuse\""));
@@ -105,7 +105,7 @@ fn the_gravest_decides_and_all_are_told() {
 
 #[test]
 fn the_same_container_is_told_the_same_each_time() {
-    let place = Place::new(Some(&unmet()));
+    let place = GateFixture::new(Some(&unmet()));
     assert_eq!(place.decide(&policy("")), place.decide(&policy("")));
 }
 
@@ -115,7 +115,7 @@ fn a_call_that_the_runtime_may_not_know_is_noted_and_decides_nothing() {
         "feature: kernel.version, matchExpressions: {full: {op: Ge, value: [\"6.8\"], type: version}}}, {feature: \
          bundle.seccomp, matchExpressions: {close_range: {op: Exists}}",
     );
-    let place = Place::new(None);
+    let place = GateFixture::new(None);
     let calls = serde_json::json!([{"names": ["close_range"], "action": "SCMP_ACT_ALLOW"}]);
     let seccomp = serde_json::json!({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": calls});
     let config =
@@ -132,7 +132,7 @@ fn a_call_that_the_runtime_may_not_know_is_noted_and_decides_nothing() {
 
 #[test]
 fn a_container_may_wish_to_be_checked_more_strictly() {
-    let place = Place::new(None);
+    let place = GateFixture::new(None);
     let annotations =
         serde_json::json!({"org.oci-compat.spec": unknown(), "org.oci-compat.undecided": "refuse"});
     place.write("bundle/config.json", &serde_json::json!({"annotations": annotations}).to_string());
@@ -142,14 +142,14 @@ fn a_container_may_wish_to_be_checked_more_strictly() {
 #[test]
 fn nothing_is_looked_at_where_the_check_is_off() {
     let off = policy("mode = \"off\"\naction.trouble = \"refuse\"");
-    let place = Place::new(Some("[]"));
+    let place = GateFixture::new(Some("[]"));
     assert_eq!(place.decide(&off), (None, String::new()));
     assert_eq!(decide_blindly("", &no_state(), &setting(&place.options(), &off)).message, "");
 }
 
 #[test]
 fn what_is_recommended_refuses_nothing_and_is_told_and_recorded_once() {
-    let place = Place::new(Some(&severe("recommended")));
+    let place = GateFixture::new(Some(&severe("recommended")));
     let said = "oci-compat: note: started without what is recommended: kernel is 6.1.0-13-amd64, needs 6.8 or newer \
                 [kernel-version, +1 more; oci-compat why c1]\n  recommended: kernel version major is 6, needs at least 7 \
                 [kernel-version]\n  remedy: boot it\n";
@@ -165,7 +165,7 @@ fn what_is_recommended_refuses_nothing_and_is_told_and_recorded_once() {
 
 #[test]
 fn what_is_for_information_is_neither_told_nor_recorded() {
-    let place = Place::new(Some(&severe("info")));
+    let place = GateFixture::new(Some(&severe("info")));
     assert_eq!(place.decide(&policy("")), (None, String::new()));
     assert_eq!(place.records().len(), 0);
 }
@@ -182,7 +182,8 @@ fn every_lack_of_one_term_is_in_the_message_the_report_and_the_record() {
     let settings =
         ["fs.file-max", "kernel.pid_max", "net.core.rmem_max", "net.core.wmem_max", "vm.max_map_count"];
     let tests = settings.map(|it| format!("{it}: {{op: Ge, value: [1000]}}")).join(", ");
-    let place = Place::new(Some(&spec(&format!("feature: kernel.sysctl, matchExpressions: {{{tests}}}"))));
+    let place =
+        GateFixture::new(Some(&spec(&format!("feature: kernel.sysctl, matchExpressions: {{{tests}}}"))));
     for (index, setting) in settings.iter().enumerate() {
         place.write(&format!("host/proc/sys/{}", setting.replace('.', "/")), &format!("{index}\n"));
     }

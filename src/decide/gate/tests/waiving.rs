@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_waived_container_starts_and_leaves_a_report() {
-    let place = Place::new(Some(&unmet()));
+    let place = GateFixture::new(Some(&unmet()));
     let said = "oci-compat: warning: started by waiver: kernel is 6.1.0-13-amd64, needs 6.8 or newer [kernel-version; \
                 oci-compat why c1]\n  rule r is waived without end at config.toml:1: lab\n";
     assert_eq!(place.decide(&policy(&waiver("r", "never"))), (None, said.to_owned()));
@@ -20,7 +20,7 @@ fn a_waived_container_starts_and_leaves_a_report() {
 
 #[test]
 fn a_waiver_that_is_over_lets_nothing_start_and_that_is_told() {
-    let place = Place::new(Some(&unmet()));
+    let place = GateFixture::new(Some(&unmet()));
     let said = format!("oci-compat: refused: {TOO_OLD}");
     assert_eq!(place.decide(&policy(&waiver("r", "2020-01-01"))), (INCOMPATIBLE, said));
     let notes = place.report().map(|it| it.notes);
@@ -32,7 +32,7 @@ fn a_waiver_that_is_over_lets_nothing_start_and_that_is_told() {
 
 #[test]
 fn a_rule_without_a_name_is_waived_by_its_id() {
-    let place = Place::new(Some(&severe("required")));
+    let place = GateFixture::new(Some(&severe("required")));
     let said = "oci-compat: warning: started by waiver: kernel is 6.1.0-13-amd64, needs 6.8 or newer [kernel-version; \
                 oci-compat why c1]\n  rule kernel is waived without end at config.toml:1: lab\n";
     let by_id = waiver("x", "never").replace("rule = \"x\"", "id = \"ker*\"");

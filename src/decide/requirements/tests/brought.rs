@@ -5,8 +5,8 @@ use crate::decide::check;
 use crate::policy::Nvidia;
 
 /// A bundle with this environment and these devices.
-fn nvidia(env: &[&str], devices: &[&str]) -> Place {
-    let place = Place::new("");
+fn nvidia(env: &[&str], devices: &[&str]) -> BundleFixture {
+    let place = BundleFixture::new("");
     let devices: Vec<_> = devices.iter().map(|it| serde_json::json!({"path": it})).collect();
     let config = serde_json::json!({"process": {"env": env}, "linux": {"devices": devices}});
     fs::write(place.bundle().join("config.json"), config.to_string()).expect("writing a fixture");

@@ -22,9 +22,9 @@ fn soon() -> Instant {
 }
 
 /// A folder with a bundle, and a store where a test makes one.
-struct Place(tempfile::TempDir);
+struct BundleFixture(tempfile::TempDir);
 
-impl Place {
+impl BundleFixture {
     fn new(annotations: &str) -> Self {
         let place = Self(tempfile::tempdir().expect("a temporary folder"));
         fs::create_dir(place.bundle()).expect("making a fixture");
@@ -110,7 +110,7 @@ fn heeding() -> Policy {
 
 #[test]
 fn a_bundle_that_says_nothing_demands_nothing_and_needs_no_store() {
-    let place = Place::new("");
+    let place = BundleFixture::new("");
     assert_eq!(place.told(&policy()), Vec::<String>::new());
     drop(Writer::open(&place.store()).expect("an empty store"));
     assert_eq!(place.told(&policy()), Vec::<String>::new());
@@ -120,16 +120,16 @@ fn a_bundle_that_says_nothing_demands_nothing_and_needs_no_store() {
 fn an_inline_spec_is_read_and_its_errors_are_kept() {
     let inline =
         r#""org.oci-compat.spec": "{\"version\": \"v1alpha1\", \"compatibilities\": [{\"rules\": []}]}""#;
-    assert_eq!(Place::new(inline).told(&policy()), ["Inline: 1 sets"]);
+    assert_eq!(BundleFixture::new(inline).told(&policy()), ["Inline: 1 sets"]);
     assert_eq!(
-        Place::new(r#""org.oci-compat.spec": "[]""#).told(&policy()),
+        BundleFixture::new(r#""org.oci-compat.spec": "[]""#).told(&policy()),
         ["Inline: 1:1: a spec is a list, but has to be a mapping with `version`, `compatibilities`"]
     );
 }
 
 #[test]
 fn a_bundle_that_cannot_be_read_is_the_containers_fault() {
-    let place = Place::new("\"");
+    let place = BundleFixture::new("\"");
     assert_eq!(
         place.told(&policy()),
         ["fault: reading DIR/bundle/config.json: it is not JSON: it ends too early"]
@@ -146,7 +146,7 @@ fn an_image_that_must_have_a_signed_spec_has_none() {
     };
     let missing = "missing: trust \"docker.io/acme/*\" demands a signed spec of image docker.io/acme/upf, and the store has none: \
                    oci-compat pull docker.io/acme/upf";
-    let place = Place::new("").umoci(&[&image().to_string()]);
+    let place = BundleFixture::new("").umoci(&[&image().to_string()]);
     // The store does not know its repository.
     assert_eq!(place.told(&demanding("")), Vec::<String>::new());
     let note = |subject| {
@@ -172,7 +172,7 @@ fn an_image_that_must_have_a_signed_spec_has_none() {
 
 #[test]
 fn a_referenced_artifact_has_to_be_in_the_store() {
-    let place = Place::new("");
+    let place = BundleFixture::new("");
     let digest = place.add(image(), package(SPEC, image()), None);
     let annotation = format!("\"annotations\": {{\"org.oci-compat.artifact\": \"{digest}\"}}");
     fs::write(place.bundle().join("config.json"), format!("{{{annotation}}}")).expect("writing a fixture");
@@ -185,7 +185,7 @@ fn a_referenced_artifact_has_to_be_in_the_store() {
     drop(Writer::open(&place.store()).expect("an empty store"));
     assert_eq!(place.told(&policy()), [missing]);
     assert_eq!(
-        Place::new(r#""org.oci-compat.artifact": "../x""#).told(&policy()),
+        BundleFixture::new(r#""org.oci-compat.artifact": "../x""#).told(&policy()),
         [
             "fault: annotation org.oci-compat.artifact: digest \"../x\" does not start with \"sha256:\", the only algorithm \
           that is supported"
@@ -196,7 +196,7 @@ fn a_referenced_artifact_has_to_be_in_the_store() {
 #[test]
 fn artifacts_of_the_image_and_of_its_index_are_found() {
     let index = Digest::of(b"index");
-    let place = Place::new("").umoci(&[&index.to_string(), &image().to_string()]);
+    let place = BundleFixture::new("").umoci(&[&index.to_string(), &image().to_string()]);
     let first = place.add(index, package(SPEC, index), None);
     let body = compiled::encode(&spec::parse(SPEC.as_bytes()).expect("a spec")).expect("its compiled form");
     let second =
@@ -276,7 +276,7 @@ fn what_is_remembered_of_the_image_counts_while_the_engine_does_not_answer() {
 
 #[test]
 fn an_artifact_that_is_both_referenced_and_attached_counts_once() {
-    let place = Place::new("");
+    let place = BundleFixture::new("");
     let digest = place.add(image(), package(SPEC, image()), None);
     let config = format!("{{\"annotations\": {{\"org.oci-compat.artifact\": \"{digest}\"}}}}");
     fs::write(place.bundle().join("config.json"), config).expect("writing a fixture");
@@ -286,7 +286,7 @@ fn an_artifact_that_is_both_referenced_and_attached_counts_once() {
 
 #[test]
 fn an_annotation_names_the_image_only_where_the_policy_heeds_it() {
-    let place = Place::new(&format!("\"org.oci-compat.image\": \"{}\"", image()));
+    let place = BundleFixture::new(&format!("\"org.oci-compat.image\": \"{}\"", image()));
     let digest = place.add(image(), package(SPEC, image()), None);
     assert_eq!(
         place.told(&policy()),
@@ -296,7 +296,7 @@ fn an_annotation_names_the_image_only_where_the_policy_heeds_it() {
         ]
     );
     assert_eq!(place.told(&heeding()), [format!("Attached(\"{digest}\"): 0 sets")]);
-    let other = Place::new("\"org.oci-compat.image\": \"latest\"");
+    let other = BundleFixture::new("\"org.oci-compat.image\": \"latest\"");
     other.add(image(), package(SPEC, image()), None);
     assert_eq!(
         other.told(&heeding()),
@@ -312,9 +312,10 @@ fn an_annotation_names_the_image_only_where_the_policy_heeds_it() {
 fn trouble_with_one_place_hides_nothing_that_another_says() {
     let index = Digest::of(b"index");
     let broken = "version: v1alpha1\ncompatibilities: [{rules: []}]\n";
-    let place =
-        Place::new(r#""org.oci-compat.spec": "{\"version\": \"v1alpha1\", \"compatibilities\": []}""#)
-            .umoci(&["sha256:1", &index.to_string(), &image().to_string()]);
+    let place = BundleFixture::new(
+        r#""org.oci-compat.spec": "{\"version\": \"v1alpha1\", \"compatibilities\": []}""#,
+    )
+    .umoci(&["sha256:1", &index.to_string(), &image().to_string()]);
     let lost = place.add(index, package(broken, index), None);
     let found = place.add(image(), package(SPEC, image()), None);
     place.lose(broken);
@@ -335,7 +336,7 @@ fn trouble_with_one_place_hides_nothing_that_another_says() {
 
 #[test]
 fn a_store_that_others_can_write_is_not_read_and_that_is_reported_once() {
-    let place = Place::new(&format!("\"org.oci-compat.artifact\": \"{}\"", image()));
+    let place = BundleFixture::new(&format!("\"org.oci-compat.artifact\": \"{}\"", image()));
     place.add(image(), package(SPEC, image()), None);
     fs::set_permissions(place.store(), Permissions::from_mode(0o777)).expect("changing a fixture");
     assert_eq!(
@@ -348,7 +349,7 @@ fn a_store_that_others_can_write_is_not_read_and_that_is_reported_once() {
 
 #[test]
 fn a_compiled_form_that_is_of_no_use_is_passed_over_with_a_note() {
-    let place = Place::new("").umoci(&[&image().to_string()]);
+    let place = BundleFixture::new("").umoci(&[&image().to_string()]);
     let body = b"{}".to_vec();
     let digest =
         place.add(image(), package(SPEC, image()), Some(Compiled { format: compiled::FORMAT, body }));
@@ -372,7 +373,7 @@ fn a_compiled_form_that_is_of_no_use_is_passed_over_with_a_note() {
     check(&format!("has no header line; {mend}"));
 }
 
-impl Place {
+impl BundleFixture {
     /// A file of the administrator's.
     fn own(&self, name: &str, text: &str) -> &Self {
         let folder = self.0.path().join("requirements.d");
@@ -394,7 +395,7 @@ const ANY: &str = "images = [\"*\"]\nspec = '''\nversion: v1alpha1\ncompatibilit
 
 #[test]
 fn what_the_administrator_demands_is_added_for_the_images_that_are_named() {
-    let place = Place::new("");
+    let place = BundleFixture::new("");
     assert_eq!(place.told(&place.policy("")), Vec::<String>::new());
     let of = |image: &str| ANY.replace('*', image);
     place.own("20.toml", &of(&image().to_string())).own("10.toml", ANY).own("x.toml.off", "x");
@@ -422,7 +423,7 @@ fn what_the_administrator_demands_is_added_for_the_images_that_are_named() {
 
 #[test]
 fn what_is_wrong_with_the_administrator_s_files_is_trouble_and_hides_no_other() {
-    let place = Place::new("");
+    let place = BundleFixture::new("");
     place.own("1.toml", "images = [\"*\"]\nx = 1").own("2.toml", &ANY.replace("[]", "{}")).own("3.toml", ANY);
     place.own("4.toml", "images = [\"*\"]\nspec_file = \"gone.yaml\"").own("5.toml", "");
     fs::set_permissions(place.0.path().join("requirements.d/5.toml"), Permissions::from_mode(0o666))
@@ -453,10 +454,10 @@ fn what_is_wrong_with_the_administrator_s_files_is_trouble_and_hides_no_other() 
 #[test]
 fn annotations_change_the_policy_only_where_something_is_demanded() {
     let wish = r#""org.oci-compat.undecided": "refuse", "org.oci-compat.mode": "audit""#;
-    let heeded = |place: &Place, policy: &Policy| {
+    let heeded = |place: &BundleFixture, policy: &Policy| {
         of_bundle(&place.bundle(), &place.store(), policy, &soon, &|_, _| None).policy
     };
-    let place = Place::new(wish);
+    let place = BundleFixture::new(wish);
     assert_eq!(heeded(&place, &place.policy("")), None);
     place.own("1.toml", ANY);
     let given = place.policy("");

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use super::words::{self, Given, Grammar};
-use crate::decide::gate::Options;
+use super::words::{self, GivenOption, Grammar};
+use crate::decide::gate::GateOptions;
 
 /// The options before the command (runc(8), crun(1), `youki --help`).
 const GLOBAL: Grammar = Grammar {
@@ -115,15 +115,15 @@ const OURS: &[u8] = b"oci-compat-";
 
 /// A call, behind the program's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Call {
+pub(super) struct RuntimeCall {
     /// What the runtime gets.
     pub(super) args: Vec<OsString>,
     /// Where the caller looks for errors.
-    pub(super) log: Log,
+    pub(super) log: RuntimeLog,
     /// The container that is to be made, if one is.
     pub(super) creation: Option<Creation>,
     /// Our own options.
-    pub(super) options: Options,
+    pub(super) options: GateOptions,
     /// Our own as well: the link that names the runtime.
     pub(super) link: Option<PathBuf>,
     /// What is wrong with our own options.
@@ -132,7 +132,7 @@ pub(super) struct Call {
 
 /// The runtime's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Log {
+pub(super) struct RuntimeLog {
     /// `None` for stderr.
     pub(super) file: Option<PathBuf>,
     /// Whether its lines are JSON objects.
@@ -143,12 +143,12 @@ pub(super) struct Log {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Creation {
     /// How.
-    pub(super) command: Command,
+    pub(super) command: CreatingCommand,
     /// The container's id.
     pub(super) id: OsString,
     /// The bundle's folder as it is named; `None` for the working directory.
     pub(super) bundle: Option<PathBuf>,
-    /// The place among [`Call::args`] of the word that ends with the bundle's name.
+    /// The place among [`RuntimeCall::args`] of the word that ends with the bundle's name.
     pub(super) bundle_at: Option<usize>,
     /// Whether another file than the bundle's `config.json` is its configuration (crun's `--config`).
     pub(super) is_configured_elsewhere: bool,
@@ -156,7 +156,7 @@ pub(super) struct Creation {
 
 /// The commands that make containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Command {
+pub(super) enum CreatingCommand {
     /// To be started later: engines do that.
     Create,
     /// And started at once: people do that.
@@ -165,21 +165,21 @@ pub(super) enum Command {
     Restore,
 }
 
-impl Call {
+impl RuntimeCall {
     /// Reads the words behind the program's name. Whatever they are, there is something to pass on.
     pub(super) fn parse(words: Vec<OsString>) -> Self {
         let found = words::read(&words, &GLOBAL);
         let mut call = Self {
             args: Vec::new(),
-            log: Log::default(),
+            log: RuntimeLog::default(),
             creation: None,
-            options: Options::standard(),
+            options: GateOptions::standard(),
             link: None,
             complaint: None,
         };
         let mut is_question = false;
         let mut dropped = Vec::new();
-        for Given { name, value, words } in found.options {
+        for GivenOption { name, value, words } in found.options {
             match (name.strip_prefix(OURS), name) {
                 (Some(name), _) => {
                     call.complaint =
@@ -233,7 +233,7 @@ impl Call {
 /// with a value in others. Only what makes a container is looked for there, and what ends one is never taken for a value.
 fn second_reading(words: &[OsString], likely: Option<usize>) -> Option<usize> {
     let before = words::read(words, &GLOBAL).options;
-    let is_creation = |it: usize| words.get(it).is_some_and(|it| Command::of(it).is_some());
+    let is_creation = |it: usize| words.get(it).is_some_and(|it| CreatingCommand::of(it).is_some());
     let command = likely.and_then(|it| words.get(it)).map_or(&b""[..], |it| it.as_bytes());
     if let Some(doubtful) = before.iter().position(|it| DOUBTFUL.contains(&it.name)) {
         let (_, behind) = before.split_at(doubtful + 1);
@@ -253,7 +253,7 @@ fn second_reading(words: &[OsString], likely: Option<usize>) -> Option<usize> {
     Some(next).filter(|it| is_creation(*it))
 }
 
-impl Command {
+impl CreatingCommand {
     /// `None` for a command that makes no container.
     fn of(word: &OsStr) -> Option<Self> {
         match word.as_bytes() {
@@ -269,13 +269,13 @@ impl Creation {
     /// `None` for every other command, and if there is no id: then the runtime has something to say.
     fn parse(words: &[OsString], at: usize) -> Option<Self> {
         let (command, rest) = words.get(at..)?.split_first()?;
-        let command = Command::of(command)?;
+        let command = CreatingCommand::of(command)?;
         let found = words::read(rest, &CREATION);
         // An option that is not known may have had a value: the id comes last.
         let id = rest.get(*found.plain.last()?)?.clone();
         let mut creation =
             Self { command, id, bundle: None, bundle_at: None, is_configured_elsewhere: false };
-        for Given { name, value, words } in found.options {
+        for GivenOption { name, value, words } in found.options {
             match name {
                 b"bundle" | b"b" => {
                     creation.bundle = value.filter(|it| !it.is_empty()).map(PathBuf::from);

@@ -12,7 +12,7 @@ fn words(line: &str) -> Vec<OsString> {
 
 /// Which container is made, as `command bundle id`, or nothing.
 fn made(line: &str) -> Option<String> {
-    let call = Call::parse(words(line));
+    let call = RuntimeCall::parse(words(line));
     assert_eq!(call.args, words(line), "{line}: everything is passed on");
     call.creation.map(|it| {
         let bundle = it.bundle.map_or_else(|| ".".to_owned(), |it| it.display().to_string());
@@ -203,7 +203,7 @@ fn in_doubt_both_readings_are_looked_at() {
 #[test]
 fn a_bundle_gets_its_real_path_and_nothing_else_changes() {
     let check = |line: &str, expected: &str| {
-        let mut call = Call::parse(words(line));
+        let mut call = RuntimeCall::parse(words(line));
         call.rename_bundle(std::path::Path::new("/real"));
         assert_eq!(call.args, words(expected), "{line}");
     };
@@ -242,8 +242,8 @@ fn questions_and_halves_are_left_to_the_runtime() {
 #[test]
 fn the_last_log_counts() {
     let check = |line: &str, file: Option<&str>, is_json: bool| {
-        let expected = Log { file: file.map(PathBuf::from), is_json };
-        assert_eq!(Call::parse(words(line)).log, expected, "{line}");
+        let expected = RuntimeLog { file: file.map(PathBuf::from), is_json };
+        assert_eq!(RuntimeCall::parse(words(line)).log, expected, "{line}");
     };
     check("create c1", None, false);
     check("--log /l create c1", Some("/l"), false);
@@ -262,7 +262,7 @@ fn words_are_bytes() {
     let id = OsString::from_vec(b"c\xff1".to_vec());
     let folder = OsString::from_vec(b"/b\xfe".to_vec());
     let given: Vec<OsString> = vec!["create".into(), "--bundle".into(), folder.clone(), id.clone()];
-    let call = Call::parse(given.clone());
+    let call = RuntimeCall::parse(given.clone());
     assert_eq!(call.args, given);
     let creation = call.creation.expect("a container");
     assert_eq!((creation.id, creation.bundle), (id, Some(PathBuf::from(folder))));
@@ -272,13 +272,13 @@ fn words_are_bytes() {
         "create".into(),
         "c1".into(),
     ];
-    assert!(Call::parse(odd).creation.is_some());
+    assert!(RuntimeCall::parse(odd).creation.is_some());
 }
 
 #[test]
 fn another_configuration_is_noticed() {
     let check = |line: &str, expected| {
-        let creation = Call::parse(words(line)).creation.expect(line);
+        let creation = RuntimeCall::parse(words(line)).creation.expect(line);
         assert_eq!(creation.is_configured_elsewhere, expected, "{line}");
     };
     check("create c1", false);
@@ -290,7 +290,7 @@ fn another_configuration_is_noticed() {
 #[test]
 fn our_own_options_are_kept_from_the_runtime() {
     let check = |line: &str, passed: &str, complaint: Option<&str>| {
-        let call = Call::parse(words(line));
+        let call = RuntimeCall::parse(words(line));
         assert_eq!((call.args, call.complaint.as_deref()), (words(passed), complaint), "{line}");
         call.options
     };
@@ -299,15 +299,15 @@ fn our_own_options_are_kept_from_the_runtime() {
         "--root /r create -b /b c1",
         None,
     );
-    let standard = Options::standard();
-    let expected = Options {
+    let standard = GateOptions::standard();
+    let expected = GateOptions {
         store: "/s".into(),
         config: "/c".into(),
         deadline: Some(Duration::from_millis(5)),
         ..standard.clone()
     };
     assert_eq!(options, expected);
-    let call = Call::parse(words("--oci-compat-link /l --oci-compat-root create kill c1"));
+    let call = RuntimeCall::parse(words("--oci-compat-link /l --oci-compat-root create kill c1"));
     assert_eq!(
         (call.link, call.options.root, call.args),
         (Some("/l".into()), "create".into(), words("kill c1"))

@@ -34,7 +34,7 @@ const NO_PROGRAM: [Errno; 5] = [Errno::ENOENT, Errno::ENOTDIR, Errno::EACCES, Er
 
 /// What decides the runtime. It is the same for every command, so the runtime that creates a container also ends it.
 #[derive(Debug, Clone)]
-pub(super) struct Choice {
+pub(super) struct RuntimeChoice {
     /// As what the wrapper was called, without `-strict`.
     name: OsString,
     /// Whether it was called strict.
@@ -44,13 +44,13 @@ pub(super) struct Choice {
     /// The link that goes before all names.
     link: PathBuf,
     /// The wrapper itself.
-    own: Option<Identity>,
+    own: Option<FileIdentity>,
 }
 
 /// A file, whatever it is called: device and inode.
-type Identity = (libc::dev_t, libc::ino_t);
+type FileIdentity = (libc::dev_t, libc::ino_t);
 
-impl Choice {
+impl RuntimeChoice {
     /// For the program that was called by this name, in an environment with this `PATH`.
     pub(super) fn new(called: &OsStr, path: Option<&OsStr>, link: Option<&Path>) -> Self {
         let own = identity(Path::new("/proc/self/exe")).or_else(|| identity(Path::new(called)));
@@ -181,7 +181,7 @@ fn strictness(name: &OsStr) -> (OsString, bool) {
     }
 }
 
-fn identity(path: &Path) -> Option<Identity> {
+fn identity(path: &Path) -> Option<FileIdentity> {
     // What cannot be looked at cannot be executed either.
     stat::stat(path).ok().map(|it| (it.st_dev, it.st_ino))
 }

@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 
 /// Folders `a`, `b`, ... of a `PATH`; programs are their own names.
-struct Machine(tempfile::TempDir);
+struct RuntimeFixture(tempfile::TempDir);
 
-impl Machine {
+impl RuntimeFixture {
     fn new(programs: &[&str]) -> Self {
         let machine = Self(tempfile::tempdir().expect("a temporary folder"));
         for program in programs {
@@ -32,9 +32,9 @@ impl Machine {
     }
 
     /// The wrapper at `own`, called as `called`, with the folders of `path`.
-    fn choice(&self, own: &str, called: &str, path: &[&str]) -> Choice {
+    fn choice(&self, own: &str, called: &str, path: &[&str]) -> RuntimeChoice {
         let (name, is_strict) = strictness(called.as_ref());
-        Choice {
+        RuntimeChoice {
             name,
             is_strict,
             folders: path.iter().map(|it| self.place(it)).collect(),
@@ -44,13 +44,13 @@ impl Machine {
     }
 
     /// The programs that would be tried, in turn.
-    fn tried(&self, choice: &Choice) -> Vec<String> {
+    fn tried(&self, choice: &RuntimeChoice) -> Vec<String> {
         let names = choice.names();
         let there = choice.candidates(&names).filter(|it| is_program(it));
         there.map(|it| it.strip_prefix(self.0.path()).unwrap_or(&it).display().to_string()).collect()
     }
 
-    fn settle(&self, choice: &Choice, wanted: &[&str]) -> Result<(), String> {
+    fn settle(&self, choice: &RuntimeChoice, wanted: &[&str]) -> Result<(), String> {
         let wanted: Vec<_> = wanted
             .iter()
             .map(|it| PathBuf::from(it.replace("DIR", &self.place("").display().to_string())))
@@ -65,7 +65,7 @@ const NONE: [&str; 0] = [];
 
 #[test]
 fn the_first_name_that_is_anywhere_in_path_is_the_runtime() {
-    let machine = Machine::new(&["a/crun", "b/runc", "b/youki", "c/runc", "b/oci-compat-runtime"]);
+    let machine = RuntimeFixture::new(&["a/crun", "b/runc", "b/youki", "c/runc", "b/oci-compat-runtime"]);
     let choice = machine.choice("b/oci-compat-runtime", "oci-compat-runtime", &["a", "b", "c"]);
     assert_eq!(machine.tried(&choice), ["b/runc", "c/runc", "a/crun", "b/youki"]);
     let choice = machine.choice("b/oci-compat-runtime", "oci-compat-runtime", &["a"]);
@@ -76,7 +76,7 @@ fn the_first_name_that_is_anywhere_in_path_is_the_runtime() {
 
 #[test]
 fn the_name_by_which_it_is_called_may_say_which() {
-    let machine = Machine::new(&["a/crun", "a/runc", "a/kata", "a/oci-compat-runtime"]);
+    let machine = RuntimeFixture::new(&["a/crun", "a/runc", "a/kata", "a/oci-compat-runtime"]);
     let check = |called: &str, expected: &[&str]| {
         let choice = machine.choice("a/oci-compat-runtime", called, &["a"]);
         assert_eq!(machine.tried(&choice), expected, "{called}");
@@ -107,7 +107,7 @@ fn the_name_by_which_it_is_called_may_say_that_it_is_strict() {
 
 #[test]
 fn it_never_becomes_itself() {
-    let machine = Machine::new(&["x/oci-compat-runtime", "c/runc"])
+    let machine = RuntimeFixture::new(&["x/oci-compat-runtime", "c/runc"])
         .link("x/oci-compat-runtime", "a/runc")
         .link("a/runc", "b/crun");
     for called in ["runc", "crun", "oci-compat-runtime", "oci-compat-runtime-runc"] {
@@ -120,7 +120,7 @@ fn it_never_becomes_itself() {
 
 #[test]
 fn two_of_them_in_a_runtimes_place_never_become_each_other_for_ever() {
-    let machine = Machine::new(&["a/runc", "b/runc", "b/crun", "c/runc"]);
+    let machine = RuntimeFixture::new(&["a/runc", "b/runc", "b/crun", "c/runc"]);
     let path = ["a", "b", "c"];
     assert_eq!(machine.tried(&machine.choice("a/runc", "runc", &path)), ["b/runc", "c/runc", "b/crun"]);
     assert_eq!(machine.tried(&machine.choice("b/runc", "runc", &path)), ["c/runc"]);
@@ -129,7 +129,7 @@ fn two_of_them_in_a_runtimes_place_never_become_each_other_for_ever() {
 
 #[test]
 fn folders_that_depend_on_the_working_directory_are_passed_over() {
-    let choice = |path: Option<&str>| Choice::new("runc".as_ref(), path.map(OsStr::new), None);
+    let choice = |path: Option<&str>| RuntimeChoice::new("runc".as_ref(), path.map(OsStr::new), None);
     let folders =
         |path| choice(path).folders.iter().map(|it| it.display().to_string()).collect::<Vec<_>>().join(":");
     assert_eq!(folders(None), file::PATH);
@@ -139,7 +139,7 @@ fn folders_that_depend_on_the_working_directory_are_passed_over() {
 
 #[test]
 fn the_configuration_is_settled_by_a_link() {
-    let machine = Machine::new(&["a/runc", "b/crun", "c/kata", "a/oci-compat-runtime"]);
+    let machine = RuntimeFixture::new(&["a/runc", "b/crun", "c/kata", "a/oci-compat-runtime"]);
     let choice = machine.choice("a/oci-compat-runtime", "oci-compat-runtime", &["a", "b"]);
     let check = |wanted: &[&str], expected: &[&str]| {
         assert_eq!(machine.settle(&choice, wanted), Ok(()), "{wanted:?}");
@@ -159,7 +159,7 @@ fn the_configuration_is_settled_by_a_link() {
 
 #[test]
 fn what_cannot_be_settled_leaves_all_as_it_is() {
-    let machine = Machine::new(&["a/runc", "b/crun", "a/oci-compat-runtime", "var"]);
+    let machine = RuntimeFixture::new(&["a/runc", "b/crun", "a/oci-compat-runtime", "var"]);
     let choice = machine.choice("a/oci-compat-runtime", "oci-compat-runtime", &["a", "b"]);
     let opening = "runtimes in the configuration is not heeded:";
     assert_eq!(
@@ -182,7 +182,7 @@ fn what_cannot_be_settled_leaves_all_as_it_is() {
 #[test]
 fn a_link_that_leads_nowhere_or_back_is_passed_over() {
     let machine =
-        Machine::new(&["a/runc", "a/oci-compat-runtime"]).link("a/oci-compat-runtime", "var/runtime");
+        RuntimeFixture::new(&["a/runc", "a/oci-compat-runtime"]).link("a/oci-compat-runtime", "var/runtime");
     let choice = machine.choice("a/oci-compat-runtime", "oci-compat-runtime", &["a"]);
     assert_eq!(machine.tried(&choice), ["a/runc"]);
     for target in ["relative", "/nowhere/at/all"] {
@@ -194,7 +194,7 @@ fn a_link_that_leads_nowhere_or_back_is_passed_over() {
 
 #[test]
 fn a_link_of_its_own_leads_a_named_wrapper_to_a_program_outside_of_path() {
-    let machine = Machine::new(&["own/oci-compat-runtime", "opt/nvidia", "bin/nvidia", "bin/runc"])
+    let machine = RuntimeFixture::new(&["own/oci-compat-runtime", "opt/nvidia", "bin/nvidia", "bin/runc"])
         .link("opt/nvidia", "var/runtime-nvidia");
     let named = machine.choice("own/oci-compat-runtime", "oci-compat-runtime-nvidia", &["bin"]);
     assert_eq!(machine.tried(&named), ["opt/nvidia", "bin/nvidia"]);
