@@ -9,7 +9,7 @@ use tar::{Builder, EntryType, Header};
 
 use super::*;
 use crate::container::input::Process;
-use crate::program::{self, Demand};
+use crate::program::{self, ProgramDemand};
 
 const PATIENT: Duration = Duration::from_secs(60);
 
@@ -301,12 +301,12 @@ fn a_program_is_looked_at_in_layers() {
         program::look_in(&image, &process, ours)
     };
     let found = look("run", Some("x86-64")).expect("a program");
-    let machine = Demand::Machine { file: "/usr/bin/env".to_owned(), machine: "arm64".to_owned() };
+    let machine = ProgramDemand::Machine { file: "/usr/bin/env".to_owned(), machine: "arm64".to_owned() };
     assert_eq!((found.path.as_str(), found.demands.as_slice()), ("/app/run", &[machine.clone()][..]));
     assert_eq!(look("run", Some("arm64")).expect("a program").demands, []);
     assert_eq!(look("run", None).expect("a program").demands, [machine]);
     let (file, missing) = ("/app/lost".to_owned(), "/bin/bash\r".to_owned());
-    let missing = Demand::Interpreter { file, missing, is_script: true };
+    let missing = ProgramDemand::Interpreter { file, missing, is_script: true };
     assert_eq!(look("lost", Some("arm64")).expect("a program").demands, [missing]);
     assert_eq!(look("gone", Some("arm64")), None);
 }
