@@ -5,7 +5,9 @@ mod options;
 #[cfg(test)]
 mod tests;
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::panic::PanicHookInfo;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -105,16 +107,11 @@ impl Caller<'_> {
         }
     }
 
-    /// Whether the container's processes run on this kernel, as far as the runtime's name tells: gVisor, Kata Containers and
-    /// libkrun bring another one, which may start what this one does not.
+    /// Whether the runtime's name is that of one under which the container's processes run on this kernel. gVisor, Kata Containers
+    /// and libkrun bring another one, which may start what this one does not.
     fn runs_on_this_kernel(self) -> bool {
         match self {
-            Self::Hook => {
-                let parent = format!("/proc/{}/comm", nix::unistd::getppid());
-                // Whatever hinders: then it is not certain.
-                let name = file::read(Path::new(&parent), 64).ok().flatten();
-                name.is_some_and(|it| is_of_this_kernel(&String::from_utf8_lossy(it.trim_ascii_end())))
-            }
+            Self::Hook => parent().is_some_and(|it| is_of_this_kernel(&it)),
             Self::Wrapper { runtime, .. } => (runtime.0)().is_some_and(|path| {
                 let names = [file::without_links(&path), path];
                 names
@@ -125,14 +122,30 @@ impl Caller<'_> {
     }
 }
 
-/// Whether a runtime of this name leaves it to the kernel to run programs. Of what does not sound like a runtime at all, nothing
-/// else is known.
+/// What the process that started this one is called; `None` if that is not certain.
+fn parent() -> Option<String> {
+    const MAX_LINE: usize = 1 << 16;
+    let folder = PathBuf::from(format!("/proc/{}", nix::unistd::getppid()));
+    // Whatever hinders: then it is not certain.
+    let read = |name: &str| file::read(&folder.join(name), MAX_LINE).ok().flatten();
+    let name = read("comm")?;
+    let name = name.trim_ascii_end();
+    // youki starts a copy of itself that has no path, and the kernel names it by the number of its descriptor.
+    if !name.iter().all(u8::is_ascii_digit) {
+        return Some(String::from_utf8_lossy(name).into_owned());
+    }
+    let line = read("cmdline")?;
+    let program = Path::new(OsStr::from_bytes(line.split(|it| *it == 0).next()?)).file_name()?;
+    Some(program.to_string_lossy().into_owned())
+}
+
+/// Whether a runtime of this name is known to leave it to the kernel to run programs. Of all others nothing is known.
 fn is_of_this_kernel(name: &str) -> bool {
     const KNOWN: [&str; 3] = ["runc", "crun", "youki"];
-    const OTHERS: [&str; 6] = ["run", "kata", "shim", "vm", "wasm", "quark"];
+    // runc renames some of its processes: `runc:[1:CHILD]`.
     let is_known =
         |it: &&str| name.strip_prefix(*it).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
-    KNOWN.iter().any(is_known) || !OTHERS.iter().any(|it| name.contains(it))
+    KNOWN.iter().any(is_known)
 }
 
 impl DecisionContext<'_> {

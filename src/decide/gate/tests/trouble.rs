@@ -206,7 +206,10 @@ fn what_is_proven_stands_whatever_the_environment_and_the_program_demand() {
         let (options, heard) = (place.options(), std::cell::RefCell::new(Vec::new()));
         let hear = |action| heard.borrow_mut().push(action);
         let state = State { id: "c1".to_owned(), bundle: place.0.path().join("bundle"), process: None };
-        let decision = decide(&state, &DecisionContext { guard: Guard(&hear), ..setting(&options, &policy) });
+        let runc = || Some("/usr/bin/runc".into());
+        let caller = Caller::Wrapper { limits: &[], runtime: Successor(&runc) };
+        let setting = DecisionContext { guard: Guard(&hear), caller, ..setting(&options, &policy) };
+        let decision = decide(&state, &setting);
         let heard = heard.into_inner();
         assert_eq!((heard.as_slice(), decision.refused), (&[Action::Refuse][..], INCOMPATIBLE), "{config}");
     }
