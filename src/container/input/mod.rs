@@ -27,7 +27,8 @@ const CONFIG: Keep = Keep::Fields(&[
     (
         "process",
         Keep::But(&[
-            ("args", Keep::First),
+            // The program; where an engine starts an init process, what that starts stands behind `--`.
+            ("args", Keep::First(3)),
             ("commandLine", Keep::Nothing),
             ("cwd", Keep::Whole),
             // All others may hold secrets.
@@ -160,6 +161,8 @@ pub struct Bundle {
 pub struct Process {
     /// `args[0]`: the path or the name of its program.
     pub program: Option<String>,
+    /// `args[2]` behind `--`: what a program starts that only starts another one.
+    pub behind: Option<String>,
     /// Its working directory.
     pub cwd: Option<String>,
     /// Its variables `PATH`, `NVIDIA_*` and `CUDA_*`, as `NAME=VALUE`, in the order in which they stand there.
@@ -173,10 +176,14 @@ impl Process {
     fn of(kept: &SkimmedObject) -> Self {
         // A value of another type is unknown.
         let args: Option<Vec<Option<String>>> = kept.one("args").and_then(|it| parse(it).ok());
+        let mut args = args.into_iter().flatten();
+        let program = args.next().flatten();
+        let is_behind = args.next().flatten().is_some_and(|it| it == "--");
         let cwd: Option<Option<String>> = kept.one("cwd").and_then(|it| parse(it).ok());
         let env: Option<Option<Vec<Option<String>>>> = kept.one("env").and_then(|it| parse(it).ok());
         Self {
-            program: args.and_then(|it| it.into_iter().next().flatten()),
+            program,
+            behind: args.next().flatten().filter(|_| is_behind),
             cwd: cwd.flatten(),
             env: env.and_then(|it| it.unwrap_or_default().into_iter().collect()),
             handler: None,

@@ -199,6 +199,7 @@ fn of_the_process_its_program_is_read_and_some_of_its_variables() {
     let env = ["PATH=/bin:/usr/bin", "NVIDIA_REQUIRE_CUDA=cuda>=12", "CUDA_VERSION=12.4"];
     let expected = Process {
         program: some("sh"),
+        behind: None,
         cwd: some("/srv"),
         env: Some(env.map(str::to_owned).to_vec()),
         handler: some("wasm"),
@@ -207,6 +208,14 @@ fn of_the_process_its_program_is_read_and_some_of_its_variables() {
     let empty = Process { env: Some(Vec::new()), ..Process::default() };
     assert_eq!(process(r#"{"process": {}}"#), Ok(empty.clone()));
     assert_eq!(process(r#"{"process": {"args": [], "env": []}}"#), Ok(empty));
+    let behind = |args: &str| {
+        process(&format!("{{\"process\": {{\"args\": {args}}}}}")).map(|it| (it.program, it.behind))
+    };
+    let init = Ok((some("/sbin/docker-init"), some("app")));
+    assert_eq!(behind(r#"["/sbin/docker-init", "--", "app", "-x"]"#), init);
+    assert_eq!(behind(r#"["init", "app", "x"]"#), Ok((some("init"), None)));
+    assert_eq!(behind(r#"["init", "--"]"#), Ok((some("init"), None)));
+    assert_eq!(behind(r#"["init", null, "app"]"#), Ok((some("init"), None)));
     for odd in [
         r#""args": [5], "env": [5], "cwd": 5"#,
         r#""args": "sh", "env": {"PATH": "/bin"}, "cwd": ["/"]"#,

@@ -35,8 +35,8 @@ pub(super) enum Keep {
     But(&'static [(&'static str, Keep)]),
     /// Nothing.
     Nothing,
-    /// Of an array its first value.
-    First,
+    /// Of an array so many values from its start.
+    First(usize),
     /// Of an array the texts that start so, or that perhaps do: a text may be spelled in many ways.
     Starting(&'static [&'static str]),
     /// Of an object these keys, and those that start with the text, if there is one. They are keys of a map to runtimes: case
@@ -214,9 +214,9 @@ impl<R: Read> Skimmer<R> {
                 self.at -= 1;
                 return self.mentions(words);
             }
-            (Some(b'['), Some(keep @ (Keep::First | Keep::Starting(_)))) => return self.items(keep),
+            (Some(b'['), Some(keep @ (Keep::First(_) | Keep::Starting(_)))) => return self.items(keep),
             // Something else than runtimes take there.
-            (Some(_), Some(Keep::First | Keep::Starting(_))) => {
+            (Some(_), Some(Keep::First(_) | Keep::Starting(_))) => {
                 self.put(b"false")?;
                 self.at -= 1;
                 return self.value(None);
@@ -238,6 +238,7 @@ impl<R: Read> Skimmer<R> {
     fn items(&mut self, keep: Keep) -> Result<(), Fault> {
         self.put(b"[")?;
         let (mut is_first, mut left) = (true, MAX_ITEMS);
+        let mut wanted = if let Keep::First(count) = keep { count } else { 0 };
         loop {
             match self.blank()? {
                 Some(b']') if is_first => break,
@@ -247,8 +248,9 @@ impl<R: Read> Skimmer<R> {
             }
             if let Keep::Starting(starts) = keep {
                 self.item(starts, &mut left)?;
-            } else if is_first {
+            } else if wanted > 0 {
                 self.item(&[""], &mut left)?;
+                wanted -= 1;
             } else {
                 self.value(None)?;
             }
@@ -500,7 +502,7 @@ impl Keep {
                     false => (*name, Self::Nothing),
                 })));
             }
-            Self::Nothing | Self::First | Self::Starting(_) | Self::Mentions(_) => return Ok(None),
+            Self::Nothing | Self::First(_) | Self::Starting(_) | Self::Mentions(_) => return Ok(None),
             Self::Keys(names, start) => match (0..).zip(names).find(|(_, name)| **name == key) {
                 Some((index, name)) => (index, *name, Self::Whole),
                 None if !start.is_empty() && key.starts_with(start) => return Ok(Some((start, Self::Whole))),

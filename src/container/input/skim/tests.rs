@@ -7,7 +7,7 @@ const KEEP: Keep = Keep::Fields(&[
         "process",
         Keep::But(&[
             ("env", Keep::Starting(&["PATH=", "CUDA_"])),
-            ("args", Keep::First),
+            ("args", Keep::First(2)),
             ("cwd", Keep::Whole),
         ]),
     ),
@@ -56,9 +56,10 @@ fn of_lists_what_is_wanted_is_kept() {
         let text = format!("{{\"process\": {{\"{name}\": {list}, \"cwd\": \"/\"}}}}");
         check(&text, Ok(&format!("{{\"process\":{{\"{name}\":{expected},\"cwd\":\"/\"}}}}")));
     };
-    check_list("args", r#"["a\"b" , "c", 5]"#, r#"["a\"b"]"#);
+    check_list("args", r#"["a\"b" , "c", 5]"#, r#"["a\"b","c"]"#);
+    check_list("args", r#"["a", 5, "c"]"#, r#"["a",null]"#);
     check_list("args", r#"[ ]"#, "[]");
-    check_list("args", r#"[[1, "x"], "c"]"#, "[null]");
+    check_list("args", r#"[[1, "x"], "c"]"#, r#"[null,"c"]"#);
     check_list("args", r#""sh -c x""#, "false");
     check_list("args", "null", "false");
     check_list(
