@@ -190,6 +190,9 @@ pub(super) fn clue(term: &Term, finding: &Finding<'_>, facts: &Facts) -> Option<
             let file = || value(facts, host::PROGRAM, "level").map(str::to_owned);
             of_level(finding, facts, if is_of_program(term) { file() } else { None })
         }
+        ("memory.page", Evidence::Value { value: Some(_), .. }) if is_of_program(term) => {
+            Some(Clue::Linked { file: value(facts, host::PROGRAM, "pages")?.to_owned() })
+        }
         ("cpu.flag", Evidence::Flag { present: false, .. }) => {
             flags(facts.explained("cpu.flag"))?.contains("hypervisor").then_some(Clue::Hidden)
         }

@@ -54,6 +54,11 @@ pub enum Clue {
         /// Whether the file is a script.
         is_script: bool,
     },
+    /// A program was linked for smaller pages than the kernel has.
+    Linked {
+        /// Which file.
+        file: String,
+    },
     /// The CPU is a hypervisor's, which may hide it.
     Hidden,
     /// A newer driver of NVIDIA's would do.

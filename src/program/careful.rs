@@ -219,6 +219,11 @@ impl Setup {
         joins || self.mounts().any(|it| it.kind.as_deref() == Some("binfmt_misc"))
     }
 
+    /// Whether a mount brings a file of the host to this path.
+    pub(super) fn brings(&self, path: &str) -> bool {
+        self.mounts().any(|it| it.is_bind() && it.destination == path)
+    }
+
     fn mounts(&self) -> impl Iterator<Item = &MountEntry> {
         self.mounts.iter().flatten()
     }

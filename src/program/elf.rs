@@ -6,9 +6,18 @@ const MAX_HEADERS: usize = 128;
 /// A path has no more (`PATH_MAX`).
 const MAX_PATH: u64 = 4096;
 
+const PT_LOAD: u32 = 1;
 const PT_INTERP: u32 = 3;
 const PT_NOTE: u32 = 4;
 const PT_GNU_PROPERTY: u32 = 0x6474_e553;
+
+/// Of a part that is loaded: its memory can be written.
+const PF_W: u32 = 2;
+
+/// How the note begins that Go's linker writes, with the length of its content left out (`.note.go.buildid`).
+const GO_NAME: u32 = 4;
+const GO_BUILD_ID: u32 = 4;
+const GO: &[u8] = b"Go\0\0";
 
 /// `NT_GNU_PROPERTY_TYPE_0`, and the property in it that says which levels of x86-64 a program needs, a bit for each.
 const PROPERTIES: u32 = 5;
@@ -24,12 +33,18 @@ pub(super) struct FilePart {
 }
 
 /// Of a program for a machine whose lowest bytes come first.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ElfHeader {
     /// Where the path of its interpreter stands.
     pub(super) interpreter: Option<FilePart>,
     /// Where its properties stand.
     pub(super) properties: Option<FilePart>,
+    /// Where the first part stands that can be written.
+    pub(super) data: Option<u64>,
+    /// Whether Go's own linker made it.
+    pub(super) is_go: bool,
+    /// The bits in which the place of a part in memory and its place in the file differ.
+    pub(super) differing: u64,
 }
 
 /// Where the program headers stand, how large one is, and where in it numbers stand.
@@ -38,7 +53,9 @@ struct HeaderTable {
     count: usize,
     size: usize,
     offset: usize,
+    vaddr: usize,
     filesz: usize,
+    flags: usize,
     align: usize,
     is_64: bool,
 }
@@ -57,16 +74,33 @@ impl ElfHeader {
             };
             match word(entry, 0)? {
                 PT_INTERP if header.interpreter.is_none() => header.interpreter = Some(part),
+                PT_LOAD if part.size > 0 => {
+                    header.differing |= layout.word(entry, layout.vaddr)?.wrapping_sub(part.offset);
+                    let is_data = word(entry, layout.flags)? & PF_W != 0;
+                    header.data = header.data.or(is_data.then_some(part.offset));
+                }
                 PT_GNU_PROPERTY => header.properties = Some(part),
                 // glibc: of 64-bit programs, older linkers have no other place for it.
                 PT_NOTE if header.properties.is_none() && layout.word(entry, layout.align)? == 8 => {
                     header.properties = Some(part);
                 }
+                PT_NOTE => header.is_go |= part.within(start).is_some_and(is_of_go),
                 _ => {}
             }
         }
         Some(header)
     }
+
+    /// The largest pages of which the kernel can map it; `None` if it can of all. The kernel maps whole pages of the file, so that
+    /// both places of a part have to be the same within a page (`elf_map` in `fs/binfmt_elf.c`).
+    pub(super) fn largest_pages(&self) -> Option<u64> {
+        1_u64.checked_shl(self.differing.trailing_zeros())
+    }
+}
+
+/// Whether these notes begin with that of Go's linker.
+fn is_of_go(notes: &[u8]) -> bool {
+    word(notes, 0) == Some(GO_NAME) && word(notes, 8) == Some(GO_BUILD_ID) && notes.get(12..16) == Some(GO)
 }
 
 impl HeaderTable {
@@ -78,7 +112,9 @@ impl HeaderTable {
                 count: half(start, 56)?.into(),
                 size: 56,
                 offset: 8,
+                vaddr: 16,
                 filesz: 32,
+                flags: 4,
                 align: 48,
                 is_64,
             },
@@ -87,7 +123,9 @@ impl HeaderTable {
                 count: half(start, 44)?.into(),
                 size: 32,
                 offset: 4,
+                vaddr: 8,
                 filesz: 16,
+                flags: 24,
                 align: 28,
                 is_64,
             },

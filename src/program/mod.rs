@@ -5,12 +5,15 @@
 mod careful;
 mod elf;
 mod files;
+mod go;
 mod image;
+mod level;
 pub mod machine;
 mod script;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -24,8 +27,7 @@ use crate::os::file;
 use careful::Setup;
 use elf::ElfHeader;
 use image::RootFolder;
-use machine::{I386, Machine, X86_64};
-use memchr::memmem;
+use machine::{ARM64, I386, Machine, X86_64};
 use script::Script;
 
 pub use files::{Files, Found, START, Start};
@@ -34,20 +36,10 @@ pub use machine::MAGIC;
 /// The kernel follows so many scripts, one by one (`exec_binprm`).
 const MAX_SCRIPTS: usize = 5;
 
-/// The loader of the GNU C library for x86-64, whose path every program names, and where distributions that keep several
-/// architectures side by side have the library.
-const LOADER: &str = "ld-linux-x86-64.so.2";
-const LIBRARY: &str = "libc.so.6";
-const MULTIARCH: &str = "/lib/x86_64-linux-gnu";
-/// What a loader says that looks at the level (`dl_isa_level_check` in `sysdeps/x86/dl-isa-level.h`); 2.31 does not, and 2.36 does.
-const REFUSES: &[u8] = b"CPU ISA level is lower than required";
-/// A loader has 250 KiB.
-const MAX_LOADER: usize = 4 << 20;
-
 /// The machine that this program runs on.
 const OURS: &str = cfg_select! {
     target_arch = "x86_64" => { X86_64 }
-    target_arch = "aarch64" => { machine::ARM64 }
+    target_arch = "aarch64" => { ARM64 }
     _ => { "" }
 };
 
@@ -88,6 +80,15 @@ pub enum ProgramDemand {
         /// Who ends the program where the CPU does not reach it.
         checked_by: Option<Checker>,
     },
+    /// A kernel whose pages are not too large.
+    Pages {
+        /// The program.
+        file: String,
+        /// [`Machine::name`].
+        machine: String,
+        /// The size in bytes that the kernel's pages may have at most.
+        most: u64,
+    },
 }
 
 /// What checks the CPU before a program runs. Without a check, the program dies when it comes to an instruction that is missing.
@@ -95,6 +96,8 @@ pub enum ProgramDemand {
 pub enum Checker {
     /// The loader of the GNU C library, since 2.33.
     Loader,
+    /// The program itself, which Go built.
+    Go,
 }
 
 /// What is demanded, and what that rests on.
@@ -106,6 +109,8 @@ struct ProgramDemands {
     looked_at: Vec<PathBuf>,
     /// Whether the last of all these is there.
     is_there: bool,
+    /// Whether the last two of them are a loader of the GNU C library and the library.
+    is_of_glibc: bool,
     demands: Vec<ProgramDemand>,
 }
 
@@ -136,47 +141,57 @@ pub fn look(folder: &Path, bundle: &Bundle, until: &dyn Fn() -> Instant) -> Opti
 /// `None` if that is not certain. `ours` is the machine of the host that it is for: a program for that one does not demand it.
 pub fn look_in<F: Files>(files: &F, process: &Process, ours: Option<&str>) -> Option<Program> {
     let seen = see(files, process, ours)?;
-    let loads_it = seen.demands.iter().any(|it| matches!(it, ProgramDemand::Level { .. }));
-    if loads_it && !has_library_beside_loader(files, &seen.looked_at) {
+    if seen.is_of_glibc && !level::has_library_beside_loader(files, &seen.looked_at) {
         return None;
     }
     Some(Program { path: shown(seen.tried.last()?), demands: seen.demands })
 }
 
 fn examine(image: &RootFolder, folder: &Path, bundle: &Bundle) -> Option<Program> {
-    let seen = see(image, &bundle.process, Some(OURS))?;
+    let process = started(&bundle.process);
+    let seen = see(image, &process, Some(OURS))?;
     if seen.demands.is_empty() {
         return None;
     }
     // All that follows is taken only where something is wrong.
     let setup = Setup::of(&bundle.config)?;
     let paths: Vec<_> = seen.tried.iter().chain(&seen.looked_at).map(PathBuf::as_path).collect();
-    let loads_it = seen.demands.iter().any(|it| matches!(it, ProgramDemand::Level { .. }));
-    if loads_it && !has_library_beside_loader(image, &seen.looked_at) {
+    if seen.is_of_glibc && !level::has_library_beside_loader(image, &seen.looked_at) {
         return None;
     }
     let is_missing = seen.demands.iter().any(|it| matches!(it, ProgramDemand::Interpreter { .. }));
     if is_missing && careful::may_bring_files(folder) {
         return None;
     }
+    if let Some(init) = init(&bundle.process) {
+        // It passes over a file that it finds by a search, and cannot start.
+        if !setup.brings(init) || is_missing && !process.program.as_ref()?.contains('/') {
+            return None;
+        }
+    }
     if setup.has_own_handlers() || !setup.shows_all(image, &seen.tried, &paths, seen.is_there) {
         return None;
     }
     // Somebody may have changed a file meanwhile.
-    if see(image, &bundle.process, Some(OURS))? != seen {
+    if see(image, &process, Some(OURS))? != seen {
         return None;
     }
     Some(Program { path: shown(seen.tried.last()?), demands: seen.demands })
 }
 
-/// Whether loader and C library, the last two of these, lie in one folder, links aside: then they belong together.
-fn has_library_beside_loader<F: Files>(image: &F, looked_at: &[PathBuf]) -> bool {
-    let folder = |it: &PathBuf| image.end(it).and_then(|it| Some(it.parent()?.to_owned()));
-    match looked_at {
-        [.., loader, library] if library.ends_with(LIBRARY) => {
-            folder(loader).is_some_and(|it| Some(it) == folder(library))
-        }
-        _ => false,
+/// The init process that an engine has put before the program, as `--init` asks it to: of Docker, or of Podman
+/// (`ContainerInitPath` in `libpod/define`).
+fn init(process: &Process) -> Option<&str> {
+    const INITS: [&str; 2] = ["/sbin/docker-init", "/run/podman-init"];
+    let program = process.program.as_deref()?;
+    (process.behind.is_some() && INITS.contains(&program)).then_some(program)
+}
+
+/// The process that counts: behind an init process the one that it starts. It looks for the program as runtimes do (`execvp`).
+fn started(process: &Process) -> Cow<'_, Process> {
+    match init(process) {
+        Some(_) => Cow::Owned(Process { program: process.behind.clone(), ..process.clone() }),
+        None => Cow::Borrowed(process),
     }
 }
 
@@ -186,7 +201,13 @@ fn see<F: Files>(image: &F, process: &Process, ours: Option<&str>) -> Option<Pro
     let mut file = image.open(&found)?;
     let mut start = image.start(&file)?;
     let mut path = tried.last()?.clone();
-    let mut seen = ProgramDemands { tried, looked_at: Vec::new(), is_there: true, demands: Vec::new() };
+    let mut seen = ProgramDemands {
+        tried,
+        looked_at: Vec::new(),
+        is_there: true,
+        is_of_glibc: false,
+        demands: Vec::new(),
+    };
     for _ in 0..=MAX_SCRIPTS {
         let interpreter = match script::read(&start.bytes, start.is_whole) {
             Script::By(name) => files::absolute(name)?,
@@ -225,54 +246,45 @@ impl ProgramDemands {
             let demand = ProgramDemand::Machine { file: shown(path), machine: machine.name.to_owned() };
             self.demands.push(demand);
         }
+        let Some(header) = ElfHeader::of(&start.bytes) else { return };
+        self.add_pages(path, &header, machine);
         // What runs elsewhere finds its loader elsewhere, too.
         if ours.is_some_and(|ours| machine.name != ours && (machine.name, ours) != (I386, X86_64)) {
             return;
         }
-        let Some(header) = ElfHeader::of(&start.bytes) else { return };
+        if header.interpreter.is_none() {
+            if machine.name == X86_64 {
+                self.add_own_level(image, path, &header, (file, start));
+            }
+            return;
+        }
         let Some(interpreter) = interpreter(image, &header, file, start) else { return };
         match image.find(&interpreter) {
             Found::Missing => {
                 self.looked_at.push(interpreter.clone());
                 self.add_missing(path, &interpreter, false);
             }
-            Found::File(loader) if machine.name == X86_64 && interpreter.ends_with(LOADER) => {
-                let own = level(image, &header, file, start);
+            Found::File(loader) if machine.name == X86_64 && level::is_glibc(&interpreter) => {
+                let own = level::of_notes(image, &header, file, start);
                 self.add_level(image, (path, own), (&interpreter, &loader));
+            }
+            Found::File(_) if machine.name == X86_64 => {
+                self.add_own_level(image, path, &header, (file, start));
             }
             Found::File(_) | Found::Unclear => {}
         }
     }
 
-    /// The level that a program and its C library need.
-    fn add_level<F: Files>(
-        &mut self,
-        image: &F,
-        own: (&Path, u8),
-        (interpreter, loader): (&Path, &F::FoundFile),
-    ) {
-        let folder = interpreter.parent().unwrap_or(Path::new("/"));
-        let library = [folder, Path::new(MULTIARCH)].map(|it| it.join(LIBRARY)).into_iter().find_map(|it| {
-            let Found::File(found) = image.find(&it) else { return None };
-            let file = image.open(&found)?;
-            let start = image.start(&file)?;
-            Some((level(image, &ElfHeader::of(&start.bytes)?, &file, &start), it))
-        });
-        // The higher of the two, and where they are alike the program's own.
-        let needed = match &library {
-            Some((level, path)) if own.1 < *level => (path.as_path(), *level),
-            _ => own,
+    /// The largest pages of which the kernel can map a program, if machines of its kind have larger ones.
+    fn add_pages(&mut self, path: &Path, header: &ElfHeader, machine: &Machine) {
+        let largest = match machine.name {
+            X86_64 => 4 << 10,
+            ARM64 => 64 << 10,
+            _ => return,
         };
-        let (file, level) = needed;
-        if level < 2 {
-            return;
-        }
-        let is_checked = || memmem::find(&image.part(&image.open(loader)?, 0, MAX_LOADER)?, REFUSES);
-        let checked_by = is_checked().map(|_| Checker::Loader);
-        self.looked_at.push(interpreter.to_owned());
-        self.demands.push(ProgramDemand::Level { file: shown(file), level, checked_by });
-        if let Some((_, path)) = library {
-            self.looked_at.push(path);
+        if let Some(most) = header.largest_pages().filter(|it| *it < largest) {
+            let machine = machine.name.to_owned();
+            self.demands.push(ProgramDemand::Pages { file: shown(path), machine, most });
         }
     }
 
@@ -280,27 +292,6 @@ impl ProgramDemands {
         self.is_there = false;
         let (file, missing) = (shown(path), shown(interpreter));
         self.demands.push(ProgramDemand::Interpreter { file, missing, is_script });
-    }
-}
-
-/// The highest level of x86-64 that a file's properties demand; zero if they demand none, or one that is not known.
-fn level<F: Files>(image: &F, header: &ElfHeader, file: &F::Open, start: &Start) -> u8 {
-    let Some(part) = header.properties.filter(|it| it.size <= elf::MAX_NOTES) else { return 0 };
-    let read;
-    let notes = match part.within(&start.bytes) {
-        Some(notes) => notes,
-        None => {
-            let size = usize::try_from(part.size).unwrap_or_default();
-            read = image.part(file, part.offset, size).unwrap_or_default();
-            &read
-        }
-    };
-    match elf::levels(notes) {
-        0b0001 => 1,
-        0b0010..=0b0011 => 2,
-        0b0100..=0b0111 => 3,
-        0b1000..=0b1111 => 4,
-        _ => 0,
     }
 }
 

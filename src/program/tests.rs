@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::level::REFUSES;
 use super::*;
 
 const LD: &str = "/lib64/ld-linux-x86-64.so.2";
@@ -238,9 +239,98 @@ fn the_highest_level_of_program_and_library_counts() {
     // A loader that does not look.
     let old = glibc(2).file("/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", elf(X86, &[]));
     check(&old.file("/bin/v3", dynamic(4)), "v3", &[needs("/bin/v3", 3, None)]);
-    // No loader at all.
-    let fixed = Bundled::new().file("/bin/v3", elf(X86, &[(PROPERTY, &isa(4))]));
-    check(&fixed, "v3", &[]);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_level_that_no_loader_checks_is_recommended() {
+    const MUSL: &[u8] = b"/lib/ld-musl-x86_64.so.1\0";
+    let bundled = Bundled::new()
+        .file("/lib/ld-musl-x86_64.so.1", elf(X86, &[]))
+        .file("/bin/fixed", elf(X86, &[(PROPERTY, &isa(4))]))
+        .file("/bin/fixed-v1", elf(X86, &[(PROPERTY, &isa(1))]))
+        .file("/bin/musl", elf(X86, &[(INTERP, MUSL), (PROPERTY, &isa(3))]));
+    check(&bundled, "fixed", &[needs("/bin/fixed", 3, None)]);
+    check(&bundled, "fixed-v1", &[]);
+    check(&bundled, "musl", &[needs("/bin/musl", 2, None)]);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_go_program_checks_the_level_that_it_was_built_for() {
+    const LOAD: u32 = 1;
+    let build_id =
+        [&4_u32.to_le_bytes()[..], &8_u32.to_le_bytes(), &4_u32.to_le_bytes(), b"Go\0\0", &[7; 8]].concat();
+    let head = [b"\xff Go buildinf:\x08\x02".as_slice(), &[0; 16]].concat();
+    let info =
+        [&head[..], &[8], b"go1.27.3", &[40], b"build\t-compiler=gc\nbuild\tGOAMD64=v3\n....."].concat();
+    let go = |flags: u32, notes: &[u8]| {
+        let mut bytes = elf(X86, &[(NOTE, notes), (LOAD, &info)]);
+        bytes[64 + 56 + 4..64 + 56 + 8].copy_from_slice(&flags.to_le_bytes());
+        let offset: [u8; 8] = bytes[64 + 56 + 8..64 + 56 + 16].try_into().expect("eight bytes");
+        bytes[64 + 56 + 16..64 + 56 + 24].copy_from_slice(&offset);
+        bytes[64 + 48] = 4;
+        bytes
+    };
+    let bundled = Bundled::new()
+        .file("/bin/go", go(6, &build_id))
+        .file("/bin/fixed", go(4, &build_id))
+        .file("/bin/other", go(6, &build_id[..12]));
+    check(&bundled, "go", &[needs("/bin/go", 3, Some(Checker::Go))]);
+    check(&bundled, "fixed", &[]);
+    check(&bundled, "other", &[]);
+}
+
+#[test]
+fn pages_are_demanded_where_parts_have_other_places_in_memory_than_in_the_file() {
+    const LOAD: u32 = 1;
+    let placed = |machine: u16, name: &str, address: u64, expected: Option<u64>| {
+        let mut bytes = elf(machine, &[(LOAD, b"code")]);
+        let offset = u64::from(bytes[64 + 8]);
+        bytes[64 + 16..64 + 24].copy_from_slice(&(offset + address).to_le_bytes());
+        let bundled = Bundled::new().file("/bin/app", bytes);
+        let found = bundled.look(&config("/bin/app")).map(|it| it.demands).unwrap_or_default();
+        let found: Vec<_> =
+            found.into_iter().filter(|it| matches!(it, ProgramDemand::Pages { .. })).collect();
+        let demand =
+            |most| ProgramDemand::Pages { file: "/bin/app".to_owned(), machine: name.to_owned(), most };
+        assert_eq!(found, Vec::from_iter(expected.map(demand)), "{name} {address:#x}");
+    };
+    for (address, expected) in [(0, None), (0x1_0000, None), (0x1000, Some(0x1000)), (0x7_c000, Some(0x4000))]
+    {
+        placed(183, "arm64", address, expected);
+    }
+    for (address, expected) in [(0, None), (0x1000, None), (0x800, Some(0x800))] {
+        placed(X86, "x86-64", address, expected);
+    }
+    placed(FOREIGN, "s390x", 0x800, None);
+}
+
+#[test]
+fn behind_an_init_process_of_the_engine_the_program_counts() {
+    let bundled = Bundled::new().file("/bin/app", foreign()).file("/bin/script", "#!/bin/gone\n");
+    let with = |args: &[&str], mounted: &str| {
+        let mut config = config("");
+        config["process"]["args"] = serde_json::json!(args);
+        config["mounts"] = serde_json::json!([
+            {"destination": mounted, "type": "bind", "source": "/usr/bin/init", "options": ["bind", "ro"]}
+        ]);
+        config
+    };
+    let found = [machine("/bin/app", "s390x")];
+    for init in ["/sbin/docker-init", "/run/podman-init"] {
+        check_config(&bundled, &with(&[init, "--", "/bin/app", "-x"], init), &found);
+        check_config(&bundled, &with(&[init, "--", "app"], init), &found);
+        check_config(&bundled, &with(&[init, "/bin/app"], init), &[]);
+        check_config(&bundled, &with(&[init, "--"], init), &[]);
+        // The image's own, of which nothing is known.
+        check_config(&bundled, &with(&[init, "--", "/bin/app"], "/run/other"), &[]);
+        let gone = [missing("/bin/script", "/bin/gone", true)];
+        check_config(&bundled, &with(&[init, "--", "/bin/script"], init), &gone);
+        // It goes on with the next folder.
+        check_config(&bundled, &with(&[init, "--", "script"], init), &[]);
+    }
+    check_config(&bundled, &with(&["/sbin/tini", "--", "/bin/app"], "/sbin/tini"), &[]);
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -11,7 +11,7 @@ use crate::outcome::report::SpecOrigin;
 use crate::policy::Implied;
 use crate::program::machine::{Machine, X86_64};
 use crate::program::{self, Checker, Program, ProgramDemand};
-use crate::spec::{Expression, Group, Language, Place, Rule, Set, Severity, Spec, Term, Test};
+use crate::spec::{Bound, Expression, Group, Language, Place, Rule, Set, Severity, Spec, Term, Test};
 
 /// A look takes microseconds. A file system that does not answer in this time is not waited for: nothing is demanded then.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -25,6 +25,8 @@ const LOADER_S: [(u8, &[&str]); 3] = [
     (3, &["AVX", "AVX2", "F16C", "FMA3", "LZCNT", "MOVBE"]),
     (4, &["AVX512F", "AVX512BW", "AVX512CD", "AVX512DQ", "AVX512VL"]),
 ];
+/// Those for which a Go program looks besides (`V3_FEATURES_CX` and others in `runtime/asm_amd64.s`).
+const GO_S: (u8, &[&str]) = (3, &["BMI1", "BMI2", "OSXSAVE"]);
 
 /// What the program of a bundle demands; `None` if nothing is known.
 pub(super) fn look(folder: &Path, bundle: &Bundle, until: CheckDeadline<'_>) -> Option<Program> {
@@ -54,6 +56,7 @@ pub(super) fn known(program: &Program) -> Vec<(&'static str, String)> {
     for demand in &program.demands {
         match demand {
             ProgramDemand::Machine { file, .. } => known.push(("file", file.clone())),
+            ProgramDemand::Pages { file, .. } => known.push(("pages", file.clone())),
             ProgramDemand::Interpreter { file, missing, is_script } => {
                 let kind = if *is_script { "script" } else { "elf" };
                 known.extend([
@@ -89,14 +92,16 @@ fn rule(demand: &ProgramDemand, wanted: Severity) -> Rule {
         ProgramDemand::Level { file, level, checked_by } => {
             let what = format!("{file} needs x86-64-v{level}");
             let element = format!("X86_64_V{level}");
-            let flags = LOADER_S.iter().filter(|(it, _)| it <= level).flat_map(|(_, it)| *it);
+            let go_s = matches!(checked_by, Some(Checker::Go)).then_some(&GO_S);
+            let looked_for =
+                LOADER_S.iter().chain(go_s).filter(|(it, _)| it <= level).flat_map(|(_, it)| *it);
             let lacks = Group::Not(Box::new(Group::Terms(vec![term(
                 "cpu.cpuid",
-                flags.map(|it| (*it, Test::Exists)),
+                looked_for.map(|it| (*it, Test::Exists)),
             )])));
             // Without a check, the program dies at the first instruction that is missing, or never.
             let wanted = match checked_by {
-                Some(Checker::Loader) => wanted,
+                Some(Checker::Loader | Checker::Go) => wanted,
                 None => Severity::Recommended,
             };
             let term = term("cpu.cpuid", [(&*element, Test::Exists)]);
@@ -107,6 +112,12 @@ fn rule(demand: &ProgramDemand, wanted: Severity) -> Rule {
                 term,
                 Some(Group::All(vec![without_handler(X86_64), lacks])),
             )
+        }
+        ProgramDemand::Pages { file, machine, most } => {
+            let what = format!("{file} was linked for pages of at most {most} bytes");
+            let bound = Test::Integer(Bound::Le(i128::from(*most)));
+            let term = term("memory.page", [("bytes", bound)]);
+            new_rule(what, "program-pages", wanted, term, Some(without_handler(machine)))
         }
     }
 }
@@ -164,6 +175,11 @@ mod tests {
         Program { path: "/bin/app".to_owned(), demands: vec![demand] }
     }
 
+    fn pages(most: u64) -> Program {
+        let (file, machine) = ("/bin/app".to_owned(), "arm64".to_owned());
+        Program { path: file.clone(), demands: vec![ProgramDemand::Pages { file, machine, most }] }
+    }
+
     fn missing(is_script: bool) -> Program {
         let (file, missing) = ("/bin/app".to_owned(), "/lib/gone".to_owned());
         Program { path: file.clone(), demands: vec![ProgramDemand::Interpreter { file, missing, is_script }] }
@@ -216,6 +232,12 @@ mod tests {
         // The loader does not look for these.
         let almost: Vec<_> = new.iter().copied().filter(|it| !["BMI1", "BMI2", V3].contains(it)).collect();
         assert_eq!(judged(&checked, Implied::Refuse, facts(&almost, own)), some(&[], &[]));
+        // But a Go program does.
+        let go = level(Some(Checker::Go));
+        let lacks = "/bin/app needs x86-64-v3; this CPU lacks BMI1, BMI2 [cpu-level-missing]";
+        assert_eq!(judged(&go, Implied::Refuse, facts(&almost, own)), some(&[lacks], &[]));
+        assert_eq!(judged(&go, Implied::Warn, facts(&almost, own)), some(&[], &[lacks]));
+        assert_eq!(judged(&go, Implied::Refuse, facts(&new, own)), some(&[], &[]));
         // Something else runs the program.
         let handled = facts(&old, Some(&["x86-64", "x86-64.handler"]));
         assert_eq!(judged(&checked, Implied::Refuse, handled), some(&[], &[]));
@@ -239,6 +261,25 @@ mod tests {
         assert_eq!(judged(&missing(true), Implied::Refuse, facts(&[], None)), None);
         let gone = GONE.replace("loader", "interpreter");
         assert_eq!(judged(&missing(true), Implied::Refuse, facts(&[], Some(&[own]))), some(&[&gone], &[]));
+    }
+
+    #[test]
+    fn pages_count_where_the_kernel_s_are_larger_and_no_handler_takes_the_program() {
+        let judged = |kernel: &[&str], bytes: &str| {
+            let kernel: Vec<_> = kernel.iter().map(|it| format!("{it:?}: {{}}")).collect();
+            let facts = format!(
+                "{{\"flags\": {{\"kernel.program\": {{\"elements\": {{{}}}}}}}, \"attributes\": {{\"memory.page\": {{\"elements\": \
+                 {{\"bytes\": {bytes:?}}}}}}}}}",
+                kernel.join(", ")
+            );
+            let facts = Facts::from_json(facts.as_bytes()).expect("facts");
+            judged(&pages(4096), Implied::Refuse, facts)
+        };
+        let larger = "/bin/app was linked for pages of at most 4096 bytes, and this kernel has pages of 65536 bytes: it cannot be \
+                      mapped [value-out-of-range]";
+        assert_eq!(judged(&["arm64"], "65536"), some(&[larger], &[]));
+        assert_eq!(judged(&["arm64"], "4096"), some(&[], &[]));
+        assert_eq!(judged(&["arm64", "arm64.handler"], "65536"), some(&[], &[]));
     }
 
     #[test]

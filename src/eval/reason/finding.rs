@@ -171,6 +171,9 @@ impl Finding<'_> {
                 "a hypervisor's CPU model may hide them: give the virtual machine a richer one, such as host"
                     .to_owned(),
             ),
+            (Some(Clue::Linked { .. }), _) => Some(
+                "boot a kernel with smaller pages, or link the program for larger ones (-z max-page-size=65536)".to_owned(),
+            ),
             (Some(Clue::Driver { .. }), _) => self.driver_hint(),
             (Some(Clue::Foreign { remedy, .. }), _) if self.is_of_this_kernel() => {
                 remedy.as_ref().map(|_| "boot a kernel that was built for it, and does not have it switched off".to_owned())

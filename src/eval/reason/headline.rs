@@ -394,6 +394,12 @@ impl Finding<'_> {
                 };
                 format!("{} needs the {what} {}, which the image lacks{more}", shown(file), shown(missing))
             }
+            (_, _, Some(Clue::Linked { file })) => {
+                format!(
+                    "{} was linked for pages of {needed} bytes, and this kernel has pages of {found} bytes: it cannot be mapped",
+                    shown(file)
+                )
+            }
             (_, _, Some(Clue::Missing { flags, whose, virtual_cpu })) => {
                 let level = self.element.to_lowercase().replace('_', "-");
                 let who = if *virtual_cpu { "this virtual CPU" } else { "this CPU" };

@@ -297,7 +297,7 @@ fn a_program_is_looked_at_in_layers() {
     let look = |path: &str, ours| {
         let env = Some(vec!["PATH=/bin:/app".to_owned()]);
         let process =
-            Process { program: Some(path.to_owned()), cwd: Some("/".to_owned()), env, handler: None };
+            Process { program: Some(path.to_owned()), cwd: Some("/".to_owned()), env, ..Process::default() };
         program::look_in(&image, &process, ours)
     };
     let found = look("run", Some("x86-64")).expect("a program");
