@@ -42,7 +42,7 @@ demo: rust ## Install what it takes, build, and see runc start one container and
 test: rust ## Install what it takes, and run everything: style, unit tests, licences, real runtimes
 	integration/setup build
 	$(MAKE) --no-print-directory check unit
-	integration/setup deny engines youki
+	integration/setup deny engines oracles youki
 	$(MAKE) --no-print-directory deny integration
 
 # What needs a runtime, an engine, a daemon or root is left to `make test`. Debug programs are built in seconds.
@@ -52,7 +52,7 @@ quick: rust ## Lints, unit tests, and the tests that need no runtime: neither ro
 	$(CARGO) clippy --locked --quiet --all-targets -- -D warnings
 	env -u OCI_COMPAT_BIN $(CARGO) test --locked --quiet --lib
 	env -u OCI_COMPAT_BIN $(CARGO) test --locked --quiet --test integration -- \
-		--skip engines:: --skip runtimes:: --skip registry::real:: --skip power:: --skip large:: --skip package:: --skip units::
+		--skip engines:: --skip oracles:: --skip runtimes:: --skip registry::real:: --skip power:: --skip large:: --skip package:: --skip units::
 
 .PHONY: check
 check: ## Formatting, lints and documentation

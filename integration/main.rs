@@ -32,6 +32,7 @@ mod unicode;
 mod documents;
 mod power;
 mod runtimes;
+mod oracles;
 mod recorded;
 mod registry;
 mod engines;
