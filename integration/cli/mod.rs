@@ -25,6 +25,7 @@ mod opened;
 mod remote;
 mod login;
 mod scan;
+mod program;
 mod verifier;
 mod terminal;
 

@@ -37,7 +37,7 @@ pub use machine::MAGIC;
 const MAX_SCRIPTS: usize = 5;
 
 /// The machine that this program runs on.
-const OURS: &str = cfg_select! {
+pub const OURS: &str = cfg_select! {
     target_arch = "x86_64" => { X86_64 }
     target_arch = "aarch64" => { ARM64 }
     _ => { "" }

@@ -3,6 +3,7 @@
 
 pub mod platform;
 pub mod layers;
+pub mod own;
 pub mod remote;
 pub mod table;
 pub mod engines;

@@ -1,13 +1,18 @@
 //! An image in a registry: what is attached to it there, what it says of its platform, and what the administrator demands of it.
 
+use std::io::Read;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::decide::requirements::{self, Collected};
 use crate::image::{Image, Reference};
 use crate::policy::Policy;
 use crate::supply::attach::Platform;
 use crate::supply::pull::{Pulled, Puller, Remote};
+use crate::supply::registry::{Client, Descriptor};
 
+use super::layers::{Layer, Layers};
+use super::own::Configuration;
 use super::platform;
 
 /// What a registry says of an image.
@@ -42,6 +47,25 @@ impl Inquiry {
     /// What is demanded by what the store has by now, and by the administrator.
     pub fn stored(&self, store: &Path, policy: &Policy) -> Collected {
         self.completed(requirements::of_image(&self.remote.digests, self.called(), store, policy))
+    }
+
+    /// The configuration of the image that such a host would take; `None` if it has none that can be read.
+    pub fn configuration(&self) -> Option<Configuration> {
+        Configuration::parse(self.remote.configuration.as_ref()?)
+    }
+
+    /// The layers of that image, read from the registry when they are needed.
+    pub fn layers<'a>(&'a self, client: &Client, patience: Duration) -> Layers<'a> {
+        let client = client.until(Instant::now() + patience, "reading layers", patience);
+        let repository = self.remote.image.repository();
+        let layer = |it: &'a Descriptor| {
+            let client = client.clone();
+            Layer::new(it.digest, it.size, move || match client.stream(repository, it) {
+                Ok(stream) => Ok(Box::new(stream) as Box<dyn Read>),
+                Err(err) => Err(err.to_string()),
+            })
+        };
+        Layers::new(self.remote.layers.iter().map(layer).collect(), patience)
     }
 
     fn called(&self) -> Image {

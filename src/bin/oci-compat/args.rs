@@ -119,6 +119,12 @@ pub(crate) struct Check {
     /// With --remote, of an image for several platforms, that for this one [default: this machine's]
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", requires = "remote")]
     pub(crate) platform: Option<Platform>,
+    /// Read the header of the image's program too, in as many of its layers as that takes
+    #[arg(long, requires = "remote")]
+    pub(crate) program: bool,
+    /// Judge the image for a container that is given all GPUs: what its environment says of NVIDIA's driver counts then
+    #[arg(long, requires = "remote")]
+    pub(crate) gpus: bool,
     /// Every image that this engine holds
     #[arg(long, value_enum, value_name = "ENGINE", conflicts_with_all = ["image", "bundle", "spec"])]
     pub(crate) from_engine: Vec<EngineArg>,

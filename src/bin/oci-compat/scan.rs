@@ -1,5 +1,8 @@
 //! `check --remote` and `check --from-engine`: images where nothing starts yet.
 
+use std::path::Path;
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use oci_compat::container::identity::EnginePlaces;
 use oci_compat::decide::pipeline::{Host, Terms};
@@ -7,7 +10,9 @@ use oci_compat::decide::requirements::Collected;
 use oci_compat::host::{Facts, Root};
 use oci_compat::image::Reference;
 use oci_compat::policy::{self, Defaults};
+use oci_compat::program::OURS;
 use oci_compat::scan::engines as scanned;
+use oci_compat::scan::own;
 use oci_compat::scan::remote::Inquiry;
 use oci_compat::scan::table::{self, ImageTable};
 use oci_compat::store::{ImageManifests, Store};
@@ -19,6 +24,14 @@ use crate::check::read;
 use crate::engines::{self, Answers};
 use crate::output::Output;
 use crate::pull::{anchors, now};
+
+/// How long reading the layers of one image may take.
+const LAYERS: Duration = Duration::from_secs(600);
+
+/// The machine of the host that is judged, where that is known to be this one.
+fn machine(args: &Check) -> Option<&'static str> {
+    (args.facts.is_none() && args.root == Path::new("/")).then_some(OURS)
+}
 
 /// What a registry says that an image demands.
 pub(crate) fn remote(name: &str, args: &Check, common: &CommonArgs) -> anyhow::Result<Collected> {
@@ -45,6 +58,17 @@ pub(crate) fn remote(name: &str, args: &Check, common: &CommonArgs) -> anyhow::R
         }
         false => inquiry.offered(&policy),
     };
+    if let Some(configuration) = inquiry.configuration() {
+        own::add_environment(&mut collected, &configuration, &policy, args.gpus);
+        if args.program {
+            let layers = inquiry.layers(puller.client, LAYERS);
+            own::add_program(&mut collected, &configuration, &layers, &policy, machine(args));
+        }
+    } else if args.program {
+        collected
+            .notes
+            .push(format!("nothing is known of the program of {image}: it has no configuration for {platform} that can be read"));
+    }
     if collected.is_empty() {
         collected.notes.push(format!("nothing is demanded: nothing is attached to {image}"));
     }

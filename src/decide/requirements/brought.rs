@@ -14,6 +14,7 @@ use crate::nvidia::{self, Environment, GivenGpus, Strictness};
 use crate::os::file;
 use crate::outcome::report::SpecOrigin;
 use crate::policy::{Implied, Nvidia, Policy};
+use crate::program::Program;
 use crate::spec;
 
 use super::{Collected, Shelf, digest, leaving_time, program};
@@ -125,6 +126,12 @@ impl Collected {
     pub fn forget_program(&mut self) {
         self.brought.program = None;
         self.requirements.retain(|it| it.origin != SpecOrigin::Program);
+    }
+
+    /// Adds the requirements of the program of an image that no container was made of yet.
+    pub fn add_program_of(&mut self, program: &Program, implied: Implied) {
+        self.requirements.push(program::requirement(program, implied));
+        self.bundle = Some(host::BundleConfig::of_program(program::known(program)));
     }
 
     /// Adds the requirements of the container's own program.

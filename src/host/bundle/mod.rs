@@ -50,6 +50,11 @@ impl BundleConfig {
         Self { config, inherited: None, program: Vec::new() }
     }
 
+    /// What is known of an image's program, where no container was made of the image yet: attributes of [`PROGRAM`].
+    pub fn of_program(known: Vec<(&'static str, String)>) -> Self {
+        Self { program: known, ..Self::default() }
+    }
+
     /// The same bundle, and what is known of its program: attributes of [`PROGRAM`].
     #[must_use]
     pub fn with_program(self, known: Vec<(&'static str, String)>) -> Self {
@@ -65,7 +70,7 @@ impl BundleConfig {
     /// What is wrong with it as a whole, or what runtimes read differently in it: then nothing that rules ask of it is known,
     /// and it is the container's fault. `None` if it is as it should be.
     pub fn fault(&self) -> Option<String> {
-        self.parsed().err()
+        if self.config.is_empty() { None } else { self.parsed().err() }
     }
 
     fn parsed(&self) -> Result<Value, String> {
@@ -165,6 +170,10 @@ pub fn add_bundle(facts: &mut Facts, bundle: &BundleConfig, demand: &FeatureDema
     if !bundle.program.is_empty() {
         let known = Feature::attributes(bundle.program.iter().cloned());
         facts.insert(PROGRAM, Fact::Known(known, ROOT.to_owned()));
+    }
+    // Only a program is known: there is no container yet.
+    if bundle.config.is_empty() {
+        return;
     }
     let mut demanded = READERS.iter().filter_map(|(name, read)| Some((name, read, demand.get(*name)?)));
     let Some(first) = demanded.next() else { return };

@@ -24,6 +24,10 @@ pub struct Remote {
     pub digests: Vec<Digest>,
     /// For which machines it is.
     pub label: Label,
+    /// The bytes of the configuration of the image that this host would take; `None` if there is no such image, or it has none.
+    pub configuration: Option<Vec<u8>>,
+    /// The layers of that image, the lowest first.
+    pub layers: Vec<Descriptor>,
     /// What went wrong after its name was resolved, each a sentence.
     pub problems: Vec<String>,
 }
@@ -45,6 +49,8 @@ pub enum Label {
 #[derive(Deserialize)]
 struct ImageManifest {
     config: Descriptor,
+    #[serde(default)]
+    layers: Vec<Descriptor>,
 }
 
 /// What of a configuration says for which machine an image is (image-spec 1.1, `config.md`).
@@ -93,6 +99,8 @@ impl Puller<'_> {
             image: image.clone(),
             digests: vec![found.digest],
             label: Label::Unknown,
+            configuration: None,
+            layers: Vec::new(),
             problems: Vec::new(),
         };
         if found.is_index() {
@@ -105,28 +113,35 @@ impl Puller<'_> {
                 Pick::None(offered) => remote.label = Label::Missing(offered),
                 Pick::Unclear => {}
             }
+            if let [_, manifest] = remote.digests.as_slice() {
+                let read = self.client.resolve(&image.repository().at(*manifest));
+                let read = read.map_err(anyhow::Error::from).and_then(|it| self.add_parts(&mut remote, &it));
+                remote.problems.extend(read.err().map(|err| format!("{err:#}")));
+            }
             return Ok(remote);
         }
-        match self.claim(image, found) {
-            Ok(Some(claimed)) => remote.label = Label::Claimed(claimed),
-            Ok(None) => {}
-            Err(err) => remote.problems.push(format!("{err:#}")),
+        let read = self.add_parts(&mut remote, found);
+        remote.problems.extend(read.err().map(|err| format!("{err:#}")));
+        if let Some(PlatformConfig { os, architecture, variant }) =
+            remote.configuration.as_ref().and_then(|it| serde_json::from_slice(it).ok())
+        {
+            let claimed = Platform::new(&os, &architecture, variant.as_deref());
+            remote.label = claimed.map_or(Label::Unknown, Label::Claimed);
         }
         Ok(remote)
     }
 
-    /// What the configuration of an image says; `None` if it says nothing, as that of an artifact does.
-    fn claim(&self, image: &Reference, found: &Manifest) -> anyhow::Result<Option<Platform>> {
-        let Ok(manifest) = serde_json::from_slice::<ImageManifest>(&found.bytes) else { return Ok(None) };
+    /// Adds an image's configuration and its layers; nothing of what is an artifact.
+    fn add_parts(&self, remote: &mut Remote, manifest: &Manifest) -> anyhow::Result<()> {
+        let Ok(ImageManifest { config, layers }) = serde_json::from_slice(&manifest.bytes) else {
+            return Ok(());
+        };
         let is_image =
             ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
-        if !is_image.contains(&manifest.config.media_type.as_str()) {
-            return Ok(None);
+        if is_image.contains(&config.media_type.as_str()) {
+            remote.configuration = Some(self.client.blob(remote.image.repository(), &config, MAX_CONFIG)?);
+            remote.layers = layers;
         }
-        let bytes = self.client.blob(image.repository(), &manifest.config, MAX_CONFIG)?;
-        let Ok(PlatformConfig { os, architecture, variant }) = serde_json::from_slice(&bytes) else {
-            return Ok(None);
-        };
-        Ok(Platform::new(&os, &architecture, variant.as_deref()))
+        Ok(())
     }
 }
