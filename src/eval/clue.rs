@@ -23,7 +23,7 @@ const IPV6: &str = "net.ipv6.";
 /// The branches of NVIDIA's driver of which Ubuntu has packages `nvidia-driver-BRANCH` (packages.ubuntu.com, 22.04 and
 /// 24.04).
 const UBUNTU: [u32; 5] = [470, 535, 550, 570, 580];
-/// The branch in Debian's `nvidia-driver`, by release (packages.debian.org; component `non-free`).
+/// The branch in Debian's `nvidia-driver`, by release (<https://packages.debian.org/src:nvidia-graphics-drivers>; component `non-free`).
 const DEBIAN: [(&str, u32); 3] = [("11", 470), ("12", 535), ("13", 550)];
 
 /// What takes something away at boot: feature, element, parameter and value (`Documentation/admin-guide/kernel-parameters.txt`).

@@ -6,7 +6,7 @@ use crate::words::version::Version;
 type DriverBranch = (u32, u32, &'static str);
 
 /// From the table "CUDA Toolkit and Corresponding Driver Versions" in NVIDIA's CUDA Toolkit Release Notes
-/// (<https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/>), column Linux. There is no toolkit 12.7: that is what
+/// (<https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/>), column Linux, as of 13.3. There is no toolkit 12.7: that is what
 /// `cuDriverGetVersion` says in branch 565.
 ///
 /// All releases of a branch support the same CUDA, except some betas, which are older than the first listed release.

@@ -1,9 +1,9 @@
 //! What the PCI id and the name of an NVIDIA GPU tell: compute capability and brand. Guesses nothing of GPUs that it does not
 //! know.
 
-/// First and last PCI device id of NVIDIA's chips (pci.ids), and their compute capability
-/// (<https://developer.nvidia.com/cuda-gpus>). Ids between these are unknown.
-const CHIPS: [(u16, u16, &str); 19] = [
+/// First and last PCI device id of NVIDIA's chips (pci.ids of 2026-08-22), and their compute capability
+/// (<https://developer.nvidia.com/cuda-gpus> and <https://developer.nvidia.com/cuda-legacy-gpus>). Ids between these are unknown.
+const CHIPS: [(u16, u16, &str); 26] = [
     (0x1340, 0x13ac, "5.0"),  // GM108, GM107
     (0x13ad, 0x13ae, "5.2"),  // GM204
     (0x13b0, 0x13bd, "5.0"),  // GM107
@@ -22,6 +22,13 @@ const CHIPS: [(u16, u16, &str); 19] = [
     (0x2681, 0x28f8, "8.9"),  // AD102, AD103, AD104, AD106, AD107
     (0x2900, 0x29f1, "10.0"), // GB100, GB102
     (0x2b85, 0x2bbc, "12.0"), // GB202
+    (0x2c02, 0x2c19, "12.0"), // GB203
+    (0x2c31, 0x2c79, "12.0"), // GB203
+    (0x2d04, 0x2d19, "12.0"), // GB206
+    (0x2d30, 0x2d79, "12.0"), // GB206
+    (0x2d83, 0x2df9, "12.0"), // GB207
+    (0x2e12, 0x2e12, "12.1"), // GB10
+    (0x2f04, 0x2f58, "12.0"), // GB205
     (0x3180, 0x323e, "10.3"), // GB110, GB112
 ];
 /// How names of GPUs start, and what NVML calls such a brand, as libnvidia-container writes it.
@@ -68,6 +75,12 @@ mod tests {
             ("0x2204", Some("8.6")),
             ("0x2335", Some("9.0")),
             ("0x2684", Some("8.9")),
+            ("0x2b85", Some("12.0")),
+            ("0x2c02", Some("12.0")),
+            ("0x2d04", Some("12.0")),
+            ("0x2f04", Some("12.0")),
+            ("0x2e12", Some("12.1")),
+            ("0x2c2c", None),
             ("0x0020", None),
             ("0x2b00", None),
             ("0xffff", None),
