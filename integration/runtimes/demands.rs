@@ -3,7 +3,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use oci_compat::container::input;
@@ -13,8 +16,13 @@ use serde_json::json;
 use super::bundle::Bundle;
 use super::hook::{Hook, INCOMPATIBLE};
 use super::host::Host;
-use super::runtime::Runtime;
+use super::program::{installed, run, succeed};
+use super::runtime::{Runtime, skip};
 use super::started::{is_refused, under, under_each_runtime};
+use crate::command::{copy_program, make_program};
+
+/// The program of a container that does what others do.
+const SAYS_RAN: &str = "#include <unistd.h>\nint main(void) { return write(1, \"ran\\n\", 4) != 4; }\n";
 
 /// A machine that no test runs on: SuperH.
 const FOREIGN: [u8; 20] = [0x7f, b'E', b'L', b'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 42, 0];
@@ -23,6 +31,7 @@ under_each_runtime! {
     a_program_for_another_machine_is_refused,
     a_script_from_windows_is_refused,
     a_program_without_its_loader_is_refused,
+    a_program_for_newer_cpus_is_refused_on_an_older_one,
 }
 
 fn a_program_for_another_machine_is_refused(runtime: Runtime) {
@@ -38,6 +47,32 @@ fn a_script_from_windows_is_refused(runtime: Runtime) {
 fn a_program_without_its_loader_is_refused(runtime: Runtime) {
     let hook = Hook::on(Host::without_handlers());
     is_refused(runtime, &hook, INCOMPATIBLE, with("/bin/app", &dynamic()));
+}
+
+/// The host is one with an older CPU, and the container runs with this machine's.
+fn a_program_for_newer_cpus_is_refused_on_an_older_one(runtime: Runtime) {
+    const NAME: &str = "a program for newer CPUs";
+    let is_new = fs::read_to_string("/proc/cpuinfo").is_ok_and(|it| it.contains(" avx2 "));
+    if !cfg!(target_arch = "x86_64") || !is_new {
+        return skip(NAME, "this CPU is none of x86-64-v3");
+    }
+    if Bundle::of_glibc(&[]).is_none() {
+        return skip(NAME, "there is no gcc, or no GNU C library in Debian's place");
+    }
+    let bundle = || Bundle::of_glibc(&["-Wl,-z,x86-64-v3"]).expect("it is there");
+    let hook = Hook::on(Host::with_an_older_cpu());
+    let refused = bundle();
+    let expected = format!(
+        "oci-compat: refused: /app needs x86-64-v3; this CPU lacks AVX, AVX2, BMI1, BMI2, F16C, FMA3, LZCNT, MOVBE \
+         [cpu-level-missing; oci-compat why {}]\n",
+        refused.id()
+    );
+    assert_eq!(said(&hook, refused), (Some(INCOMPATIBLE), expected));
+    is_refused(runtime, &hook, INCOMPATIBLE, bundle());
+    let hook = hook.configured("implicit.program = \"off\"\n");
+    let started = bundle().hook(&hook).written();
+    let outcome = runtime.run(&started);
+    assert_eq!((outcome.status.code(), outcome.stdout.as_str()), (Some(0), "ran\n"), "{outcome:?}");
 }
 
 /// A bundle whose container runs a file of its own.
@@ -116,6 +151,67 @@ fn what_is_not_certain_leaves_the_container_alone() {
     assert_eq!(said(&Hook::on(Host::without_handlers()), other), nothing);
     for text in [&b"echo\n"[..], b"", b"\0asm\x01\0\0\0"] {
         assert_eq!(said(&Hook::on(Host::without_handlers()), with("/bin/app", text)), nothing);
+    }
+}
+
+/// A thousand starts of four kinds of containers, eight at a time, on this machine as it is.
+#[test]
+fn a_thousand_ordinary_containers_start() {
+    const STARTS: usize = 1000;
+    const AT_A_TIME: usize = 8;
+    under(Runtime::Runc, |runtime| {
+        let hook = Hook::on(Host::without_handlers()).giving_up_after(20_000);
+        let args = |args: &[&str]| Bundle::with_a_shell().set("/process/args", json!(args));
+        let script = || {
+            let bundle = args(&["/bin/entry"]);
+            make_program(&bundle.path().join("rootfs/bin/entry"), b"#!/bin/sh\necho ran\n");
+            bundle
+        };
+        let mut kinds = vec![
+            args(&["/bin/sh", "-c", "echo ran"]),
+            args(&["sh", "-c", "echo ran"]).set("/process/env", json!(["PATH=/usr/bin:/bin"])),
+            script(),
+        ];
+        kinds.extend(Bundle::of_glibc(&[]));
+        let kinds: Vec<_> = kinds.into_iter().map(|it| it.hook(&hook).written()).collect();
+        let start = |number: usize| {
+            let bundle = &kinds[number % kinds.len()];
+            let id = format!("{}-{number}", bundle.id());
+            let outcome = run(runtime.command(bundle).args(["run", "--bundle"]).arg(bundle.path()).arg(id));
+            let started = (outcome.status.code(), outcome.stdout.as_str(), outcome.stderr.as_str());
+            assert_eq!(started, (Some(0), "ran\n", ""), "{number}");
+        };
+        thread::scope(|scope| {
+            for first in 0..AT_A_TIME {
+                scope.spawn(move || (first..STARTS).step_by(AT_A_TIME).for_each(start));
+            }
+        });
+        assert!(!hook.decisions().exists() && !hook.reports().exists());
+    });
+}
+
+impl Bundle {
+    /// One whose program needs the GNU C library, where this machine has one, and a compiler.
+    fn of_glibc(options: &[&str]) -> Option<Self> {
+        let files = ["/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6"];
+        if installed("gcc").is_none() || !files.iter().all(|it| Path::new(it).exists()) {
+            return None;
+        }
+        let bundle = Self::with_a_shell().set("/process/args", json!(["/app"]));
+        let rootfs = bundle.path().join("rootfs");
+        fs::write(rootfs.join("app.c"), SAYS_RAN).expect("writing a source");
+        let paths = [rootfs.join("app"), rootfs.join("app.c")];
+        succeed(Command::new("gcc").args(options).arg("-o").args(paths));
+        let folder = rootfs.join("lib/x86_64-linux-gnu");
+        for made in [&folder, &rootfs.join("lib64")] {
+            fs::create_dir_all(made).expect("making a folder");
+        }
+        for (file, name) in files.iter().zip(["ld.so", "libc.so.6"]) {
+            copy_program(Path::new(file), &folder.join(name));
+        }
+        let loader = rootfs.join("lib64/ld-linux-x86-64.so.2");
+        symlink("../lib/x86_64-linux-gnu/ld.so", loader).expect("linking the loader");
+        Some(bundle)
     }
 }
 

@@ -99,6 +99,15 @@ impl Host {
         host
     }
 
+    /// The same with a CPU of x86-64-v2.
+    pub(super) fn with_an_older_cpu() -> Self {
+        let host = Self::without_handlers();
+        let flags = "fpu cx8 cmov mmx fxsr sse sse2 syscall lm pni ssse3 cx16 sse4_1 sse4_2 popcnt lahf_lm";
+        fs::write(host.path().join("proc/cpuinfo"), format!("processor\t: 0\nflags\t\t: {flags}\n"))
+            .expect("making a host");
+        host
+    }
+
     /// A host that meets the benchmark's twelve rules, and whose processor is that of the machine.
     pub(super) fn capable() -> Self {
         let host = Self::plain();
