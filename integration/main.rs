@@ -27,6 +27,7 @@ mod features;
 mod examples;
 mod everything;
 mod layers;
+mod names;
 mod unpacked;
 mod unicode;
 mod documents;

@@ -35,7 +35,7 @@ const MAX_PACKED: u64 = 8 << 30;
 const MAX_UNPACKED: u64 = 32 << 30;
 
 /// How a layer is opened.
-type Open<'a> = Box<dyn Fn() -> Result<Box<dyn Read + 'a>, String> + 'a>;
+type OpenLayer<'a> = Box<dyn Fn() -> Result<Box<dyn Read + 'a>, String> + 'a>;
 
 /// A layer.
 pub struct Layer<'a> {
@@ -43,7 +43,7 @@ pub struct Layer<'a> {
     digest: Digest,
     /// Their number.
     size: u64,
-    open: Open<'a>,
+    open: OpenLayer<'a>,
     contents: OnceCell<Option<Contents>>,
 }
 

@@ -15,27 +15,27 @@ const PATIENT: Duration = Duration::from_secs(60);
 
 /// What a test puts into a layer.
 #[derive(Clone, Copy)]
-enum Put<'a> {
+enum LayerEntry<'a> {
     Folder,
     File(u32, &'a [u8]),
     Link(&'a str),
     Same(&'a str),
     Device,
 }
-use Put::{Device, Folder, Link, Same};
+use LayerEntry::{Device, Folder, Link, Same};
 
 /// A program whose content is this text.
-fn program(text: &str) -> Put<'_> {
-    Put::File(0o755, text.as_bytes())
+fn program(text: &str) -> LayerEntry<'_> {
+    LayerEntry::File(0o755, text.as_bytes())
 }
 
-fn tar(all: &[(&str, Put<'_>)]) -> Vec<u8> {
+fn tar(all: &[(&str, LayerEntry<'_>)]) -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
     for (path, put) in all {
         let mut header = Header::new_gnu();
         let (kind, mode, content, link) = match put {
             Folder => (EntryType::Directory, 0o755, &b""[..], None),
-            Put::File(mode, content) => (EntryType::Regular, *mode, *content, None),
+            LayerEntry::File(mode, content) => (EntryType::Regular, *mode, *content, None),
             Link(target) => (EntryType::Symlink, 0o777, &b""[..], Some(*target)),
             Same(target) => (EntryType::Link, 0o755, &b""[..], Some(*target)),
             Device => (EntryType::Char, 0o666, &b""[..], None),
@@ -68,7 +68,7 @@ fn layer<'a>(bytes: Vec<u8>) -> Layer<'a> {
     Layer::new(Digest::of(&bytes), bytes.len() as u64, move || Ok(Box::new(io::Cursor::new(bytes.clone()))))
 }
 
-fn layers<'a>(all: &[&[(&str, Put<'_>)]]) -> Layers<'a> {
+fn layers<'a>(all: &[&[(&str, LayerEntry<'_>)]]) -> Layers<'a> {
     Layers::new(all.iter().map(|it| layer(tar(it))).collect(), PATIENT)
 }
 
@@ -81,7 +81,7 @@ fn found(layers: &Layers<'_>, path: &str) -> String {
     }
 }
 
-fn check(all: &[&[(&str, Put<'_>)]], path: &str, expected: &str) {
+fn check(all: &[&[(&str, LayerEntry<'_>)]], path: &str, expected: &str) {
     assert_eq!(found(&layers(all), path), expected, "{path}");
 }
 
@@ -121,8 +121,8 @@ fn links_are_followed_through_all_layers_and_never_out() {
 #[test]
 fn only_a_program_that_everybody_may_execute_counts() {
     let all: &[_] = &[
-        ("data", Put::File(0o644, b"#!1")),
-        ("own", Put::File(0o700, b"#!1")),
+        ("data", LayerEntry::File(0o644, b"#!1")),
+        ("own", LayerEntry::File(0o700, b"#!1")),
         ("dev", Device),
         ("dir", Folder),
         ("file", program("#!1")),
@@ -250,7 +250,7 @@ fn what_is_not_what_the_manifest_says_is_trouble() {
 
 #[test]
 fn a_bomb_is_not_unpacked() {
-    let bomb = gzip(&tar(&[("a", Put::File(0o644, &vec![0; 1 << 20]))]));
+    let bomb = gzip(&tar(&[("a", LayerEntry::File(0o644, &vec![0; 1 << 20]))]));
     assert!(bomb.len() < 20_000);
     let layers = Layers::new(vec![layer(bomb)], PATIENT);
     layers.left.borrow_mut().unpacked = 100_000;
@@ -291,7 +291,7 @@ fn a_program_is_looked_at_in_layers() {
     };
     let arm = elf(183, 2);
     let image = layers(&[
-        &[("bin/sh", Put::File(0o755, &arm)), ("usr/bin/env", Link("/bin/sh"))],
+        &[("bin/sh", LayerEntry::File(0o755, &arm)), ("usr/bin/env", Link("/bin/sh"))],
         &[("app/run", program("#!/usr/bin/env x\n")), ("app/lost", program("#!/bin/bash\r\n"))],
     ]);
     let look = |path: &str, ours| {

@@ -1,11 +1,8 @@
 //! Makes a tree of a template's text and actions: which blocks there are, and which variables they declare. Never needs a host.
 
-use super::TemplateError;
 use super::lex::{Lexer, Piece, TemplateAction, Token, TokenKind};
-use super::pipeline::{Scope, error};
+use super::pipeline::{Parsed, Scope, error};
 use super::tree::{Arm, ArmKind, Assignment, AssignmentTarget, Branch, Range, RangeVariables, TemplateNode};
-
-type Parsed<T> = Result<T, TemplateError>;
 
 pub(super) fn parse(source: &str) -> Parsed<Vec<TemplateNode>> {
     let mut parser = TemplateParser { lexer: Lexer::new(source), scope: Scope::new() };

@@ -13,7 +13,8 @@ pub(super) const MAX_VARIABLES: usize = 64;
 
 const ROOT_IS_FIXED: &str = "\"$\" cannot be set, expected a name after it, such as $x";
 
-type Parsed<T> = Result<T, TemplateError>;
+/// A part of a template, or why it is none.
+pub(super) type Parsed<T> = Result<T, TemplateError>;
 
 pub(super) fn error<T>(offset: usize, message: impl Into<String>) -> Parsed<T> {
     Err(TemplateError { offset, message: message.into() })

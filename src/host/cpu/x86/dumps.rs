@@ -2,7 +2,8 @@
 
 use crate::host::cpu::cpuid::Cpuid;
 
-type Leaf = (u32, u32, [u32; 4]);
+/// A leaf and a sub-leaf of CPUID, and what EAX, EBX, ECX and EDX have there.
+pub(super) type Leaf = (u32, u32, [u32; 4]);
 
 /// A Xeon X5570 (Nehalem-EP): 64 bit, no AVX.
 pub(super) fn nehalem() -> Cpuid {

@@ -174,9 +174,8 @@ fn threads_by_topology(cpuid: &Cpuid) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dumps::Leaf;
     use super::*;
-
-    type Leaf = (u32, u32, [u32; 4]);
 
     const HTT: u32 = 1 << 28;
     /// Leaf 1 of a Zen 3 and of a Haswell.

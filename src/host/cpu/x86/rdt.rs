@@ -42,9 +42,8 @@ fn has(cpuid: &Cpuid, bit: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dumps::Leaf;
     use super::*;
-
-    type Leaf = (u32, u32, [u32; 4]);
 
     const MON: Leaf = (7, 0, [0, MONITORING, 0, 0]);
     const ALLOC: Leaf = (7, 0, [0, ALLOCATION, 0, 0]);

@@ -23,9 +23,8 @@ pub(super) fn epc(cpuid: &Cpuid) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dumps::Leaf;
     use super::*;
-
-    type Leaf = (u32, u32, [u32; 4]);
 
     fn check(sections: &[Leaf], expected: u64) {
         check_processor(0x12, 1 << 2, sections, expected);
