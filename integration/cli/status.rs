@@ -4,7 +4,7 @@ use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{folder, run, write};
@@ -42,6 +42,59 @@ fn a_monitor_reads_the_exit_status() {
     check(&folder, 1, "not in force everywhere");
     write(&folder, "root/etc/oci-compat/config.toml", "mode = 1\n");
     check(&folder, 2, "trouble");
+}
+
+#[test]
+fn containerd_s_verifier_is_shown_with_what_bypasses_it() {
+    let folder = folder();
+    let put = |path: &str, text: &str| write(&folder, &format!("root/{path}"), text);
+    let program = |path: &str, text: &str| {
+        put(path, text);
+        let path = folder.path().join("root").join(path);
+        std::fs::set_permissions(path, Permissions::from_mode(0o755)).expect("a mode");
+    };
+    put("usr/bin/containerd", "");
+    let images = "[plugins.\"io.containerd.cri.v1.images\"]\n";
+    let imports = "version = 3\nimports = [\"/etc/containerd/conf.d/*.toml\"]\n";
+    put("etc/containerd/config.toml", &format!("{imports}{images}max_concurrent_downloads = 5\n"));
+    put("etc/containerd/conf.d/1.toml", &format!("version = 3\n{images}use_local_image_pull = true\n"));
+    let shown = || {
+        let ran = run(&folder, "status --root root --format json");
+        let found: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+        assert_eq!(Schema::status().complaint(&found), "");
+        (found["engines"][0]["verifier"].clone(), run(&folder, "status --root root").stdout)
+    };
+    assert_eq!(shown().0, Value::Null);
+    let (file, called) = ("/opt/containerd/image-verifier/bin/oci-compat-verifier", "/usr/bin/oci-compat");
+    let root = folder.path().join("root").display().to_string();
+    program(called.trim_start_matches('/'), "");
+    program("bin/sh", "");
+    let line = format!("install --root {root} --program {called} containerd --verifier");
+    assert_eq!(run(&folder, &line).status, 0);
+    let why = |file: &str, setting: &str| {
+        format!(
+            "{file}: [plugins.\"io.containerd.cri.v1.images\"] has {setting}: for Kubernetes containerd pulls by itself then, and asks \
+             no verifier"
+        )
+    };
+    let bypasses = [
+        why("/etc/containerd/config.toml", "max_concurrent_downloads = 5 (not 3)"),
+        why("/etc/containerd/conf.d/1.toml", "use_local_image_pull = true"),
+    ];
+    let (found, text) = shown();
+    assert_eq!(found, json!({"file": file, "program": called, "bypasses": bypasses}));
+    let judges = format!("{file} judges images before they are pulled (containerd 2.0 and later)");
+    assert!(text.contains(&judges) && bypasses.iter().all(|it| text.contains(it)), "{text}");
+    put("etc/containerd/conf.d/2.toml", &format!("version = 3\n{images}use_local_image_pull = false\n"));
+    assert_eq!(shown().0["bypasses"], json!(bypasses[..1]));
+    let path = folder.path().join("root").join(called.trim_start_matches('/'));
+    std::fs::remove_file(path).expect("no program");
+    let (found, text) = shown();
+    assert_eq!(found["problem"], format!("{called} is not there"));
+    assert!(
+        text.contains(&format!("{file} judges no image before it is pulled: {called} is not there")),
+        "{text}"
+    );
 }
 
 /// As it is in the programs.

@@ -1,7 +1,7 @@
 //! containerd's image verifier: the little program that it calls before it pulls an image, and why it may not call it
 //! (containerd, `docs/image-verification.md`). Never reads or writes a file.
 
-use crate::setup::engines::{self, Effective};
+use crate::setup::engines::{self, ConfigFile, Effective};
 
 /// The file in containerd's folder of verifiers. Nothing else of ours may lie there: what cannot be executed blocks every pull.
 pub const VERIFIER: &str = "oci-compat-verifier";
@@ -60,11 +60,13 @@ pub fn bypasses(around: &Effective) -> Vec<String> {
                 file.path
             ));
         }
-        for plugin in CRI {
-            let Some(table) = engines::descend(&file.table, &["plugins", plugin]) else { continue };
-            let reasons = local(table);
-            if let [first, ..] = reasons.as_slice() {
-                let why = if reasons.len() > 1 { reasons.join(", ") } else { first.clone() };
+    }
+    for plugin in CRI {
+        let reasons = local(around, plugin);
+        for file in &around.files {
+            let of_file = reasons.iter().filter(|(it, _)| *it == file.path).map(|(_, why)| why.as_str());
+            let why = of_file.collect::<Vec<_>>().join(", ");
+            if !why.is_empty() {
                 found.push(format!(
                     "{}: [plugins.{plugin:?}] has {why}: for Kubernetes containerd pulls by itself then, and asks no verifier",
                     file.path
@@ -75,34 +77,40 @@ pub fn bypasses(around: &Effective) -> Vec<String> {
     found
 }
 
-/// The settings by which the CRI plugin pulls images locally (containerd, `internal/cri/config/config.go`,
-/// `CheckLocalImagePullConfigs`).
-fn local(table: &toml::Table) -> Vec<String> {
-    let is = |key: &str, wanted: bool| table.get(key).and_then(|it| it.as_bool()) == Some(wanted);
+/// The settings by which the CRI plugin pulls images locally, and the file that has the last word on each (containerd,
+/// `internal/cri/config/config.go`, `CheckLocalImagePullConfigs`).
+fn local<'a>(around: &'a Effective, plugin: &str) -> Vec<(&'a str, String)> {
+    let path = ["plugins", plugin];
+    let last = |key: &str| {
+        around.files.iter().rev().find_map(|file| {
+            let value = engines::descend(&file.table, &path)?.get(key)?;
+            Some((file.path.as_str(), value))
+        })
+    };
     let mut found = Vec::new();
     for (key, wanted) in [
         ("use_local_image_pull", true),
         ("discard_unpacked_layers", true),
         ("disable_snapshot_annotations", false),
+        ("image_pull_with_sync_fs", true),
     ] {
-        if is(key, wanted) {
-            found.push(format!("{key} = {wanted}"));
+        if let Some((file, _)) = last(key).filter(|(_, it)| it.as_bool() == Some(wanted)) {
+            found.push((file, format!("{key} = {wanted}")));
         }
     }
-    if let Some(count) =
-        table.get("max_concurrent_downloads").and_then(|it| it.as_integer()).filter(|it| *it != 3)
+    if let Some((file, count)) = last("max_concurrent_downloads")
+        && let Some(count) = count.as_integer().filter(|it| *it != 3)
     {
-        found.push(format!("max_concurrent_downloads = {count} (not 3)"));
+        found.push((file, format!("max_concurrent_downloads = {count} (not 3)")));
     }
-    if table.get("image_pull_with_sync_fs").and_then(|it| it.as_bool()) == Some(true) {
-        found.push("image_pull_with_sync_fs = true".to_owned());
-    }
-    let registry = table.get("registry").and_then(|it| it.as_table());
+    // Tables of all files are put together.
     for key in ["mirrors", "configs", "auths"] {
-        let listed = registry.and_then(|it| it.get(key)).and_then(|it| it.as_table());
-        if listed.is_some_and(|it| !it.is_empty()) {
-            found.push(format!("registry.{key}"));
-        }
+        let is_there = |file: &&'a ConfigFile| {
+            let listed = engines::descend(&file.table, &["plugins", plugin, "registry", key]);
+            listed.is_some_and(|it| !it.is_empty())
+        };
+        let file = around.files.iter().rev().find(is_there);
+        found.extend(file.map(|it| (it.path.as_str(), format!("registry.{key}"))));
     }
     found
 }
@@ -174,6 +182,40 @@ mod tests {
         let text = "version = 3\n[plugins.\"io.containerd.cri.v1.images\".registry]\nconfig_path = \"/a:/b\"\n\
                     [plugins.\"io.containerd.transfer.v1.local\"]\nconfig_path = \"/c\"\n";
         assert_eq!(hosts_folders(&around(text)), ["/a", "/b", "/c", "/etc/containerd/certs.d"]);
+    }
+
+    #[test]
+    fn of_several_files_the_last_has_the_last_word_on_each_setting() {
+        let file = |name: &str, text: &str| ConfigFile {
+            path: name.to_owned(),
+            table: toml::from_str(&format!("[plugins.'io.containerd.cri.v1.images']\n{text}")).unwrap(),
+        };
+        let check = |first: &str, second: &str, expected: &[(&str, &str)]| {
+            let files = vec![file("a", first), file("b", second)];
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(name, why)| {
+                    format!(
+                        "{name}: [plugins.\"io.containerd.cri.v1.images\"] has {why}: for Kubernetes containerd pulls by itself then, \
+                         and asks no verifier"
+                    )
+                })
+                .collect();
+            assert_eq!(bypasses(&Effective { files, ..Effective::default() }), expected, "{first} {second}");
+        };
+        check("use_local_image_pull = true", "use_local_image_pull = false", &[]);
+        check(
+            "use_local_image_pull = false",
+            "use_local_image_pull = true",
+            &[("b", "use_local_image_pull = true")],
+        );
+        check("max_concurrent_downloads = 5", "max_concurrent_downloads = 3", &[]);
+        check(
+            "max_concurrent_downloads = 5",
+            "discard_unpacked_layers = true",
+            &[("a", "max_concurrent_downloads = 5 (not 3)"), ("b", "discard_unpacked_layers = true")],
+        );
+        check("registry.mirrors.x = {}", "registry.mirrors = {}", &[("a", "registry.mirrors")]);
     }
 
     #[test]

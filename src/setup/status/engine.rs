@@ -14,7 +14,7 @@ use crate::words::moment;
 use crate::words::text::printable;
 
 use super::podman::{self, Versions};
-use super::{Coverage, EngineStatus, StatusPlaces, WayStatus, program};
+use super::{Coverage, EngineStatus, StatusPlaces, VerifierStatus, WayStatus, program};
 
 /// The engines that are here, and what of their configuration could not be read.
 pub(super) fn engines(places: &StatusPlaces<'_>, policy: &Policy) -> (Vec<EngineStatus>, Vec<String>) {
@@ -73,6 +73,8 @@ impl EngineView<'_> {
         };
         let ways: Vec<_> = self.own.iter().map(|it| self.way(it, docker.as_ref())).collect();
         let mut notes = self.notes(&ways);
+        let verifier = self.verifier();
+        notes.extend(verifier.iter().flat_map(VerifierStatus::notes));
         let mut coverage = coverage(&ways);
         if let Some(disabled) = &self.effective.disabled {
             notes.push(format!(
@@ -99,6 +101,7 @@ impl EngineView<'_> {
             coverage,
             ways,
             running_since: self.daemon.map(|it| time(it.started)),
+            verifier,
             notes,
         }
     }
@@ -174,30 +177,39 @@ impl EngineView<'_> {
         if has_way("wrapper") && !has_way("hook") && !others.is_empty() {
             notes.push(format!("not checked, if a container asks for it: {}", others.join(", ")));
         }
-        notes.extend(self.verifier());
         notes
     }
 
-    /// What an operator should know of the image verifier, if it is installed.
-    fn verifier(&self) -> Vec<String> {
+    /// The image verifier, if it is installed.
+    fn verifier(&self) -> Option<VerifierStatus> {
         if self.system.engine() != Engine::Containerd {
-            return Vec::new();
+            return None;
         }
         let file = format!("{}/{}", verifier::folder(&self.effective), verifier::VERIFIER);
-        let Some(program) = self.root.read_text(&file).ok().and_then(|it| verifier::called(&it)) else {
-            return Vec::new();
-        };
-        let broken = program::look(self.root, &file).err().or(program::look(self.root, &program).err());
-        let told = match broken {
-            Some(why) => format!("{file} judges no image before it is pulled: {why}"),
-            None => format!("{file} judges images before they are pulled (containerd 2.0 and later)"),
-        };
-        let all = std::iter::once(told).chain(verifier::bypasses(&self.effective));
-        all.map(|it| printable(&it)).collect()
+        let program = verifier::called(&self.root.read_text(&file).ok()?)?;
+        let problem = program::look(self.root, &file).err().or(program::look(self.root, &program).err());
+        Some(VerifierStatus {
+            file: printable(&file),
+            program: printable(&program),
+            problem: problem.map(|it| printable(&it)),
+            bypasses: verifier::bypasses(&self.effective).iter().map(|it| printable(it)).collect(),
+        })
     }
 
     fn has_kubelet(&self) -> bool {
         has(self.root, "kubelet") || self.root.exists("/var/lib/kubelet").unwrap_or(false)
+    }
+}
+
+impl VerifierStatus {
+    /// What an operator should know of it, each a sentence.
+    fn notes(&self) -> Vec<String> {
+        let file = &self.file;
+        let told = match &self.problem {
+            Some(why) => format!("{file} judges no image before it is pulled: {why}"),
+            None => format!("{file} judges images before they are pulled (containerd 2.0 and later)"),
+        };
+        std::iter::once(told).chain(self.bypasses.clone()).collect()
     }
 }
 
@@ -232,6 +244,7 @@ fn rootless(seen: &EngineView<'_>) -> Vec<EngineStatus> {
             coverage: coverage(&ways),
             ways,
             running_since: None,
+            verifier: None,
             notes: Vec::new(),
         });
     }

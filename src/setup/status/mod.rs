@@ -107,8 +107,25 @@ pub struct EngineStatus {
     /// When its daemon started; absent if none runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running_since: Option<String>,
+    /// containerd's image verifier of ours; absent if it is not installed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verifier: Option<VerifierStatus>,
     /// What an operator should know, each a sentence.
     pub notes: Vec<String>,
+}
+
+/// The program of ours that containerd asks before it pulls an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifierStatus {
+    /// The script in containerd's folder of verifiers.
+    pub file: String,
+    /// The program that it calls.
+    pub program: String,
+    /// Why it judges no image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// Why containerd does not ask it, for all pulls or for those of Kubernetes, each a sentence.
+    pub bypasses: Vec<String>,
 }
 
 /// One of our entries in an engine's configuration.
