@@ -198,6 +198,81 @@ fn foreign() -> Vec<u8> {
     bytes
 }
 
+#[test]
+fn a_program_without_its_loader_is_judged_as_the_kernel_starts_it() {
+    let Some(here) = Here::new("a program without its loader") else { return };
+    let source = here.host.path().join("ran.c");
+    let bundle = Bundle::of(&["/app"]);
+    let mut link = Command::new("gcc");
+    succeed(link.arg("-Wl,--dynamic-linker=/lib/gone.so").arg("-o").arg(bundle.at("/app")).arg(source));
+    assert_eq!(started(&bundle.rootfs(), "/app"), Err(Errno::ENOENT));
+    let said = "/app needs the loader /lib/gone.so, which the image lacks [program-interpreter]";
+    assert_eq!(here.judged(&bundle).reasons, [said]);
+}
+
+/// By the configuration of the kernel that runs here.
+#[test]
+fn programs_of_32_bits_are_judged_as_the_kernel_starts_them() {
+    const NAME: &str = "programs of 32 bits";
+    if !cfg!(target_arch = "x86_64") {
+        return skip(NAME, "i386 and x32 are tried on x86-64 only");
+    }
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
+    if !["/proc/config.gz".to_owned(), format!("/boot/config-{}", release.trim())]
+        .iter()
+        .any(|it| Path::new(it).exists())
+    {
+        return skip(NAME, "the configuration of this kernel is nowhere");
+    }
+    if Here::new(NAME).is_none() {
+        return;
+    }
+    for (machine, code, reason) in [
+        (
+            3,
+            I386,
+            "/app is for i386, and this kernel starts no 32-bit programs (CONFIG_IA32_EMULATION, ia32_emulation=)",
+        ),
+        (62, X32, "/app is for x32, and this kernel was built without it (CONFIG_X86_X32_ABI)"),
+    ] {
+        let bundle = Bundle::of(&["/app"]).program("/app", &of_32_bits(machine, code));
+        let outcome = started(&bundle.rootfs(), "/app");
+        let verdict = bundle.judged(&[]);
+        let expected = outcome.is_err().then(|| format!("{reason} [program-architecture]"));
+        assert_eq!(verdict.reasons, Vec::from_iter(expected), "{outcome:?}");
+        assert_eq!(verdict.is_refused, outcome.is_err());
+    }
+}
+
+/// The address of the text is left out: write(2) and exit(2), by int 0x80 and by syscall.
+type Code = [&'static [u8]; 2];
+const I386: Code =
+    [b"\xb8\x04\0\0\0\xbb\x01\0\0\0\xb9", b"\xba\x04\0\0\0\xcd\x80\xb8\x01\0\0\0\x31\xdb\xcd\x80ran\n"];
+const X32: Code =
+    [b"\xb8\x01\0\0\x40\xbf\x01\0\0\0\xbe", b"\xba\x04\0\0\0\x0f\x05\xb8\x3c\0\0\x40\x31\xff\x0f\x05ran\n"];
+
+/// A program with headers of 32 bits that says `ran`.
+fn of_32_bits(machine: u16, [before, behind]: Code) -> Vec<u8> {
+    const PLACE: u32 = 0x0804_8000;
+    const HEADERS: u32 = 52 + 32;
+    let size = |it: usize| u32::try_from(it).expect("a short program");
+    let length = HEADERS + size(before.len() + 4 + behind.len());
+    let text = PLACE + length - size("ran\n".len());
+    let halves = |all: &[u16]| all.iter().flat_map(|it| it.to_le_bytes()).collect::<Vec<_>>();
+    let words = |all: &[u32]| all.iter().flat_map(|it| it.to_le_bytes()).collect::<Vec<_>>();
+    [
+        b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0".to_vec(),
+        halves(&[2, machine]),
+        words(&[1, PLACE + HEADERS, 52, 0, 0]),
+        halves(&[52, 32, 1, 0, 0, 0]),
+        words(&[1, 0, PLACE, PLACE, length, length, 5, 4096]),
+        before.to_vec(),
+        words(&[text]),
+        behind.to_vec(),
+    ]
+    .concat()
+}
+
 /// In a user namespace of its own, binfmt_misc has handlers of its own (Linux 6.7): the machine's are left alone. What the
 /// kernel shows there is what we read.
 const REGISTERED: &str = r#"
