@@ -130,6 +130,31 @@ fn a_store_that_never_answers_is_trouble_within_the_deadline() {
     }
 }
 
+/// Nothing is known of its program then, and what else is demanded is judged.
+#[test]
+fn a_root_file_system_that_never_answers_demands_nothing() {
+    for greets in [false, true] {
+        for (spec, status, said) in
+            [(MET, 0, ""), (UNMET, INCOMPATIBLE, "oci-compat: refused: kernel module gtp5g ")]
+        {
+            apart(|| {
+                let hook = Hook::on(Host::without_handlers()).giving_up_after(DEADLINE);
+                let bundle = Bundle::hollow().annotate(SPEC, spec).written();
+                let Some(_silent) = Silent::over(&bundle.path().join("rootfs"), greets) else { return };
+                let outcome = hook.feed(&bundle.state());
+                assert!(outcome.stderr.starts_with(said) && outcome.stderr.is_empty() == said.is_empty());
+                assert_ended(&outcome, status, &outcome.stderr);
+            });
+        }
+    }
+    apart(|| {
+        let hook = Hook::on(Host::without_handlers()).giving_up_after(DEADLINE);
+        let bundle = Bundle::hollow().written();
+        let Some(_silent) = Silent::over(&bundle.path().join("rootfs"), true) else { return };
+        assert_ended(&hook.feed(&bundle.state()), 0, "");
+    });
+}
+
 /// Also where an artifact of it is wanted besides, and where a link leads to it.
 #[test]
 fn demands_from_outside_the_store_are_judged_without_it() {

@@ -416,6 +416,44 @@ fn what_stands_where_a_program_should_is_not_opened() {
     check(&bundled, "/up", &[]);
 }
 
+/// Root alone may make one.
+#[test]
+fn a_device_is_not_opened() {
+    use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+    let bundled = Bundled::new().file("/bin/sh", "");
+    let device = bundled.at("/null");
+    let made = mknod(&device, SFlag::S_IFCHR, Mode::from_bits_truncate(0o777), makedev(1, 3));
+    if made.is_ok() {
+        check(&bundled, "/null", &[]);
+    }
+    check(&bundled.file("/script", "#!/null\n"), "/script", &[]);
+}
+
+/// What is seen is what was there all the time, or nothing.
+#[test]
+fn a_file_that_changes_meanwhile_is_never_taken_for_another() {
+    let bundled = Bundled::new().file("/bin/app", foreign()).file("/bin/other", "#!/gone\n");
+    let (app, other, swapped) =
+        (bundled.at("/bin/app"), bundled.at("/bin/other"), bundled.at("/bin/swapped"));
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let order = std::sync::atomic::Ordering::Relaxed;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(order) {
+                for (from, to) in [(&app, &swapped), (&other, &app), (&swapped, &other)] {
+                    fs::rename(from, to).expect("a rename");
+                }
+            }
+        });
+        let expected = [machine("/bin/app", "s390x"), missing("/bin/app", "/gone", true)];
+        for _ in 0..500 {
+            let found = bundled.look(&config("/bin/app")).map(|it| it.demands).unwrap_or_default();
+            assert!(found.is_empty() || expected.iter().any(|it| found == [it.clone()]), "{found:?}");
+        }
+        is_over.store(true, order);
+    });
+}
+
 #[test]
 fn a_program_is_looked_up_as_runtimes_do() {
     let bundled = Bundled::new().file("/bin/app", foreign()).file("/srv/app", elf(NATIVE, &[]));
