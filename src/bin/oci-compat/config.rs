@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use oci_compat::container::identity::engines::Answers;
 use oci_compat::container::identity::held::{self, Held};
 use oci_compat::image::Image;
 use oci_compat::os::file;
@@ -10,7 +11,7 @@ use oci_compat::policy::{self, Defaults};
 use oci_compat::setup::config::{self, HeldImages, KnownMachine};
 
 use crate::args::{ConfigCheck, ConfigFormat, EngineArg};
-use crate::engines::{self, Answers};
+use crate::engines;
 use crate::output::Output;
 
 /// Where decisions may be: the file that is named, or a user's own, and that of the configuration.
@@ -38,7 +39,7 @@ pub(crate) fn check(args: &ConfigCheck, config: &Path, output: &mut Output) -> a
 /// The images of this host, as far as its engines answer.
 fn held(args: &ConfigCheck) -> HeldImages {
     let Answers { held: records, silent, .. } =
-        engines::ask(&[EngineArg::All], args.engine_root.as_deref(), &args.engine_socket);
+        engines::ask(&[EngineArg::All], args.engine_root.as_deref(), &args.engine_socket, Path::new("/"));
     let image = |it: Held| Image { names: it.names, digests: [it.digests, it.ids].concat() };
     let images = held::held(records).into_iter().map(image).collect();
     HeldImages { images, silent }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use oci_compat::container::identity::EnginePlaces;
+use oci_compat::container::identity::engines::Answers;
 use oci_compat::decide::pipeline::{Host, Terms};
 use oci_compat::decide::requirements::Collected;
 use oci_compat::host::{Facts, Root};
@@ -21,7 +22,7 @@ use oci_compat::supply::pull::{Patience, Puller};
 
 use crate::args::{Check, CheckFormat, CommonArgs, Seconds};
 use crate::check::read;
-use crate::engines::{self, Answers};
+use crate::engines;
 use crate::output::Output;
 use crate::pull::{anchors, now};
 
@@ -80,7 +81,7 @@ pub(crate) fn remote(name: &str, args: &Check, common: &CommonArgs) -> anyhow::R
 /// Every image of this host; the exit status of all.
 pub(crate) fn every(args: &Check, common: &CommonArgs, output: &mut Output) -> anyhow::Result<u8> {
     let Answers { held, has_any, mut silent, absent } =
-        engines::ask_host(&args.from_engine, args.engine_root.as_deref(), &args.engine_socket, &args.root);
+        engines::ask(&args.from_engine, args.engine_root.as_deref(), &args.engine_socket, &args.root);
     if !has_any {
         silent.extend(absent);
     }

@@ -2,6 +2,7 @@
 //! resolver for each. Bounded in time and in size. Text of an image or an annotation is never the answer, and never names a
 //! file.
 
+pub mod engines;
 pub mod held;
 pub mod meant;
 mod umoci;

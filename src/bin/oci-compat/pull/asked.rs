@@ -5,13 +5,14 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
+use oci_compat::container::identity::engines::Answers;
 use oci_compat::container::identity::held::{self, Held};
 use oci_compat::image::Reference;
 use oci_compat::supply::pull::WantedImage;
 use oci_compat::words::text::printable;
 
 use crate::args::PullArgs;
-use crate::engines::{self, Answers};
+use crate::engines;
 
 /// The old names of an image that is often tagged again are of no use.
 const MAX_NAMES: usize = 20;
@@ -73,7 +74,7 @@ impl ImagesToPull {
     /// Asks the engines; what those say that do not answer. Of `all` engines those that are not there are passed over.
     fn engines(&mut self, args: &PullArgs) -> Vec<String> {
         let Answers { held: records, has_any, mut silent, absent } =
-            engines::ask(&args.from_engine, args.engine_root.as_deref(), &args.engine_socket);
+            engines::ask(&args.from_engine, args.engine_root.as_deref(), &args.engine_socket, Path::new("/"));
         held::held(records).into_iter().for_each(|it| self.add(it));
         if !has_any {
             silent.extend(absent);

@@ -23,9 +23,7 @@ use crate::output::Output;
 pub(crate) fn run(command: &StoreCommand, common: &CommonArgs, output: &mut Output) -> anyhow::Result<u8> {
     match command {
         StoreCommand::Add { source, subject, created } => {
-            let subject = subject
-                .as_deref()
-                .map(|it| engines::subject(it).with_context(|| format!("--subject {it:?}")));
+            let subject = subject.as_deref().map(engines::subject);
             let additions = additions(source, subject.transpose()?, created.as_deref())?;
             add(&additions, &common.store, output)
         }
