@@ -43,6 +43,11 @@ pub fn text((seconds, nanoseconds): Moment) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
 }
 
+/// As [`text`], without the part of a second.
+pub fn seconds_text((seconds, _): Moment) -> String {
+    text((seconds, 0)).replace(".000000Z", "Z")
+}
+
 /// When a day, such as `2031-12-31`, is over in UTC, or the moment that is written in full; for limits in time.
 ///
 /// `None` for everything else, also for days that no calendar has.
@@ -192,5 +197,12 @@ mod tests {
         for text in ["", "never", "2024-1-1", "2024/01/01", "2024-01-01 ", "2024-01-01T"] {
             check(text, None);
         }
+    }
+
+    #[test]
+    fn a_moment_in_whole_seconds_has_no_fraction() {
+        assert_eq!(seconds_text((0, 999_999_999)), "1970-01-01T00:00:00Z");
+        assert_eq!(seconds_text((951_782_399, 0)), "2000-02-28T23:59:59Z");
+        assert_eq!(seconds_text((951_782_400, 1)), "2000-02-29T00:00:00Z");
     }
 }

@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::thread;
-use std::time::SystemTime;
 
 use anyhow::bail;
 use oci_compat::container::input::Bundle;
@@ -11,6 +10,7 @@ use oci_compat::host::{self, DocumentForm, FeatureDemand, Root, Wanted};
 
 use crate::args::{FactsFormat, ProbeArgs};
 use crate::output::Output;
+use crate::pull::now;
 use crate::{explain, facts};
 
 /// More do not find the kernel's answers sooner: it gives most of them one at a time.
@@ -82,27 +82,4 @@ fn hint(name: &str) -> String {
         Some(other) => format!("; did you mean {other}?"),
         None => "; `oci-compat probe --list` shows all".to_owned(),
     }
-}
-
-/// RFC 3339, in UTC.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the date, for people and for what expires; nothing waits for it"
-)]
-fn now() -> String {
-    let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |it| it.as_secs());
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
-}
-
-/// Days since 1970 to a date of the Gregorian calendar (H. Hinnant, `civil_from_days`).
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }

@@ -82,7 +82,7 @@ pub(crate) fn anchors(config: &Path) -> anyhow::Result<Anchors> {
     trust.map_err(|it| anyhow::anyhow!("the rules of trust cannot be used: {}", it.join("; ")))
 }
 
-/// Whole seconds, as everybody writes them.
+/// The time, in whole seconds.
 pub(crate) fn now() -> String {
-    moment::text((decisions::now().0, 0)).replace(".000000Z", "Z")
+    moment::seconds_text(decisions::now())
 }
