@@ -22,6 +22,8 @@ const MAX_DEPTH: usize = 10_000;
 const MAX_KEY: usize = 512;
 /// The kernel takes 128 KiB of one argument or variable (`MAX_ARG_STRLEN`); those that are kept have some hundred bytes.
 const MAX_ITEMS: usize = 256 << 10;
+/// Of those behind the first one of an array that is kept from its start: a path, and not a whole script behind `sh -c`.
+const MAX_FURTHER: usize = 4096;
 const CHUNK: usize = 8 << 10;
 
 /// What is kept of a value.
@@ -251,6 +253,7 @@ impl<R: Read> Skimmer<R> {
             } else if wanted > 0 {
                 self.item(&[""], &mut left)?;
                 wanted -= 1;
+                left = left.min(MAX_FURTHER);
             } else {
                 self.value(None)?;
             }
@@ -278,7 +281,7 @@ impl<R: Read> Skimmer<R> {
             let there = self.buffer.get(self.at..self.end).unwrap_or_default();
             let (count, step) = inside.scan(there);
             // One byte more than may be kept shows that it is too large.
-            let room = count.min((MAX_ITEMS + 1).saturating_sub(text.len()));
+            let room = count.min((*left + 1).saturating_sub(text.len()));
             text.extend_from_slice(there.get(..room).unwrap_or_default());
             self.at += count;
             if matches!(step, SkimStep::Done) {

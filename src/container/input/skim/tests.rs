@@ -76,6 +76,7 @@ fn of_lists_what_is_wanted_is_kept() {
     let long = "x".repeat(MAX_ITEMS);
     check_list("env", &format!("[\"PATH={long}\", \"PATH=/bin\"]"), r#"[null,"PATH=/bin"]"#);
     check_list("args", &format!("[\"{long}\"]"), "[null]");
+    check_list("args", &format!("[\"sh\", \"{}\"]", &long[..MAX_FURTHER]), "[\"sh\",null]");
     for list in ["[,]", "[\"a\" \"b\"]", "[\"a\",]", "[\"a\"}"] {
         let told = skim(format!("{{\"process\": {{\"args\": {list}}}}}").as_bytes());
         assert!(told.as_ref().is_err_and(|it| it.starts_with("it is not JSON: byte ")), "{list}: {told:?}");
