@@ -115,13 +115,7 @@ fn a_program_for_another_machine_cannot_run_whatever_its_label_says() {
         "incompatible: image HOST/acme/app:1, \n/bin/sh is for arm64; this host is x86-64, and no binfmt handler for arm64 is enabled [program-architecture]",
     );
     // Nothing is known of it without a look.
-    check(
-        &folder,
-        &fake,
-        "",
-        0,
-        "compatible: image HOST/acme/app:1, \nnote: nothing is demanded: nothing is attached to HOST/acme/app:1",
-    );
+    check(&folder, &fake, "", 0, "compatible: image HOST/acme/app:1, ");
 }
 
 #[test]
@@ -134,8 +128,7 @@ fn a_label_that_is_wrong_refuses_no_image_whose_program_runs() {
     let index = json!({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": [entry]}).to_string();
     fake.put("acme/app", Some("1"), IMAGE_INDEX, index.as_bytes());
     let folder = host("x86_64");
-    let label =
-        "a program for s390x is not started [program-architecture]\nremedy: have it built for linux/amd64";
+    let label = "a program for s390x is not started [program-architecture]\nremedy: have it built for the host's platform";
     check(
         &folder,
         &fake,
@@ -150,6 +143,119 @@ fn a_label_that_is_wrong_refuses_no_image_whose_program_runs() {
         0,
         &format!("compatible: image HOST/acme/app:1, \nrecommended: {label}"),
     );
+}
+
+/// An index with an image of each of these platforms, under the tag 1; the digests of the images.
+fn index(fake: &Fake, platforms: &[Value]) -> Vec<Digest> {
+    let mut digests = Vec::new();
+    let mut entries = Vec::new();
+    for (number, platform) in platforms.iter().enumerate() {
+        let config = json!({"Entrypoint": ["/run"], "Labels": {"number": number.to_string()}});
+        let architecture = platform["architecture"].as_str().unwrap_or_default();
+        let (digest, size) = image(fake, None, architecture, &config, &[]);
+        entries
+            .push(json!({"mediaType": IMAGE_MANIFEST, "digest": digest, "size": size, "platform": platform}));
+        digests.push(digest);
+    }
+    let index = json!({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": entries}).to_string();
+    fake.put("acme/app", Some("1"), IMAGE_INDEX, index.as_bytes());
+    digests
+}
+
+/// What is printed of a host that a document describes, without the digest of the image that was taken.
+fn by_facts(folder: &TempDir, fake: &Fake, options: &str) -> (i32, String) {
+    let line = CHECK.replace(" --root host", " --facts facts.json").replace("none", options);
+    let ran = ran(folder, fake, &line);
+    assert_eq!(ran.stderr, "", "{ran:?}");
+    (ran.status, ran.stdout.split("\n\n").next().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn a_variant_is_a_recommendation_and_a_better_sibling_is_named() {
+    let fake = start();
+    let platform = |variant: &str| json!({"os": "linux", "architecture": "amd64", "variant": variant});
+    let digests = index(&fake, &[platform("v2"), platform("v4"), platform("v3")]);
+    let folder = folder();
+    let facts = |level: &str| {
+        let flags =
+            json!({"cpu.cpuid": {"elements": {level: {}}}, "kernel.program": {"elements": {"x86-64": {}}}});
+        write(&folder, "facts.json", &json!({"flags": flags}).to_string());
+    };
+    facts("X86_64_V3");
+    let note = format!(
+        "  note: its index also has linux/amd64/v3 ({}), which fits this host: ask for it by its digest",
+        digests[2]
+    );
+    let (status, text) = by_facts(&folder, &fake, "none");
+    assert_eq!((status, text.lines().any(|it| it == note)), (0, true), "{text}");
+    assert!(text.contains("  recommended: ") && text.contains("[cpu-level-missing]"), "{text}");
+    write(&folder, "off.toml", "implicit.index = \"off\"\n");
+    let (status, text) = by_facts(&folder, &fake, "off.toml");
+    assert!(status == 0 && !text.contains("recommended") && !text.contains("its index"), "{text}");
+}
+
+#[test]
+fn a_windows_image_is_judged_by_its_build_and_the_fitting_one_is_taken() {
+    let fake = start();
+    let platform = |version: &str| json!({"os": "windows", "architecture": "amd64", "os.version": version});
+    let digests = index(&fake, &[platform("10.0.17763.6000"), platform("10.0.20348.2113")]);
+    let folder = folder();
+    let check = |version: &str, status: i32, digest: &Digest, reason: &str| {
+        let attributes = json!({
+            "kernel.version": {"elements": {"full": version}}, "system.osrelease": {"elements": {"ID": "windows"}},
+        });
+        write(&folder, "facts.json", &json!({"attributes": attributes}).to_string());
+        let (found, text) = by_facts(&folder, &fake, "none --platform windows/amd64");
+        let first = text.lines().next().unwrap_or_default();
+        assert!(
+            found == status && first.ends_with(&digest.to_string()) && text.contains(reason),
+            "{version}: {text}"
+        );
+    };
+    check("10.0.20348.1", 0, &digests[1], "compatible");
+    check("10.0.17763.1", 0, &digests[0], "compatible");
+    check(
+        "10.0.14393.1",
+        1,
+        &digests[0],
+        "remedy: take the image for this host's build of Windows, or run it with Hyper-V isolation",
+    );
+    // A Linux host starts none.
+    let attributes = json!({"system.osrelease": {"elements": {"ID": "debian"}}});
+    write(&folder, "facts.json", &json!({"attributes": attributes}).to_string());
+    let (status, text) = by_facts(&folder, &fake, "none --platform windows/amd64");
+    assert!(status == 1 && text.contains("[os-release]"), "{text}");
+}
+
+/// A single manifest is pulled whatever its configuration says: the verifier looks at the program.
+#[test]
+fn a_foreign_image_without_an_index_is_refused_before_its_pull_if_its_program_is_foreign() {
+    let config = "[log]\ndecisions = false\njournal = false\nsyslog = false\n";
+    let asked = |machine: u8, options: &str| {
+        let fake = start();
+        let (digest, _) =
+            image(&fake, Some("1"), "s390x", &starts_with("/run"), &[layer(&[("run", &elf(machine))])]);
+        let folder = folder();
+        write(&folder, "config.toml", &format!("{options}{config}"));
+        let line = format!(
+            "verifier --config config.toml --store store -- -name HOST/acme/app:1 -digest {digest} -stdin-media-type x"
+        );
+        ran(&folder, &fake, &line)
+    };
+    // This program's own machine, by its own header.
+    let own = std::fs::read(std::env::current_exe().expect("this test")).expect("its header")[18];
+    let mislabelled = asked(own, "");
+    assert_eq!((mislabelled.status, mislabelled.stdout.as_str()), (0, ""), "{mislabelled:?}");
+    // Nothing starts it, unless handlers do, or do not show.
+    let (other, name) = if own == ARM64 { (X86_64, "x86-64") } else { (ARM64, "arm64") };
+    let foreign = asked(other, "");
+    let is_refused = foreign.stdout.starts_with(&format!("oci-compat: refused: /run is for {name}; "));
+    assert!(
+        foreign.status == i32::from(is_refused) && (is_refused || foreign.stdout.is_empty()),
+        "{foreign:?}"
+    );
+    let off = asked(other, "implicit.program = \"off\"\n");
+    assert_eq!((off.status, off.stdout.as_str()), (0, ""), "{off:?}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::value::{KeyValue, ValueResult, unknown};
 use super::{Action, Builds, Implied, Mode, Nvidia, Policy, Sensitive, waiver};
 
 /// Every key outside of lists; those of waivers and of trust are in their own modules.
-pub const KEYS: [&str; 25] = [
+pub const KEYS: [&str; 26] = [
     "mode",
     "action.incompatible",
     "action.undecided",
@@ -30,6 +30,7 @@ pub const KEYS: [&str; 25] = [
     "requirements",
     "builds",
     "implicit.program",
+    "implicit.index",
     "implicit.nvidia",
     "log.decisions",
     "log.max_bytes",
@@ -137,6 +138,7 @@ fn set(policy: &mut Policy, at: Place, entry: KeyValue<'_>) -> ValueResult<()> {
         "requirements" => policy.requirements = entry.path_or_none()?,
         "builds" => policy.builds = entry.choice(&BUILDS)?,
         "implicit.program" => policy.program = entry.choice(&PROGRAM)?,
+        "implicit.index" => policy.index = entry.choice(&PROGRAM)?,
         "implicit.nvidia" => policy.nvidia = entry.choice(&NVIDIA)?,
         "log.decisions" => policy.log.decisions = entry.path_or_none()?,
         "log.max_bytes" => policy.log.max_bytes = entry.number(LOG_BYTES, "bytes")?,

@@ -1,13 +1,13 @@
 //! What is done with demands that an image makes without a spec (`[implicit]`).
 
-/// What is done with a demand in the image's own program.
+/// What is done with a demand in the image's own program, or in its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Implied {
     /// It counts like one of a spec.
     Refuse,
     /// It is reported, and stops nothing.
     Warn,
-    /// The program is not looked at.
+    /// It is not looked at.
     Off,
 }
 

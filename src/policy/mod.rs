@@ -144,6 +144,8 @@ pub struct Policy {
     pub builds: Builds,
     /// What is done with demands in the image's own program.
     pub program: Implied,
+    /// What is done with what an image, or its index, says of the host that it is for.
+    pub index: Implied,
     /// How what an image says of NVIDIA's driver is judged.
     pub nvidia: Nvidia,
     /// The low-level runtimes that the wrapper may become: names, looked for in `PATH`, or absolute paths. The first that
@@ -181,6 +183,7 @@ impl Policy {
             requirements: Some(PathBuf::from("/etc/oci-compat").join(REQUIREMENTS)),
             builds: Builds::Skip,
             program: Implied::Refuse,
+            index: Implied::Refuse,
             nvidia: Nvidia::Sensible,
             runtimes: ["runc", "crun"].map(PathBuf::from).to_vec(),
             disclose: false,

@@ -4,11 +4,13 @@ use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::decide::pipeline::Host;
 use crate::decide::requirements::{self, Collected};
 use crate::image::{Image, Reference};
-use crate::policy::Policy;
-use crate::supply::attach::Platform;
-use crate::supply::pull::{Pulled, Puller, Remote};
+use crate::policy::{Implied, Policy};
+use crate::program::OURS;
+use crate::supply::attach::{ImageLabel, Platform};
+use crate::supply::pull::{Label, Pulled, Puller, Remote};
 use crate::supply::registry::{Client, Descriptor};
 
 use super::layers::{Layer, Layers};
@@ -24,34 +26,62 @@ pub struct Inquiry {
     pub pulled: Pulled,
     /// On behalf of which platform the registry was asked.
     platform: Platform,
+    /// Whether the host is this one.
+    is_here: bool,
 }
 
 impl Inquiry {
-    /// Asks a registry about an image, on behalf of a host of this platform.
+    /// Asks a registry about an image, on behalf of a host of this platform; `is_here` says that it is this one.
     ///
     /// # Errors
     ///
     /// If what its name stands for cannot be read.
-    pub fn new(puller: &Puller<'_>, image: &Reference, platform: &Platform) -> anyhow::Result<Self> {
-        let (remote, pulled) = puller.inquire(image, platform)?;
-        Ok(Self { remote, pulled, platform: platform.clone() })
+    pub fn new(
+        puller: &Puller<'_>,
+        image: &Reference,
+        platform: &Platform,
+        host: &Host<'_>,
+        is_here: bool,
+    ) -> anyhow::Result<Self> {
+        let prefers = |it: &ImageLabel| platform::fits(it, host, is_here);
+        let (remote, pulled) = puller.inquire(image, platform, &prefers)?;
+        Ok(Self { remote, pulled, platform: platform.clone(), is_here })
     }
 
     /// What is demanded by what the registry has, and by the administrator. Where the puller has a store, what is in it already
     /// is not among that.
     pub fn offered(&self, policy: &Policy) -> Collected {
         let digests = &self.remote.digests;
-        self.completed(requirements::of_offered(digests, self.called(), &self.pulled.additions, policy))
+        self.completed(
+            requirements::of_offered(digests, self.called(), &self.pulled.additions, policy),
+            policy,
+        )
     }
 
     /// What is demanded by what the store has by now, and by the administrator.
     pub fn stored(&self, store: &Path, policy: &Policy) -> Collected {
-        self.completed(requirements::of_image(&self.remote.digests, self.called(), store, policy))
+        self.completed(requirements::of_image(&self.remote.digests, self.called(), store, policy), policy)
     }
 
     /// The configuration of the image that such a host would take; `None` if it has none that can be read.
     pub fn configuration(&self) -> Option<Configuration> {
         Configuration::parse(self.remote.configuration.as_ref()?)
+    }
+
+    /// Names an image of the index that fits the host better than the one that it would take.
+    pub fn add_better(&self, collected: &mut Collected, policy: &Policy, host: &Host<'_>) {
+        if policy.index != Implied::Off {
+            let Remote { label, siblings, .. } = &self.remote;
+            platform::add_better(collected, label, siblings, host, self.is_here);
+        }
+    }
+
+    /// Whether the image says that it is for another machine, and nothing but the image: then only its program is certain.
+    pub fn is_doubtful(&self) -> bool {
+        match &self.remote.label {
+            Label::Claimed(it) => platform::machine(&it.platform).is_some_and(|it| it != OURS),
+            Label::Missing(_) | Label::Listed(_) | Label::Unknown => false,
+        }
     }
 
     /// The layers of that image, read from the registry when they are needed.
@@ -73,8 +103,13 @@ impl Inquiry {
     }
 
     /// With what the image says of its platform, and with what went wrong.
-    fn completed(&self, mut collected: Collected) -> Collected {
-        collected.requirements.extend(platform::demand(&self.remote.label, &self.platform));
+    fn completed(&self, mut collected: Collected, policy: &Policy) -> Collected {
+        collected.requirements.extend(platform::demand(
+            &self.remote.label,
+            &self.platform,
+            self.is_here,
+            policy.index,
+        ));
         let problems = self.remote.problems.iter().chain(&self.pulled.problems);
         collected.troubles.extend(problems.cloned());
         collected.notes.extend(self.pulled.notes.iter().cloned());

@@ -14,9 +14,11 @@ use crate::decide::requirements::{self, Collected};
 use crate::image::digest::Digest;
 use crate::image::{Image, Reference};
 use crate::policy::Policy;
+use crate::program::OURS;
 use crate::supply::attach::Platform;
 use crate::supply::pull::Puller;
 
+use super::own;
 use super::remote::Inquiry;
 
 /// What containerd wants to pull.
@@ -93,7 +95,7 @@ pub fn examine(
     host: &Host<'_>,
     terms: &Terms<'_>,
 ) -> Assessment {
-    pipeline::assess(collected(call, puller, store, policy), host, terms)
+    pipeline::assess(collected(call, puller, store, policy, host), host, terms)
 }
 
 fn collected(
@@ -101,12 +103,14 @@ fn collected(
     puller: Result<Puller<'_>, String>,
     store: &Path,
     policy: &Policy,
+    host: &Host<'_>,
 ) -> Collected {
     let asked = puller.and_then(|it| {
-        Inquiry::new(&it, &call.image, &Platform::of_host()).map_err(|err| format!("{err:#}"))
+        let inquiry = Inquiry::new(&it, &call.image, &Platform::of_host(), host, true);
+        inquiry.map(|inquiry| (inquiry, it)).map_err(|err| format!("{err:#}"))
     });
-    let inquiry = match asked {
-        Ok(inquiry) => inquiry,
+    let (inquiry, puller) = match asked {
+        Ok(asked) => asked,
         Err(trouble) => {
             let digests: Vec<_> = call.image.digest().copied().into_iter().collect();
             let called = Image { names: vec![call.image.stored()], digests: digests.clone() };
@@ -121,6 +125,14 @@ fn collected(
         // It counts all the same.
         collected.requirements.extend(inquiry.offered(policy).requirements);
         collected.troubles.push(format!("{err:#}"));
+    }
+    // A label that is wrong refuses nothing, and one that is right is confirmed by the program.
+    if inquiry.is_doubtful()
+        && let Some(configuration) = inquiry.configuration()
+    {
+        let left = puller.patience.all.saturating_sub(puller.patience.began.elapsed());
+        let layers = inquiry.layers(puller.client, left);
+        own::add_program(&mut collected, &configuration, &layers, policy, Some(OURS));
     }
     collected
 }

@@ -27,7 +27,16 @@ pub(crate) fn run(args: &Check, common: &CommonArgs, output: &mut Output) -> any
     if !args.from_engine.is_empty() {
         return scan::every(args, common, output);
     }
-    let mut collected = collect(args, common)?;
+    let root = Root::at(&args.root)?;
+    let facts = match &args.facts {
+        Some(path) => {
+            let facts = Facts::from_json(&read(path)?);
+            Some(facts.with_context(|| format!("reading facts from {}", path.display()))?)
+        }
+        None => None,
+    };
+    let host = facts.as_ref().map_or(Host::Root(&root), Host::Facts);
+    let mut collected = collect(args, common, &host)?;
     if collected.is_empty() && !args.remote {
         collected.notes.push(format!(
             "nothing is demanded: there is no spec for it, in {} or elsewhere",
@@ -37,14 +46,7 @@ pub(crate) fn run(args: &Check, common: &CommonArgs, output: &mut Output) -> any
     let waivers = collected.policy.take().map(|it| it.waivers).unwrap_or_default();
     let terms = Terms { tags: &args.tags, waivers: &waivers, ..Terms::default() };
     let demands = !collected.is_empty();
-    let assessment = match &args.facts {
-        Some(path) => {
-            let facts = Facts::from_json(&read(path)?)
-                .with_context(|| format!("reading facts from {}", path.display()))?;
-            pipeline::assess(collected, &Host::Facts(&facts), &terms)
-        }
-        None => pipeline::assess(collected, &Host::Root(&Root::at(&args.root)?), &terms),
-    };
+    let assessment = pipeline::assess(collected, &host, &terms);
     let status = assessment.status();
     match args.format {
         CheckFormat::Text => show(&assessment.report, ReportFormat::Text, output)?,
@@ -69,9 +71,9 @@ fn subject(args: &Check) -> (&'static str, Vec<String>) {
     }
 }
 
-fn collect(args: &Check, common: &CommonArgs) -> anyhow::Result<Collected> {
+fn collect(args: &Check, common: &CommonArgs, host: &Host<'_>) -> anyhow::Result<Collected> {
     if let Some(image) = args.image.as_ref().filter(|_| args.remote) {
-        return scan::remote(image, args, common);
+        return scan::remote(image, args, common, host);
     }
     if let Some(image) = &args.image {
         let found = engines::meant(image, &args.root)?;

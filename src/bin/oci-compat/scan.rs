@@ -35,7 +35,12 @@ fn machine(args: &Check) -> Option<&'static str> {
 }
 
 /// What a registry says that an image demands.
-pub(crate) fn remote(name: &str, args: &Check, common: &CommonArgs) -> anyhow::Result<Collected> {
+pub(crate) fn remote(
+    name: &str,
+    args: &Check,
+    common: &CommonArgs,
+    host: &Host<'_>,
+) -> anyhow::Result<Collected> {
     let image: Reference = name.parse()?;
     let (policy, complaint) = policy::load(&common.config, Defaults::Standard);
     let store = if args.keep { Store::open(&common.store)? } else { None };
@@ -51,7 +56,7 @@ pub(crate) fn remote(name: &str, args: &Check, common: &CommonArgs) -> anyhow::R
         until: None,
     };
     let platform = args.platform.clone().unwrap_or_else(Platform::of_host);
-    let inquiry = Inquiry::new(&puller, &image, &platform)?;
+    let inquiry = Inquiry::new(&puller, &image, &platform, host, machine(args).is_some())?;
     let mut collected = match args.keep {
         true => {
             inquiry.pulled.keep(&common.store)?;
@@ -59,6 +64,7 @@ pub(crate) fn remote(name: &str, args: &Check, common: &CommonArgs) -> anyhow::R
         }
         false => inquiry.offered(&policy),
     };
+    inquiry.add_better(&mut collected, &policy, host);
     if let Some(configuration) = inquiry.configuration() {
         own::add_environment(&mut collected, &configuration, &policy, args.gpus);
         if args.program {

@@ -107,6 +107,7 @@ fn value(policy: &Policy, key: &str) -> Option<Value> {
         "requirements" => path_or_false(policy.requirements.as_deref()),
         "builds" => json!(policy.builds.name()),
         "implicit.program" => json!(policy.program.name()),
+        "implicit.index" => json!(policy.index.name()),
         "implicit.nvidia" => json!(policy.nvidia.name()),
         "log.decisions" => path_or_false(policy.log.decisions.as_deref()),
         "log.max_bytes" => json!(policy.log.max_bytes),

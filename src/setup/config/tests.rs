@@ -53,6 +53,7 @@ const DEFAULTS: &str = "  mode = \"enforce\"
   requirements = \"DIR/requirements.d\"
   builds = \"skip\"
   implicit.program = \"refuse\"
+  implicit.index = \"refuse\"
   implicit.nvidia = \"sensible\"
   log.decisions = \"/var/log/oci-compat/decisions.jsonl\"
   log.max_bytes = 10485760

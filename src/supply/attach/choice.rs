@@ -60,6 +60,11 @@ impl Platform {
         &self.os
     }
 
+    /// Of the processor, such as `v8`.
+    pub fn variant(&self) -> Option<&str> {
+        self.variant.as_deref()
+    }
+
     /// The architecture, as Go's `GOARCH`.
     pub fn architecture(&self) -> &str {
         &self.architecture
@@ -197,6 +202,61 @@ pub fn pick(index: &[u8], platform: &Platform) -> anyhow::Result<Pick> {
         [only] if !only.is_index() => Pick::Unlabelled(only.digest.parse()?),
         _ => Pick::Unclear,
     })
+}
+
+/// What an entry of an index, or an image's configuration, says of the host that an image is for (image-spec 1.1,
+/// `image-index.md` and `config.md`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageLabel {
+    /// The machine and its operating system.
+    pub platform: Platform,
+    /// Which version of the operating system; mostly of Windows.
+    pub os_version: Option<String>,
+    /// Features of the processor, as Go's `golang.org/x/sys/cpu` calls them.
+    pub features: Vec<String>,
+}
+
+/// An image of an index, and its label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelledImage {
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// What the index says of it.
+    pub label: ImageLabel,
+}
+
+/// The images of an index for a machine like this one, in any variant and for any version of its operating system.
+///
+/// # Errors
+///
+/// If it is no index, or names an image by what is no SHA-256 digest.
+pub fn labelled(index: &[u8], platform: &Platform) -> anyhow::Result<Vec<LabelledImage>> {
+    let index: PlatformIndex = serde_json::from_slice(index)?;
+    let images = index.manifests.into_iter().filter(|it| !it.is_attestation() && !it.is_index());
+    let mut found = Vec::new();
+    for entry in images.filter(|it| it.rank(&Platform { variant: None, ..platform.clone() }).is_some()) {
+        let Some((named, said)) = entry.named().zip(entry.platform.as_ref()) else { continue };
+        let label = ImageLabel {
+            platform: named,
+            os_version: said.os_version.clone(),
+            features: said.features.clone(),
+        };
+        found.push(LabelledImage { digest: entry.digest.parse()?, label });
+    }
+    Ok(found)
+}
+
+impl fmt::Display for ImageLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.platform)?;
+        if let Some(version) = &self.os_version {
+            write!(f, " {version}")?;
+        }
+        if !self.features.is_empty() {
+            write!(f, " with {}", self.features.join(", "))?;
+        }
+        Ok(())
+    }
 }
 
 fn one(images: Vec<IndexEntry>, platform: &Platform) -> anyhow::Result<Vec<ArtifactSubject>> {

@@ -1,7 +1,9 @@
 //! Attaches a spec to an existing image: makes the artifact, and places it beside the image in a registry, a layout or an
 //! archive. Never changes the image.
 
-pub use choice::{BadPlatform, Pick, Platform, PlatformChoice, choose, images, pick};
+pub use choice::{
+    BadPlatform, ImageLabel, LabelledImage, Pick, Platform, PlatformChoice, choose, images, labelled, pick,
+};
 pub use layout::attach_to_layout;
 pub use push::{PushedArtifact, push, replace};
 

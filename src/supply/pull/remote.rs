@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::image::Reference;
 use crate::store::{Digest, ImageManifests};
-use crate::supply::attach::{Pick, Platform, pick};
+use crate::supply::attach::{ImageLabel, LabelledImage, Pick, Platform, labelled, pick};
 use crate::supply::registry::{Descriptor, Manifest};
 
 use super::{Pulled, Puller, WantedImage};
@@ -24,6 +24,8 @@ pub struct Remote {
     pub digests: Vec<Digest>,
     /// For which machines it is.
     pub label: Label,
+    /// The other images of its index for such machines.
+    pub siblings: Vec<LabelledImage>,
     /// The bytes of the configuration of the image that this host would take; `None` if there is no such image, or it has none.
     pub configuration: Option<Vec<u8>>,
     /// The layers of that image, the lowest first.
@@ -38,9 +40,9 @@ pub enum Label {
     /// Its index has images, and none of them is for the platform that was asked for. The platforms that it names.
     Missing(Vec<Platform>),
     /// The index names the image for this platform. What the image itself says does not count beside that.
-    Listed(Platform),
+    Listed(ImageLabel),
     /// There is no index. The image's configuration names this platform; engines do not check that.
-    Claimed(Platform),
+    Claimed(ImageLabel),
     /// Nothing is said, or nothing that can be read.
     Unknown,
 }
@@ -62,16 +64,23 @@ struct PlatformConfig {
     architecture: String,
     #[serde(default)]
     variant: Option<String>,
+    #[serde(default, rename = "os.version")]
+    os_version: Option<String>,
 }
 
 impl Puller<'_> {
     /// Finds out what an image in a registry says of itself, and fetches what is attached to it and not in the store yet. All
-    /// of it takes no longer than one image of a pull may.
+    /// of it takes no longer than one image of a pull may. Of several images for Windows, the first that the host `prefers` counts.
     ///
     /// # Errors
     ///
     /// If what the name stands for cannot be read.
-    pub fn inquire(&self, image: &Reference, platform: &Platform) -> anyhow::Result<(Remote, Pulled)> {
+    pub fn inquire(
+        &self,
+        image: &Reference,
+        platform: &Platform,
+        prefers: &dyn Fn(&ImageLabel) -> bool,
+    ) -> anyhow::Result<(Remote, Pulled)> {
         let (at, phase, limit) = self.patience.next();
         let client = self.client.until(at, phase, limit);
         let timed = Puller {
@@ -82,7 +91,7 @@ impl Puller<'_> {
             ..*self
         };
         let found = client.resolve(image)?;
-        let remote = timed.describe(image, &found, platform)?;
+        let remote = timed.describe(image, &found, platform, prefers)?;
         let wanted =
             WantedImage { image: image.repository().at(found.digest), ..WantedImage::from(image.clone()) };
         // What was resolved just now need not be asked for again.
@@ -94,11 +103,18 @@ impl Puller<'_> {
         Ok((remote, pulled))
     }
 
-    fn describe(&self, image: &Reference, found: &Manifest, platform: &Platform) -> anyhow::Result<Remote> {
+    fn describe(
+        &self,
+        image: &Reference,
+        found: &Manifest,
+        platform: &Platform,
+        prefers: &dyn Fn(&ImageLabel) -> bool,
+    ) -> anyhow::Result<Remote> {
         let mut remote = Remote {
             image: image.clone(),
             digests: vec![found.digest],
             label: Label::Unknown,
+            siblings: Vec::new(),
             configuration: None,
             layers: Vec::new(),
             problems: Vec::new(),
@@ -106,8 +122,15 @@ impl Puller<'_> {
         if found.is_index() {
             match pick(&found.bytes, platform)? {
                 Pick::One(manifest) => {
-                    remote.digests.push(manifest);
-                    remote.label = Label::Listed(platform.clone());
+                    let mut all = labelled(&found.bytes, platform)?;
+                    // Windows chooses by its own version among several.
+                    let is_windows = platform.os() == "windows";
+                    let preferred = all.iter().position(|it| is_windows && prefers(&it.label));
+                    let first = || all.iter().position(|it| it.digest == manifest);
+                    let chosen = preferred.or_else(first).map(|it| all.remove(it));
+                    remote.digests.push(chosen.as_ref().map_or(manifest, |it| it.digest));
+                    remote.label = chosen.map_or(Label::Unknown, |it| Label::Listed(it.label));
+                    remote.siblings = all;
                 }
                 Pick::Unlabelled(manifest) => remote.digests.push(manifest),
                 Pick::None(offered) => remote.label = Label::Missing(offered),
@@ -122,11 +145,13 @@ impl Puller<'_> {
         }
         let read = self.add_parts(&mut remote, found);
         remote.problems.extend(read.err().map(|err| format!("{err:#}")));
-        if let Some(PlatformConfig { os, architecture, variant }) =
+        if let Some(PlatformConfig { os, architecture, variant, os_version }) =
             remote.configuration.as_ref().and_then(|it| serde_json::from_slice(it).ok())
         {
             let claimed = Platform::new(&os, &architecture, variant.as_deref());
-            remote.label = claimed.map_or(Label::Unknown, Label::Claimed);
+            let labelled =
+                |platform| Label::Claimed(ImageLabel { platform, os_version, features: Vec::new() });
+            remote.label = claimed.map_or(Label::Unknown, labelled);
         }
         Ok(remote)
     }

@@ -51,6 +51,12 @@ pub struct DescriptorPlatform {
     /// Of the operating system; mostly for Windows.
     #[serde(default, rename = "os.version", skip_serializing_if = "Option::is_none")]
     pub os_version: Option<String>,
+    /// Of the operating system, such as `win32k`.
+    #[serde(default, rename = "os.features", skip_serializing_if = "Vec::is_empty")]
+    pub os_features: Vec<String>,
+    /// Of the processor: reserved by the specification, and proposed for what an image needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
 }
 
 /// A manifest or an index: bytes whose digest, size and type were verified.
