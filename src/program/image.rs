@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{self, OFlag, OpenHow, ResolveFlag};
+use nix::fcntl::{self, AT_FDCWD, OFlag, OpenHow, ResolveFlag};
 use nix::sys::stat::{self, Mode, SFlag};
 
 use super::careful::PathWalk;
@@ -54,7 +54,7 @@ impl Files for RootFolder {
         let path = format!("/proc/self/fd/{}", found.as_raw_fd());
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         // Whatever hinders: then nothing is known of it.
-        fcntl::open(path.as_str(), flags, Mode::empty()).ok().map(File::from)
+        fcntl::openat(AT_FDCWD, path.as_str(), flags, Mode::empty()).ok().map(File::from)
     }
 
     fn start(&self, file: &File) -> Option<Start> {

@@ -73,10 +73,8 @@ fn probe_enabled(probing: &Probing<'_>, wanted: &Wanted) -> Fact {
 /// The fact without a list of the built-in modules.
 fn without_list(probing: &Probing<'_>, wanted: &Wanted, loaded: BTreeSet<String>, unknown: Unknown) -> Fact {
     let sought = |it: &str| wants(wanted, it) && !loaded.contains(it);
-    let mut built_in = BTreeSet::new();
-    if let Ok(Some(shown)) = probing.list(FOLDER) {
-        built_in.extend(shown.into_iter().filter(|it| sought(it)));
-    }
+    let mut built_in = shown(probing, wanted);
+    built_in.retain(|it| sought(it));
     let mut missing = BTreeSet::new();
     for (module, is_built_in) in configured(probing, |it| sought(it) && !built_in.contains(it)) {
         if is_built_in {
@@ -92,6 +90,26 @@ fn without_list(probing: &Probing<'_>, wanted: &Wanted, loaded: BTreeSet<String>
     };
     let flags = Feature::flags(loaded.into_iter().chain(built_in));
     Fact::Known(Feature { incomplete: Some(unknown), missing, ..flags }, read)
+}
+
+/// The modules that `/sys/module` shows: those that are loaded, and those built in that have parameters or a version. The
+/// kernel has one name for each, with `_`.
+fn shown(probing: &Probing<'_>, wanted: &Wanted) -> BTreeSet<String> {
+    /// Up to so many names, to look for each is less work than to list some hundred folders.
+    const FEW: usize = 16;
+    match wanted {
+        Wanted::Names(names) if names.len() <= FEW => {
+            let names = names.iter().map(|it| underscored(it).into_owned());
+            let is_shown = |it: &String| probing.root.exists(&format!("{FOLDER}/{it}")).unwrap_or_default();
+            names.filter(|it| is_name(it) && is_shown(it)).collect()
+        }
+        Wanted::All | Wanted::Names(_) => probing.list(FOLDER).ok().flatten().into_iter().flatten().collect(),
+    }
+}
+
+/// Whether it can be the name of a module, and not a path.
+fn is_name(text: &str) -> bool {
+    text.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_') && !text.is_empty()
 }
 
 /// Of the modules that are sought and whose option is known: whether they are built in. None if the configuration cannot

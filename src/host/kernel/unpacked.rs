@@ -5,6 +5,7 @@
 //! option is found with one read. The options follow in the order of their names, each as a line feed and `NAME=value`. None
 //! goes over the end of a page. A file in another form is not used, and neither is one that others could have written.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
@@ -12,7 +13,6 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use memchr::memmem;
 use nix::sys::stat::fstat;
 
 use crate::host::{Root, Wanted};
@@ -64,10 +64,20 @@ fn value(page: &[u8], name: &str) -> Option<String> {
     if name.contains('=') {
         return None;
     }
-    let start = format!("\n{name}=");
-    let rest = page.get(memmem::find(page, start.as_bytes())? + start.len()..)?;
-    let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-    Some(String::from_utf8_lossy(rest.get(..end)?).into_owned())
+    // Without `memchr`, which asks the processor what it can do when it is first called: that takes longer under a hypervisor.
+    let mut rest = page.get(..=page.iter().rposition(|it| *it != b'\n')?)?;
+    loop {
+        let (before, after) = rest.split_at_checked(rest.len() / 2)?;
+        let start = before.iter().rposition(|it| *it == b'\n').map_or(0, |it| it + 1);
+        let length = after.iter().position(|it| *it == b'\n').unwrap_or(after.len());
+        let line = rest.get(start..before.len() + length)?;
+        let (found, value) = line.split_at_checked(line.iter().position(|it| *it == b'=')?)?;
+        rest = match found.cmp(name.as_bytes()) {
+            Ordering::Equal => return Some(String::from_utf8_lossy(value.get(1..)?).into_owned()),
+            Ordering::Less => after.get(length + 1..)?,
+            Ordering::Greater => rest.get(..start.checked_sub(1)?)?,
+        };
+    }
 }
 
 /// Keeps the options for later checks. That it cannot be done changes nothing.

@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
-use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{self, OFlag, OpenHow, ResolveFlag};
+use nix::fcntl::{self, AT_FDCWD, OFlag, OpenHow, ResolveFlag};
 use nix::sys::stat::{self, Mode, SFlag};
 use nix::unistd;
+use rustix::fs::RawDir;
 
 use super::Unknown;
 use crate::words::errno::known;
@@ -26,6 +26,8 @@ use crate::words::errno::known;
 const MAX_FILE: usize = 16 << 20;
 /// No folder that we list has more entries: the largest seen is a `/sys/bus/pci/devices` with 4,000.
 const MAX_ENTRIES: usize = 65_536;
+/// Room for the entries that one call lists, in bytes: some hundred.
+const LISTED: usize = 8192;
 /// The smallest page, and the least that is worth a call: procfs returns about this much at a time.
 const MIN_READ: usize = 4096;
 /// How often a path is followed again. Each time takes some microseconds, and mounts appear once a second at worst.
@@ -215,11 +217,14 @@ impl Root {
             Err(Miss::NotFound) if self.exists(path) == Ok(true) => {
                 return Err(Miss::unreadable(path, "is not a folder"));
             }
-            folder => Dir::from_fd(folder?).map_err(|errno| Miss::of(path, errno))?,
+            folder => folder?,
         };
         let mut names = Vec::new();
-        for entry in folder {
-            let entry = entry.map_err(|errno| Miss::of(path, errno))?;
+        // The C library's `opendir` makes five more calls.
+        let mut buffer = Vec::with_capacity(LISTED);
+        let mut entries = RawDir::new(&folder, buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let entry = entry.map_err(|errno| Miss::of(path, Errno::from_raw(errno.raw_os_error())))?;
             let name = entry.file_name().to_bytes();
             if name != b"." && name != b".." {
                 names.push(String::from_utf8_lossy(name).into_owned());
@@ -298,7 +303,8 @@ impl Root {
         log::trace!("opening {path}");
         let flags = flags | OFlag::O_CLOEXEC;
         match &self.folder {
-            None => fcntl::open(path, flags, Mode::empty()),
+            // musl's `open` makes a second call for O_CLOEXEC.
+            None => fcntl::openat(AT_FDCWD, path, flags, Mode::empty()),
             Some(folder) => open_inside(folder, path, flags),
         }
         .map_err(|errno| Miss::of(path, errno))

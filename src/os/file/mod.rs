@@ -148,7 +148,7 @@ pub fn fill_standard_streams() {
 fn open(path: &Path) -> anyhow::Result<Option<(File, FileStat)>> {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let file = match fcntl::open(path, flags, Mode::empty()) {
+    let file = match fcntl::openat(AT_FDCWD, path, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
         Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
         // open(2): ENXIO is the error of a socket, and of a device without a driver.
