@@ -5,10 +5,8 @@
 
 use std::ffi::{c_char, c_int};
 
-/// musl's own allocator has a mapping for each size of block, and gives it back when its last block is freed.
-#[cfg(target_env = "musl")]
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static HEAP: oci_compat::os::heap::Heap = oci_compat::os::heap::Heap::new();
 
 /// Called by the C library.
 ///

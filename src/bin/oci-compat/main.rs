@@ -35,10 +35,8 @@ use oci_compat::os::file;
 
 use args::{Args, Command, ConfigCommand};
 use output::Output;
-/// As in the hook.
-#[cfg(target_env = "musl")]
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static HEAP: oci_compat::os::heap::Heap = oci_compat::os::heap::Heap::new();
 
 fn main() -> ExitCode {
     let args = Args::parse();
