@@ -4,4 +4,6 @@
 pub mod arguments;
 pub mod file;
 pub mod heap;
+#[cfg(all(target_arch = "x86_64", any(test, target_env = "musl")))]
+pub mod memory;
 pub mod signals;
