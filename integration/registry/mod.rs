@@ -12,6 +12,7 @@ pub(crate) mod real;
 mod linked;
 
 use std::fmt::Display;
+use std::path::Path;
 use std::time::Duration;
 
 use oci_compat::image::{Reference, Repository};
@@ -36,8 +37,15 @@ pub(crate) fn settings() -> Settings {
 
 /// An environment with these variables and an empty `/etc`.
 pub(crate) fn environment(variables: &[(&str, &str)]) -> RegistryEnvironment {
-    RegistryEnvironment::new(variables.iter().map(|(name, value)| (name.into(), value.into())), 0)
-        .with_etc("/nonexistent".as_ref())
+    environment_below("/nonexistent".as_ref(), variables)
+}
+
+/// An environment with these variables and this folder as `/etc`.
+pub(crate) fn environment_below(etc: &Path, variables: &[(&str, &str)]) -> RegistryEnvironment {
+    let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+    let mut environment = RegistryEnvironment::new(variables, 0);
+    environment.etc = Some(etc.to_owned());
+    environment
 }
 
 pub(crate) fn client() -> Client {

@@ -10,7 +10,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::fake::{Fake, Play, manifest};
 use super::server::{Reply, Server};
-use super::{environment, fails, image, settings};
+use super::{environment_below, fails, image, settings};
 
 /// Everything in PEM.
 pub(super) struct Files {
@@ -83,7 +83,7 @@ fn an_authority_is_trusted_if_the_administrator_says_so_in_any_of_three_places()
         let certs = etc.join(if of_docker { "docker" } else { "containers" }).join("certs.d").join(place);
         fs::create_dir_all(&certs).expect("making a folder");
         fs::write(certs.join("ca.crt"), &authority).expect("writing a fixture");
-        let environment = environment(&[]).with_etc(&etc);
+        let environment = environment_below(&etc, &[]);
         resolve(Settings { environment, ..with_tls() }).expect("a manifest");
     }
     let file = folder.path().join("ca.pem");

@@ -1,6 +1,6 @@
 //! Exceptions that the administrator granted: their rules, their images, the reason and the end. Never applies one.
 
-use crate::image::{Image, ImagePattern};
+use crate::image::ImagePattern;
 use crate::spec::{Place, Problem};
 use crate::words::glob::Glob;
 use crate::words::moment::{self, Moment};
@@ -53,17 +53,7 @@ pub enum Expiry {
 }
 
 impl Waiver {
-    /// Whether it is for this rule of this image, if it fails with nothing but these codes.
-    pub fn covers<'a>(
-        &self,
-        rule: RuleName<'_>,
-        codes: impl IntoIterator<Item = &'a str>,
-        image: &Image,
-    ) -> bool {
-        self.concerns(rule, codes) && self.image.matches(image)
-    }
-
-    /// As [`Self::covers`], whatever the image.
+    /// Whether it is for this rule, if the rule fails with nothing but these codes. Whatever the image: see [`Self::image`].
     pub fn concerns<'a>(&self, rule: RuleName<'_>, codes: impl IntoIterator<Item = &'a str>) -> bool {
         let has_id = |it: &Glob| !rule.id.is_empty() && it.matches(rule.id);
         self.rule.as_ref().is_none_or(|it| it.matches(rule.name) || (self.or_id && has_id(it)))

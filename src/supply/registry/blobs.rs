@@ -51,18 +51,6 @@ impl Client {
             .map_err(|problem| RegistryError::at(repository, doing(), problem))
     }
 
-    /// Whether a blob is there already.
-    ///
-    /// # Errors
-    ///
-    /// If the registry says neither yes nor no.
-    pub fn has_blob(&self, repository: &Repository, digest: &Digest) -> Result<bool, RegistryError> {
-        let look = || self.has_blob_at(&self.home(repository)?, digest);
-        look().map_err(|problem| {
-            RegistryError::at(repository, format!("looking for blob {digest} of {repository}"), problem)
-        })
-    }
-
     /// Pushes a blob, unless it is there already.
     ///
     /// # Errors
@@ -72,7 +60,7 @@ impl Client {
         let digest = Digest::of(bytes);
         let push = || {
             let home = self.home(repository)?;
-            match self.has_blob_at(&home, &digest)? {
+            match self.has_blob(&home, &digest)? {
                 true => Ok(digest),
                 false => self.upload(&home, &digest, bytes).map(|()| digest),
             }
@@ -96,7 +84,7 @@ impl Client {
         }
     }
 
-    fn has_blob_at(&self, endpoint: &Endpoint, digest: &Digest) -> Result<bool, RegistryProblem> {
+    fn has_blob(&self, endpoint: &Endpoint, digest: &Digest) -> Result<bool, RegistryProblem> {
         let wanted = RegistryRequest::get(endpoint, &format!("blobs/{digest}"), 0).sending(
             Method::HEAD,
             RepositoryAccess::Push,

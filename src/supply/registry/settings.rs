@@ -55,7 +55,8 @@ impl GivenLogin {
 #[derive(Clone, Default)]
 pub struct RegistryEnvironment {
     variables: Vec<(OsString, OsString)>,
-    etc: Option<PathBuf>,
+    /// Where the administrator's files are, `/etc`.
+    pub etc: Option<PathBuf>,
     uid: u32,
 }
 
@@ -93,13 +94,6 @@ impl RegistryEnvironment {
     /// The environment of a process and the user who runs it. `/etc` is where files of the administrator are.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>, uid: u32) -> Self {
         Self { variables: variables.into_iter().collect(), etc: Some(PathBuf::from("/etc")), uid }
-    }
-
-    /// The same with another folder in place of `/etc`.
-    #[must_use]
-    pub fn with_etc(mut self, etc: &Path) -> Self {
-        self.etc = Some(etc.to_owned());
-        self
     }
 
     /// A variable that is there and not empty.
