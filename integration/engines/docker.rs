@@ -163,3 +163,27 @@ fn docker_says_that_it_still_needs_the_wrapper_after_uninstall() {
     assert_eq!((again.status.code(), again.stdout.as_str()), (Some(1), "no engine here has an entry\n"));
     assert_eq!(again.stderr, outcome.stderr);
 }
+
+/// `oci-compat-pull.path` watches this file: systemd sees it replaced, or written and closed.
+#[test]
+fn docker_writes_the_watched_file_anew_when_an_image_arrives_and_when_it_goes() {
+    let install = |machine: &Machine| {
+        let drivers = "{\"features\": {\"containerd-snapshotter\": false}}";
+        machine.write("/etc/docker/daemon.json", drivers);
+    };
+    let Some((machine, _)) = furnished(install) else { return };
+    let unit = include_str!("../../hooks/oci-compat-pull.path");
+    let driver = machine.succeed("docker", &["info", "--format", "{{.Driver}}"]);
+    let file = format!("/var/lib/docker/image/{}/repositories.json", driver.trim());
+    assert!(unit.lines().any(|it| it == format!("PathChanged={file}")), "{file}");
+    let number = || machine.succeed("stat", &["--format", "%i %y", &file]);
+    let mut last = number();
+    let mut is_new = |what: &[&str]| {
+        machine.succeed("docker", what);
+        let now = number();
+        std::mem::replace(&mut last, now.clone()) != now
+    };
+    assert!(is_new(&["pull", "--quiet", registry::PAUSE]), "an image arrives");
+    assert!(!is_new(&["pull", "--quiet", registry::PAUSE]), "it is there already");
+    assert!(is_new(&["rmi", registry::PAUSE]), "it goes");
+}
