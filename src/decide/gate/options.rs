@@ -87,3 +87,47 @@ fn milliseconds(text: &OsStr) -> anyhow::Result<Duration> {
         .map(Duration::from_millis)
         .with_context(|| format!("--deadline-ms needs a number of milliseconds, not {text:?}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The standard options after this one.
+    fn set(name: &str, value: &str) -> Result<GateOptions, String> {
+        let mut options = GateOptions::standard();
+        let known = options.set(name, || Ok(value)).map_err(|err| format!("{err:#}"))?;
+        if known { Ok(options) } else { Err(format!("no option {name}")) }
+    }
+
+    #[test]
+    fn each_option_sets_its_own_place() {
+        let place = || PathBuf::from("/x");
+        let standard = GateOptions::standard;
+        assert_eq!(set("store", "/x"), Ok(GateOptions { store: place(), ..standard() }));
+        assert_eq!(set("config", "/x"), Ok(GateOptions { config: place(), ..standard() }));
+        assert_eq!(set("root", "/x"), Ok(GateOptions { root: place(), ..standard() }));
+        assert_eq!(set("reports", "/x"), Ok(GateOptions { reports: Some(place()), ..standard() }));
+        assert_eq!(set("decisions", "/x"), Ok(GateOptions { decisions: Some(place()), ..standard() }));
+        assert_eq!(set("journal", "/x"), Ok(GateOptions { journal: place(), ..standard() }));
+        assert_eq!(set("syslog", "/x"), Ok(GateOptions { syslog: place(), ..standard() }));
+        assert_eq!(set("strict", ""), Ok(GateOptions { defaults: Defaults::Strict, ..standard() }));
+        assert_eq!(set("--store", "/x"), Err("no option --store".to_owned()));
+    }
+
+    #[test]
+    fn a_deadline_is_a_number_of_milliseconds() {
+        let deadline = Some(Duration::from_millis(1));
+        assert_eq!(set("deadline-ms", "1"), Ok(GateOptions { deadline, ..GateOptions::standard() }));
+        for wrong in ["0", "-1", "1s", ""] {
+            let message = format!("--deadline-ms needs a number of milliseconds, not {wrong:?}");
+            assert_eq!(set("deadline-ms", wrong), Err(message));
+        }
+    }
+
+    #[test]
+    fn what_is_kept_until_the_next_boot_is_beside_the_reports() {
+        assert_eq!(GateOptions::standard().memory().as_deref(), Path::new(saved::FOLDER).parent());
+        let options = set("reports", "/a/b/reports").expect("an option");
+        assert_eq!(options.memory(), Some(PathBuf::from("/a/b")));
+    }
+}

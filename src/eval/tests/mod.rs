@@ -341,6 +341,15 @@ fn variables_are_seen_by_the_sets_that_follow_if_their_own_set_counts() {
 }
 
 #[test]
+fn an_element_in_doubt_matters_only_to_a_test_of_names() {
+    let flag = "varsTemplate: \"{{ range .p.doubtful }}{{ .Name }}=yes\\n{{ end }}\"";
+    let asked = "matchFeatures: [{feature: p.doubtful, matchExpressions: {a: {op: Exists}}}]";
+    check_rules(&format!("{{{asked}, {flag}}}, {}", asks("b", "{op: Exists}")), &["met", "unmet"]);
+    let named = "matchFeatures: [{feature: p.doubtful, matchName: {op: In, value: [a, b]}}]";
+    check_rules(&format!("{{{named}, {flag}}}, {}", asks("b", "{op: Exists}")), &["met", "unknown"]);
+}
+
+#[test]
 fn templates_make_variables_of_what_matched() {
     let vendors = "varsTemplate: \"{{ range .t.devices }}v-{{ .vendor }}=yes\\n{{ end }}\"";
     let gpu = "matchFeatures: [{feature: t.devices, matchExpressions: {class: {op: In, value: [\"0300\"]}}}]";
@@ -356,6 +365,12 @@ fn templates_make_variables_of_what_matched() {
     let names = "varsTemplate: \"{{ range .t.values }}{{ .Name }}={{ .Value }}\\n{{ end }}\"";
     let six = "matchFeatures: [{feature: t.values, matchExpressions: {six: {op: Exists}}}]";
     check_rules(&format!("{{{six}, {names}}}, {}", asks("six", "{op: In, value: [6]}")), &["met", "met"]);
+    // A test of names matches every element with such a name, and no other.
+    let named = "matchFeatures: [{feature: t.values, matchName: {op: In, value: [six, v]}}]";
+    check_rules(&format!("{{{named}, {names}}}, {}", asks("six", "{op: In, value: [6]}")), &["met", "met"]);
+    check_rules(&format!("{{{named}, {names}}}, {}", asks("text", "{op: Exists}")), &["met", "unmet"]);
+    let device = "matchFeatures: [{feature: t.devices, matchName: {op: In, value: [class]}}]";
+    check_rules(&format!("{{{device}, {vendors}}}, {}", asks("v-8086", "{op: Exists}")), &["met", "met"]);
     // Elements come in the order of their names, whatever the order of the spec.
     let last = "varsTemplate: \"{{ range .t.values }}last={{ .Name }}\\n{{ end }}\"";
     let two =
