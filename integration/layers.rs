@@ -21,7 +21,7 @@ struct Room {
 const ROOMS: &[Room] = &[
     room("words", &[], &["version", "moment", "glob", "phrases", "errno", "text"]),
     room("image", &["words"], &["digest", "image"]),
-    room("os", &["words"], &["arguments", "file", "signals"]),
+    room("os", &["words"], &["arguments", "file", "heap", "memory", "signals"]),
     room("store", &["words", "image", "os"], &["store"]),
     room("container", &["image", "os", "store"], &["input", "identity"]),
     room("program", &["os", "container"], &["program"]),
