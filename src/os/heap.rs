@@ -39,11 +39,11 @@ impl Heap {
 
     /// Waits until no other thread uses the blocks. The hook and the wrapper have one thread; the others hold it briefly.
     #[inline]
-    fn lock(&self) -> Guard<'_> {
+    fn lock(&self) -> HeapGuard<'_> {
         while self.is_taken.swap(true, Ordering::Acquire) {
             thread::yield_now();
         }
-        Guard(self)
+        HeapGuard(self)
     }
 }
 
@@ -60,9 +60,9 @@ impl fmt::Debug for Heap {
 }
 
 /// The right to use the blocks of a heap.
-struct Guard<'a>(&'a Heap);
+struct HeapGuard<'a>(&'a Heap);
 
-impl Guard<'_> {
+impl HeapGuard<'_> {
     #[inline]
     fn blocks(&mut self) -> &mut Dlmalloc<Pages> {
         // SAFETY: there is one guard at a time, and it is borrowed for as long as the result.
@@ -70,7 +70,7 @@ impl Guard<'_> {
     }
 }
 
-impl Drop for Guard<'_> {
+impl Drop for HeapGuard<'_> {
     #[inline]
     fn drop(&mut self) {
         self.0.is_taken.store(false, Ordering::Release);
