@@ -350,6 +350,16 @@ fn an_element_in_doubt_matters_only_to_a_test_of_names() {
 }
 
 #[test]
+fn elements_that_could_not_be_read_matter_only_where_they_could_match() {
+    let flag = "varsTemplate: \"{{ range .p.flags }}{{ .Name }}=yes\\n{{ end }}\"";
+    let asked = "matchFeatures: [{feature: p.flags, matchExpressions: {a: {op: Exists}}}]";
+    check_rules(&format!("{{{asked}, {flag}}}, {}", asks("b", "{op: Exists}")), &["met", "unmet"]);
+    let vendor = "varsTemplate: \"{{ range .p.devices }}v-{{ .vendor }}=yes\\n{{ end }}\"";
+    let device = "matchFeatures: [{feature: p.devices, matchExpressions: {class: {op: Exists}}}]";
+    check_rules(&format!("{{{device}, {vendor}}}, {}", asks("v-1", "{op: Exists}")), &["met", "unknown"]);
+}
+
+#[test]
 fn templates_make_variables_of_what_matched() {
     let vendors = "varsTemplate: \"{{ range .t.devices }}v-{{ .vendor }}=yes\\n{{ end }}\"";
     let gpu = "matchFeatures: [{feature: t.devices, matchExpressions: {class: {op: In, value: [\"0300\"]}}}]";
