@@ -11,7 +11,7 @@ const MAX_CONDITIONS: usize = 1024;
 /// A condition, and at which byte it starts.
 pub(super) type PlacedCondition = (Condition, usize);
 
-/// Alternatives of which one has to hold; none at all where anything will do.
+/// Alternatives: one has to hold. Empty if there is no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Constraint {
     pub(super) alternatives: Vec<Vec<PlacedCondition>>,

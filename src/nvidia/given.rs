@@ -13,7 +13,7 @@ const DEVICE: &str = "/dev/nvidia";
 const WINDOWS: &str = "/dev/dxg";
 /// Kubernetes' device plugin may tell NVIDIA's runtime by mounts which GPUs to give (`DEVICE_LIST_STRATEGY=volume-mounts`).
 const MOUNTS: &str = "/var/run/nvidia-container-devices/";
-/// Annotations by which NVIDIA's runtime is told to inject devices of CDI.
+/// Annotations that ask NVIDIA's runtime to inject devices of CDI.
 const CDI: &str = "cdi.k8s.io/";
 const VENDOR: &str = "nvidia.com/";
 /// containerd's client has this program give the GPUs that it names in its arguments.
@@ -49,7 +49,7 @@ struct Device {
 
 impl Environment {
     /// Whether a container with this environment is given GPUs. `config` is what was kept of its `config.json`, and
-    /// `has_runtime` says whether NVIDIA's runtime is the one that creates it. None if it is not, or if that cannot be told.
+    /// `has_runtime` says whether NVIDIA's runtime is the one that creates it. None if it is not, or if that is unknown.
     pub fn given(&self, config: &[u8], has_runtime: bool) -> Option<GivenGpus> {
         // What is of another kind than runtimes take gives nothing.
         let Ok(config) = serde_json::from_slice::<GpuConfig>(config) else { return None };
@@ -73,7 +73,7 @@ impl Environment {
     }
 }
 
-/// How many GPUs something is about; all, if that is not said.
+/// The number of GPUs; `None` for all.
 type Some = Option<usize>;
 
 impl GpuConfig {

@@ -18,7 +18,7 @@ const MAX_INVALID: usize = 16;
 /// What that excludes.
 const LIMITS: &str = "it runs by CUDA's minor version compatibility or the image's own libraries: what only a newer driver \
                       does, and code compiled from a newer CUDA's PTX, fails";
-/// Where it is said that this is so.
+/// The page that says so.
 const DOCS: &str = "https://docs.nvidia.com/deploy/cuda-compatibility/";
 
 /// How a constraint is read.

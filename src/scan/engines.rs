@@ -1,4 +1,4 @@
-//! Every image of this host's engines, held against the host.
+//! Judges every image of this host's engines.
 
 use std::path::Path;
 

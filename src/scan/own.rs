@@ -15,7 +15,7 @@ use crate::words::text::counted;
 
 use super::layers::Layers;
 
-/// What is said of a demand that counts for containers with GPUs alone.
+/// The note on a demand that counts only for containers with GPUs.
 const WITH_GPUS: &str = "only containers that are given GPUs need it (check --gpus judges one)";
 /// What engines take where an image sets no `PATH` (containerd, `pkg/oci`; moby, `oci/caps`).
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -50,7 +50,7 @@ impl Configuration {
         self.config.iter().filter_map(|it| it.env.as_ref()).flatten()
     }
 
-    /// What its containers start with, if nobody says otherwise.
+    /// The command and the variables of its containers, unless they are overridden.
     fn process(&self) -> Process {
         let Some(config) = &self.config else { return Process::default() };
         let mut words = config.entrypoint.iter().chain(&config.cmd).flatten();

@@ -24,7 +24,7 @@ pub struct Inquiry {
     pub remote: Remote,
     /// What a pull would store of it; nothing is stored yet.
     pub pulled: Pulled,
-    /// On behalf of which platform the registry was asked.
+    /// The platform that the registry was asked for.
     platform: Platform,
     /// Whether the host is this one.
     is_here: bool,

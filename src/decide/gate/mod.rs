@@ -360,7 +360,7 @@ impl Decision {
             self.message = report::whole(self.message.lines().map(str::to_owned).chain(warnings));
         }
         if let Some(complaint) = setting.complaint {
-            // Runtimes throw away what is said about a container that starts; all others have to stand in a log.
+            // Runtimes discard messages about a container that starts; every other decision has to be in a log.
             let untold = decisions::shout(&targets(setting), complaint);
             let warnings = std::iter::once(complaint).chain(untold.as_deref()).map(report::warning);
             self.message = report::whole(warnings.chain(self.message.lines().map(str::to_owned)));

@@ -1,4 +1,4 @@
-//! Requirements held against hosts in temporary folders, and against facts.
+//! Requirements judged by hosts in temporary folders, and by facts.
 
 use super::*;
 use crate::outcome::report::SpecOrigin;

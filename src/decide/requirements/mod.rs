@@ -222,7 +222,7 @@ impl Collected {
         }
     }
 
-    /// The same trouble is met by everybody who asks the same store: it is told once.
+    /// Each look-up in a store meets the same trouble: it is reported once.
     fn note_trouble(&mut self, came: Result<(), String>) {
         self.troubles.extend(came.err().filter(|it| !self.troubles.contains(it)));
     }

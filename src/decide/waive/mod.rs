@@ -21,7 +21,7 @@ pub struct Waived {
     pub notes: Vec<String>,
 }
 
-/// The exceptions, and what they are held against.
+/// The exceptions, and the image and time that they are compared with.
 struct Grants<'a> {
     waivers: &'a [Waiver],
     image: &'a Image,

@@ -1,4 +1,4 @@
-//! What is judged: what fits, what does not, and what cannot be told.
+//! Hosts that fit, hosts that do not fit, and hosts of which that is unknown.
 
 use super::*;
 

@@ -13,7 +13,7 @@ use crate::testing::FakeHost;
 
 const SPEC: &str = "version: v1alpha1\ncompatibilities: []\n";
 
-/// What is told of a bundle that a test made, if there is a store.
+/// The notes on a bundle that a test made, if there is a store.
 const NOBODYS: &str = "note: image unknown: the bundle is of no engine that is known, and has no umoci.json";
 
 /// The end of a check that takes as long as it likes.
