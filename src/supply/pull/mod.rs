@@ -3,6 +3,7 @@
 //! An error is never "there are none", and what could not be fetched leaves the store as it was.
 
 pub use anchors::{Anchors, RequiredProof};
+pub use batch::Batch;
 pub use crowd::pull_all;
 pub use keep::keep;
 pub use remote::{Label, Remote};
@@ -15,6 +16,8 @@ mod signatures;
 mod artifact;
 mod crowd;
 mod keep;
+mod batch;
+mod outcome;
 mod remote;
 
 use std::collections::BTreeSet;

@@ -1,7 +1,6 @@
 //! `pull`: fetches the artifacts of images into the store.
 
 mod asked;
-mod batch;
 mod tally;
 
 use std::ops::ControlFlow;
@@ -10,13 +9,12 @@ use std::path::Path;
 use oci_compat::policy::trust::Trust;
 use oci_compat::store::{ImageManifests, Store, Writer};
 use oci_compat::supply::attach::Platform;
-use oci_compat::supply::pull::{Anchors, Patience, Puller, pull_all};
+use oci_compat::supply::pull::{Anchors, Batch, Patience, Puller, pull_all};
 use oci_compat::{outcome::decisions, words::moment};
 
 use crate::args::{CommonArgs, PullArgs};
 use crate::output::Output;
 use asked::asked;
-use batch::Batch;
 use tally::PullTally;
 
 /// Something was refused, or could not be fetched.

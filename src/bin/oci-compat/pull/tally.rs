@@ -69,8 +69,7 @@ impl PullTally {
         self.fresh += pulled.fresh;
         self.known += pulled.known;
         self.absent += usize::from(pulled.is_absent);
-        let is_bare = pulled.fresh + pulled.known == 0 && pulled.problems.is_empty() && !pulled.is_absent;
-        self.bare += usize::from(is_bare);
+        self.bare += usize::from(pulled.is_bare());
         self.bar.inc(1);
         self.show();
         self.bar.suspend(|| self.tell(image, pulled, output))
@@ -89,7 +88,7 @@ impl PullTally {
         if self.is_terse && pulled.fresh == 0 {
             return Ok(());
         }
-        output.print(&format!("{}: {}\n", printable(&name), outcome(pulled)))
+        output.print(&format!("{}: {}\n", printable(&name), pulled.outcome()))
     }
 
     fn show(&self) {
@@ -131,24 +130,4 @@ fn bar(total: usize) -> ProgressBar {
         bar.set_style(style.progress_chars("=> "));
     }
     bar
-}
-
-fn outcome(pulled: &Pulled) -> String {
-    let mut parts = Vec::new();
-    if pulled.fresh > 0 {
-        parts.push(format!("{} stored", counted(pulled.fresh, "artifact")));
-    }
-    if pulled.known > 0 {
-        parts.push(format!("{} there already", counted(pulled.known, "artifact")));
-    }
-    if !pulled.problems.is_empty() {
-        parts.push(counted(pulled.problems.len(), "error"));
-    }
-    if pulled.is_absent && parts.is_empty() {
-        return "its registry does not have it".to_owned();
-    }
-    if parts.is_empty() {
-        return "no artifacts".to_owned();
-    }
-    parts.join(", ")
 }

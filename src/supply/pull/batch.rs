@@ -4,8 +4,9 @@ use std::mem;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use oci_compat::store::{Addition, Digest};
-use oci_compat::supply::pull::{Obsolete, Pulled, keep};
+use crate::store::{Addition, Digest};
+
+use super::{Obsolete, Pulled, keep};
 
 /// So many artifacts are synced together.
 const MAX_ADDITIONS: usize = 100;
@@ -14,7 +15,9 @@ const MAX_BYTES: usize = 16 << 20;
 /// An interrupted pull loses no more than this.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
-pub(super) struct Batch<'a> {
+/// Fetched artifacts on their way into a store.
+#[derive(Debug)]
+pub struct Batch<'a> {
     store: &'a Path,
     additions: Vec<Addition>,
     obsolete: Vec<Obsolete>,
@@ -24,7 +27,8 @@ pub(super) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(store: &'a Path) -> Self {
+    /// Nothing yet, for the store in this folder.
+    pub fn new(store: &'a Path) -> Self {
         Self {
             store,
             additions: Vec::new(),
@@ -35,19 +39,30 @@ impl<'a> Batch<'a> {
         }
     }
 
-    pub(super) fn take(&mut self, pulled: Pulled) {
+    /// Adds what was pulled for an image.
+    pub fn take(&mut self, pulled: Pulled) {
         self.bytes += pulled.additions.iter().map(size).sum::<usize>();
         self.additions.extend(pulled.additions);
         self.obsolete.extend(pulled.obsolete);
         self.demanding.extend(pulled.demanding);
     }
 
-    pub(super) fn flush_if_due(&mut self) -> anyhow::Result<()> {
+    /// Stores all of it, if it is much or has waited for long.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written.
+    pub fn flush_if_due(&mut self) -> anyhow::Result<()> {
         let is_full = self.additions.len() >= MAX_ADDITIONS || self.bytes >= MAX_BYTES;
         if is_full || self.flushed.elapsed() >= MAX_AGE { self.flush() } else { Ok(()) }
     }
 
-    pub(super) fn flush(&mut self) -> anyhow::Result<()> {
+    /// Stores all of it.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written.
+    pub fn flush(&mut self) -> anyhow::Result<()> {
         let (additions, obsolete) = (mem::take(&mut self.additions), mem::take(&mut self.obsolete));
         keep(self.store, &additions, &obsolete, &mem::take(&mut self.demanding))?;
         self.bytes = 0;
