@@ -26,6 +26,7 @@ pub use manifest::{
 pub use memory::ImageManifests;
 pub use names::NamedImage;
 pub use origin::{ArtifactOrigin, Signature, StoredArtifact, VerifiedBy};
+pub use source::ArtifactSource;
 pub use tidy::Swept;
 pub use transfer::Incoming;
 pub use trouble::Trouble;
@@ -35,6 +36,7 @@ pub use write::{Added, Addition, Compiled, Recompiled, Writer};
 mod trouble;
 mod manifest;
 mod origin;
+mod source;
 mod listing;
 mod compiled;
 mod folder;

@@ -8,7 +8,7 @@ use oci_compat::eval::{demands, group_demands};
 use oci_compat::image::Reference;
 use oci_compat::spec::{self, Set, Severity, Spec, Term};
 use oci_compat::store::{
-    Addition, Digest, ImageManifests, MAX_MANIFEST, MAX_SPEC, Store, StoredArtifact, layout,
+    Addition, ArtifactSource, Digest, ImageManifests, MAX_MANIFEST, MAX_SPEC, Store, StoredArtifact, layout,
 };
 use oci_compat::supply::pull::{Patience, Pulled, Puller};
 use oci_compat::words::text::printable;
@@ -18,7 +18,7 @@ use crate::args::{CommonArgs, ReportFormat, Seconds, Show};
 use crate::attach::layout_of;
 use crate::output::Output;
 use crate::pull::anchors;
-use crate::store::list::{ArtifactSource, subjects};
+use crate::store::list::subjects;
 
 /// What `show --format json` prints. Fields are only ever added.
 #[derive(Debug, Serialize)]

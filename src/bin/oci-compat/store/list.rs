@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use oci_compat::image::Reference;
 use oci_compat::store::{
-    ARTIFACT_TYPES, ArtifactStanding, CREATED, Digest, Store, StoredArtifact, VerifiedBy, Writer,
+    ARTIFACT_TYPES, ArtifactSource, ArtifactStanding, CREATED, Digest, Store, StoredArtifact, Writer,
 };
 use oci_compat::supply::attach;
 use oci_compat::supply::registry::Descriptor;
@@ -47,58 +47,6 @@ struct ListedArtifact {
     /// Whether it does not, as nothing was verified of it, and another one was.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     unverified_beside_verified: bool,
-}
-
-/// From where an artifact is, and what was verified of it.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct ArtifactSource {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    repository: Option<String>,
-    /// The digest of the public key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signed_by: Option<String>,
-    /// The digest of the verifier's command line.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    accepted_by: Option<String>,
-    /// The pattern of the rule of trust that held.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-}
-
-impl From<&StoredArtifact> for ArtifactSource {
-    fn from(kept: &StoredArtifact) -> Self {
-        let repository = kept.source().filter(|it| !it.is_empty()).map(str::to_owned);
-        let Some(origin) = &kept.origin else { return Self { repository, ..Self::default() } };
-        let by =
-            |by: VerifiedBy| origin.signature.as_ref().filter(|it| it.by == by).map(|it| it.key.to_string());
-        let (signed_by, accepted_by) = (by(VerifiedBy::Key), by(VerifiedBy::Verifier));
-        Self { repository, signed_by, accepted_by, rule: origin.rule.clone() }
-    }
-}
-
-impl ArtifactSource {
-    /// What was verified, in words.
-    pub(crate) fn verified(&self) -> String {
-        match (&self.signed_by, &self.accepted_by) {
-            (Some(key), _) => format!("signed by key {key}"),
-            (None, Some(key)) => format!("accepted by verifier {key}"),
-            (None, None) => "no signature verified".to_owned(),
-        }
-    }
-
-    /// As [`ArtifactSource::verified`], after the word "signed".
-    pub(crate) fn signed(&self) -> String {
-        match (&self.signed_by, &self.accepted_by) {
-            (Some(key), _) => format!("with key {key}"),
-            (None, Some(key)) => format!("as verifier {key} says"),
-            (None, None) => "no signature was verified".to_owned(),
-        }
-    }
-
-    /// From where, in words; `None` if it is not known.
-    pub(crate) fn place(&self) -> Option<String> {
-        Some(printable(self.repository.as_ref()?))
-    }
 }
 
 /// Prints what the store has, for all images or for one, or what a registry has for one.
