@@ -17,8 +17,11 @@ use nix::sys::ptrace;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-const IMAGE: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
-const SPEC: &str = "version: v1alpha1
+/// Images with a spec of one rule, and of twelve.
+const IMAGES: [(&str, &str); 2] = [
+    (
+        "sha256:1111111111111111111111111111111111111111111111111111111111111111",
+        "version: v1alpha1
 compatibilities:
   - rules:
       - name: kernel
@@ -26,7 +29,13 @@ compatibilities:
           - feature: kernel.version
             matchExpressions:
               full: {op: Ge, type: version, value: [\"3.10\"]}
-";
+",
+    ),
+    (
+        "sha256:2222222222222222222222222222222222222222222222222222222222222222",
+        include_str!("../bench/twelve.yaml"),
+    ),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let programs = PathBuf::from(
@@ -36,10 +45,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let functions = functions(&hook)?;
     let scratch = tempfile::tempdir()?;
     let (none, store) = (scratch.path().join("none"), scratch.path().join("store"));
-    add_spec(&programs, scratch.path(), &store)?;
+    for (image, spec) in IMAGES {
+        add_spec(&programs, scratch.path(), &store, image, spec)?;
+    }
     let mut names = Vec::new();
-    for (name, store, umoci) in [("a", &none, false), ("b", &store, true)] {
-        let state = bundle(&scratch.path().join(name), umoci)?;
+    let [one, twelve] = IMAGES.map(|(image, _)| Some(image));
+    for (name, store, image) in [("a", &none, None), ("b", &store, one), ("c", &store, twelve)] {
+        let state = bundle(&scratch.path().join(name), image)?;
         for function in steps(&hook, store, &state)?.into_iter().filter_map(|it| at(&functions, it)) {
             for name in &function.names {
                 if !names.contains(name) {
@@ -104,12 +116,18 @@ fn steps(hook: &Path, store: &Path, state: &Path) -> Result<Vec<u64>, Box<dyn Er
     Ok(order)
 }
 
-fn add_spec(programs: &Path, scratch: &Path, store: &Path) -> Result<(), Box<dyn Error>> {
+fn add_spec(
+    programs: &Path,
+    scratch: &Path,
+    store: &Path,
+    image: &str,
+    spec: &str,
+) -> Result<(), Box<dyn Error>> {
     let file = scratch.join("spec.yaml");
-    fs::write(&file, SPEC)?;
+    fs::write(&file, spec)?;
     let mut command = Command::new(programs.join("oci-compat"));
     let status = command
-        .args(["store", "add", "--subject", IMAGE, "--store"])
+        .args(["store", "add", "--subject", image, "--store"])
         .args([store, &file])
         .stdout(Stdio::null())
         .status()?;
@@ -117,15 +135,15 @@ fn add_spec(programs: &Path, scratch: &Path, store: &Path) -> Result<(), Box<dyn
 }
 
 /// The state of a container, in a file.
-fn bundle(folder: &Path, umoci: bool) -> Result<PathBuf, Box<dyn Error>> {
+fn bundle(folder: &Path, image: Option<&str>) -> Result<PathBuf, Box<dyn Error>> {
     fs::create_dir_all(folder)?;
     let mut config: serde_json::Value = serde_json::from_str(include_str!("../bench/config.json"))?;
     if let Some(root) = config.pointer_mut("/root/path") {
         *root = "/".into();
     }
     fs::write(folder.join("config.json"), config.to_string())?;
-    if umoci {
-        let walk = serde_json::json!({"from_descriptor_path": {"descriptor_walk": [{"digest": IMAGE}]}});
+    if let Some(image) = image {
+        let walk = serde_json::json!({"from_descriptor_path": {"descriptor_walk": [{"digest": image}]}});
         fs::write(folder.join("umoci.json"), walk.to_string())?;
     }
     let state = folder.join("state.json");
