@@ -74,11 +74,11 @@ impl Environment {
 }
 
 /// The number of GPUs; `None` for all.
-type Some = Option<usize>;
+type Count = Option<usize>;
 
 impl GpuConfig {
     /// By nodes such as `/dev/nvidia0`; others, such as `/dev/nvidiactl`, go with those or with parts of GPUs.
-    fn devices(&self) -> Option<Some> {
+    fn devices(&self) -> Option<Count> {
         let devices = self.linux.iter().filter_map(|it| it.devices.as_ref()).flatten().flatten();
         let paths = devices.filter_map(|it| it.path.as_deref());
         let paths: Vec<_> = paths.filter(|it| it.starts_with(DEVICE) || *it == WINDOWS).collect();
@@ -87,20 +87,20 @@ impl GpuConfig {
         (!paths.is_empty()).then_some(Some(count.max(1)))
     }
 
-    fn annotated(&self) -> Option<Some> {
+    fn annotated(&self) -> Option<Count> {
         let annotations = self.annotations.iter().flatten().filter(|(name, _)| name.starts_with(CDI));
         let devices = annotations.filter_map(|(_, it)| it.as_str()).flat_map(|it| it.split(','));
         count(devices.map(str::trim).filter(|it| it.starts_with(VENDOR)), |it| it.ends_with("=all"))
     }
 
-    fn mounted(&self) -> Option<Some> {
+    fn mounted(&self) -> Option<Count> {
         let mounts = self.mounts.iter().flatten().flatten().filter_map(|it| it.destination.as_deref());
         count(mounts.filter_map(|it| it.strip_prefix(MOUNTS)), |it| it == "all")
     }
 }
 
 /// None if there are none.
-fn count<'a>(devices: impl Iterator<Item = &'a str>, is_all: impl Fn(&str) -> bool) -> Option<Some> {
+fn count<'a>(devices: impl Iterator<Item = &'a str>, is_all: impl Fn(&str) -> bool) -> Option<Count> {
     let devices: Vec<_> = devices.collect();
     if devices.is_empty() {
         return None;
