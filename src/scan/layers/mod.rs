@@ -267,7 +267,7 @@ impl Files for Layers<'_> {
     }
 }
 
-/// The packed bytes of a layer, counted and hashed as they come.
+/// The packed bytes of a layer, counted and hashed as they come, and no more of them than its manifest says.
 struct Packed<'a> {
     source: Box<dyn Read + 'a>,
     left: u64,
@@ -276,12 +276,11 @@ struct Packed<'a> {
 
 impl Read for Packed<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(buffer)?;
-        self.left = u64::try_from(count)
-            .ok()
-            .and_then(|it| self.left.checked_sub(it))
-            .ok_or_else(|| io::Error::other("it is larger than its manifest says"))?;
-        self.hasher.update(buffer.get(..count).unwrap_or_default());
+        let most = usize::try_from(self.left).map_or(buffer.len(), |it| it.min(buffer.len()));
+        let room = buffer.get_mut(..most).unwrap_or_default();
+        let count = self.source.read(room)?;
+        self.hasher.update(room.get(..count).unwrap_or_default());
+        self.left = self.left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
         Ok(count)
     }
 }
@@ -292,6 +291,9 @@ impl Packed<'_> {
         io::copy(&mut self, &mut io::sink()).map_err(|err| err.to_string())?;
         if self.left > 0 {
             return Err(format!("it has {} bytes less than its manifest says", self.left));
+        }
+        if self.source.read(&mut [0]).map_err(|err| err.to_string())? > 0 {
+            return Err("it is larger than its manifest says".to_owned());
         }
         match self.hasher.finish() {
             found if found == layer.digest => Ok(()),
