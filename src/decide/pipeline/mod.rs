@@ -2,9 +2,9 @@
 //! requirements and name a host. Reading, judging, waiving, reporting and deciding are the same for all. Reads the host, and
 //! writes nothing.
 //!
-//! A further source of requirements needs an [`Origin`](crate::outcome::report::Origin), and a place where [`requirements`] collects it.
-//! Nothing here depends on the source of a requirement, with one exception: the container's own input comes last, see
-//! [`assess`].
+//! A further source of requirements needs a [`SpecOrigin`](crate::outcome::report::SpecOrigin), and a place where
+//! [`requirements`] collects it. Nothing here depends on the source of a requirement, with one exception: the container's own
+//! input comes last, see [`assess`].
 
 #[cfg(test)]
 mod tests;
