@@ -95,6 +95,16 @@ fn containerd_s_verifier_is_shown_with_what_bypasses_it() {
         text.contains(&format!("{file} judges no image before it is pulled: {called} is not there")),
         "{text}"
     );
+    // What cannot be read is neither there nor missing.
+    let path = folder.path().join("root").join(file.trim_start_matches('/'));
+    std::fs::remove_file(&path).expect("no script");
+    std::fs::create_dir(&path).expect("a folder");
+    let (found, text) = shown();
+    let expected = json!({"file": file, "problem": "is not a regular file", "bypasses": bypasses[..1]});
+    assert_eq!(found, expected);
+    let unknown =
+        format!("whether {file} judges images before they are pulled is not known: it is not a regular file");
+    assert!(text.contains(&unknown), "{text}");
 }
 
 /// As it is in the programs.

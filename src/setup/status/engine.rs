@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use crate::host::Root;
+use crate::host::{Miss, Root};
 use crate::os::file::PATH;
 use crate::policy::Policy;
 use crate::setup::engines::Effective;
@@ -186,12 +186,20 @@ impl EngineView<'_> {
             return None;
         }
         let file = format!("{}/{}", verifier::folder(&self.effective), verifier::VERIFIER);
-        let program = verifier::called(&self.root.read_text(&file).ok()?)?;
-        let problem = program::look(self.root, &file).err().or(program::look(self.root, &program).err());
+        let (program, problem) = match self.root.read_text(&file) {
+            Ok(text) => {
+                let program = verifier::called(&text)?;
+                let look = |it: &str| program::look(self.root, it).err();
+                let problem = look(&file).or_else(|| look(&program));
+                (Some(program), problem)
+            }
+            Err(Miss::NotFound) => return None,
+            Err(Miss::Unreadable(unknown)) => (None, Some(unknown.reason)),
+        };
         Some(VerifierStatus {
             file: printable(&file),
-            program: printable(&program),
-            problem: problem.map(|it| printable(&it)),
+            program: program.as_deref().map(printable),
+            problem: problem.as_deref().map(printable),
             bypasses: verifier::bypasses(&self.effective).iter().map(|it| printable(it)).collect(),
         })
     }
@@ -206,6 +214,9 @@ impl VerifierStatus {
     fn notes(&self) -> Vec<String> {
         let file = &self.file;
         let told = match &self.problem {
+            Some(why) if self.program.is_none() => {
+                format!("whether {file} judges images before they are pulled is not known: it {why}")
+            }
             Some(why) => format!("{file} judges no image before it is pulled: {why}"),
             None => format!("{file} judges images before they are pulled (containerd 2.0 and later)"),
         };

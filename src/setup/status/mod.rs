@@ -119,9 +119,10 @@ pub struct EngineStatus {
 pub struct VerifierStatus {
     /// The script in containerd's folder of verifiers.
     pub file: String,
-    /// The program that it calls.
-    pub program: String,
-    /// Why it judges no image.
+    /// The program that it calls; absent if it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// Why it judges no image; without `program`, why that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
     /// Why containerd does not ask it, for all pulls or for those of Kubernetes, each a sentence.
