@@ -113,7 +113,8 @@ impl State {
             #[serde(default)]
             pid: serde_json::Value,
         }
-        let StateDocument { id, bundle, pid } = parse(kept).context("reading the OCI state from stdin")?;
+        let StateDocument { id, bundle, pid } =
+            parse("it is", kept).context("reading the OCI state from stdin")?;
         if !bundle.starts_with('/') {
             bail!("the OCI state on stdin has bundle {bundle:?}, which is not an absolute path");
         }
@@ -175,12 +176,14 @@ pub struct Process {
 impl Process {
     fn of(kept: &SkimmedObject) -> Self {
         // A value of another type is unknown.
-        let args: Option<Vec<Option<String>>> = kept.one("args").and_then(|it| parse(it).ok());
+        let args: Option<Vec<Option<String>>> =
+            kept.one("args").and_then(|it| serde_json::from_slice(it).ok());
         let mut args = args.into_iter().flatten();
         let program = args.next().flatten();
         let is_behind = args.next().flatten().is_some_and(|it| it == "--");
-        let cwd: Option<Option<String>> = kept.one("cwd").and_then(|it| parse(it).ok());
-        let env: Option<Option<Vec<Option<String>>>> = kept.one("env").and_then(|it| parse(it).ok());
+        let cwd: Option<Option<String>> = kept.one("cwd").and_then(|it| serde_json::from_slice(it).ok());
+        let env: Option<Option<Vec<Option<String>>>> =
+            kept.one("env").and_then(|it| serde_json::from_slice(it).ok());
         Self {
             program,
             behind: args.next().flatten().filter(|_| is_behind),
@@ -253,13 +256,14 @@ impl Bundle {
 
     fn parse(kept: SkimmedObject) -> anyhow::Result<Self> {
         #[derive(Deserialize)]
+        #[serde(expecting = "an object")]
         struct RootPath {
             #[serde(default)]
             path: Option<String>,
         }
-        let annotations: Option<Annotations> = parse(kept.field("annotations"))?;
+        let annotations: Option<Annotations> = parse("its annotations are", kept.field("annotations"))?;
         let annotations = annotations.unwrap_or_default();
-        let root: Option<RootPath> = parse(kept.field("root"))?;
+        let root: Option<RootPath> = parse("its root is", kept.field("root"))?;
         let sandbox = annotations.sandbox().cloned();
         let pod = annotations.pod();
         let handler = annotations.crun_handler.or(annotations.wasm_variant);
@@ -301,12 +305,12 @@ pub fn is_made_up(id: &str) -> bool {
     id.len() == 64 && id.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
-/// What was kept of a text. Where it stands there says nothing of the text.
-fn parse<'a, T: Deserialize<'a>>(kept: &'a [u8]) -> anyhow::Result<T> {
+/// What was kept of a text. An error leaves out the position, which is that in what was kept.
+fn parse<'a, T: Deserialize<'a>>(part: &str, kept: &'a [u8]) -> anyhow::Result<T> {
     serde_json::from_slice(kept).map_err(|err| {
         let told = err.to_string();
         let what = told.rsplit_once(" at line ").map_or(told.as_str(), |(what, _)| what);
-        anyhow!("it does not say what it has to: {what}")
+        anyhow!("{part} not as in the runtime specification: {what}")
     })
 }
 
@@ -352,6 +356,7 @@ const ANNOTATIONS: [&str; 25] = [
 ];
 
 #[derive(Default, Deserialize)]
+#[serde(expecting = "an object")]
 struct Annotations {
     #[serde(rename = "org.oci-compat.spec")]
     inline: Option<String>,

@@ -59,7 +59,7 @@ fn a_state_without_an_id_is_good_and_without_a_bundle_is_not() {
     check_state(
         r#"{"bundle": 1}"#,
         Err(
-            "reading the OCI state from stdin: it does not say what it has to: invalid type: integer `1`, expected a string",
+            "reading the OCI state from stdin: it is not as in the runtime specification: invalid type: integer `1`, expected a string",
         ),
     );
 }
@@ -83,7 +83,7 @@ fn what_is_no_state_is_reported() {
 fn a_fault_of_the_state_is_the_container_s_or_the_host_s() {
     let check = |text: &str, expected: &str| {
         let whose = match State::read(text.as_bytes()) {
-            Ok(_) => "nobody's",
+            Ok(_) => "no fault",
             Err(Fault::Container(_)) => "the container's",
             Err(Fault::Host(_)) => "the host's",
         };
@@ -98,7 +98,7 @@ fn a_fault_of_the_state_is_the_container_s_or_the_host_s() {
     check(r#"{"annotations": {"a": "b"}, "bundle": "/b"} {}"#, "the container's");
     let large =
         format!("{{\"annotations\": {{\"a\": \"{}\"}}, \"bundle\": \"/b\"}}", "\\u003c".repeat(1 << 20));
-    check(&large, "nobody's");
+    check(&large, "no fault");
 }
 
 #[test]
@@ -296,10 +296,12 @@ fn what_is_no_bundle_is_reported_with_its_path() {
         br#"{"Annotations": {}}"#,
         "its key \"Annotations\" is annotations to some runtimes and nothing to others",
     );
-    let not = "it does not say what it has to: invalid type:";
-    check(br#"{"annotations": "x"}"#, &format!("{not} string \"x\", expected struct Annotations"));
+    let not = |part: &str| format!("{part} not as in the runtime specification: invalid type:");
+    let annotations = not("its annotations are");
+    check(br#"{"annotations": "x"}"#, &format!("{annotations} string \"x\", expected an object"));
+    check(br#"{"root": 3}"#, &format!("{} integer `3`, expected an object", not("its root is")));
     let spec = br#"{"annotations": {"org.oci-compat.spec": {}}}"#;
-    check(spec, &format!("{not} map, expected a string"));
+    check(spec, &format!("{annotations} map, expected a string"));
     let empty = tempfile::tempdir().expect("a temporary folder");
     let err = Bundle::read(empty.path()).expect_err("no bundle");
     let path = empty.path().join("config.json");
