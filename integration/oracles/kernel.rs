@@ -12,12 +12,10 @@ use nix::errno::Errno;
 use nix::unistd::{chdir, chroot, geteuid};
 use tempfile::TempDir;
 
-use super::{Bundle, Verdict};
+use super::{Bundle, C, Verdict};
 use crate::runtimes::program::{installed, run, succeed};
 use crate::runtimes::runtime::skip;
 
-/// Says `ran`, whatever it is given.
-const C: &str = "#include <unistd.h>\nint main(void) { return write(1, \"ran\\n\", 4) != 4; }\n";
 const HERE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86-64" };
 
 /// A host on which no handler takes programs, and a program that says `ran`.

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Bundle, Verdict};
+use super::{Bundle, C, Verdict};
 use crate::command::program;
 use crate::runtimes::program::{Outcome, installed, run, succeed};
 use crate::runtimes::runtime::skip;
@@ -16,7 +16,6 @@ use crate::runtimes::runtime::skip;
 /// CPUs of QEMU, and the levels that they have. QEMU has none of level 4.
 const CPUS: [(&str, u8); 3] = [("qemu64", 1), ("Nehalem", 2), ("Haswell", 3)];
 const LEVELS: [u8; 4] = [1, 2, 3, 4];
-const C: &str = "#include <unistd.h>\nint main(void) { return write(1, \"ran\\n\", 4) != 4; }\n";
 const GO: &str = "package main\n\nimport \"os\"\n\nfunc main() { os.Stdout.WriteString(\"ran\\n\") }\n";
 
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";

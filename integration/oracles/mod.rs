@@ -12,6 +12,9 @@ use tempfile::TempDir;
 
 use crate::command::{copy_program, make_program, oci_compat};
 
+/// Says `ran`, whatever it is given.
+const C: &str = "#include <unistd.h>\nint main(void) { return write(1, \"ran\\n\", 4) != 4; }\n";
+
 /// A bundle in a folder of its own, beside whatever a test keeps there.
 #[derive(Debug)]
 struct Bundle {
