@@ -2,7 +2,8 @@
 
 use crate::spec::Group;
 
-use super::{Blame, Effort, Finding, JudgedRule, JudgedTerm, Outcome, RuleProgress, nvidia};
+use super::progress::RuleProgress;
+use super::{Blame, Effort, Finding, JudgedRule, JudgedTerm, Outcome, nvidia};
 
 /// What came of a group.
 struct Came {

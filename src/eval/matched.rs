@@ -135,7 +135,7 @@ impl RuleMatched {
     }
 
     fn feature<'f>(&'f self, term: &Term, facts: &'f Facts) -> Option<&'f Feature> {
-        match super::fact_of(term, facts, self) {
+        match super::progress::fact_of(term, facts, self) {
             Fact::Known(feature, _) => Some(feature),
             Fact::Absent(_) | Fact::Unknown(_) => None,
         }

@@ -6,6 +6,7 @@ mod spelling;
 mod range;
 mod nvidia;
 mod term;
+mod progress;
 mod group;
 mod matched;
 mod demand;
@@ -20,11 +21,12 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::host::{Fact, Facts, Unknown};
+use crate::host::{Facts, Unknown};
 use crate::spec::{Place, Rule, Set, Severity, Spec, Term, Test};
 
 use lack::Effort;
 use matched::RuleMatched;
+use progress::RuleProgress;
 
 pub use clue::{clues, explaining};
 pub use demand::demand;
@@ -463,42 +465,6 @@ fn judge_rule<'a>(rule: &'a Rule, context: &Context<'_>, matched: &mut RuleMatch
     let template_error = matched.publish(rule, published, &alternatives, context.facts).err();
     let outcome = if template_error.is_some() { Outcome::Unknown } else { outcome };
     JudgedRule { rule, outcome, waived: None, terms, template_error, applies, holds, blame: Vec::new() }
-}
-
-/// What has been judged of a rule so far.
-struct RuleProgress<'a, 'j> {
-    context: &'j Context<'j>,
-    matched: &'j RuleMatched,
-    /// Whether the rule makes variables of what its terms match.
-    has_template: bool,
-    /// Which GPU conditions of `NVIDIA_REQUIRE_*` are about.
-    gpu: usize,
-    terms: Vec<JudgedTerm<'a>>,
-}
-
-impl<'a> RuleProgress<'a, '_> {
-    fn terms(&mut self, terms: &'a [Term], alternative: Option<usize>) -> Outcome {
-        let judge = |term: &'a Term| {
-            let fact = fact_of(term, self.context.facts, self.matched);
-            let is_withheld = self.context.access == Access::Public
-                && discreet::shows_what_is_sensitive(term, fact, self.has_template);
-            let findings = match is_withheld {
-                true => term::withheld(term),
-                false => term::judge(term, fact, self.gpu, self.context),
-            };
-            let outcome = Outcome::all(findings.iter().map(|it| it.outcome));
-            JudgedTerm { term, alternative, group: String::new(), negated: false, outcome, findings }
-        };
-        let first = self.terms.len();
-        self.terms.extend(terms.iter().map(judge));
-        Outcome::all(self.terms.iter().skip(first).map(|it| it.outcome))
-    }
-}
-
-/// Features are looked up in lower case, as NFD does.
-fn fact_of<'f>(term: &Term, facts: &'f Facts, matched: &'f RuleMatched) -> &'f Fact {
-    let name = lower(&term.feature);
-    if name == matched::FEATURE { matched.fact() } else { facts.get(&name) }
 }
 
 fn lower(feature: &str) -> Cow<'_, str> {

@@ -8,7 +8,7 @@ mod own;
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::host::{Feature, Instance};
+use crate::host::{Fact, Feature, Instance};
 use crate::spec::parse;
 
 /// A spec with these rules, each a mapping in YAML's flow style.

@@ -1,6 +1,7 @@
 //! Reads JSON of any size as a stream, in bounded memory, and keeps the few fields that are needed; a library then parses
 //! them. It checks no grammar in what it skips. In what it keeps, text that runtimes read differently is an error.
 
+mod inside;
 #[cfg(test)]
 mod tests;
 
@@ -12,12 +13,12 @@ use anyhow::{anyhow, bail};
 use super::Fault;
 use crate::os::file;
 
+use inside::{Inside, MAX_DEPTH, SkimStep, is_plain};
+
 /// More than any runtime's memory limit in use lets it read of a `config.json`; they have no limit of their own.
 const MAX_READ: usize = 64 << 20;
 /// A long seccomp profile has 60 KiB, a spec at most 1 MiB.
 const MAX_KEPT: usize = 4 << 20;
-/// Go's `encoding/json`, and so runc, follows no more.
-const MAX_DEPTH: usize = 10_000;
 /// The longest key that is needed, each character of it written as `\u0061`.
 const MAX_KEY: usize = 512;
 /// The kernel takes 128 KiB of one argument or variable (`MAX_ARG_STRLEN`); those that are kept have some hundred bytes.
@@ -275,7 +276,7 @@ impl<R: Read> Skimmer<R> {
             return self.value(None);
         }
         let mut text = vec![b'"'];
-        let mut inside = Inside { is_text: true, ..Inside::default() };
+        let mut inside = Inside::text();
         loop {
             self.fill()?;
             let there = self.buffer.get(self.at..self.end).unwrap_or_default();
@@ -434,65 +435,6 @@ impl<R: Read> Skimmer<R> {
     }
 }
 
-/// Where a scan is inside a value: what is open there.
-#[derive(Default)]
-struct Inside {
-    /// The brackets that close what is open, innermost last.
-    open: Vec<u8>,
-    is_text: bool,
-    /// Whether the byte before was a backslash inside a text.
-    is_escaped: bool,
-}
-
-enum SkimStep {
-    More,
-    Done,
-    /// This byte, the last one counted, does not belong there.
-    Odd(u8),
-    Deep,
-}
-
-impl Inside {
-    /// How many of these bytes belong to the value, and what comes then.
-    fn scan(&mut self, bytes: &[u8]) -> (usize, SkimStep) {
-        let mut rest = bytes.iter();
-        let step = loop {
-            // Short searches: a loop that looks at the state for each byte takes twice the time.
-            let next = match (self.is_text, self.is_escaped) {
-                (true, true) => rest.next(),
-                (true, false) => rest.find(|it| matches!(it, b'"' | b'\\')),
-                (false, _) => rest.find(|it| !matches!(it, b',' | b':' | b' ' | b'\t' | b'\n' | b'\r')),
-            };
-            let Some(&byte) = next else { break SkimStep::More };
-            if let Some(step) = self.enter(byte) {
-                break step;
-            }
-        };
-        (bytes.len() - rest.len(), step)
-    }
-
-    /// What this byte ends, if it ends the scan.
-    fn enter(&mut self, byte: u8) -> Option<SkimStep> {
-        match byte {
-            _ if self.is_escaped => self.is_escaped = false,
-            b'\\' if self.is_text => self.is_escaped = true,
-            b'"' => {
-                self.is_text = !self.is_text;
-                return (!self.is_text && self.open.is_empty()).then_some(SkimStep::Done);
-            }
-            b'{' | b'[' if self.open.len() == MAX_DEPTH => return Some(SkimStep::Deep),
-            b'{' => self.open.push(b'}'),
-            b'[' => self.open.push(b']'),
-            b'}' | b']' if self.open.pop() == Some(byte) => {
-                return self.open.is_empty().then_some(SkimStep::Done);
-            }
-            _ if is_plain(byte) => {}
-            _ => return Some(SkimStep::Odd(byte)),
-        }
-        None
-    }
-}
-
 impl Keep {
     /// What is kept of the field with this key, and its name if that is known.
     fn of(self, key: &str, seen: &mut u32) -> Result<Option<(&'static str, Self)>, Fault> {
@@ -544,8 +486,4 @@ fn is_read_as(key: &str, name: &str) -> bool {
         it => it.to_ascii_lowercase(),
     });
     folded.eq(name.chars().map(|it| it.to_ascii_lowercase()))
-}
-
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
