@@ -65,7 +65,7 @@ fn a_manifest_that_claims_another_media_type() {
         "it is of type \"application/vnd.docker.distribution.manifest.v1+prettyjws\", which is no manifest or index that we \
          know",
     );
-    manifest_fails(Reply::new(200).body("text/plain", "{}"), "nothing says of which media type it is");
+    manifest_fails(Reply::new(200).body("text/plain", "{}"), "its media type is not given");
     manifest_fails(
         Reply::new(200).body(IMAGE_MANIFEST, "<html>"),
         "it is no manifest (\"expected value at line 1 column 1\")",

@@ -105,7 +105,7 @@ unsafe impl GlobalAlloc for Heap {
 }
 
 /// Memory of the kernel. A piece of the usual size comes with its pages: nearly all of them are used, and to fetch each when
-/// it is first touched costs three times as much. A larger piece is one large block, of which parts may never be touched.
+/// it is first touched costs three times as much. A larger piece is one large block, and not all of it may be used.
 struct Pages;
 
 // SAFETY: what `alloc` hands out is a mapping of its own, and only whole mappings are given back.

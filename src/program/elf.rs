@@ -91,8 +91,8 @@ impl ElfHeader {
         Some(header)
     }
 
-    /// The largest pages of which the kernel can map it; `None` if it can of all. The kernel maps whole pages of the file, so that
-    /// both places of a part have to be the same within a page (`elf_map` in `fs/binfmt_elf.c`).
+    /// The size of the largest pages with which the kernel can map it; `None` if any will do. The kernel maps whole pages of the
+    /// file, so that both places of a part have to be the same within a page (`elf_map` in `fs/binfmt_elf.c`).
     pub(super) fn largest_pages(&self) -> Option<u64> {
         1_u64.checked_shl(self.differing.trailing_zeros())
     }

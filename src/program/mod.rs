@@ -275,7 +275,7 @@ impl ProgramDemands {
         }
     }
 
-    /// The largest pages of which the kernel can map a program, if machines of its kind have larger ones.
+    /// Notes that a program needs small pages, if machines of its kind may have larger ones.
     fn add_pages(&mut self, path: &Path, header: &ElfHeader, machine: &Machine) {
         let largest = match machine.name {
             X86_64 => 4 << 10,

@@ -323,7 +323,7 @@ fn behind_an_init_process_of_the_engine_the_program_counts() {
         check_config(&bundled, &with(&[init, "--", "app"], init), &found);
         check_config(&bundled, &with(&[init, "/bin/app"], init), &[]);
         check_config(&bundled, &with(&[init, "--"], init), &[]);
-        // The image's own, of which nothing is known.
+        // The image's own program. Nothing is known of it.
         check_config(&bundled, &with(&[init, "--", "/bin/app"], "/run/other"), &[]);
         let gone = [missing("/bin/script", "/bin/gone", true)];
         check_config(&bundled, &with(&[init, "--", "/bin/script"], init), &gone);

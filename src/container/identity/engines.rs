@@ -32,7 +32,7 @@ pub struct AskedEngine {
     pub is_optional: bool,
 }
 
-/// All engines, of which each may be missing.
+/// All engines. Each may be missing.
 pub const ALL: [AskedEngine; 3] = [
     AskedEngine { engine: ImageEngine::Containerd, is_optional: true },
     AskedEngine { engine: ImageEngine::Docker, is_optional: true },

@@ -227,7 +227,7 @@ impl Ahead {
             match record.key_bytes() {
                 b"path" => self.path = Some(record.value_bytes().to_vec()),
                 b"linkpath" => self.link = Some(record.value_bytes().to_vec()),
-                b"size" => return Err("it has a file of more than 8 GiB, which is not looked at".to_owned()),
+                b"size" => return Err("an extended header in it has the size of a file, as for more than 8 GiB: such layers are not read".to_owned()),
                 key if key.starts_with(b"GNU.sparse") => self.is_sparse = true,
                 _ => {}
             }

@@ -206,7 +206,7 @@ fn long_names_are_read_up_to_a_bound() {
     }
     of_bytes(
         ahead(EntryType::XHeader, record("size", "3").as_bytes()),
-        "it has a file of more than 8 GiB, which is not looked at",
+        "an extended header in it has the size of a file, as for more than 8 GiB: such layers are not read",
     );
 }
 

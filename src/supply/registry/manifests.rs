@@ -192,7 +192,7 @@ fn media_type(answer: &HttpAnswer, claim: &Claim) -> Result<String, RegistryProb
         }
         (Some(it), _) | (None, Some(it)) => it,
         (None, None) => {
-            return Err(RegistryProblem::Malformed("nothing says of which media type it is".to_owned()));
+            return Err(RegistryProblem::Malformed("its media type is not given".to_owned()));
         }
     };
     match MANIFEST_TYPES.contains(&found) {

@@ -1,4 +1,4 @@
-//! Hosts that fit, hosts that do not fit, and hosts of which that is unknown.
+//! Hosts that fit, that do not fit, and that may fit.
 
 use super::*;
 
