@@ -23,6 +23,7 @@ pub enum DocumentForm {
 
 /// The host of the facts, as in a document.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(expecting = "an object")]
 struct DocumentHost {
     schema: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -335,6 +335,10 @@ mod tests {
             r#"{"flags": []}"#,
             &parsing("invalid type: sequence, expected a map at line 1 column 10"),
         );
+        check_error(
+            r#"{"host": 4}"#,
+            &parsing("invalid type: integer `4`, expected an object at line 1 column 10"),
+        );
     }
 
     #[test]
