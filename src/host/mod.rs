@@ -49,10 +49,6 @@ pub use recorded::{
 };
 pub use root::{FileStatus, Miss, Root, Shown};
 
-use std::iter;
-use std::sync::{Mutex, PoisonError};
-use std::thread;
-
 use probing::Probing;
 
 /// Reads what is demanded, and nothing else. A feature that cannot be read costs no other.
@@ -63,25 +59,6 @@ pub fn gather(root: &Root, demand: &FeatureDemand) -> Facts {
         facts.insert(name.as_str(), fact(&probing, name, wanted));
     }
     facts
-}
-
-/// As [`gather`], with a thread for each of these roots, which all belong to the same host: for reading all features.
-/// The features of a container's rules are read faster than a thread starts.
-pub fn gather_in_parallel(roots: Vec<Root>, demand: &FeatureDemand) -> Facts {
-    let (left, facts) = (Mutex::new(demand.iter()), Mutex::new(Facts::default()));
-    let work = &|root: Root| {
-        let probing = Probing::new(&root);
-        for (name, wanted) in iter::from_fn(|| left.lock().unwrap_or_else(PoisonError::into_inner).next()) {
-            let fact = fact(&probing, name, wanted);
-            facts.lock().unwrap_or_else(PoisonError::into_inner).insert(name.as_str(), fact);
-        }
-    };
-    thread::scope(|scope| {
-        for root in roots {
-            scope.spawn(move || work(root));
-        }
-    });
-    facts.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn fact(probing: &Probing<'_>, name: &str, wanted: &Wanted) -> Fact {
@@ -121,18 +98,6 @@ mod tests {
         let names: Vec<_> = facts.iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["kernel.version"]);
         assert_eq!(show(facts.get("kernel.config")), "unknown: : was not read");
-    }
-
-    #[test]
-    fn however_many_read_a_host_it_has_the_same_facts() {
-        let host =
-            FakeHost::new().file("/proc/sys/kernel/osrelease", "6.1.0\n").file("/etc/os-release", "ID=x\n");
-        let demand: FeatureDemand = FEATURES.iter().map(|it| (it.name.to_owned(), Wanted::All)).collect();
-        let alone = gather(&host.root(), &demand);
-        for count in [1, 2, 7] {
-            let roots: Vec<_> = (0..count).map(|_| host.root()).collect();
-            assert_eq!(gather_in_parallel(roots, &demand), alone, "{count} roots");
-        }
     }
 
     #[test]

@@ -1,9 +1,5 @@
 //! `probe`: facts of a host.
 
-use std::num::NonZeroUsize;
-use std::path::Path;
-use std::thread;
-
 use anyhow::bail;
 use oci_compat::container::input::Bundle;
 use oci_compat::host::{self, DocumentForm, FeatureDemand, Root, Wanted};
@@ -13,9 +9,6 @@ use crate::output::Output;
 use crate::pull::now;
 use crate::{explain, facts};
 
-/// More do not find the kernel's answers sooner: it gives most of them one at a time.
-const MAX_THREADS: usize = 4;
-
 pub(crate) fn run(args: &ProbeArgs, output: &mut Output) -> anyhow::Result<u8> {
     if args.list {
         let text: String = host::FEATURES.iter().map(explain::feature).collect();
@@ -24,10 +17,7 @@ pub(crate) fn run(args: &ProbeArgs, output: &mut Output) -> anyhow::Result<u8> {
     }
     let root = Root::at(&args.root)?;
     let demand = demand(args)?;
-    let mut facts = match args.features.is_empty() {
-        true => host::gather_in_parallel(roots(&args.root)?, &demand),
-        false => host::gather(&root, &demand),
-    };
+    let mut facts = host::gather(&root, &demand);
     if let Some(folder) = &args.bundle {
         host::add_bundle(&mut facts, &host::BundleConfig::new(Bundle::read(folder)?.config), &demand);
     }
@@ -41,12 +31,6 @@ pub(crate) fn run(args: &ProbeArgs, output: &mut Output) -> anyhow::Result<u8> {
         FactsFormat::Nfd => output.print(&line(facts.to_json(DocumentForm::Nfd)?))?,
     }
     Ok(0)
-}
-
-/// One for each processor that this process may use.
-fn roots(path: &Path) -> anyhow::Result<Vec<Root>> {
-    let count = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_THREADS);
-    (0..count).map(|_| Root::at(path)).collect()
 }
 
 fn line(mut text: String) -> String {
