@@ -327,6 +327,8 @@ fn read_to_end(path: &str, file: &OwnedFd, size: usize) -> Result<Vec<u8>, Miss>
     }
     // One byte more than there should be: a read that leaves it free was the last.
     let mut bytes = vec![0; if size == 0 { 2 * MIN_READ } else { size + 1 }];
+    // Of a file with a size, that one byte is room enough.
+    let least = if size == 0 { MIN_READ } else { 1 };
     let mut length = 0;
     loop {
         let room = bytes.get_mut(length..).unwrap_or_default();
@@ -344,7 +346,7 @@ fn read_to_end(path: &str, file: &OwnedFd, size: usize) -> Result<Vec<u8>, Miss>
             bytes.truncate(length);
             return Ok(bytes);
         }
-        if bytes.len() - length < MIN_READ {
+        if bytes.len() - length < least {
             bytes.resize(2 * length + MIN_READ, 0);
         }
     }
