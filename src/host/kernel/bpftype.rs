@@ -158,20 +158,22 @@ impl<'a> Btf<'a> {
                 _ => return None,
             };
             let members = rest.get(HEAD..HEAD + length)?;
-            let name = self.name(rest, 0)?;
             match kind {
-                STRUCT if name == PROGRAMS => {
+                STRUCT if self.is_named(rest, PROGRAMS)? => {
                     let names = self.names(members, 12)?;
                     found.programs =
                         Some(names.filter_map(|it| it.strip_suffix("_prog").map(str::to_owned)).collect());
                 }
-                ENUM if name == MAPS => {
+                ENUM if self.is_named(rest, MAPS)? => {
                     let names = self.names(members, 8)?;
                     let names = names.filter_map(|it| it.strip_prefix("BPF_MAP_TYPE_").map(str::to_owned));
                     found.maps =
                         Some(names.filter(|it| it != "UNSPEC" && !it.ends_with("_DEPRECATED")).collect());
                 }
-                FUNC => found.functions.extend(WITH.iter().map(|(_, sign)| *sign).find(|it| *it == name)),
+                FUNC => {
+                    let name = self.text(rest)?;
+                    found.functions.extend(WITH.iter().map(|(_, sign)| *sign).find(|it| begins(name, it)));
+                }
                 _ => {}
             }
             rest = rest.get(HEAD + length..)?;
@@ -181,16 +183,31 @@ impl<'a> Btf<'a> {
 
     /// The names of members; each begins with its name.
     fn names(&self, members: &[u8], size: usize) -> Option<impl Iterator<Item = String> + use<>> {
-        let names: Option<Vec<_>> = members.chunks(size).map(|it| self.name(it, 0)).collect();
+        let names: Option<Vec<_>> = members.chunks(size).map(|it| self.name(it)).collect();
         let text = |it: &[u8]| String::from_utf8_lossy(it).into_owned();
         Some(names?.into_iter().map(text).collect::<Vec<_>>().into_iter())
     }
 
-    /// The text whose place stands there.
-    fn name(&self, bytes: &[u8], offset: usize) -> Option<&'a [u8]> {
-        let text = self.strings.get(word(bytes, offset, self.number)?..)?;
+    /// The name of a type or member.
+    fn name(&self, described: &[u8]) -> Option<&'a [u8]> {
+        let text = self.text(described)?;
         text.get(..memchr::memchr(0, text)?)
     }
+
+    /// Whether a type has this name. There are some 100,000: to find the end of each name takes longer than all the rest.
+    fn is_named(&self, described: &[u8], name: &[u8]) -> Option<bool> {
+        self.text(described).map(|it| begins(it, name))
+    }
+
+    /// All strings from the name of a type or member on.
+    fn text(&self, described: &[u8]) -> Option<&'a [u8]> {
+        self.strings.get(word(described, 0, self.number)?..)
+    }
+}
+
+/// Whether the first of these strings is this one; each ends with a zero byte.
+fn begins(strings: &[u8], name: &[u8]) -> bool {
+    strings.strip_prefix(name).is_some_and(|it| it.first() == Some(&0))
 }
 
 fn word(bytes: &[u8], offset: usize, number: fn([u8; 4]) -> u32) -> Option<usize> {
