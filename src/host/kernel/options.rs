@@ -25,11 +25,10 @@ pub(super) fn scan(text: &[u8], wanted: &Wanted) -> Result<BTreeMap<String, Stri
     }
     let lines = || occurrences(text, PREFIX).filter_map(|it| rest_of_line(text, it + PREFIX.len()));
     Ok(match wanted {
-        Wanted::All => lines().filter_map(option).collect(),
-        Wanted::Names(names) if names.len() > FEW => {
-            lines().filter_map(option).filter(|(name, _)| names.contains(name)).collect()
+        Wanted::Names(names) if names.len() <= FEW => {
+            names.iter().filter_map(|it| Some((it.clone(), find(text, it)?))).collect()
         }
-        Wanted::Names(names) => names.iter().filter_map(|it| Some((it.clone(), find(text, it)?))).collect(),
+        Wanted::All | Wanted::Names(_) => lines().filter_map(|it| option(it, wanted)).collect(),
     })
 }
 
@@ -56,9 +55,10 @@ fn occurrences<'a>(text: &'a [u8], start: &'a [u8]) -> impl Iterator<Item = usiz
         .filter(|at| at.checked_sub(1).is_none_or(|it| text.get(it) == Some(&b'\n')))
 }
 
-fn option(line: &[u8]) -> Option<(String, String)> {
+fn option(line: &[u8], wanted: &Wanted) -> Option<(String, String)> {
     let at = memchr::memchr(b'=', line)?;
-    Some((String::from_utf8_lossy(line.get(..at)?).into_owned(), value(line.get(at + 1..)?)))
+    let name = String::from_utf8_lossy(line.get(..at)?);
+    wanted.has(&name).then(|| Some((name.into_owned(), value(line.get(at + 1..)?))))?
 }
 
 fn value(bytes: &[u8]) -> String {
