@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{DocumentForm, DocumentHost};
 use crate::host::kernel::version;
@@ -13,7 +13,7 @@ use crate::host::{Fact, Facts, Feature, FeatureInfo, Instance, Unknown, feature}
 struct WrittenDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<DocumentHost>,
-    flags: WrittenByFeature<'a, BTreeMap<&'a str, Nothing>>,
+    flags: WrittenByFeature<'a, WrittenFlags<'a>>,
     attributes: WrittenByFeature<'a, WrittenAttributes<'a>>,
     instances: WrittenByFeature<'a, Vec<WrittenElement<'a>>>,
     /// What NFD's shape cannot say.
@@ -22,16 +22,34 @@ struct WrittenDocument<'a> {
 }
 
 type WrittenByFeature<'a, T> = BTreeMap<&'a str, WrittenElements<T>>;
-type WrittenAttributes<'a> = BTreeMap<&'a str, &'a str>;
 
 #[derive(Debug, Serialize)]
 struct WrittenElements<T> {
     elements: T,
 }
 
+/// Written one by one: a kernel has some thousand options, and a second map of them would cost as much as reading them.
+#[derive(Debug)]
+struct WrittenFlags<'a>(&'a BTreeSet<String>, WrittenPart);
+
+impl Serialize for WrittenFlags<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().filter(|it| self.1.has(it)).map(|it| (it, Nothing {})))
+    }
+}
+
 /// A flag has no value: `{}`.
 #[derive(Debug, Serialize)]
 struct Nothing {}
+
+#[derive(Debug)]
+struct WrittenAttributes<'a>(&'a BTreeMap<String, String>, WrittenPart);
+
+impl Serialize for WrittenAttributes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().filter(|(name, _)| self.1.has(name)))
+    }
+}
 
 #[derive(Debug, Serialize)]
 struct WrittenElement<'a> {
@@ -95,7 +113,7 @@ impl Facts {
         for (name, fact) in self.iter() {
             let unknown = match fact {
                 Fact::Known(feature, read) => {
-                    document.add(name, feature, &WrittenPart::All);
+                    document.add(name, feature, WrittenPart::All);
                     ours.read.insert(name, read);
                     // Of what could be read as a whole, that goes without saying.
                     if feature.incomplete.is_some() && !feature.missing.is_empty() {
@@ -131,7 +149,7 @@ impl Facts {
             let info = feature(name).filter(|it| it.nfd);
             if let (Fact::Known(known, _), Some(info)) = (fact, info) {
                 let known = if name == version::FEATURE.name { version } else { known };
-                document.add(name, known, &WrittenPart::Nfd(info));
+                document.add(name, known, WrittenPart::Nfd(info));
             }
         }
         document
@@ -139,6 +157,7 @@ impl Facts {
 }
 
 /// What of a feature is written.
+#[derive(Debug, Clone, Copy)]
 enum WrittenPart {
     All,
     /// What NFD has too.
@@ -146,41 +165,35 @@ enum WrittenPart {
 }
 
 impl WrittenPart {
-    fn is_whole(&self) -> bool {
+    fn is_whole(self) -> bool {
         matches!(self, Self::All)
     }
 
-    fn has(&self, element: &str) -> bool {
+    fn has(self, element: &str) -> bool {
         match self {
             Self::All => true,
             Self::Nfd(info) => !info.is_beyond_nfd(element),
         }
     }
 
-    fn of<'a>(&self, attributes: &'a BTreeMap<String, String>) -> WrittenAttributes<'a> {
-        let pairs = attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        pairs.filter(|(name, _)| self.has(name)).collect()
-    }
-
-    fn element<'a>(&self, instance: &'a Instance) -> WrittenElement<'a> {
+    fn element<'a>(self, instance: &'a Instance) -> WrittenElement<'a> {
         let read = match self {
             Self::All => instance.read.as_deref(),
             Self::Nfd(_) => None,
         };
-        WrittenElement { attributes: self.of(&instance.attributes), read }
+        WrittenElement { attributes: WrittenAttributes(&instance.attributes, self), read }
     }
 }
 
 impl<'a> WrittenDocument<'a> {
-    fn add(&mut self, name: &'a str, feature: &'a Feature, part: &WrittenPart) {
+    fn add(&mut self, name: &'a str, feature: &'a Feature, part: WrittenPart) {
         // Where nothing is known of a feature but which elements it lacks, NFD has no such feature.
         let is_nothing = |it: &BTreeSet<String>| it.is_empty() && feature.incomplete.is_some();
         if let Some(flags) = feature.flags.as_ref().filter(|it| part.is_whole() || !is_nothing(it)) {
-            let flags = flags.iter().map(String::as_str).filter(|it| part.has(it));
-            self.flags.insert(name, WrittenElements { elements: flags.map(|it| (it, Nothing {})).collect() });
+            self.flags.insert(name, WrittenElements { elements: WrittenFlags(flags, part) });
         }
         if let Some(attributes) = &feature.attributes {
-            self.attributes.insert(name, WrittenElements { elements: part.of(attributes) });
+            self.attributes.insert(name, WrittenElements { elements: WrittenAttributes(attributes, part) });
         }
         if let Some(instances) = &feature.instances {
             let elements = instances.iter().map(|it| part.element(it)).collect();
