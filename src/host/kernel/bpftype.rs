@@ -205,9 +205,9 @@ impl<'a> Btf<'a> {
     }
 }
 
-/// Whether the first of these strings is this one; each ends with a zero byte.
+/// Whether the first of these strings is this one; each ends with a zero byte. Hardly any other has its end at that place.
 fn begins(strings: &[u8], name: &[u8]) -> bool {
-    strings.strip_prefix(name).is_some_and(|it| it.first() == Some(&0))
+    strings.get(name.len()) == Some(&0) && strings.starts_with(name)
 }
 
 fn word(bytes: &[u8], offset: usize, number: fn([u8; 4]) -> u32) -> Option<usize> {
