@@ -61,8 +61,8 @@ const ROOMS: &[Room] = &[
     room("author", &["words", "spec", "host"], &["lint", "convert"]),
     room(
         "supply",
-        &["words", "image", "os", "store", "spec", "policy"],
-        &["registry", "trust", "attach", "pull"],
+        &["words", "image", "os", "store", "spec", "eval", "policy"],
+        &["registry", "trust", "attach", "pull", "list", "show"],
     ),
     room(
         "setup",

@@ -26,6 +26,7 @@ pub use manifest::{
 pub use memory::ImageManifests;
 pub use names::NamedImage;
 pub use origin::{ArtifactOrigin, Signature, StoredArtifact, VerifiedBy};
+pub use removal::Removal;
 pub use source::ArtifactSource;
 pub use tidy::Swept;
 pub use transfer::Incoming;
@@ -54,6 +55,7 @@ mod verify;
 mod transfer;
 mod memory;
 mod names;
+mod removal;
 #[cfg(test)]
 mod tests;
 

@@ -5,3 +5,5 @@ pub mod registry;
 pub mod trust;
 pub mod attach;
 pub mod pull;
+pub mod list;
+pub mod show;

@@ -44,6 +44,11 @@ pub(crate) fn meant(text: &str, host: &Path) -> anyhow::Result<Result<Meant, Vec
     Ok(found)
 }
 
+/// The digests at which an engine of this host keeps the image that a person means; none if no engine knows it.
+pub(crate) fn digests(text: &str) -> anyhow::Result<Vec<Digest>> {
+    Ok(meant(text, Path::new("/"))?.map_or_else(|_silent| Vec::new(), |it| it.digests))
+}
+
 /// The digest to which an artifact is attached, as `--subject` names it.
 pub(crate) fn subject(text: &str) -> anyhow::Result<Digest> {
     let found = meant(text, Path::new("/")).and_then(|it| engines::subject(text, it));

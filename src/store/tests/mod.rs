@@ -10,6 +10,7 @@ mod reading;
 mod writing;
 mod foreign;
 mod tidying;
+mod removal;
 mod carrying;
 
 const SPEC: &[u8] = b"version: v1alpha1\n";
