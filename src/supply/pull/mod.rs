@@ -4,7 +4,9 @@
 
 pub use anchors::{Anchors, RequiredProof};
 pub use batch::Batch;
+pub use counts::PullCounts;
 pub use crowd::pull_all;
+pub use images::ImagesToPull;
 pub use keep::keep;
 pub use remote::{Label, Remote};
 pub use verifier::VerifierCommand;
@@ -18,6 +20,8 @@ mod crowd;
 mod keep;
 mod batch;
 mod outcome;
+mod counts;
+mod images;
 mod remote;
 
 use std::collections::BTreeSet;

@@ -1,8 +1,8 @@
 //! What a pull came to, in words.
 
-use crate::words::text::counted;
+use crate::words::text::{counted, printable};
 
-use super::Pulled;
+use super::{Pulled, WantedImage};
 
 impl Pulled {
     /// Whether the registry has the image, and nothing is attached to it.
@@ -32,9 +32,24 @@ impl Pulled {
     }
 }
 
+impl WantedImage {
+    /// A message about it, which starts with its names.
+    pub fn message(&self, text: &str) -> String {
+        printable(&format!("{}: {text}", self.names.join(", ")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_starts_with_all_names_of_the_image() {
+        let image: WantedImage = "acme/upf:1".parse::<crate::image::Reference>().unwrap().into();
+        assert_eq!(image.message("no\u{1b}"), "docker.io/acme/upf:1: no\\u{1b}");
+        let names = vec!["r/a:1".to_owned(), "r/a:2".to_owned()];
+        assert_eq!(WantedImage { names, ..image }.message("no artifacts"), "r/a:1, r/a:2: no artifacts");
+    }
 
     fn check(pulled: &Pulled, outcome: &str, is_bare: bool) {
         assert_eq!((pulled.outcome().as_str(), pulled.is_bare()), (outcome, is_bare));

@@ -1,6 +1,6 @@
 //! `pull`: fetches the artifacts of images into the store.
 
-mod asked;
+mod images;
 mod tally;
 
 use std::ops::ControlFlow;
@@ -14,7 +14,6 @@ use oci_compat::{outcome::decisions, words::moment};
 
 use crate::args::{CommonArgs, PullArgs};
 use crate::output::Output;
-use asked::asked;
 use tally::PullTally;
 
 /// Something was refused, or could not be fetched.
@@ -24,9 +23,9 @@ pub(crate) fn run(args: &PullArgs, common: &CommonArgs, output: &mut Output) -> 
     if args.images.iter().any(|it| it == "-") {
         args.registry.leave_stdin("the list of images", "name the images on the command line")?;
     }
-    let asked = asked(args)?;
+    let (images, is_complete) = images::collect(args)?;
     let anchors = anchors(&common.config)?;
-    let client = args.registry.client(asked.images.iter().map(|it| it.image.repository()))?;
+    let client = args.registry.client(images.images.iter().map(|it| it.image.repository()))?;
     let store = Store::open(&common.store)?;
     let platform = (!args.all_platforms).then(Platform::of_host);
     let wanted = platform.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string);
@@ -46,32 +45,31 @@ pub(crate) fn run(args: &PullArgs, common: &CommonArgs, output: &mut Output) -> 
         now: now(),
         until: None,
     };
-    let total = asked.images.len() + asked.local.len() + asked.nameless.len();
-    let mut tally = PullTally::new(total, output);
-    tally.count_nameless(asked.nameless.len());
-    for name in &asked.local {
+    let mut tally = PullTally::new(images.count(), output);
+    tally.count_nameless(images.nameless.len());
+    for name in &images.local {
         tally.count_local(name, output)?;
     }
     let mut batch = Batch::new(&common.store);
-    let taken = pull_all(&puller, &asked.images, args.jobs, |outcome| {
-        let told = outcome.map_or(Ok(()), |(image, pulled)| {
+    let pulled = pull_all(&puller, &images.images, args.jobs, |outcome| {
+        let printed = outcome.map_or(Ok(()), |(image, pulled)| {
             known.images.extend(pulled.images.iter().cloned());
-            let told = tally.count(image, &pulled, output);
+            let printed = tally.count(image, &pulled, output);
             batch.take(pulled);
-            told
+            printed
         });
-        match told.and_then(|()| batch.flush_if_due()) {
+        match printed.and_then(|()| batch.flush_if_due()) {
             Ok(()) => ControlFlow::Continue(()),
             Err(err) => ControlFlow::Break(err),
         }
     });
     tally.finish();
-    taken.and_then(|()| batch.flush())?;
+    pulled.and_then(|()| batch.flush())?;
     if known != before {
         Writer::open(&common.store)?.remember(&known)?;
     }
-    output.print(&tally.summary())?;
-    Ok(if tally.has_all() && asked.is_complete { 0 } else { INCOMPLETE })
+    output.print(&tally.counts.summary())?;
+    Ok(if tally.counts.has_all() && is_complete { 0 } else { INCOMPLETE })
 }
 
 /// The rules of trust; nothing is pulled with fewer rules than there are.

@@ -4,11 +4,10 @@ use std::io::Write;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use oci_compat::supply::pull::{Pulled, WantedImage};
+use oci_compat::supply::pull::{PullCounts, Pulled, WantedImage};
 use oci_compat::words::text::printable;
 
 use crate::output::Output;
-use oci_compat::words::text::counted;
 
 /// Its messages start where the number of images ends.
 const BAR: &str = "[{bar:30}] {pos} of {len}{msg}, {elapsed}";
@@ -19,12 +18,7 @@ pub(super) struct PullTally {
     bar: ProgressBar,
     /// Only changes and errors have a line, because the bar is shown too.
     is_terse: bool,
-    total: usize,
-    failed: usize,
-    bare: usize,
-    fresh: usize,
-    known: usize,
-    absent: usize,
+    pub(super) counts: PullCounts,
 }
 
 impl PullTally {
@@ -34,7 +28,7 @@ impl PullTally {
             false => ProgressBar::hidden(),
         };
         let is_terse = output.shows_progress() && output.is_terminal();
-        let tally = Self { bar, is_terse, total, failed: 0, bare: 0, fresh: 0, known: 0, absent: 0 };
+        let tally = Self { bar, is_terse, counts: PullCounts::new(total) };
         tally.show();
         if output.shows_progress() {
             // A registry may be slow: the clock shows that it is waited for. It draws at once, so the text comes first.
@@ -45,13 +39,13 @@ impl PullTally {
 
     /// Images without a registry and a name, such as the steps of builds.
     pub(super) fn count_nameless(&mut self, count: usize) {
-        self.absent += count;
+        self.counts.add_absent(count);
         self.bar.inc(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     /// An image that no registry can have.
     pub(super) fn count_local(&mut self, name: &str, output: &mut Output) -> anyhow::Result<()> {
-        self.absent += 1;
+        self.counts.add_absent(1);
         self.bar.inc(1);
         if self.is_terse {
             return Ok(());
@@ -65,61 +59,33 @@ impl PullTally {
         pulled: &Pulled,
         output: &mut Output,
     ) -> anyhow::Result<()> {
-        self.failed += usize::from(!pulled.problems.is_empty());
-        self.fresh += pulled.fresh;
-        self.known += pulled.known;
-        self.absent += usize::from(pulled.is_absent);
-        self.bare += usize::from(pulled.is_bare());
+        self.counts.add(pulled);
         self.bar.inc(1);
         self.show();
-        self.bar.suspend(|| self.tell(image, pulled, output))
+        self.bar.suspend(|| self.print(image, pulled, output))
     }
 
-    fn tell(&self, image: &WantedImage, pulled: &Pulled, output: &mut Output) -> anyhow::Result<()> {
-        let name = image.names.join(", ");
-        let told = |it: &str| printable(&format!("{name}: {it}"));
+    fn print(&self, image: &WantedImage, pulled: &Pulled, output: &mut Output) -> anyhow::Result<()> {
         for problem in &pulled.problems {
-            // A closed stream loses nothing: the exit status says it too.
-            let _unheard = writeln!(std::io::stderr(), "error: {}", told(problem));
+            // A closed stream loses nothing: the exit status has it too.
+            let _closed = writeln!(std::io::stderr(), "error: {}", image.message(problem));
         }
         for note in &pulled.notes {
-            log::warn!("{}", told(note));
+            log::warn!("{}", image.message(note));
         }
         if self.is_terse && pulled.fresh == 0 {
             return Ok(());
         }
-        output.print(&format!("{}: {}\n", printable(&name), pulled.outcome()))
+        output.print(&format!("{}\n", image.message(&pulled.outcome())))
     }
 
     fn show(&self) {
-        let of = if self.total == 1 { " image" } else { " images" };
-        let failed = if self.failed == 0 { String::new() } else { format!(", {} with errors", self.failed) };
-        self.bar.set_message(format!("{of}, {} new{failed}", counted(self.fresh, "artifact")));
+        self.bar.set_message(self.counts.progress());
     }
 
     /// Takes the bar away.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
-    }
-
-    /// Whether everything was fetched that there is.
-    pub(super) fn has_all(&self) -> bool {
-        self.failed == 0
-    }
-
-    pub(super) fn summary(&self) -> String {
-        let absent = match self.absent {
-            0 => String::new(),
-            absent => format!(", {absent} in no registry"),
-        };
-        format!(
-            "{}: {} new, {} known, {} without any, {} with errors{absent}\n",
-            counted(self.total, "image"),
-            counted(self.fresh, "artifact"),
-            self.known,
-            self.bare,
-            self.failed
-        )
     }
 }
 
