@@ -175,7 +175,7 @@ fn one_of(all: Vec<Came>, terms: &[JudgedTerm<'_>]) -> Came {
     for blame in &mut why {
         if are_alike {
             blame.or.extend(or.iter().copied());
-        } else if count > 1 && blame.of == 0 && blame.or.is_empty() {
+        } else if count > 1 && blame.of == 0 {
             blame.of = count;
         }
     }

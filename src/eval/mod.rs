@@ -407,7 +407,7 @@ impl<'a> JudgedRule<'a> {
         self.terms.iter().filter(move |it| is_concerned && it.outcome == outcome)
     }
 
-    /// None if there are no alternatives, or one of them is met.
+    /// The alternative that lacks least; `None` if there are no alternatives.
     fn nearest_alternative(&self) -> Option<usize> {
         let all = (0..self.rule.match_any.len()).map(|index| {
             let terms = self.terms.iter().filter(move |it| it.alternative == Some(index));
@@ -416,7 +416,7 @@ impl<'a> JudgedRule<'a> {
             // Of those that lack as much the first: authors begin with what they prefer.
             (Outcome::all(terms.map(|it| it.outcome)) == Outcome::Unmet, effort, lacking, index)
         });
-        all.min().filter(|(unmet, _, lacking, _)| *unmet || *lacking > 0).map(|(.., index)| index)
+        all.min().map(|(.., index)| index)
     }
 }
 

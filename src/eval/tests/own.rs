@@ -1,6 +1,5 @@
 //! The parts that only our own language has: groups, conditions, counts, severity.
 
-use super::name;
 use crate::eval::{Outcome, evaluate};
 use crate::host::{Fact, Facts, Feature};
 use crate::spec::{Spec, parse};
@@ -24,7 +23,7 @@ fn check(rule: &str, expected: &str, reasons: &[&str]) {
     let spec = spec(&format!("{{{rule}}}"));
     let judgement = evaluate(&spec, &[], &facts());
     let set = &judgement.sets[0];
-    assert_eq!(name(set.outcome), expected, "{rule}");
+    assert_eq!(set.outcome.name(), expected, "{rule}");
     let found: Vec<_> =
         set.reasons().into_iter().map(|(code, it)| format!("{it} [{}]", code.name())).collect();
     assert_eq!(found, reasons, "{rule}");
@@ -98,6 +97,57 @@ fn of_several_groups_the_easiest_to_mend_is_reported_in_any_order() {
             "t.values v is 6.1, needs 7.2 or newer or 7.1 or newer [value-out-of-range]",
         ],
     );
+}
+
+#[test]
+fn the_number_of_alternatives_is_that_of_the_innermost_group_with_several() {
+    let nearest =
+        |count: u8| format!("t.flags b is not present (nearest of {count} alternatives) [element-missing]");
+    let unmet = format!("{{{UNMET}}}");
+    check(&format!("any: [{unmet}]"), "unmet", &[B]);
+    check(&format!("any: [{{any: [{unmet}]}}, {unmet}]"), "unmet", &[&nearest(2)]);
+    check(&format!("any: [{{any: [{unmet}, {unmet}]}}, {unmet}, {unmet}]"), "unmet", &[&nearest(2)]);
+    check(&format!("any: [{unmet}, {{any: [{unmet}, {unmet}]}}, {unmet}]"), "unmet", &[&nearest(3)]);
+}
+
+#[test]
+fn only_alternatives_that_fail_by_one_positive_demand_share_a_line() {
+    let version = |it: &str| {
+        format!(
+            "{{matchFeatures: [{{feature: t.values, matchExpressions: {{v: {{op: Ge, type: version, value: [{it}]}}}}}}]}}"
+        )
+    };
+    check(
+        &format!("any: [{{any: [{}, {}]}}, {}]", version("7.2"), version("7.1"), version("7.3")),
+        "unmet",
+        &["t.values v is 6.1, needs 7.2 or newer or 7.1 or newer [value-out-of-range]"],
+    );
+    let unknown = |it: u8| {
+        format!(
+            "{{matchFeatures: [{{feature: t.unknown, matchExpressions: {{c: {{op: Ge, value: [{it}]}}}}}}]}}"
+        )
+    };
+    check(
+        &format!("any: [{}, {}]", unknown(6), unknown(7)),
+        "unknown",
+        &["t.unknown c is unknown, needs at least 6 or at least 7: /hidden is hidden [fact-unknown]"],
+    );
+    check(
+        &format!("any: [{{not: {}}}, {{not: {}}}]", unknown(6), unknown(7)),
+        "unknown",
+        &[
+            "t.unknown c is unknown, needs at least 6: /hidden is hidden (nearest of 2 alternatives) [fact-unknown]",
+        ],
+    );
+}
+
+#[test]
+fn a_rule_that_is_unknown_does_not_explain_a_set_that_is_unmet() {
+    let spec = spec(&format!("{{any: [{{{UNKNOWN}}}, {{{UNKNOWN}}}]}}, {{{UNMET}}}"));
+    let judgement = evaluate(&spec, &[], &facts());
+    let set = &judgement.sets[0];
+    let found: Vec<_> = set.decisive().map(|it| it.term.feature.as_str()).collect();
+    assert_eq!((set.outcome, found), (Outcome::Unmet, vec!["t.flags"]));
 }
 
 #[test]
