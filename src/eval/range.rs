@@ -61,7 +61,9 @@ mod tests {
         check(&Bound::Ge(version("9.0")), met, met);
         check(&Bound::Ge(version("10.1")), met, met);
         check(&Bound::Ge(version("10.2")), unknown, met);
+        check(&Bound::Gt(version("10.1")), unknown, met);
         check(&Bound::Gt(version("10.2")), unmet, met);
+        check(&Bound::Gt(version("13.3")), unmet, unknown);
         check(&Bound::Ge(version("11.0")), unmet, met);
         check(&Bound::Ge(version("14.0")), unmet, unknown);
         check(&Bound::Le(version("10.2")), met, unmet);

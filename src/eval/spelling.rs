@@ -126,5 +126,7 @@ mod tests {
         check(term, Feature::attributes([("A_B", "x_y")]), Outcome::Unmet, "x_y");
         let term = "kernel.config, matchExpressions: {A-B: {op: Exists}}";
         check(term, Feature::attributes([("A_B", "y")]), Outcome::Unmet, "not set");
+        let term = "cpu.flag, matchExpressions: {a-b: {op: Exists}}";
+        check(term, Feature::flags(["a_b"]), Outcome::Unmet, "not present");
     }
 }

@@ -475,16 +475,14 @@ fn judge_names<'a>(
     finding(term, asked, outcome, evidence)
 }
 
-/// Whether a host has more of what a term asks for than a spec may look at.
+/// Whether a host has more instances than a spec may look at. More names leave their own term unknown.
 pub(super) fn is_too_much(term: &Term, feature: &Feature) -> bool {
-    let lower = super::lower(&term.feature);
-    let of_names = || names(feature).map(text_of).sum::<usize>();
+    let most = most_text(&super::lower(&term.feature), Text::Elements);
     let instances = || feature.instances.iter().flatten();
     let of_instances = |name: &str| {
         instances().filter_map(|it| it.attributes.get(name)).map(|it| text_of(it)).sum::<usize>()
     };
-    (term.name.is_some() && most_text(&lower, Text::Names) < of_names())
-        || named(term).any(|(name, ..)| most_text(&lower, Text::Elements) < of_instances(name))
+    named(term).any(|(name, ..)| most < of_instances(name))
 }
 
 fn names(feature: &Feature) -> impl Iterator<Item = &str> {

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod demand;
+mod instances;
 mod nvidia;
 mod operators;
 mod own;

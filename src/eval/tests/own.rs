@@ -4,7 +4,7 @@ use crate::eval::{Outcome, evaluate};
 use crate::host::{Fact, Facts, Feature};
 use crate::spec::{Spec, parse};
 
-fn spec(rules: &str) -> Spec {
+pub(super) fn spec(rules: &str) -> Spec {
     let text = format!("version: oci-compat/v1\ncompatibilities: [{{rules: [{rules}]}}]");
     parse(text.as_bytes()).unwrap_or_else(|err| panic!("{err}: {text}"))
 }
@@ -224,6 +224,16 @@ fn instances_that_meet_all_expressions_are_counted() {
         "op: Ge, value: [1]",
         "unmet",
         &["there are 0 instances with class, needs at least 1 [instance-missing]"],
+    );
+    // One of the vendors is no number.
+    count(
+        "t.devices",
+        "vendor: {op: Gt, value: [1]}",
+        "op: Ge, value: [2]",
+        "unknown",
+        &[
+            "how many instances there are is unknown, needs at least 2: /known 1 of them cannot be told [fact-unknown]",
+        ],
     );
     // Others may be there.
     count("p.devices", both, "op: Ge, value: [2]", "met", &[]);
