@@ -96,9 +96,9 @@ fn the_example_configuration_has_every_key_with_its_default() {
     let reading = policy.overlay(&lines.join("\n"), "config.toml");
     assert_eq!(reading.problems, []);
     assert_eq!(policy, Policy::default_policy());
-    let said: BTreeSet<_> = reading.said.iter().map(|(key, _)| key.as_str()).collect();
+    let keys: BTreeSet<_> = reading.keys.iter().map(|(key, _)| key.as_str()).collect();
     let lists = ["waiver", "trust"];
-    assert_eq!(said, KEYS.into_iter().filter(|it| !lists.contains(it)).collect());
+    assert_eq!(keys, KEYS.into_iter().filter(|it| !lists.contains(it)).collect());
 }
 
 #[test]

@@ -51,7 +51,7 @@ const ROOMS: &[Room] = &[
             "outcome",
             "nvidia",
         ],
-        &["check", "waive", "meant", "requirements", "pipeline", "gate"],
+        &["check", "waive", "named", "requirements", "pipeline", "gate"],
     ),
     room(
         "door",

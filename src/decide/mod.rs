@@ -2,7 +2,7 @@
 
 pub mod check;
 pub mod waive;
-pub mod meant;
+pub mod named;
 pub mod requirements;
 pub mod pipeline;
 pub mod gate;

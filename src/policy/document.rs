@@ -65,7 +65,7 @@ pub struct ReadPolicy {
     /// All that is wrong with it, in the order of the file.
     pub problems: Vec<Problem>,
     /// The keys that it sets, and where.
-    pub said: Vec<(String, Place)>,
+    pub keys: Vec<(String, Place)>,
 }
 
 /// Takes over what a configuration file says; what it does not say, or says wrongly, stays as it is.
@@ -111,7 +111,7 @@ impl ReadPolicy {
             name => set(policy, at, KeyValue { key: name, value }),
         };
         match read {
-            Ok(()) => self.said.push((key, at)),
+            Ok(()) => self.keys.push((key, at)),
             Err(problem) => self.problems.push(problem),
         }
     }

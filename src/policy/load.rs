@@ -90,7 +90,7 @@ fn texts_apart(path: &Path, until: Instant) -> anyhow::Result<Vec<(PathBuf, Stri
     let look = || texts(&path).map_err(|err| (err.is::<Untrusted>(), format!("{err:#}")));
     let found = file::ask_apart(until, look).map_err(|it| anyhow!("{} {it}", folder_of(&path).display()))?;
     found.map_err(|(is_untrusted, told)| match is_untrusted {
-        true => Untrusted::told(told).into(),
+        true => Untrusted::new(told).into(),
         false => anyhow!(told),
     })
 }

@@ -19,7 +19,7 @@ pub struct Survey {
     /// What is demanded of artifacts; nothing if an error is in it.
     pub trust: Trust,
     /// Where each key was set that holds, by its name.
-    pub said: BTreeMap<String, (PathBuf, Place)>,
+    pub keys: BTreeMap<String, (PathBuf, Place)>,
     /// Whether an error breaks the policy, so that the defaults hold, in audit mode unless others can write to a file. One in `[trust]` does not.
     pub is_broken: bool,
     /// Why not all files are known: a folder cannot be listed.
@@ -50,7 +50,7 @@ impl Survey {
             files: Vec::new(),
             policy: Policy::beside(path, Defaults::Standard),
             trust: Trust::default(),
-            said: BTreeMap::new(),
+            keys: BTreeMap::new(),
             is_broken: trouble.is_some(),
             trouble,
         };
@@ -60,7 +60,7 @@ impl Survey {
         if survey.is_broken {
             // What holds then, the loader decides.
             (survey.policy, _) = load::load(path, Defaults::Standard);
-            survey.said.clear();
+            survey.keys.clear();
         }
         survey
     }
@@ -81,7 +81,7 @@ impl Survey {
     fn overlay(&mut self, path: &Path, text: &str) -> Vec<Problem> {
         let name = path.display().to_string();
         let reading = self.policy.overlay(text, &name);
-        self.said.extend(reading.said.into_iter().map(|(key, at)| (key, (path.to_owned(), at))));
+        self.keys.extend(reading.keys.into_iter().map(|(key, at)| (key, (path.to_owned(), at))));
         let mut problems = reading.problems;
         self.is_broken |= !problems.is_empty();
         let more = self.trust.overlay(text, &name);

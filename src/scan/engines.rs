@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::container::identity::EnginePlaces;
-use crate::container::identity::held::ImageRecord;
+use crate::container::identity::images::ImageRecord;
 use crate::decide::pipeline::{self, Host, Terms};
 use crate::decide::requirements;
 use crate::policy::Policy;

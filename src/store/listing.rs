@@ -13,7 +13,7 @@ use super::{Artifact, ArtifactOrigin, Digest, MAX_SPEC, SpecBlob, StoredArtifact
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ImageListing {
     /// Its artifacts, one entry for each repository that has one, in the order in which they were added.
-    pub(super) kept: Vec<StoredArtifact>,
+    pub(super) stored: Vec<StoredArtifact>,
     /// The repositories from which it was pulled while a rule of trust demanded that the image has a signed spec.
     pub(super) demanding: Vec<String>,
 }
@@ -54,11 +54,11 @@ pub(super) fn parse(bytes: &[u8], subject: &Digest) -> Result<ImageListing, Stri
     if found != *subject {
         return Err(format!("lists the artifacts of {found}, expected those of {subject}"));
     }
-    let kept = artifacts.into_iter().map(|it| kept(it, subject)).collect::<Result<_, _>>()?;
-    Ok(ImageListing { kept, demanding })
+    let stored = artifacts.into_iter().map(|it| stored(it, subject)).collect::<Result<_, _>>()?;
+    Ok(ImageListing { stored, demanding })
 }
 
-fn kept(entry: ArtifactEntry, subject: &Digest) -> Result<StoredArtifact, String> {
+fn stored(entry: ArtifactEntry, subject: &Digest) -> Result<StoredArtifact, String> {
     let ArtifactEntry {
         manifest,
         artifact_type,
@@ -76,18 +76,18 @@ fn kept(entry: ArtifactEntry, subject: &Digest) -> Result<StoredArtifact, String
 
 /// Writes the list of this subject.
 pub(super) fn compose(subject: &Digest, list: &ImageListing) -> serde_json::Result<Vec<u8>> {
-    let artifacts = list.kept.iter().map(entry).collect();
+    let artifacts = list.stored.iter().map(entry).collect();
     let demanding = list.demanding.clone();
     let mut bytes = serde_json::to_vec(&Listing { subject: *subject, artifacts, demanding })?;
     bytes.push(b'\n');
     Ok(bytes)
 }
 
-fn entry(kept: &StoredArtifact) -> ArtifactEntry {
-    let Artifact { manifest, subject: _, artifact_type, created, spec } = kept.artifact.clone();
+fn entry(stored: &StoredArtifact) -> ArtifactEntry {
+    let Artifact { manifest, subject: _, artifact_type, created, spec } = stored.artifact.clone();
     let SpecBlob { media_type, digest, size } = spec;
     let spec = SpecDescriptor { media_type, digest, size };
-    ArtifactEntry { manifest, artifact_type, created, spec, origin: kept.origin.clone() }
+    ArtifactEntry { manifest, artifact_type, created, spec, origin: stored.origin.clone() }
 }
 
 /// Which artifacts of an image count.
@@ -109,8 +109,8 @@ pub struct ArtifactStanding {
 pub(super) fn standing(lists: Vec<ImageListing>) -> ArtifactStanding {
     let mut standing = ArtifactStanding::default();
     let mut all = Vec::new();
-    for ImageListing { kept, demanding } in lists {
-        all.extend(newest(kept));
+    for ImageListing { stored, demanding } in lists {
+        all.extend(newest(stored));
         standing.demanding.extend(demanding);
     }
     all.sort_by(|one, other| {
@@ -118,33 +118,33 @@ pub(super) fn standing(lists: Vec<ImageListing>) -> ArtifactStanding {
         key(one).cmp(&key(other)).then_with(|| one.source().cmp(&other.source()))
     });
     let has_verified = all.iter().any(StoredArtifact::is_verified);
-    for kept in all {
-        let counts = !has_verified || kept.is_verified() || kept.source().is_none();
-        if standing.counting.iter().any(|it| it.artifact.manifest == kept.artifact.manifest) {
+    for stored in all {
+        let counts = !has_verified || stored.is_verified() || stored.source().is_none();
+        if standing.counting.iter().any(|it| it.artifact.manifest == stored.artifact.manifest) {
             continue;
         }
-        if counts { standing.counting.push(kept) } else { standing.aside.push(kept) }
+        if counts { standing.counting.push(stored) } else { standing.aside.push(stored) }
     }
     standing
 }
 
 /// Those that nothing from the same repository supersedes: of each type the newest, and beside it the newest of those that
 /// are verified.
-pub(super) fn newest(kept: Vec<StoredArtifact>) -> Vec<StoredArtifact> {
-    let mut aged: Vec<_> = kept.into_iter().map(|it| (it.artifact.age(), it)).collect();
+pub(super) fn newest(stored: Vec<StoredArtifact>) -> Vec<StoredArtifact> {
+    let mut aged: Vec<_> = stored.into_iter().map(|it| (it.artifact.age(), it)).collect();
     aged.sort_by(|(one_age, one), (other_age, other)| {
         let groups = one.artifact.artifact_type.cmp(&other.artifact.artifact_type);
         groups.then_with(|| one.source().cmp(&other.source())).then_with(|| other_age.cmp(one_age))
     });
     let mut winners: Vec<StoredArtifact> = Vec::new();
-    for (_, kept) in aged {
+    for (_, stored) in aged {
         let of_group = |it: &&StoredArtifact| {
-            it.artifact.artifact_type == kept.artifact.artifact_type && it.source() == kept.source()
+            it.artifact.artifact_type == stored.artifact.artifact_type && it.source() == stored.source()
         };
         // The newest of a group came first.
         match winners.last().filter(of_group) {
-            None => winners.push(kept),
-            Some(newer) if kept.is_verified() && !newer.is_verified() => winners.push(kept),
+            None => winners.push(stored),
+            Some(newer) if stored.is_verified() && !newer.is_verified() => winners.push(stored),
             Some(_) => {}
         }
     }
@@ -187,7 +187,7 @@ mod tests {
         let mut all: Vec<_> =
             artifacts.iter().map(|(name, kind, created)| made(name, kind, created)).collect();
         for _ in 0..2 {
-            let own = newest(all.iter().cloned().map(kept).collect());
+            let own = newest(all.iter().cloned().map(stored).collect());
             let found: Vec<_> = own.into_iter().map(|it| it.artifact.manifest).collect();
             assert_eq!(found, expected);
             all.reverse();
@@ -215,7 +215,7 @@ mod tests {
         check(&[("a", "t", "2025-01-01T00:00:00Z"), ("b", "t", "2025-01-01T01:00:00+01:00")], &[lowest]);
     }
 
-    fn kept(artifact: Artifact) -> StoredArtifact {
+    fn stored(artifact: Artifact) -> StoredArtifact {
         StoredArtifact { artifact, origin: None }
     }
 
@@ -223,7 +223,7 @@ mod tests {
     fn a_list_is_read_as_it_was_written() {
         let subject = Digest::of(b"image");
         let artifacts = [made("a", "t", "then"), made("b", "u", "")];
-        let list = ImageListing { kept: artifacts.map(kept).to_vec(), demanding: Vec::new() };
+        let list = ImageListing { stored: artifacts.map(stored).to_vec(), demanding: Vec::new() };
         let bytes = compose(&subject, &list).unwrap();
         assert_eq!(parse(&bytes, &subject), Ok(list));
         assert_eq!(
@@ -254,7 +254,7 @@ mod tests {
             ..ArtifactOrigin::default()
         };
         let all = vec![StoredArtifact { artifact: made("a", "t", ""), origin: Some(origin) }];
-        let list = ImageListing { kept: all, demanding: vec!["r/a".to_owned()] };
+        let list = ImageListing { stored: all, demanding: vec!["r/a".to_owned()] };
         let bytes = compose(&subject, &list).unwrap();
         assert_eq!(parse(&bytes, &subject), Ok(list));
         assert_eq!(
@@ -279,8 +279,8 @@ mod tests {
                  {{\"mediaType\":\"text\",\"digest\":\"{subject}\",\"size\":4}}{origin}}}]}}"
             );
             let list = parse(text.as_bytes(), &subject).unwrap();
-            let kept = &list.kept[0];
-            assert_eq!((kept.source(), kept.is_verified()), expected, "{origin}");
+            let stored = &list.stored[0];
+            assert_eq!((stored.source(), stored.is_verified()), expected, "{origin}");
         };
         check("", (None, false));
         check(",\"origin\":{}", (Some(""), false));
@@ -307,7 +307,7 @@ mod tests {
         let digests = |names: &[&str]| names.iter().map(|it| Digest::of(it.as_bytes())).collect::<Vec<_>>();
         let found = |all: &[StoredArtifact]| all.iter().map(|it| it.artifact.manifest).collect::<Vec<_>>();
         for _ in 0..2 {
-            let together = standing(vec![ImageListing { kept: all.clone(), demanding: Vec::new() }]);
+            let together = standing(vec![ImageListing { stored: all.clone(), demanding: Vec::new() }]);
             assert_eq!(found(&together.counting), digests(counting));
             assert_eq!(found(&together.aside), digests(aside));
             all.reverse();
@@ -357,7 +357,7 @@ mod tests {
         };
         let strange = ArtifactOrigin { repository: Some("r/evil".to_owned()), ..ArtifactOrigin::default() };
         let list = |name, origin| ImageListing {
-            kept: vec![StoredArtifact { artifact: made(name, "t", OLD), origin: Some(origin) }],
+            stored: vec![StoredArtifact { artifact: made(name, "t", OLD), origin: Some(origin) }],
             demanding: Vec::new(),
         };
         let found = standing(vec![list("image", strange), list("index", verified)]);
@@ -377,7 +377,7 @@ mod tests {
         );
         let mut huge = made("a", "t", "");
         huge.spec.size = MAX_SPEC + 1;
-        let list = ImageListing { kept: vec![kept(huge)], demanding: Vec::new() };
+        let list = ImageListing { stored: vec![stored(huge)], demanding: Vec::new() };
         let bytes = compose(&subject, &list).unwrap();
         assert_eq!(
             parse(&bytes, &subject),

@@ -97,8 +97,8 @@ impl Store {
     /// # Errors
     ///
     /// If there may be some, and they cannot be read.
-    pub fn kept(&self, subject: &Digest) -> Result<Vec<StoredArtifact>, Trouble> {
-        self.list(subject).map(|it| it.kept)
+    pub fn stored(&self, subject: &Digest) -> Result<Vec<StoredArtifact>, Trouble> {
+        self.list(subject).map(|it| it.stored)
     }
 
     /// All that is noted about a subject.

@@ -40,8 +40,8 @@ pub(super) fn file_of(name: &str) -> String {
 pub(super) type Names = BTreeMap<String, Vec<NamedImage>>;
 
 /// Adds what the artifacts of an image say.
-pub(super) fn note(names: &mut Names, subject: &Digest, kept: &[StoredArtifact]) {
-    for origin in kept.iter().filter_map(|it| it.origin.as_ref()) {
+pub(super) fn note(names: &mut Names, subject: &Digest, stored: &[StoredArtifact]) {
+    for origin in stored.iter().filter_map(|it| it.origin.as_ref()) {
         for name in origin.names() {
             let image = NamedImage { digest: *subject, fetched: origin.fetched.clone() };
             merge(names.entry(name.to_owned()).or_default(), image);
@@ -90,7 +90,7 @@ impl Store {
         let full = name.parse::<Reference>().map_or_else(|_| name.to_owned(), |it| it.stored());
         let mut found = Vec::new();
         for digest in self.subjects()? {
-            let origins: Vec<_> = self.kept(&digest)?.into_iter().filter_map(|it| it.origin).collect();
+            let origins: Vec<_> = self.stored(&digest)?.into_iter().filter_map(|it| it.origin).collect();
             let fitting = origins.iter().filter(|it| it.is_named(name) || it.is_named(&full));
             if let Some(fetched) = fitting.map(|it| it.fetched.clone()).max() {
                 found.push(NamedImage { digest, fetched });

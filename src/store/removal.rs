@@ -29,7 +29,7 @@ impl Store {
     fn with_artifacts(&self, images: Vec<Digest>) -> anyhow::Result<Vec<Digest>> {
         let mut found = Vec::new();
         for image in images {
-            if !self.kept(&image)?.is_empty() {
+            if !self.stored(&image)?.is_empty() {
                 found.push(image);
             }
         }

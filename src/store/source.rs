@@ -24,9 +24,9 @@ pub struct ArtifactSource {
 }
 
 impl From<&StoredArtifact> for ArtifactSource {
-    fn from(kept: &StoredArtifact) -> Self {
-        let repository = kept.source().filter(|it| !it.is_empty()).map(str::to_owned);
-        let Some(origin) = &kept.origin else { return Self { repository, ..Self::default() } };
+    fn from(stored: &StoredArtifact) -> Self {
+        let repository = stored.source().filter(|it| !it.is_empty()).map(str::to_owned);
+        let Some(origin) = &stored.origin else { return Self { repository, ..Self::default() } };
         let by =
             |by: VerifiedBy| origin.signature.as_ref().filter(|it| it.by == by).map(|it| it.key.to_string());
         let (signed_by, accepted_by) = (by(VerifiedBy::Key), by(VerifiedBy::Verifier));

@@ -36,9 +36,9 @@ impl Writer {
         is_meant: impl Fn(&StoredArtifact) -> bool,
     ) -> anyhow::Result<Vec<StoredArtifact>> {
         let mut list = self.reader()?.list(subject)?;
-        let (gone, left): (Vec<_>, Vec<_>) = list.kept.into_iter().partition(|it| is_meant(it));
+        let (gone, left): (Vec<_>, Vec<_>) = list.stored.into_iter().partition(|it| is_meant(it));
         if !gone.is_empty() {
-            list.kept = left;
+            list.stored = left;
             self.put_list(subject, &list)?;
         }
         Ok(gone)
@@ -57,15 +57,15 @@ impl Writer {
         for subject in store.subjects()? {
             let mut list = store.list(&subject)?;
             if is_superseded_too {
-                let before = list.kept.len();
-                retain_newest(&mut list.kept);
-                if list.kept.len() < before {
+                let before = list.stored.len();
+                retain_newest(&mut list.stored);
+                if list.stored.len() < before {
                     self.put_list(&subject, &list)?;
-                    swept.artifacts += before - list.kept.len();
+                    swept.artifacts += before - list.stored.len();
                 }
             }
-            names::note(&mut needed.names, &subject, &list.kept);
-            list.kept.into_iter().for_each(|it| needed.note(&store, it));
+            names::note(&mut needed.names, &subject, &list.stored);
+            list.stored.into_iter().for_each(|it| needed.note(&store, it));
         }
         self.reindex(&needed)?;
         self.rename(&store, std::mem::take(&mut needed.names), &mut swept)?;
@@ -121,9 +121,9 @@ impl Writer {
 }
 
 /// In the order in which they were added.
-fn retain_newest(kept: &mut Vec<StoredArtifact>) {
-    let newest = listing::newest(kept.clone());
-    kept.retain(|it| newest.contains(it));
+fn retain_newest(stored: &mut Vec<StoredArtifact>) {
+    let newest = listing::newest(stored.clone());
+    stored.retain(|it| newest.contains(it));
 }
 
 /// Everything that some list leads to.
@@ -137,8 +137,8 @@ struct Needed {
 }
 
 impl Needed {
-    fn note(&mut self, store: &Store, kept: StoredArtifact) {
-        let StoredArtifact { artifact, origin } = kept;
+    fn note(&mut self, store: &Store, stored: StoredArtifact) {
+        let StoredArtifact { artifact, origin } = stored;
         self.specs.insert(artifact.spec.digest);
         self.blobs.extend([artifact.manifest, artifact.spec.digest]);
         self.blobs.extend(origin.and_then(|it| it.signature).map(|it| it.evidence));

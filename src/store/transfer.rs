@@ -40,7 +40,7 @@ impl Store {
         let (mut lists, mut blobs, mut manifests) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         for subject in self.subjects()? {
             let list = self.list(&subject)?;
-            for it in &list.kept {
+            for it in &list.stored {
                 manifests.insert(it.artifact.manifest);
                 blobs.extend(self.blobs_of(it)?);
             }
@@ -66,25 +66,25 @@ impl Store {
     /// # Errors
     ///
     /// If a blob is damaged or missing.
-    pub fn package(&self, kept: &StoredArtifact) -> anyhow::Result<(Package, Option<Vec<u8>>)> {
-        let artifact = &kept.artifact;
+    pub fn package(&self, stored: &StoredArtifact) -> anyhow::Result<(Package, Option<Vec<u8>>)> {
+        let artifact = &stored.artifact;
         let manifest = self.blob(&artifact.manifest, MAX_MANIFEST)?;
         let (config, _) = Parts::read(&manifest)?.config;
         let config = self.blob(&config, MAX_MANIFEST)?;
         let spec = self.blob(&artifact.spec.digest, MAX_SPEC)?;
-        let signature = kept.origin.as_ref().and_then(|it| it.signature.as_ref());
+        let signature = stored.origin.as_ref().and_then(|it| it.signature.as_ref());
         let evidence = signature.map(|it| self.blob(&it.evidence, MAX_EVIDENCE)).transpose()?;
         Ok((Package { manifest, config, spec, created: artifact.created.clone() }, evidence))
     }
 
     /// Every blob of an artifact, with the most bytes that it may have.
-    fn blobs_of(&self, kept: &StoredArtifact) -> anyhow::Result<Vec<(Digest, u64)>> {
-        let artifact = &kept.artifact;
+    fn blobs_of(&self, stored: &StoredArtifact) -> anyhow::Result<Vec<(Digest, u64)>> {
+        let artifact = &stored.artifact;
         let bytes = self.blob(&artifact.manifest, MAX_MANIFEST)?;
         let document =
             StoredManifest::parse(&bytes).map_err(|it| anyhow!("artifact {} {it}", artifact.manifest))?;
         let config: Digest = document.config.digest.parse()?;
-        let signature = kept.origin.as_ref().and_then(|it| it.signature.as_ref());
+        let signature = stored.origin.as_ref().and_then(|it| it.signature.as_ref());
         let mut blobs =
             vec![(artifact.manifest, MAX_MANIFEST), (artifact.spec.digest, MAX_SPEC), (config, MAX_MANIFEST)];
         blobs.extend(signature.map(|it| (it.evidence, MAX_EVIDENCE)));
@@ -138,7 +138,7 @@ impl Archive {
         let bytes = self.read(&path, MAX_LISTING)?.with_context(|| self.lacks(&path))?;
         let list = listing::parse(&bytes, subject)
             .map_err(|it| anyhow!("{} {it}", self.path().join(&path).display()))?;
-        list.kept.into_iter().map(|it| self.incoming(subject, it)).collect()
+        list.stored.into_iter().map(|it| self.incoming(subject, it)).collect()
     }
 
     fn incoming(

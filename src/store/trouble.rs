@@ -47,7 +47,7 @@ pub enum Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exposed { path, found } => f.write_str(&found.said(path)),
+            Self::Exposed { path, found } => f.write_str(&found.message(path)),
             Self::Unreadable { path, reason } => write!(f, "{} {reason}", path.display()),
             Self::Damaged { path, reason } => {
                 write!(f, "{} {reason}: remove it and add the artifact again", path.display())

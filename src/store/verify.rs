@@ -92,13 +92,13 @@ impl StoreCheck<'_> {
         let mut listed = BTreeSet::new();
         let (mut needed, mut names) = (BTreeSet::new(), Names::new());
         for subject in self.digests(SUBJECTS) {
-            let kept = self.note(self.store.kept(&subject)).unwrap_or_default();
+            let stored = self.note(self.store.stored(&subject)).unwrap_or_default();
             self.found.subjects += 1;
             // One that several repositories have is listed once for each.
-            let own: BTreeSet<_> = kept.iter().map(|it| it.artifact.manifest).collect();
+            let own: BTreeSet<_> = stored.iter().map(|it| it.artifact.manifest).collect();
             self.found.artifacts += own.len();
-            names::note(&mut names, &subject, &kept);
-            for it in kept {
+            names::note(&mut names, &subject, &stored);
+            for it in stored {
                 listed.insert(it.artifact.manifest);
                 needed.extend(self.artifact(&it));
             }
@@ -122,12 +122,12 @@ impl StoreCheck<'_> {
     }
 
     /// Holds what a list says of an artifact against the artifact's own manifest; the blobs that it needs.
-    fn artifact(&mut self, kept: &StoredArtifact) -> Vec<Digest> {
-        let artifact = &kept.artifact;
-        let evidence = kept.origin.as_ref().and_then(|it| it.signature.as_ref()).map(|it| it.evidence);
+    fn artifact(&mut self, stored: &StoredArtifact) -> Vec<Digest> {
+        let artifact = &stored.artifact;
+        let evidence = stored.origin.as_ref().and_then(|it| it.signature.as_ref()).map(|it| it.evidence);
         let mut needed: Vec<_> =
             [artifact.manifest, artifact.spec.digest].into_iter().chain(evidence).collect();
-        if let Some(config) = self.held_against_manifest(kept) {
+        if let Some(config) = self.compared_with_manifest(stored) {
             needed.push(config);
         }
         for digest in &needed {
@@ -141,8 +141,8 @@ impl StoreCheck<'_> {
     }
 
     /// The digest of the configuration, if the manifest could be read.
-    fn held_against_manifest(&mut self, kept: &StoredArtifact) -> Option<Digest> {
-        let artifact = &kept.artifact;
+    fn compared_with_manifest(&mut self, stored: &StoredArtifact) -> Option<Digest> {
+        let artifact = &stored.artifact;
         if !self.whole.contains(&artifact.manifest) {
             return None; // Told already.
         }

@@ -204,9 +204,9 @@ impl Writer {
         }
         let (index, mut fresh) = self.indexed(additions, &added)?;
         let (mut listings, mut names) = (Vec::new(), Names::new());
-        for (subject, kept) in lists {
-            names::note(&mut names, &subject, &kept);
-            listings.extend(self.listed(&subject, kept, &mut fresh)?);
+        for (subject, stored) in lists {
+            names::note(&mut names, &subject, &stored);
+            listings.extend(self.listed(&subject, stored, &mut fresh)?);
         }
         for it in &mut added {
             it.changed |= fresh.contains(&it.artifact.manifest);
@@ -258,10 +258,10 @@ impl Writer {
             let same = |it: &&mut StoredArtifact| {
                 it.artifact.manifest == manifest && it.source() == addition.source()
             };
-            match list.kept.iter_mut().find(same) {
+            match list.stored.iter_mut().find(same) {
                 None => {
                     fresh.insert(manifest);
-                    list.kept.push(addition);
+                    list.stored.push(addition);
                 }
                 Some(found) => {
                     let old = found.clone();

@@ -60,10 +60,10 @@ pub fn in_store(store: &Store, images: &[Digest]) -> anyhow::Result<Vec<ListedIm
 }
 
 fn image(store: &Store, subject: &Digest) -> anyhow::Result<ListedImage> {
-    let kept = store.kept(subject)?;
+    let stored = store.stored(subject)?;
     let (standing, _) = store.standing(&[*subject]);
-    let names = names(&kept);
-    let artifacts = kept.into_iter().map(|it| artifact(it, &standing)).collect();
+    let names = names(&stored);
+    let artifacts = stored.into_iter().map(|it| artifact(it, &standing)).collect();
     Ok(ListedImage { digest: subject.to_string(), names, artifacts })
 }
 
@@ -108,12 +108,12 @@ fn listed(descriptor: Descriptor, kind: &str) -> ListedArtifact {
     }
 }
 
-fn artifact(kept: StoredArtifact, standing: &ArtifactStanding) -> ListedArtifact {
-    let source = ArtifactSource::from(&kept);
+fn artifact(stored: StoredArtifact, standing: &ArtifactStanding) -> ListedArtifact {
+    let source = ArtifactSource::from(&stored);
     let is_among =
-        |all: &[StoredArtifact]| all.iter().any(|it| it.artifact.manifest == kept.artifact.manifest);
+        |all: &[StoredArtifact]| all.iter().any(|it| it.artifact.manifest == stored.artifact.manifest);
     let (counts, is_aside) = (is_among(&standing.counting), is_among(&standing.aside));
-    let StoredArtifact { artifact, origin } = kept;
+    let StoredArtifact { artifact, origin } = stored;
     ListedArtifact {
         digest: artifact.manifest.to_string(),
         kind: artifact.artifact_type,
@@ -125,8 +125,8 @@ fn artifact(kept: StoredArtifact, standing: &ArtifactStanding) -> ListedArtifact
     }
 }
 
-fn names(kept: &[StoredArtifact]) -> Vec<String> {
-    let origins = kept.iter().filter_map(|it| it.origin.as_ref());
+fn names(stored: &[StoredArtifact]) -> Vec<String> {
+    let origins = stored.iter().filter_map(|it| it.origin.as_ref());
     let mut names: Vec<_> = origins.flat_map(|it| it.names().map(str::to_owned)).collect();
     names.sort_unstable();
     names.dedup();

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use oci_compat::decide::check::Requirement;
-use oci_compat::decide::meant;
+use oci_compat::decide::named;
 use oci_compat::decide::pipeline::{self, Host, Terms};
 use oci_compat::decide::requirements::{self, Collected};
 use oci_compat::host::{Facts, Root};
@@ -76,8 +76,8 @@ fn collect(args: &Check, common: &CommonArgs, host: &Host<'_>) -> anyhow::Result
         return scan::remote(image, args, common, host);
     }
     if let Some(image) = &args.image {
-        let found = engines::meant(image, &args.root)?;
-        let (digests, called) = meant::image(image, found, &common.store)?;
+        let found = engines::find(image, &args.root)?;
+        let (digests, called) = named::image(image, found, &common.store)?;
         let (policy, complaint) = policy::load(&common.config, Defaults::Standard);
         let mut collected = requirements::of_image(&digests, called, &common.store, &policy);
         collected.notes.extend(complaint);

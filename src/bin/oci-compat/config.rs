@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use oci_compat::container::identity::engines::Answers;
-use oci_compat::container::identity::held::{self, Held};
+use oci_compat::container::identity::images::{self, RepositoryImage};
 use oci_compat::image::Image;
 use oci_compat::os::file;
 use oci_compat::outcome::decisions;
 use oci_compat::policy::{self, Defaults};
-use oci_compat::setup::config::{self, HeldImages, KnownMachine};
+use oci_compat::setup::config::{self, KnownMachine, LocalImages};
 
 use crate::args::{ConfigCheck, ConfigFormat, EngineArg};
 use crate::engines;
@@ -26,8 +26,8 @@ pub(crate) fn decisions(named: Option<&Path>, config: &Path) -> Vec<PathBuf> {
 
 pub(crate) fn check(args: &ConfigCheck, config: &Path, output: &mut Output) -> anyhow::Result<u8> {
     let path: Vec<_> = file::PATH.split(':').map(PathBuf::from).collect();
-    let held = (!args.no_images).then(|| held(args));
-    let machine = KnownMachine { path: &path, now: decisions::now(), held: held.as_ref() };
+    let images = (!args.no_images).then(|| images(args));
+    let machine = KnownMachine { path: &path, now: decisions::now(), images: images.as_ref() };
     let inspection = config::inspect(config, &machine);
     match args.format {
         ConfigFormat::Json => output.json(&inspection)?,
@@ -37,10 +37,10 @@ pub(crate) fn check(args: &ConfigCheck, config: &Path, output: &mut Output) -> a
 }
 
 /// The images of this host, as far as its engines answer.
-fn held(args: &ConfigCheck) -> HeldImages {
-    let Answers { held: records, silent, .. } =
+fn images(args: &ConfigCheck) -> LocalImages {
+    let Answers { records, silent, .. } =
         engines::ask(&[EngineArg::All], args.engine_root.as_deref(), &args.engine_socket, Path::new("/"));
-    let image = |it: Held| Image { names: it.names, digests: [it.digests, it.ids].concat() };
-    let images = held::held(records).into_iter().map(image).collect();
-    HeldImages { images, silent }
+    let image = |it: RepositoryImage| Image { names: it.names, digests: [it.digests, it.ids].concat() };
+    let images = images::by_repository(records).into_iter().map(image).collect();
+    LocalImages { images, silent }
 }

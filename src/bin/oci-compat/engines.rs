@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::Context;
 use oci_compat::container::identity::EnginePlaces;
 use oci_compat::container::identity::engines::{self, ALL, Answers, AskedEngine};
-use oci_compat::container::identity::held::ImageEngine;
-use oci_compat::container::identity::meant::Meant;
+use oci_compat::container::identity::images::ImageEngine;
+use oci_compat::container::identity::named::FoundImage;
 use oci_compat::store::Digest;
 use oci_compat::words::text::printable;
 
@@ -33,7 +33,7 @@ impl EngineArg {
 }
 
 /// As [`engines::image`], of the host in this folder. The chosen image is printed to stderr.
-pub(crate) fn meant(text: &str, host: &Path) -> anyhow::Result<Result<Meant, Vec<String>>> {
+pub(crate) fn find(text: &str, host: &Path) -> anyhow::Result<Result<FoundImage, Vec<String>>> {
     let socket = engines::socket_below(host, Path::new(CONTAINERD));
     let found = engines::image(text, &socket, &EnginePlaces { root: host.to_owned() })?;
     if let Ok(found) = &found {
@@ -46,11 +46,11 @@ pub(crate) fn meant(text: &str, host: &Path) -> anyhow::Result<Result<Meant, Vec
 
 /// The digests at which an engine of this host keeps the image that a person means; none if no engine knows it.
 pub(crate) fn digests(text: &str) -> anyhow::Result<Vec<Digest>> {
-    Ok(meant(text, Path::new("/"))?.map_or_else(|_silent| Vec::new(), |it| it.digests))
+    Ok(find(text, Path::new("/"))?.map_or_else(|_silent| Vec::new(), |it| it.digests))
 }
 
 /// The digest to which an artifact is attached, as `--subject` names it.
 pub(crate) fn subject(text: &str) -> anyhow::Result<Digest> {
-    let found = meant(text, Path::new("/")).and_then(|it| engines::subject(text, it));
+    let found = find(text, Path::new("/")).and_then(|it| engines::subject(text, it));
     found.with_context(|| format!("--subject {text:?}"))
 }

@@ -73,7 +73,7 @@ fn filter(args: &LogArgs) -> anyhow::Result<DecisionFilter> {
         since: moment(&args.since)?,
         until: moment(&args.until)?,
         image: args.image.clone(),
-        meant: args.image.as_deref().map(meant).transpose()?.flatten(),
+        known_image: args.image.as_deref().map(known_image).transpose()?.flatten(),
         code: args.code.clone(),
         container: args.container.clone(),
         verdict: args.verdict.map(|it| it.verdict()),
@@ -87,9 +87,9 @@ fn filter(args: &LogArgs) -> anyhow::Result<DecisionFilter> {
 }
 
 /// An engine is asked only for what may be an ID of its own; decisions have names, and digests.
-fn meant(text: &str) -> anyhow::Result<Option<Image>> {
-    if identity::meant::may_be_id(text) {
-        return Ok(engines::meant(text, Path::new("/"))?.ok().map(|it| it.image));
+fn known_image(text: &str) -> anyhow::Result<Option<Image>> {
+    if identity::named::may_be_id(text) {
+        return Ok(engines::find(text, Path::new("/"))?.ok().map(|it| it.image));
     }
     let is_name = text.parse::<Reference>().is_ok();
     Ok(is_name.then(|| Image { names: vec![text.to_owned()], digests: Vec::new() }))

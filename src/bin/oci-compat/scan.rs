@@ -86,12 +86,12 @@ pub(crate) fn remote(
 
 /// Every image of this host; the exit status of all.
 pub(crate) fn every(args: &Check, common: &CommonArgs, output: &mut Output) -> anyhow::Result<u8> {
-    let Answers { held, has_any, mut silent, absent } =
+    let Answers { records, has_any, mut silent, absent } =
         engines::ask(&args.from_engine, args.engine_root.as_deref(), &args.engine_socket, &args.root);
     if !has_any {
         silent.extend(absent);
     }
-    if held.is_empty() && !silent.is_empty() {
+    if records.is_empty() && !silent.is_empty() {
         bail!("asking which images there are: {}", silent.join("; "));
     }
     let (policy, complaint) = policy::load(&common.config, Defaults::Standard);
@@ -101,7 +101,7 @@ pub(crate) fn every(args: &Check, common: &CommonArgs, output: &mut Output) -> a
     let terms = Terms { tags: &args.tags, waivers: &policy.waivers, ..Terms::default() };
     let places = EnginePlaces { root: args.root.clone() };
     let judge =
-        |host: &Host<'_>| scanned::judge(&held, &silent, &common.store, &policy, &places, host, &terms);
+        |host: &Host<'_>| scanned::judge(&records, &silent, &common.store, &policy, &places, host, &terms);
     let table = match &args.facts {
         Some(path) => {
             let facts = Facts::from_json(&read(path)?)

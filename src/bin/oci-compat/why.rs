@@ -90,7 +90,7 @@ impl DecisionPlaces<'_> {
 
 /// The image that is called so: an engine's, or whatever has this digest or name. `None` for what may be neither.
 fn image(text: &str) -> anyhow::Result<Option<Image>> {
-    if let Ok(found) = engines::meant(text, Path::new("/"))? {
+    if let Ok(found) = engines::find(text, Path::new("/"))? {
         return Ok(Some(found.image));
     }
     let digest = text.rsplit_once('@').map_or(text, |(_, it)| it).parse();

@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::containerd;
 use super::content::{ContentStore, root_of_task};
-use super::held::{Absent, ImageEngine, ImageRecord};
+use super::images::{Absent, ImageEngine, ImageRecord};
 use super::{EnginePlaces, Identity, ResolverInput, Task, UnknownImage};
 use crate::image::Spelled;
 use crate::store::Digest;

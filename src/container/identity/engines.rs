@@ -7,14 +7,14 @@ use anyhow::{Context, anyhow};
 use crate::store::Digest;
 
 use super::EnginePlaces;
-use super::held::{self, Absent, ImageEngine, ImageRecord};
-use super::meant::{self, Meant};
+use super::images::{self, Absent, ImageEngine, ImageRecord};
+use super::named::{self, FoundImage};
 
 /// The images of some engines.
 #[derive(Debug, Default)]
 pub struct Answers {
     /// All images of those that answered.
-    pub held: Vec<ImageRecord>,
+    pub records: Vec<ImageRecord>,
     /// Whether any engine answered.
     pub has_any: bool,
     /// Why the others did not, each a sentence.
@@ -45,14 +45,14 @@ pub fn ask(engines: &[AskedEngine], root: Option<&Path>, socket: &Path, places: 
     let mut answers = Answers::default();
     for AskedEngine { engine, is_optional } in engines {
         let images = match engine {
-            ImageEngine::Containerd => held::of_containerd(socket),
-            ImageEngine::Docker => held::of_docker(root, places),
-            ImageEngine::Podman => held::of_storage(root, places),
+            ImageEngine::Containerd => images::of_containerd(socket),
+            ImageEngine::Docker => images::of_docker(root, places),
+            ImageEngine::Podman => images::of_storage(root, places),
         };
         match images {
             Ok(all) => {
                 answers.has_any = true;
-                answers.held.extend(all);
+                answers.records.extend(all);
             }
             Err(err) if *is_optional && err.is::<Absent>() => answers.absent.push(format!("{err:#}")),
             Err(err) => answers.silent.push(format!("{err:#}")),
@@ -74,9 +74,13 @@ pub fn socket_below(host: &Path, socket: &Path) -> PathBuf {
 /// # Errors
 ///
 /// If several images are called so.
-pub fn image(text: &str, socket: &Path, places: &EnginePlaces) -> anyhow::Result<Result<Meant, Vec<String>>> {
-    let Answers { held, silent, .. } = ask(&ALL, None, socket, places);
-    let found = meant::find(&held, text).map_err(|err| anyhow!("{text:?} {err}"))?;
+pub fn image(
+    text: &str,
+    socket: &Path,
+    places: &EnginePlaces,
+) -> anyhow::Result<Result<FoundImage, Vec<String>>> {
+    let Answers { records, silent, .. } = ask(&ALL, None, socket, places);
+    let found = named::find(&records, text).map_err(|err| anyhow!("{text:?} {err}"))?;
     let Some(mut found) = found else { return Ok(Err(silent)) };
     found.complete(places);
     Ok(Ok(found))
@@ -88,7 +92,7 @@ pub fn image(text: &str, socket: &Path, places: &EnginePlaces) -> anyhow::Result
 /// # Errors
 ///
 /// If there is no such digest.
-pub fn subject(text: &str, found: Result<Meant, Vec<String>>) -> anyhow::Result<Digest> {
+pub fn subject(text: &str, found: Result<FoundImage, Vec<String>>) -> anyhow::Result<Digest> {
     const WANTED: &str = "write the digest of its manifest or index, sha256: and 64 digits";
     let silent = match found {
         Ok(image) => {
@@ -126,7 +130,7 @@ mod tests {
         let host = tempfile::tempdir().expect("a temporary folder");
         let socket = socket_below(host.path(), Path::new("/run/containerd/containerd.sock"));
         let answers = ask(&ALL, None, &socket, &places(&host));
-        assert_eq!((answers.held, answers.has_any, answers.silent), (Vec::new(), false, Vec::new()));
+        assert_eq!((answers.records, answers.has_any, answers.silent), (Vec::new(), false, Vec::new()));
         let containerd = format!(
             "containerd at {} is not there: start it, or name its socket with --engine-socket",
             socket.display()
@@ -154,14 +158,14 @@ mod tests {
     #[test]
     fn the_subject_is_the_first_digest_of_the_image() {
         let digest = Digest::of(b"image");
-        let meant = |digests: Vec<Digest>, name: Option<&str>| Meant {
+        let meant = |digests: Vec<Digest>, name: Option<&str>| FoundImage {
             engine: ImageEngine::Docker,
             name: name.map(str::to_owned),
             image: Image::default(),
             digests,
             id: Some(Digest::of(b"id")),
         };
-        let check = |found: Meant, expected: Result<Digest, String>| {
+        let check = |found: FoundImage, expected: Result<Digest, String>| {
             assert_eq!(subject("acme/upf:1", Ok(found)).map_err(|err| err.to_string()), expected);
         };
         check(meant(vec![digest, Digest::of(b"other")], None), Ok(digest));

@@ -3,8 +3,8 @@
 //! file.
 
 pub mod engines;
-pub mod held;
-pub mod meant;
+pub mod images;
+pub mod named;
 mod umoci;
 mod containerd;
 mod content;
@@ -30,7 +30,7 @@ pub struct Identity {
     /// The digest of its configuration, which engines call its ID; `None` where the engine has no use for it.
     pub id: Option<Digest>,
     /// What annotations claim besides; the user who starts the container can write anything there.
-    pub said: AnnotatedImage,
+    pub annotated: AnnotatedImage,
     /// What is not known, and why.
     pub unknown: Option<UnknownImage>,
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::held::{Absent, ImageEngine, ImageRecord};
+use super::images::{Absent, ImageEngine, ImageRecord};
 use super::{AnnotatedImage, EnginePlaces, Identity, ResolverInput, UnknownImage};
 use crate::container::input::Bundle;
 use crate::os::file;
@@ -74,7 +74,7 @@ pub(super) fn resolve(
     asked: &ResolverInput<'_>,
     identity: &mut Identity,
 ) -> Result<(), UnknownImage> {
-    identity.said = said(asked.bundle);
+    identity.annotated = annotated(asked.bundle);
     let unread = |err: anyhow::Error| UnknownImage::Unanswered(format!("{err:#}"));
     let roots = roots(place, asked);
     let container = find(&roots, place).map_err(unread)?;
@@ -102,7 +102,7 @@ pub(super) fn resolve(
 }
 
 /// CRI-O's annotations. Podman passes on what a user wrote there, and so does a CRI-O that does not know one of them.
-fn said(bundle: &Bundle) -> AnnotatedImage {
+fn annotated(bundle: &Bundle) -> AnnotatedImage {
     let names = [&bundle.crio_image, &bundle.crio_image_name].into_iter().flatten().cloned();
     let digests = bundle.crio_digests.as_deref().unwrap_or_default().split(',');
     let digests = digests.filter_map(|it| it.trim().split_once('@')?.1.parse().ok());

@@ -34,9 +34,15 @@ pub(super) fn told_within(host: &FakeHost, folder: &str, need: Need, patience: D
         MANIFEST => "manifest".to_owned(),
         other => other.to_owned(),
     };
-    let said = identity.said.names.into_iter().chain(identity.said.digests.iter().map(digest));
-    let said = said.map(|it| format!("said: {it}"));
-    identity.names.into_iter().chain(identity.digests.iter().map(digest)).chain(said).chain(gap).collect()
+    let annotated = identity.annotated.names.into_iter().chain(identity.annotated.digests.iter().map(digest));
+    let annotated = annotated.map(|it| format!("said: {it}"));
+    identity
+        .names
+        .into_iter()
+        .chain(identity.digests.iter().map(digest))
+        .chain(annotated)
+        .chain(gap)
+        .collect()
 }
 
 /// What is told while there is only the first half of a file. That it was read five times shows in the time that it took:
@@ -423,13 +429,13 @@ mod containers_storage {
             .file("s/vfs-containers/containers.json", CONTAINERS)
             .file("s/vfs-images/images.json", IMAGES);
         let (name, other) = (format!("said: {NAME}"), format!("said: {other}"));
-        let said = ["said: app", &name, "said: index", &other];
+        let annotated = ["said: app", &name, "said: index", &other];
         let found = ["localhost/extra:t", NAME, "index", "manifest"];
-        check(&host, ID, &[&found[..], &said].concat());
+        check(&host, ID, &[&found[..], &annotated].concat());
         fs::remove_file(host.place("s/vfs-containers/containers.json")).expect("a fixture");
         let gone =
             format!("unanswered: image unknown: container {ID:?} is not in containers-storage below /s");
-        check(&host, ID, &[&said[..], &[&gone]].concat());
+        check(&host, ID, &[&annotated[..], &[&gone]].concat());
     }
 
     /// containers-storage rewrites its lists while we read them.

@@ -36,7 +36,7 @@ pub struct Collected {
     /// The image, if it had to be known; only what its engine or the administrator vouches for.
     pub image: Image,
     /// The image by the annotations: that may add requirements, and relaxes none.
-    pub said: Image,
+    pub annotated: Image,
     /// What the container's annotations made of the policy; none if they wish nothing.
     pub policy: Option<Policy>,
     /// All of them must hold.
@@ -153,9 +153,9 @@ pub fn of_offered(image: &[Digest], called: Image, offered: &[Addition], policy:
     for Addition { subject, package, origin, .. } in offered {
         match package.artifact(subject) {
             Ok(artifact) => {
-                let kept = StoredArtifact { artifact, origin: origin.clone() };
-                collected.has_verified |= kept.is_verified();
-                let origin = SpecOrigin::Attached(attached(&kept));
+                let stored = StoredArtifact { artifact, origin: origin.clone() };
+                collected.has_verified |= stored.is_verified();
+                let origin = SpecOrigin::Attached(attached(&stored));
                 collected.requirements.push(Requirement { origin, spec: spec::parse(&package.spec) });
             }
             Err(err) => collected.troubles.push(format!("{err:#}")),
@@ -182,7 +182,7 @@ impl Collected {
         if !self.troubles.is_empty() {
             return;
         }
-        let names = self.image.names.iter().chain(&self.said.names).chain(&self.demanding);
+        let names = self.image.names.iter().chain(&self.annotated.names).chain(&self.demanding);
         let demanded = names.filter_map(|it| policy.spec_demands.of(it).map(|pattern| (it, pattern))).next();
         let Some((name, pattern)) = demanded.filter(|_| !self.has_verified) else { return };
         self.missing = Some(format!(
@@ -200,7 +200,7 @@ impl Collected {
         }
         let is_unknown = self.image == Image::default();
         for file in files {
-            if file.is_for(&self.image) || file.is_for(&self.said) {
+            if file.is_for(&self.image) || file.is_for(&self.annotated) {
                 match file.requirement(until) {
                     Ok(requirement) => self.requirements.push(requirement),
                     Err(trouble) => self.troubles.push(trouble),
@@ -286,10 +286,10 @@ impl Shelf {
         if self.store(who.until)?.is_none_or(Store::is_empty) {
             return Ok(());
         }
-        let Digests { known, said } = who.digests(collected);
+        let Digests { known, annotated } = who.digests(collected);
         collected.has_verified = self.of_image(&known, who.until, collected)?;
         // What annotations say may add, and takes nothing's place.
-        self.of_image(&said, who.until, collected)?;
+        self.of_image(&annotated, who.until, collected)?;
         if who.is_unanswered { self.of_names(who.until, collected) } else { Ok(()) }
     }
 
@@ -298,7 +298,7 @@ impl Shelf {
     fn of_names(&mut self, until: CheckDeadline<'_>, collected: &mut Collected) -> Result<(), String> {
         let Some(store) = self.store(until)? else { return Ok(()) };
         let mut meant = Vec::new();
-        for name in collected.image.names.iter().chain(&collected.said.names) {
+        for name in collected.image.names.iter().chain(&collected.annotated.names) {
             // What is no name leads nowhere.
             let Ok(name) = name.parse::<Reference>() else { continue };
             let named = store.named(&name.to_string()).map_err(|err| err.to_string())?;
@@ -320,8 +320,8 @@ impl Shelf {
         for trouble in troubles {
             collected.note_trouble(Err(trouble.to_string()));
         }
-        for kept in &counting {
-            let added = add(store, &kept.artifact, SpecOrigin::Attached(attached(kept)), collected);
+        for stored in &counting {
+            let added = add(store, &stored.artifact, SpecOrigin::Attached(attached(stored)), collected);
             collected.note_trouble(added);
         }
         collected.notes.extend(aside.iter().map(set_aside));
@@ -330,8 +330,8 @@ impl Shelf {
     }
 }
 
-fn attached(kept: &StoredArtifact) -> Attached {
-    let origin = kept.origin.as_ref();
+fn attached(stored: &StoredArtifact) -> Attached {
+    let origin = stored.origin.as_ref();
     let verified = origin.and_then(|it| Some((it, it.signature.as_ref()?))).map(|(origin, signature)| {
         let by = match signature.by {
             VerifiedBy::Key => "key",
@@ -339,15 +339,15 @@ fn attached(kept: &StoredArtifact) -> Attached {
         };
         Verification { by, key: signature.key.to_string(), rule: origin.rule.clone() }
     });
-    let repository = kept.source().filter(|it| !it.is_empty()).map(str::to_owned);
-    Attached { artifact: kept.artifact.manifest.to_string(), repository, verified }
+    let repository = stored.source().filter(|it| !it.is_empty()).map(str::to_owned);
+    Attached { artifact: stored.artifact.manifest.to_string(), repository, verified }
 }
 
-fn set_aside(kept: &StoredArtifact) -> String {
+fn set_aside(stored: &StoredArtifact) -> String {
     format!(
         "artifact {} from {} does not count: nothing was verified of it, and another one of this image was verified",
-        kept.artifact.manifest,
-        kept.source().unwrap_or_default()
+        stored.artifact.manifest,
+        stored.source().unwrap_or_default()
     )
 }
 
@@ -357,7 +357,7 @@ struct Digests {
     /// Those that its engine knows, or the administrator vouches for; its manifest's is the last.
     known: Vec<Digest>,
     /// Those that annotations add.
-    said: Vec<Digest>,
+    annotated: Vec<Digest>,
 }
 
 /// Which image it is, asked at most once.
@@ -379,7 +379,7 @@ impl Who<'_> {
             return digests.clone();
         }
         let digests = images(self, collected);
-        let manifest = digests.known.last().or(digests.said.last());
+        let manifest = digests.known.last().or(digests.annotated.last());
         collected.subject.digest = manifest.map(Digest::to_string);
         self.digests.insert(digests).clone()
     }
@@ -391,11 +391,11 @@ fn images(who: &mut Who<'_>, collected: &mut Collected) -> Digests {
     let mut identity = identity::resolve(folder, bundle, Need::Digests, &EnginePlaces::live(), until);
     who.is_unanswered = matches!(identity.unknown, Some(UnknownImage::Unanswered(_)));
     if who.is_unanswered {
-        let names = [identity.names.as_slice(), &identity.said.names].concat();
+        let names = [identity.names.as_slice(), &identity.annotated.names].concat();
         recall(&mut identity, memory(&names, collected.subject.pod.as_ref()), collected);
     }
     let mut digests = identity.digests.clone();
-    let mut names = identity.names.iter().chain(&identity.said.names);
+    let mut names = identity.names.iter().chain(&identity.annotated.names);
     // The kubelet asks CRI-O for an image by its id, once it is there.
     collected.subject.image = names.find(|it| !is_id(it)).or(identity.names.first()).cloned();
     match &bundle.image {
@@ -420,21 +420,21 @@ fn images(who: &mut Who<'_>, collected: &mut Collected) -> Digests {
     }
     collected.image = called(identity.names, &digests);
     collected.image.digests.extend(identity.id);
-    let mut said = identity.said.digests;
-    collected.said = called(identity.said.names, &said);
-    said.retain(|it| !digests.contains(it));
-    Digests { known: digests, said }
+    let mut annotated = identity.annotated.digests;
+    collected.annotated = called(identity.annotated.names, &annotated);
+    annotated.retain(|it| !digests.contains(it));
+    Digests { known: digests, annotated }
 }
 
 /// Adds what was noted when the container, or the image, was decided on before: as annotations do, it relaxes nothing.
 fn recall(identity: &mut Identity, noted: Option<Subject>, collected: &mut Collected) {
     let Some(Subject { image, digest: Some(digest), .. }) = noted else { return };
     let Ok(manifest) = digest.parse() else { return };
-    if identity.digests.contains(&manifest) || identity.said.digests.contains(&manifest) {
+    if identity.digests.contains(&manifest) || identity.annotated.digests.contains(&manifest) {
         return;
     }
-    identity.said.digests.push(manifest);
-    identity.said.names.extend(image.filter(|it| !identity.said.names.contains(it)));
+    identity.annotated.digests.push(manifest);
+    identity.annotated.names.extend(image.filter(|it| !identity.annotated.names.contains(it)));
     collected
         .notes
         .push(format!("its image was {digest} when it was decided on before; what that demands counts"));

@@ -77,7 +77,7 @@ pub struct Untrusted(String);
 
 impl Untrusted {
     /// One that another process has found and described with this sentence.
-    pub fn told(sentence: String) -> Self {
+    pub fn new(sentence: String) -> Self {
         Self(sentence)
     }
 }
@@ -122,7 +122,7 @@ impl Exposure {
     }
 
     /// What is wrong with the file at this path, and what to do.
-    pub fn said(self, path: &Path) -> String {
+    pub fn message(self, path: &Path) -> String {
         let path = path.display();
         match self {
             Self::Owner { found, reader: 0 } => {
@@ -145,7 +145,7 @@ impl Exposure {
 
 fn trust(path: &Path, found: &FileStat) -> anyhow::Result<()> {
     match Exposure::of(found, || path.to_owned()) {
-        Some(exposure) => bail!(Untrusted(exposure.said(path))),
+        Some(exposure) => bail!(Untrusted(exposure.message(path))),
         None => Ok(()),
     }
 }
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn what_is_not_trusted_is_reported_with_what_to_do() {
         let check = |exposure: Exposure, expected: &str| {
-            assert_eq!(exposure.said(Path::new("/s/subjects")), expected);
+            assert_eq!(exposure.message(Path::new("/s/subjects")), expected);
         };
         check(
             Exposure::Owner { found: 7, reader: 0 },

@@ -186,7 +186,7 @@ pub fn write(targets: &Targets, record: &Record) -> Vec<String> {
         // It has to be written as soon as that is possible.
         repeats::forget(folder, &key);
     }
-    in_file.into_iter().map(|err| format!("{err:#}")).chain(told_of(targets, record).err()).collect()
+    in_file.into_iter().map(|err| format!("{err:#}")).chain(log_decision(targets, record).err()).collect()
 }
 
 /// The record with its count; `None` if it need not be written.
@@ -208,20 +208,20 @@ fn counted<'a>(targets: &Targets, record: &'a Record) -> Option<Cow<'a, Record>>
 /// what went wrong: a sentence.
 pub fn shout(targets: &Targets, text: &str) -> Option<String> {
     let text = short(&printable(text));
-    told(targets, || journal::shout(&text), || syslog::line(PRIORITY_ERROR, &text, &[])).err()
+    log(targets, || journal::shout(&text), || syslog::line(PRIORITY_ERROR, &text, &[])).err()
 }
 
-fn told_of(targets: &Targets, record: &Record) -> Result<(), String> {
+fn log_decision(targets: &Targets, record: &Record) -> Result<(), String> {
     let Subject { image, digest, container, pod, .. } = &record.subject;
     let (pod, total) = (pod.as_ref().map(Pod::path), record.first.as_ref().map(|_| record.total.to_string()));
     let about =
         [("container", container), ("pod", &pod), ("image", image), ("digest", digest), ("total", &total)];
     let line = || syslog::line(record.priority(), record.headline(), &about);
-    told(targets, || journal::message(record), line)
+    log(targets, || journal::message(record), line)
 }
 
 /// Writes to journald; to syslog only if there is none, or everything would be in the journal twice.
-fn told(
+fn log(
     targets: &Targets,
     message: impl FnOnce() -> Vec<u8>,
     line: impl FnOnce() -> String,

@@ -50,8 +50,8 @@ pub struct DecisionFilter {
     pub until: Option<Moment>,
     /// A part of the image's name or digest; with `*` or `?`, a pattern of the whole.
     pub image: Option<String>,
-    /// The image that is meant by that, as far as it is known.
-    pub meant: Option<Image>,
+    /// All names and digests of that image, as far as they are known.
+    pub known_image: Option<Image>,
     /// One of its reasons has this code.
     pub code: Option<String>,
     /// The container's id starts so, or Kubernetes calls it so.
@@ -70,7 +70,7 @@ impl DecisionFilter {
             let subject = &record.subject;
             let (image, digest) = (subject.image.as_deref(), subject.digest.as_deref());
             [image, digest].into_iter().flatten().any(|it| names(wanted, it))
-                || self.meant.as_ref().is_some_and(|it| it.is_noted(image, digest))
+                || self.known_image.as_ref().is_some_and(|it| it.is_noted(image, digest))
         };
         let starts = |wanted: &String| {
             let Subject { container, pod, .. } = &record.subject;

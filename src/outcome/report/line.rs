@@ -69,7 +69,7 @@ fn first_line(report: &Report, opening: &str) -> String {
     };
     let more = if count > 1 { format!(", +{} more", count - 1) } else { String::new() };
     let text = report.subject.nameless(text);
-    let why = meant(&report.subject).map_or_else(String::new, |it| format!("; oci-compat why {it}"));
+    let why = name_for_why(&report.subject).map_or_else(String::new, |it| format!("; oci-compat why {it}"));
     let closing = format!(" [{code}{more}{why}]");
     let opening = format!("oci-compat: {opening}: ");
     let space = MAX_LINE.saturating_sub(opening.len() + closing.len());
@@ -77,7 +77,7 @@ fn first_line(report: &Report, opening: &str) -> String {
 }
 
 /// What `oci-compat why` finds the container by. The name of a pod's stays the same when it is tried again.
-fn meant(subject: &Subject) -> Option<String> {
+fn name_for_why(subject: &Subject) -> Option<String> {
     let Some(pod) = &subject.pod else { return subject.container.as_deref().map(|id| short(id).to_owned()) };
     let names = [pod.path(), format!("{}/{}", pod.name, pod.container)];
     let fitting = names.into_iter().find(|it| it.len() <= MAX_NAMES);

@@ -205,12 +205,12 @@ impl Reason {
 
     /// With the texts of the rule's author.
     fn of(self, rule: &Rule) -> Self {
-        Self { rule: said(&rule.id), remedy: said(&rule.remedy), docs: said(&rule.docs), ..self }
+        Self { rule: given(&rule.id), remedy: given(&rule.remedy), docs: given(&rule.docs), ..self }
     }
 }
 
 /// An author's text, if there is any.
-fn said(text: &str) -> Option<String> {
+fn given(text: &str) -> Option<String> {
     (!text.trim().is_empty()).then(|| printable(text.trim()))
 }
 
@@ -402,14 +402,14 @@ impl RuleReport {
         findings.extend(judged.template_error.as_ref().map(|it| FindingReport::template(judged, it)));
         Self {
             name: printable(&judged.rule.name),
-            id: said(&judged.rule.id),
+            id: given(&judged.rule.id),
             severity: match judged.rule.severity {
                 Severity::Required => None,
                 Severity::Recommended => Some("recommended".to_owned()),
                 Severity::Info => Some("info".to_owned()),
             },
-            remedy: said(&judged.rule.remedy),
-            docs: said(&judged.rule.docs),
+            remedy: given(&judged.rule.remedy),
+            docs: given(&judged.rule.docs),
             when: Some(judged.applies).filter(|it| *it != Outcome::Met),
             outcome: judged.waived.unwrap_or(judged.outcome),
             waived: judged.waived.is_some(),
@@ -432,7 +432,7 @@ impl FindingReport {
             line: finding.at.line,
             column: finding.at.column,
             alternative: term.alternative,
-            group: said(&term.group),
+            group: given(&term.group),
             negated: term.negated,
         }
     }

@@ -23,7 +23,7 @@ const MAX_KEY: usize = 1 << 16;
 pub(super) fn of(survey: &Survey, machine: &KnownMachine<'_>) -> Vec<Remark> {
     let mut doubts = Vec::new();
     let told = |key: &str, message: String| {
-        let (path, at) = survey.said.get(key)?;
+        let (path, at) = survey.keys.get(key)?;
         Some(Remark::new(path, Some(*at), &message))
     };
     doubts.extend(deadline(survey.policy.deadline).and_then(|it| told("deadline_ms", it)));

@@ -18,7 +18,7 @@ use crate::spec::Place;
 use crate::words::moment::Moment;
 use crate::words::text::{printable, printable_path};
 
-pub use patterns::{HeldImages, PatternReport};
+pub use patterns::{LocalImages, PatternReport};
 pub use settings::{RequirementReport, Setting, TrustReport, WaiverInForce};
 pub use text::text;
 
@@ -33,7 +33,7 @@ pub struct KnownMachine<'a> {
     /// What time it is.
     pub now: Moment,
     /// The images that its engines hold; `None` if none was asked.
-    pub held: Option<&'a HeldImages>,
+    pub images: Option<&'a LocalImages>,
 }
 
 /// A configuration, held up to the light. Text in it is escaped already.
@@ -100,9 +100,9 @@ pub fn inspect(path: &Path, machine: &KnownMachine<'_>) -> Inspection {
         waivers: survey.policy.waivers.iter().map(WaiverInForce::new).collect(),
         trust: survey.trust.rules.iter().map(TrustReport::new).collect(),
         requirements: own.iter().filter(|it| it.problems.is_empty()).map(RequirementReport::new).collect(),
-        images: machine.held.map(|it| it.images.len()),
-        silent: machine.held.iter().flat_map(|it| &it.silent).map(|it| printable(it)).collect(),
-        patterns: patterns.iter().map(|it| it.report(machine.held)).collect(),
+        images: machine.images.map(|it| it.images.len()),
+        silent: machine.images.iter().flat_map(|it| &it.silent).map(|it| printable(it)).collect(),
+        patterns: patterns.iter().map(|it| it.report(machine.images)).collect(),
     }
 }
 

@@ -15,7 +15,7 @@ use super::doubts::place;
 
 /// What the engines of this host hold.
 #[derive(Debug, Default)]
-pub struct HeldImages {
+pub struct LocalImages {
     /// Each image once for each repository that it has a name of.
     pub images: Vec<Image>,
     /// Why engines did not say, each a sentence.
@@ -47,7 +47,7 @@ pub(super) struct PlacedPattern<'a> {
 /// All patterns of a configuration, in the order in which they are reported.
 pub(super) fn all<'a>(survey: &'a Survey, own: &'a [SurveyedOwn]) -> Vec<PlacedPattern<'a>> {
     let named = |file: &Path| file.display().to_string();
-    let said = survey.said.get("may_waive.images");
+    let said = survey.keys.get("may_waive.images");
     let (file, at) = said.map(|(file, at)| (named(file), Some(*at))).unwrap_or_default();
     let may_waive = survey.policy.may_waive.iter();
     let mut all: Vec<_> =
@@ -74,12 +74,12 @@ pub(super) fn doubt(placed: &PlacedPattern<'_>) -> Option<Remark> {
 }
 
 impl PlacedPattern<'_> {
-    pub(super) fn report(&self, held: Option<&HeldImages>) -> PatternReport {
+    pub(super) fn report(&self, images: Option<&LocalImages>) -> PatternReport {
         let from = match self.at {
             Some(at) => format!("{}:{}", self.file, at.line),
             None => self.file.clone(),
         };
-        let fits = held.map(|it| it.images.iter().filter_map(|it| self.name(it)).collect());
+        let fits = images.map(|it| it.images.iter().filter_map(|it| self.name(it)).collect());
         PatternReport { pattern: printable(self.pattern.text()), of: self.of, from: printable(&from), fits }
     }
 

@@ -79,7 +79,7 @@ pub struct RequirementReport {
 
 /// Every key that is no list of tables.
 pub(super) fn of(survey: &Survey) -> Vec<Setting> {
-    let from = |key: &str| survey.said.get(key).map(|(path, at)| format!("{}:{}", path.display(), at.line));
+    let from = |key: &str| survey.keys.get(key).map(|(path, at)| format!("{}:{}", path.display(), at.line));
     let setting = |key: &'static str| {
         let value = value(&survey.policy, key)?;
         Some(Setting { key, value, from: from(key).map(|it| printable(&it)) })

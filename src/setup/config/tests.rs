@@ -24,7 +24,7 @@ fn inspected(files: &[(&str, &str)]) -> (Inspection, String) {
     }
     let path = [folder.path().join("bin")];
     let inspection =
-        inspect(&folder.path().join("config.toml"), &KnownMachine { path: &path, now: NOW, held: None });
+        inspect(&folder.path().join("config.toml"), &KnownMachine { path: &path, now: NOW, images: None });
     let text = text(&inspection).replace(&name, "DIR");
     (inspection, text)
 }
@@ -189,7 +189,7 @@ fn a_file_that_others_can_write_is_reported() {
     let path = folder.path().join("config.toml");
     fs::write(&path, "mode = \"audit\"").expect("writing a fixture");
     fs::set_permissions(&path, Permissions::from_mode(0o666)).expect("changing a fixture");
-    let inspection = inspect(&path, &KnownMachine { path: &[], now: NOW, held: None });
+    let inspection = inspect(&path, &KnownMachine { path: &[], now: NOW, images: None });
     let name = path.display();
     let message = format!("has mode 0666, only its owner may write to it: chmod go-w {name}");
     assert_eq!(inspection.errors, [Remark::new(&path, None, &message)]);
@@ -258,8 +258,8 @@ fn each_pattern_is_reported_with_the_images_that_it_fits() {
     images[1].digests.push(format!("sha256:{hex}").parse().expect("a digest"));
     let told = |images: Vec<Image>, silent: &[&str]| {
         let silent = silent.iter().map(|it| (*it).to_owned()).collect();
-        let held = HeldImages { images, silent };
-        let page = text(&inspect(&path, &KnownMachine { path: &[], now: NOW, held: Some(&held) }));
+        let local = LocalImages { images, silent };
+        let page = text(&inspect(&path, &KnownMachine { path: &[], now: NOW, images: Some(&local) }));
         let from =
             page.find("log.syslog").and_then(|it| Some(it + page[it..].find('\n')? + 1)).expect("settings");
         page[from..].replace(&folder.path().display().to_string(), "DIR")

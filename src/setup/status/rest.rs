@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::container::identity::held::{self, Absent, ImageRecord};
+use crate::container::identity::images::{self, Absent, ImageRecord};
 use crate::host::{Root, runtime_records};
 use crate::image::{Image, ImagePattern};
 use crate::policy::{Mode, Policy, Survey};
@@ -85,9 +85,9 @@ pub(super) fn images(
     let below = identity::EnginePlaces { root: places.root.path().to_owned() };
     let mut images = EngineImages::default();
     let all: [(&str, anyhow::Result<Vec<ImageRecord>>); 3] = [
-        ("containerd", held::of_containerd(places.socket)),
-        ("docker", held::of_docker(None, &below)),
-        ("podman", held::of_storage(None, &below)),
+        ("containerd", images::of_containerd(places.socket)),
+        ("docker", images::of_docker(None, &below)),
+        ("podman", images::of_storage(None, &below)),
     ];
     let mut records = Vec::new();
     for (engine, found) in all {

@@ -3,7 +3,7 @@
 use super::super::yaml::{YamlNode, YamlValue};
 
 /// What a document is that is no spec, and the way to one; none for all others.
-pub(super) fn told(document: &YamlNode) -> Option<String> {
+pub(super) fn explanation(document: &YamlNode) -> Option<String> {
     let YamlValue::Map(pairs) = &document.value else { return None };
     let kind = pairs.iter().find_map(|(key, value)| match (&key.value, &value.value) {
         (YamlValue::Text(key), YamlValue::Text(kind)) if key == "kind" => Some(kind.as_str()),

@@ -44,7 +44,7 @@ fn spec(reader: &mut SpecReader, document: &YamlNode) -> Option<Spec> {
         reader.problem(document.at, "the document is empty; a spec starts with `version: v1alpha1`");
         return None;
     }
-    if let Some(message) = foreign::told(document) {
+    if let Some(message) = foreign::explanation(document) {
         reader.problem(document.at, message);
         return None;
     }

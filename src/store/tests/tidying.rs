@@ -86,7 +86,7 @@ fn superseded_artifacts_are_swept_if_that_is_asked_for() {
     let swept = writer(&store).sweep(true).unwrap();
     assert_eq!((swept.artifacts, swept.files), (1, 3));
     assert_eq!(store.look_up().unwrap(), found);
-    assert_eq!(store.open().kept(&image()).unwrap(), [StoredArtifact { artifact: newer, origin: None }]);
+    assert_eq!(store.open().stored(&image()).unwrap(), [StoredArtifact { artifact: newer, origin: None }]);
     assert_eq!(flaws(&store), Vec::<String>::new());
 }
 
@@ -99,7 +99,7 @@ fn what_was_fetched_keeps_its_origin_and_adding_it_again_changes_nothing() {
     let again = store.add(signed(SPEC));
     assert_eq!(again, Added { artifact: artifact.clone(), changed: false });
     assert_eq!(store.files(), before);
-    assert_eq!(store.open().kept(&image()).unwrap(), [StoredArtifact { artifact, origin: first.origin }]);
+    assert_eq!(store.open().stored(&image()).unwrap(), [StoredArtifact { artifact, origin: first.origin }]);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn what_was_fetched_may_be_the_administrators_own_too() {
     assert!(store.add(addition(SPEC, Some(NEW))).changed);
     let [fetched, own] =
         [first.origin, None].map(|origin| StoredArtifact { artifact: artifact.clone(), origin });
-    assert_eq!(store.open().kept(&image()).unwrap(), [fetched, own]);
+    assert_eq!(store.open().stored(&image()).unwrap(), [fetched, own]);
     assert_eq!(store.open().artifacts(&image()).unwrap(), [artifact]);
 }
 
@@ -166,8 +166,8 @@ fn one_artifact_may_have_several_names() {
         store.add(Addition { origin, ..signed(SPEC) }).changed
     };
     assert_eq!(["r/a:1", "r/a:2", "r/a:1"].map(named), [true, true, false]);
-    let kept = store.open().kept(&image()).unwrap();
-    let names: Vec<_> = kept[0].origin.iter().flat_map(ArtifactOrigin::names).collect();
+    let stored = store.open().stored(&image()).unwrap();
+    let names: Vec<_> = stored[0].origin.iter().flat_map(ArtifactOrigin::names).collect();
     assert_eq!(names, ["r/a:2", "r/a:1"]);
 }
 

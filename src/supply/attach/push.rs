@@ -48,11 +48,11 @@ pub fn replace(
     subject: &Digest,
     package: &Package,
 ) -> anyhow::Result<Vec<Digest>> {
-    let kept = package.artifact(subject)?;
-    let referrers = client.referrers(repository, subject, Some(&kept.artifact_type))?;
+    let stored = package.artifact(subject)?;
+    let referrers = client.referrers(repository, subject, Some(&stored.artifact_type))?;
     let mut gone = Vec::new();
-    for old in referrers.descriptors.iter().filter(|it| it.digest != kept.manifest) {
-        if !is_of(client, repository, old, &kept.artifact_type)? {
+    for old in referrers.descriptors.iter().filter(|it| it.digest != stored.manifest) {
+        if !is_of(client, repository, old, &stored.artifact_type)? {
             continue;
         }
         if referrers.found == ReferrersPlace::Fallback {
@@ -60,7 +60,7 @@ pub fn replace(
         }
         client
             .delete_manifest(repository, &old.digest)
-            .with_context(|| format!("the new artifact {} is there, the old one too", kept.manifest))?;
+            .with_context(|| format!("the new artifact {} is there, the old one too", stored.manifest))?;
         gone.push(old.digest);
     }
     Ok(gone)

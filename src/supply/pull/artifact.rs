@@ -47,7 +47,7 @@ struct Scene<'a> {
     subject: Digest,
     proof: Option<RequiredProof<'a>>,
     /// What the store has of it from the same repository.
-    kept: Vec<StoredArtifact>,
+    stored: Vec<StoredArtifact>,
     store: Option<&'a Store>,
 }
 
@@ -61,11 +61,11 @@ impl Puller<'_> {
         known: &mut Vec<(Digest, StoredArtifact)>,
     ) -> anyhow::Result<()> {
         let proof = self.anchors.proof_for(wanted.image.repository());
-        let kept = self.store.map(|it| it.kept(subject)).transpose()?.unwrap_or_default();
+        let stored = self.store.map(|it| it.stored(subject)).transpose()?.unwrap_or_default();
         // What other repositories have is theirs.
         let repository = wanted.image.repository().to_string();
-        let kept = kept.into_iter().filter(|it| it.source() == Some(&repository)).collect();
-        let scene = Scene { wanted, subject: *subject, proof, kept, store: self.store };
+        let stored = stored.into_iter().filter(|it| it.source() == Some(&repository)).collect();
+        let scene = Scene { wanted, subject: *subject, proof, stored, store: self.store };
         let candidates = self.candidates(&scene, pulled)?;
         for kind in ARTIFACT_TYPES {
             let of_kind = |it: &&Candidate| it.descriptor.artifact_type.as_deref() == Some(kind);
@@ -194,10 +194,10 @@ impl Puller<'_> {
         for candidate in candidates {
             let name = candidate.descriptor.digest;
             match self.look(scene, candidate) {
-                Ok(Taken::Known(kept)) => {
-                    self.tell_of_age(scene, &kept.artifact, pulled);
-                    self.clear(scene, &kept.artifact, pulled);
-                    known.push((scene.subject, kept));
+                Ok(Taken::Known(stored)) => {
+                    self.tell_of_age(scene, &stored.artifact, pulled);
+                    self.clear(scene, &stored.artifact, pulled);
+                    known.push((scene.subject, stored));
                     return;
                 }
                 Ok(Taken::New(addition, artifact)) => {
@@ -230,11 +230,11 @@ impl Puller<'_> {
     /// Holds one candidate against the demands on it, and fetches it if it is not in the store.
     fn look(&self, scene: &Scene<'_>, candidate: Candidate) -> Result<Taken, Refusal> {
         let name = candidate.descriptor.digest;
-        let kept = scene.kept.iter().find(|it| it.artifact.manifest == name);
-        if let Some(kept) = kept.filter(|it| scene.is_proved(it)) {
-            return Ok(match self.newer(scene, &kept.artifact) {
-                Some(newer) => Taken::Older(older(scene, &kept.artifact, &newer)),
-                None => Taken::Known(kept.clone()),
+        let stored = scene.stored.iter().find(|it| it.artifact.manifest == name);
+        if let Some(stored) = stored.filter(|it| scene.is_proved(it)) {
+            return Ok(match self.newer(scene, &stored.artifact) {
+                Some(newer) => Taken::Older(older(scene, &stored.artifact, &newer)),
+                None => Taken::Known(stored.clone()),
             });
         }
         let signed = match &scene.proof {
@@ -350,12 +350,12 @@ impl Puller<'_> {
 
     /// Removes what would hide this artifact from look-ups: unverified artifacts, or those that the administrator gave up.
     fn clear(&self, scene: &Scene<'_>, artifact: &Artifact, pulled: &mut Pulled) {
-        for kept in scene.shadowing(artifact) {
-            if scene.is_proved(kept) {
-                pulled.notes.push(rolled_back(scene, artifact, &kept.artifact));
+        for stored in scene.shadowing(artifact) {
+            if scene.is_proved(stored) {
+                pulled.notes.push(rolled_back(scene, artifact, &stored.artifact));
             }
             let repository = scene.wanted.image.repository().to_string();
-            let manifest = kept.artifact.manifest;
+            let manifest = stored.artifact.manifest;
             pulled.obsolete.push(Obsolete { subject: scene.subject, manifest, repository });
         }
     }
@@ -364,10 +364,10 @@ impl Puller<'_> {
 impl Scene<'_> {
     /// Whether what is demanded of this artifact was verified before it was stored, and still holds: keys may have been
     /// taken back since.
-    fn is_proved(&self, kept: &StoredArtifact) -> bool {
+    fn is_proved(&self, stored: &StoredArtifact) -> bool {
         let Some(proof) = &self.proof else { return true };
-        let manifest = &kept.artifact.manifest;
-        let signature = kept.origin.as_ref().and_then(|it| it.signature.as_ref());
+        let manifest = &stored.artifact.manifest;
+        let signature = stored.origin.as_ref().and_then(|it| it.signature.as_ref());
         let Some((signature, store)) = signature.zip(self.store) else { return false };
         if proof.verifier.as_ref().is_some_and(|it| Digest::of(&it.evidence(manifest)) == signature.evidence)
         {
@@ -380,14 +380,14 @@ impl Scene<'_> {
 
     /// Whether the store has this artifact from the same repository.
     fn has(&self, manifest: &Digest) -> bool {
-        self.kept.iter().any(|it| it.artifact.manifest == *manifest)
+        self.stored.iter().any(|it| it.artifact.manifest == *manifest)
     }
 
     /// What of the same type counts more than this one would: what is newer, and, if this one is not verified, what is.
     fn shadowing(&self, artifact: &Artifact) -> impl Iterator<Item = &StoredArtifact> {
         let (kind, age, manifest) = (artifact.artifact_type.clone(), artifact.age(), artifact.manifest);
         let may_be_unverified = self.proof.is_none();
-        self.kept.iter().filter(move |it| {
+        self.stored.iter().filter(move |it| {
             it.artifact.artifact_type == kind
                 && it.artifact.manifest != manifest
                 && (it.artifact.age() > age || may_be_unverified && it.is_verified())
@@ -400,8 +400,8 @@ impl Scene<'_> {
         let is_proved = |it: &&StoredArtifact| {
             self.proof.is_some() && it.artifact.artifact_type == kind && self.is_proved(it)
         };
-        for kept in self.kept.iter().filter(is_proved) {
-            let manifest = kept.artifact.manifest;
+        for stored in self.stored.iter().filter(is_proved) {
+            let manifest = stored.artifact.manifest;
             pulled.notes.push(format!(
                 "the registry does not offer artifact {manifest} for {} any more: the store keeps it; to take it out: \
                  oci-compat remove {} --artifact {manifest}",
@@ -413,8 +413,9 @@ impl Scene<'_> {
     /// What was stored before signatures were demanded, or with a key that is not trusted any more.
     fn tell_of_unproved(&self, kind: &str, pulled: &mut Pulled) {
         let Some(proof) = &self.proof else { return };
-        for kept in self.kept.iter().filter(|it| it.artifact.artifact_type == kind && !self.is_proved(it)) {
-            let manifest = kept.artifact.manifest;
+        for stored in self.stored.iter().filter(|it| it.artifact.artifact_type == kind && !self.is_proved(it))
+        {
+            let manifest = stored.artifact.manifest;
             pulled.problems.push(format!(
                 "the store still has artifact {manifest}, which has no signature that {} demands; to take it out: \
                  oci-compat remove {} --artifact {manifest}",

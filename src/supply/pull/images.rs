@@ -74,7 +74,7 @@ impl ImagesToPull {
         let images: Vec<_> = names.iter().take(MAX_NAMES).filter_map(parse).collect();
         let names = images.iter().map(Reference::stored).collect();
         let image = images.into_iter().next();
-        self.images.extend(image.map(|image| WantedImage { image, names, held: digests }));
+        self.images.extend(image.map(|image| WantedImage { image, names, digests }));
     }
 
     /// Each once: images in the order in which they were added, local ones by name.
@@ -123,7 +123,7 @@ mod tests {
         images.add_of_engine(&names(&["docker.io/acme/upf:1", "docker.io/acme/upf:2"]), vec![digest, other]);
         let stored = names(&["docker.io/acme/upf:1", "docker.io/acme/upf:2"]);
         assert_eq!(wanted(&images), [(format!("docker.io/acme/upf:1@{digest}"), stored)]);
-        assert_eq!(images.images[0].held, [digest, other]);
+        assert_eq!(images.images[0].digests, [digest, other]);
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub struct WantedImage {
     pub names: Vec<String>,
     /// The digests at which an engine holds it: what its tags stand for by now does not matter, and a registry need not
     /// know all of them. Empty for an image that was named.
-    pub held: Vec<Digest>,
+    pub digests: Vec<Digest>,
 }
 
 /// What came of pulling one image.
@@ -130,8 +130,8 @@ pub struct Obsolete {
 
 impl Obsolete {
     /// Whether this is the one.
-    pub fn is(&self, kept: &StoredArtifact) -> bool {
-        kept.artifact.manifest == self.manifest && kept.source() == Some(&self.repository)
+    pub fn is(&self, stored: &StoredArtifact) -> bool {
+        stored.artifact.manifest == self.manifest && stored.source() == Some(&self.repository)
     }
 }
 
@@ -175,7 +175,7 @@ impl Puller<'_> {
     fn demand_spec(&self, wanted: &WantedImage, subjects: &[Digest], pulled: &mut Pulled) {
         let repository = wanted.image.repository();
         let Some(from) = self.anchors.demands_spec(repository) else { return };
-        let images: BTreeSet<_> = subjects.iter().chain(&wanted.held).copied().collect();
+        let images: BTreeSet<_> = subjects.iter().chain(&wanted.digests).copied().collect();
         let images: Vec<_> = images.into_iter().collect();
         let standing = self.store.map(|it| it.standing(&images).0).unwrap_or_default();
         let name = repository.to_string();
@@ -202,11 +202,11 @@ impl Puller<'_> {
 
     /// Where artifacts may be, for each digest that the image has in its registry.
     fn subjects(&self, wanted: &WantedImage) -> anyhow::Result<Vec<(Digest, Vec<Digest>)>> {
-        if wanted.held.is_empty() {
+        if wanted.digests.is_empty() {
             return Ok(vec![self.manifests(&wanted.image)?]);
         }
         let mut found: Vec<(Digest, Vec<Digest>)> = Vec::new();
-        for digest in &wanted.held {
+        for digest in &wanted.digests {
             if found.iter().any(|(_, manifests)| manifests.contains(digest)) {
                 continue;
             }
@@ -257,8 +257,8 @@ impl Puller<'_> {
         if pulled.additions.is_empty() && known.iter().all(is_noted) {
             return;
         }
-        for (subject, kept) in known {
-            match self.again(subject, &kept, wanted) {
+        for (subject, stored) in known {
+            match self.again(subject, &stored, wanted) {
                 Ok(addition) => pulled.additions.push(addition),
                 Err(err) => pulled.problems.push(format!("{err:#}")),
             }
@@ -268,12 +268,12 @@ impl Puller<'_> {
     fn again(
         &self,
         subject: Digest,
-        kept: &StoredArtifact,
+        stored: &StoredArtifact,
         wanted: &WantedImage,
     ) -> anyhow::Result<Addition> {
         let store = self.store.ok_or_else(|| anyhow::anyhow!("the store is gone: pull again"))?;
-        let (package, evidence) = store.package(kept)?;
-        let signature = kept.origin.as_ref().and_then(|it| it.signature.clone());
+        let (package, evidence) = store.package(stored)?;
+        let signature = stored.origin.as_ref().and_then(|it| it.signature.clone());
         let origin = Some(ArtifactOrigin { signature, ..self.origin(wanted) });
         Ok(Addition { subject, package, compiled: None, origin, evidence })
     }
@@ -295,6 +295,6 @@ impl Puller<'_> {
 
 impl From<Reference> for WantedImage {
     fn from(image: Reference) -> Self {
-        Self { names: vec![image.stored()], image, held: Vec::new() }
+        Self { names: vec![image.stored()], image, digests: Vec::new() }
     }
 }

@@ -114,8 +114,8 @@ impl Auth {
         bearer: &Bearer,
         login: Option<&Login>,
     ) -> Result<Secret, RegistryProblem> {
-        let kept = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(&errand.key()).cloned();
-        if let Some(token) = kept.filter(|it| Instant::now() < it.until) {
+        let stored = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(&errand.key()).cloned();
+        if let Some(token) = stored.filter(|it| Instant::now() < it.until) {
             return Ok(token.header);
         }
         let token = fetch(errand, bearer, login)?;

@@ -103,7 +103,7 @@ pub fn in_store(
         );
     };
     let image = |subject: &Digest| {
-        let artifacts = store.kept(subject)?.into_iter().map(|it| stored(&store, it));
+        let artifacts = store.stored(subject)?.into_iter().map(|it| stored(&store, it));
         Ok(ShownImage { digest: subject.to_string(), artifacts: artifacts.collect::<anyhow::Result<_>>()? })
     };
     subjects.iter().map(image).collect()

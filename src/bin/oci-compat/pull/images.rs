@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use oci_compat::container::identity::engines::Answers;
-use oci_compat::container::identity::held;
+use oci_compat::container::identity::images;
 use oci_compat::supply::pull::ImagesToPull;
 use oci_compat::words::text::printable;
 
@@ -38,9 +38,9 @@ pub(super) fn collect(args: &PullArgs) -> anyhow::Result<(ImagesToPull, bool)> {
 
 /// Asks the engines; returns the errors of those that do not answer. Of `all` engines, those that are not there are passed over.
 fn add_of_engines(args: &PullArgs, images: &mut ImagesToPull) -> Vec<String> {
-    let Answers { held: records, has_any, mut silent, absent } =
+    let Answers { records, has_any, mut silent, absent } =
         engines::ask(&args.from_engine, args.engine_root.as_deref(), &args.engine_socket, Path::new("/"));
-    held::held(records).into_iter().for_each(|it| images.add_of_engine(&it.names, it.digests));
+    images::by_repository(records).into_iter().for_each(|it| images.add_of_engine(&it.names, it.digests));
     if !has_any {
         silent.extend(absent);
     }

@@ -43,14 +43,14 @@ pub(super) fn resolve(
         identity.add_name(annotated.as_deref());
         return Ok(());
     }
-    identity.said.names.extend(annotated.clone());
+    identity.annotated.names.extend(annotated.clone());
     let socket = shim::socket(&task.state, asked.places);
     let connection = Connection::open(&socket, (asked.until)()).map_err(unanswered)?;
     let mut daemon = ContainerdClient { connection, namespace: &task.namespace };
     let none = || format!("containerd has no container {:?}", task.id);
     let container = daemon.container(&task.id).map_err(|fault| gone_or(fault, none))?;
     // Its record is there, so it is no stranger who has written the annotation.
-    identity.said.names.clear();
+    identity.annotated.names.clear();
     identity.add_name(annotated.as_deref());
     identity.id = container.config;
     if container.image.is_empty() {

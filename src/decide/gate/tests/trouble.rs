@@ -280,9 +280,9 @@ fn what_starts_under_a_broken_configuration_is_told_reported_and_recorded() {
     let reasons = place.report().map(|it| it.reasons.into_iter().map(|it| it.message).collect::<Vec<_>>());
     assert_eq!(reasons, Some(vec![BROKEN.to_owned()]));
     let recorded = place.records();
-    let kept = recorded.first().map(|it| (it.situation.name(), it.action.name(), it.message.as_str()));
+    let stored = recorded.first().map(|it| (it.situation.name(), it.action.name(), it.message.as_str()));
     let message = "oci-compat: warning: started unchecked: the configuration is broken: 1:1 [trouble; oci-compat why c1]";
-    assert_eq!(kept, Some(("trouble", "start", message)));
+    assert_eq!(stored, Some(("trouble", "start", message)));
     let [(_, message), _] = under_broken(&GateFixture::new(Some(&unmet())), &audit);
     assert_eq!(message, format!("{warning}oci-compat: warning: would be refused: {TOO_OLD}"));
 }

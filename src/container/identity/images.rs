@@ -13,7 +13,7 @@ use super::{EnginePlaces, containerd, docker, storage};
 
 /// An image in an engine's store, as one repository knows it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Held {
+pub struct RepositoryImage {
     /// Repository and tag, such as `docker.io/acme/upf:1`, for each tag; only the repository if it has no tag.
     pub names: Vec<String>,
     /// The digests of the indexes and manifests under which it was pulled. Empty for an image that was built or loaded on
@@ -135,25 +135,25 @@ pub fn of_storage(root: Option<&Path>, places: &EnginePlaces) -> anyhow::Result<
 }
 
 /// Each image once for every repository that it has a name of.
-pub fn held(records: impl IntoIterator<Item = ImageRecord>) -> Vec<Held> {
-    let mut found: Vec<_> = records.into_iter().flat_map(by_repository).collect();
+pub fn by_repository(records: impl IntoIterator<Item = ImageRecord>) -> Vec<RepositoryImage> {
+    let mut found: Vec<_> = records.into_iter().flat_map(of_record).collect();
     found.sort_unstable();
     found.dedup();
     found
 }
 
-fn by_repository(record: ImageRecord) -> Vec<Held> {
+fn of_record(record: ImageRecord) -> Vec<RepositoryImage> {
     let form = match record.engine {
         ImageEngine::Containerd | ImageEngine::Podman => NameForm::Whole,
         ImageEngine::Docker => NameForm::Short,
     };
-    let mut repositories: BTreeMap<String, Held> = BTreeMap::new();
+    let mut repositories: BTreeMap<String, RepositoryImage> = BTreeMap::new();
     for name in &record.names {
         let spelled = Spelled::of(name);
         if !record.is_of_registry || !is_of_registry(&spelled, form) {
             continue;
         }
-        let entry = repositories.entry(spelled.repository()).or_insert_with(|| Held {
+        let entry = repositories.entry(spelled.repository()).or_insert_with(|| RepositoryImage {
             names: Vec::new(),
             digests: Vec::new(),
             ids: record.ids.clone(),
@@ -179,7 +179,7 @@ fn by_repository(record: ImageRecord) -> Vec<Held> {
     }
     found.retain(|it| !it.digests.is_empty());
     if found.is_empty() && !record.names.is_empty() {
-        found.push(Held { names: record.names, digests: Vec::new(), ids: record.ids });
+        found.push(RepositoryImage { names: record.names, digests: Vec::new(), ids: record.ids });
     }
     found
 }
@@ -212,7 +212,7 @@ mod tests {
             digests: digests.iter().filter_map(|it| it.parse().ok()).collect(),
             is_of_registry: true,
         };
-        let found = held([record]);
+        let found = by_repository([record]);
         let found: Vec<_> = found
             .iter()
             .map(|it| (it.names.clone(), it.digests.iter().map(ToString::to_string).collect()))
@@ -256,11 +256,11 @@ mod tests {
 
     /// The names of all images that are held, those without a digest in brackets.
     fn names(found: anyhow::Result<Vec<ImageRecord>>) -> Vec<String> {
-        let shown = |it: Held| match it.digests.is_empty() {
+        let shown = |it: RepositoryImage| match it.digests.is_empty() {
             true => format!("({})", it.names.join(" ")),
             false => it.names.join(" "),
         };
-        held(found.expect("images")).into_iter().map(shown).collect()
+        by_repository(found.expect("images")).into_iter().map(shown).collect()
     }
 
     fn places(host: &FakeHost) -> EnginePlaces {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::container::identity::meant::Meant;
+use crate::container::identity::named::FoundImage;
 use crate::image::Image;
 use crate::store::{Digest, Store};
 
@@ -17,11 +17,11 @@ use crate::store::{Digest, Store};
 /// If nothing is known of such an image, or the store cannot be read.
 pub fn image(
     text: &str,
-    found: Result<Meant, Vec<String>>,
+    found: Result<FoundImage, Vec<String>>,
     store: &Path,
 ) -> anyhow::Result<(Vec<Digest>, Image)> {
     let silent = match found {
-        Ok(Meant { mut image, digests, name, .. }) => {
+        Ok(FoundImage { mut image, digests, name, .. }) => {
             // It is called so in what follows.
             image.names.sort_by_key(|it| Some(it) != name.as_ref());
             return Ok((digests, image));
@@ -52,7 +52,7 @@ pub fn image(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::identity::held::ImageEngine;
+    use crate::container::identity::images::ImageEngine;
     use crate::store::{Addition, ArtifactOrigin, ArtifactSubject, Writer, pack};
 
     fn digest(of: &str) -> Digest {
@@ -125,7 +125,7 @@ mod tests {
             names: names.iter().map(|it| (*it).to_owned()).collect(),
             digests: vec![digest("id")],
         };
-        let meant = Meant {
+        let meant = FoundImage {
             engine: ImageEngine::Docker,
             name: Some("b".to_owned()),
             image: called(&["a", "b", "c"]),

@@ -8,7 +8,7 @@ use crate::image::{Image, Reference, Spelled};
 use crate::store::Digest;
 
 use super::content::ContentStore;
-use super::held::{ImageEngine, ImageRecord};
+use super::images::{ImageEngine, ImageRecord};
 use super::{EnginePlaces, docker};
 
 /// The shortest start of an ID that is taken for one: `docker images` shows twelve digits.
@@ -18,7 +18,7 @@ const SHOWN: usize = 5;
 
 /// An image that an engine keeps, as it was called.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Meant {
+pub struct FoundImage {
     /// Whose it is.
     pub engine: ImageEngine,
     /// The name that it was called by, or its first one; `None` if it has none.
@@ -66,7 +66,7 @@ pub fn may_be_id(text: &str) -> bool {
 /// # Errors
 ///
 /// If several images are called so.
-pub fn find(records: &[ImageRecord], text: &str) -> Result<Option<Meant>, Ambiguous> {
+pub fn find(records: &[ImageRecord], text: &str) -> Result<Option<FoundImage>, Ambiguous> {
     if let Some(digest) = digest(text) {
         let has = |it: &ImageRecord| it.all_digests().any(|it| it == digest);
         let found = match records.iter().any(has) {
@@ -74,21 +74,21 @@ pub fn find(records: &[ImageRecord], text: &str) -> Result<Option<Meant>, Ambigu
             false => records.iter().filter(|it| it.ids.contains(&digest)).collect::<Vec<_>>(),
         };
         // The same image, in several engines or under several names.
-        return Ok(best(found).map(|it| it.meant(None, Some(digest))));
+        return Ok(best(found).map(|it| it.found_as(None, Some(digest))));
     }
     let names = called(text);
     for name in &names {
         let named: Vec<_> = records.iter().filter(|it| it.named(name).is_some()).collect();
         if !named.is_empty() {
             let taken = one(named, "stands for", "write the digest or the whole ID of one")?;
-            return Ok(taken.map(|it| it.meant(it.named(name), None)));
+            return Ok(taken.map(|it| it.found_as(it.named(name), None)));
         }
     }
     let Some(start) = start_of_id(text) else { return Ok(None) };
     let is_start = |it: &&ImageRecord| it.ids.iter().any(|it| it.hex().starts_with(start));
     let found = records.iter().filter(is_start).collect();
     let taken = one(found, "is the start of", "write more of its digits")?;
-    Ok(taken.map(|it| it.meant(None, None)))
+    Ok(taken.map(|it| it.found_as(None, None)))
 }
 
 /// A whole digest, by itself or after a name.
@@ -130,8 +130,8 @@ fn one<'a>(
     if others.is_empty() {
         return Ok(best(found));
     }
-    let mut all = vec![first.meant(None, None).to_string()];
-    all.extend(others.iter().map(|it| it.meant(None, None).to_string()));
+    let mut all = vec![first.found_as(None, None).to_string()];
+    all.extend(others.iter().map(|it| it.found_as(None, None).to_string()));
     let more = if all.len() > SHOWN { ", ..." } else { "" };
     let count = all.len();
     all.truncate(SHOWN);
@@ -140,10 +140,10 @@ fn one<'a>(
 
 impl ImageRecord {
     /// The image of this record, with all its digests that can be known here.
-    pub fn image_at(&self, places: &EnginePlaces) -> Meant {
-        let mut meant = self.meant(None, None);
-        meant.complete(places);
-        meant
+    pub fn image_at(&self, places: &EnginePlaces) -> FoundImage {
+        let mut found = self.found_as(None, None);
+        found.complete(places);
+        found
     }
 
     fn has(&self, digest: Digest) -> bool {
@@ -162,7 +162,7 @@ impl ImageRecord {
     }
 
     /// Of several digests, one of the repository that it was called by goes first.
-    fn meant(&self, name: Option<&String>, called: Option<Digest>) -> Meant {
+    fn found_as(&self, name: Option<&String>, called: Option<Digest>) -> FoundImage {
         let is_name = |it: &&String| it.parse::<Reference>().is_ok();
         let tagged = self.names.iter().filter(|it| !it.contains('@')).find(is_name);
         let name = name.or(tagged).or_else(|| self.names.iter().find(is_name));
@@ -182,11 +182,11 @@ impl ImageRecord {
             names: self.names.iter().filter(is_name).cloned().collect(),
             digests: digests.iter().chain(ids).copied().collect(),
         };
-        Meant { engine: self.engine, name: name.cloned(), image, digests, id }
+        FoundImage { engine: self.engine, name: name.cloned(), image, digests, id }
     }
 }
 
-impl Meant {
+impl FoundImage {
     /// Adds the digest of the manifest, where only that of an index is noted and containerd's content leads to it.
     pub fn complete(&mut self, places: &EnginePlaces) {
         let mut roots = vec![places.at("var/lib/containerd")];
@@ -214,7 +214,7 @@ impl Meant {
 }
 
 /// As messages name it: `docker's image nginx:1 (sha256:...)`.
-impl fmt::Display for Meant {
+impl fmt::Display for FoundImage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digest = self.digests.first().or(self.id.as_ref()).map(Digest::to_string);
         let engine = self.engine.name();
@@ -230,7 +230,7 @@ impl fmt::Display for Meant {
 
 #[cfg(test)]
 mod tests {
-    use super::super::held;
+    use super::super::images;
     use super::*;
     use crate::testing::FakeHost;
 
@@ -270,8 +270,8 @@ mod tests {
 
     fn records(host: &FakeHost) -> Vec<ImageRecord> {
         let places = EnginePlaces { root: host.place("") };
-        let docker = held::of_docker(None, &places).expect("images");
-        [docker, held::of_storage(None, &places).expect("images")].concat()
+        let docker = images::of_docker(None, &places).expect("images");
+        [docker, images::of_storage(None, &places).expect("images")].concat()
     }
 
     /// What is taken for this text, with digests of one digit in place of whole ones.
