@@ -1,5 +1,5 @@
-//! What has to be certain before a container is refused: the way to a file, step by step, and whether a mount of the container
-//! hides one of the steps. Costs more than a look, and is taken only where something is wrong.
+//! What must be certain before a container is refused: the path to each file, step by step, and that no mount of the container
+//! hides a step. This costs more than the first look, and is done only if something is wrong.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -14,23 +14,23 @@ use serde::Deserialize;
 use super::image::RootFolder;
 use crate::os::file;
 
-/// The kernel follows no more (`MAXSYMLINKS`).
+/// The kernel follows at most so many links (`MAXSYMLINKS`).
 const MAX_LINKS: usize = 40;
 /// More than any path has.
 const MAX_STEPS: usize = 4096;
 /// A long one has 100 KiB.
 const MAX_CONFIG: usize = 4 << 20;
 
-/// A way to a file below a root file system.
+/// The path to a file below a root file system.
 #[derive(Debug)]
 pub(super) struct PathWalk {
-    /// All that was passed on the way, links too, and the end.
+    /// All steps, with links and the end.
     passed: Vec<PathBuf>,
     /// Where it ends.
     end: PathBuf,
     /// Whether something is there.
     is_there: bool,
-    /// Whether everybody may pass all folders on the way.
+    /// Whether all users may enter all folders on it.
     is_open: bool,
 }
 
@@ -52,7 +52,7 @@ impl PathWalk {
                 continue;
             }
             let here = walk.end.join(&step);
-            // Also below a folder that is not there: a mount may bring both.
+            // A mount may bring a folder that is not there, and what is below it.
             walk.passed.push(here.clone());
             if !walk.is_there {
                 walk.end = here;
@@ -68,7 +68,7 @@ impl PathWalk {
                 }
                 Err(_) => return None,
             };
-            // Whatever hinders: then nothing is certain.
+            // After any error nothing is certain.
             let mode = stat::fstat(&found).ok()?.st_mode;
             match SFlag::from_bits_truncate(mode) & SFlag::S_IFMT {
                 SFlag::S_IFLNK => {
@@ -96,7 +96,7 @@ impl PathWalk {
         Some(walk)
     }
 
-    /// Where it ends, links aside.
+    /// Where it ends, with all links resolved.
     pub(super) fn end(&self) -> &Path {
         &self.end
     }
@@ -111,7 +111,7 @@ fn steps(path: &Path) -> impl Iterator<Item = OsString> {
     })
 }
 
-/// Of a bundle's `config.json`: what changes the files or the kernel that a process finds.
+/// The parts of a bundle's `config.json` that change which files or which kernel a process finds.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Setup {
     #[serde(default)]
@@ -143,7 +143,7 @@ struct NamespaceEntry {
     path: Option<String>,
 }
 
-/// Of a bundle's `config.json`: programs that run in the container's mount namespace, or before it has one, while it is created
+/// The hooks of a bundle's `config.json` that run while the container is created, in its mount namespace or before it has one
 /// (runtime-spec, `config.md`, POSIX-platform Hooks).
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -165,7 +165,7 @@ struct Hook {
 }
 
 impl Hook {
-    /// Whether it is known to bring no file: ours, or one by which Docker or nerdctl sets up the network.
+    /// Whether it is known to bring no file: our own hook, or that with which Docker or nerdctl sets up the network.
     fn brings_nothing(&self) -> bool {
         const NETWORKS: [&str; 2] = ["libnetwork-setkey", "oci-hook"];
         self.path.file_name().is_some_and(|it| it == "oci-compat-hook")
@@ -173,8 +173,7 @@ impl Hook {
     }
 }
 
-/// Whether a hook of the bundle in this folder may bring a file into the root file system that is not there yet. Also if that
-/// cannot be told.
+/// Whether a hook of the bundle in this folder may add a file to the root file system. True if that is not known.
 pub(super) fn may_bring_files(folder: &Path) -> bool {
     #[derive(Deserialize)]
     struct ProgramConfig {
@@ -193,7 +192,7 @@ pub(super) fn may_bring_files(folder: &Path) -> bool {
 }
 
 impl MountEntry {
-    /// Whether it brings folders of the host, in which there may be links.
+    /// Whether it mounts folders of the host, which may contain links.
     fn is_bind(&self) -> bool {
         const KERNEL_S: [&str; 8] =
             ["proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "ramfs"];
@@ -204,14 +203,14 @@ impl MountEntry {
 }
 
 impl Setup {
-    /// `None` if it cannot be told.
+    /// `None` if it is not known.
     pub(super) fn of(config: &[u8]) -> Option<Self> {
-        // What is of another kind is not certain.
+        // A value of another type is not certain.
         serde_json::from_slice(config).ok()
     }
 
-    /// Whether the kernel may hand programs to others here than elsewhere: binfmt_misc may belong to a user namespace (Linux
-    /// 6.7), and one that is joined may have its own.
+    /// Whether the kernel may use other handlers for programs here: since Linux 6.7 a user namespace may have its own
+    /// binfmt_misc, so one that the container joins may have it.
     pub(super) fn has_own_handlers(&self) -> bool {
         let mut namespaces = self.linux.iter().filter_map(|it| it.namespaces.as_ref()).flatten();
         let joins =
@@ -219,7 +218,7 @@ impl Setup {
         joins || self.mounts().any(|it| it.kind.as_deref() == Some("binfmt_misc"))
     }
 
-    /// Whether a mount brings a file of the host to this path.
+    /// Whether a mount places a file of the host at this path.
     pub(super) fn brings(&self, path: &str) -> bool {
         self.mounts().any(|it| it.is_bind() && it.destination == path)
     }
@@ -228,8 +227,8 @@ impl Setup {
         self.mounts.iter().flatten()
     }
 
-    /// Whether a process finds at these paths what the image has there: no mount hides a step of the ways, and everybody may go
-    /// them. `is_there` says of the last whether the image has it.
+    /// Whether a process finds at these paths what the image has there: no mount hides a step, and all users may enter the
+    /// folders. `is_there` says whether the image has the last of them.
     pub(super) fn shows(&self, image: &RootFolder, paths: &[&Path], is_there: bool) -> bool {
         let ways: Option<Vec<_>> = paths.iter().map(|it| image.walk(it)).collect();
         let Some(ways) = ways else { return false };
@@ -242,7 +241,7 @@ impl Setup {
         let binds: Vec<_> = self.mounts().filter(|it| it.is_bind()).map(lexical).collect();
         self.mounts().any(|it| {
             let path = lexical(it);
-            // A link in what another mount brings may lead anywhere.
+            // A link in another mount may lead anywhere.
             let is_inside = binds.iter().any(|it| path != *it && path.starts_with(it));
             let Some(place) = image.walk(&path).filter(|_| !is_inside) else { return true };
             ways.iter().flat_map(|it| &it.passed).any(|it| it.starts_with(&place.end))

@@ -1,9 +1,9 @@
-//! What the header of an ELF program says beyond its machine: its interpreter, and the notes on what it needs. Reads bytes that
-//! strangers made; whatever does not add up is not there.
+//! What the header of an ELF program contains beyond its machine: its interpreter, and notes on what it needs. The bytes are
+//! untrusted; an entry with contradictions counts as missing.
 
-/// The kernel takes no more (`ELF_MIN_ALIGN` in `load_elf_phdrs`); real programs have about 13.
+/// The kernel accepts at most so many program headers (`ELF_MIN_ALIGN` in `load_elf_phdrs`); real programs have about 13.
 const MAX_HEADERS: usize = 128;
-/// A path has no more (`PATH_MAX`).
+/// The longest path (`PATH_MAX`), in bytes.
 const MAX_PATH: u64 = 4096;
 
 const PT_LOAD: u32 = 1;
@@ -11,18 +11,18 @@ const PT_INTERP: u32 = 3;
 const PT_NOTE: u32 = 4;
 const PT_GNU_PROPERTY: u32 = 0x6474_e553;
 
-/// Of a part that is loaded: its memory can be written.
+/// The flag of a segment that is writable in memory.
 const PF_W: u32 = 2;
 
-/// How the note begins that Go's linker writes, with the length of its content left out (`.note.go.buildid`).
+/// The start of the note that Go's linker writes, without the length of its content (`.note.go.buildid`).
 const GO_NAME: u32 = 4;
 const GO_BUILD_ID: u32 = 4;
 const GO: &[u8] = b"Go\0\0";
 
-/// `NT_GNU_PROPERTY_TYPE_0`, and the property in it that says which levels of x86-64 a program needs, a bit for each.
+/// `NT_GNU_PROPERTY_TYPE_0`, and its property with the levels of x86-64 that a program needs, one bit each.
 const PROPERTIES: u32 = 5;
 const ISA_NEEDED: u32 = 0xc000_8002;
-/// Notes of what is needed are shorter.
+/// Notes with demands are shorter.
 pub(super) const MAX_NOTES: u64 = 4096;
 
 /// A part of a file.
@@ -32,22 +32,22 @@ pub(super) struct FilePart {
     pub(super) size: u64,
 }
 
-/// Of a program for a machine whose lowest bytes come first.
+/// The parts of a little-endian program that matter here.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ElfHeader {
-    /// Where the path of its interpreter stands.
+    /// The place of its interpreter's path.
     pub(super) interpreter: Option<FilePart>,
-    /// Where its properties stand.
+    /// The place of its properties.
     pub(super) properties: Option<FilePart>,
-    /// Where the first part stands that can be written.
+    /// The place of the first writable segment.
     pub(super) data: Option<u64>,
     /// Whether Go's own linker made it.
     pub(super) is_go: bool,
-    /// The bits in which the place of a part in memory and its place in the file differ.
+    /// The bits in which the offsets of a segment in memory and in the file differ.
     pub(super) differing: u64,
 }
 
-/// Where the program headers stand, how large one is, and where in it numbers stand.
+/// The offset of the program headers, the size of one, and the offsets of the numbers in it.
 struct HeaderTable {
     table: u64,
     count: usize,
@@ -61,7 +61,7 @@ struct HeaderTable {
 }
 
 impl ElfHeader {
-    /// Of a file that starts with these bytes; `None` if they do not hold all of its program headers.
+    /// Reads the start of a file; `None` if it does not contain all of the program headers.
     pub(super) fn of(start: &[u8]) -> Option<Self> {
         let layout = HeaderTable::of(start)?;
         let table = usize::try_from(layout.table).ok()?;
@@ -80,7 +80,7 @@ impl ElfHeader {
                     header.data = header.data.or(is_data.then_some(part.offset));
                 }
                 PT_GNU_PROPERTY => header.properties = Some(part),
-                // glibc: of 64-bit programs, older linkers have no other place for it.
+                // glibc: older linkers have no other place for it in 64-bit programs.
                 PT_NOTE if header.properties.is_none() && layout.word(entry, layout.align)? == 8 => {
                     header.properties = Some(part);
                 }
@@ -91,8 +91,8 @@ impl ElfHeader {
         Some(header)
     }
 
-    /// The size of the largest pages with which the kernel can map it; `None` if any will do. The kernel maps whole pages of the
-    /// file, so that both places of a part have to be the same within a page (`elf_map` in `fs/binfmt_elf.c`).
+    /// The size of the largest pages with which the kernel can map it, in bytes; `None` if any size will do. The kernel maps
+    /// whole pages, so both offsets of a segment must be the same within a page (`elf_map` in `fs/binfmt_elf.c`).
     pub(super) fn largest_pages(&self) -> Option<u64> {
         1_u64.checked_shl(self.differing.trailing_zeros())
     }
@@ -140,7 +140,7 @@ impl HeaderTable {
 }
 
 impl FilePart {
-    /// What stands there, of a file that starts with these bytes.
+    /// Its bytes, in a file that starts with these.
     pub(super) fn within<'a>(&self, start: &'a [u8]) -> Option<&'a [u8]> {
         let from = usize::try_from(self.offset).ok()?;
         start.get(from..from.checked_add(usize::try_from(self.size).ok()?)?)
@@ -152,7 +152,7 @@ impl FilePart {
     }
 }
 
-/// The path of an interpreter, without the zero byte that ends it; `None` if the kernel does not take it.
+/// The path of an interpreter, without the zero byte at its end; `None` if the kernel does not accept it.
 pub(super) fn path(bytes: &[u8]) -> Option<&[u8]> {
     let (last, _) = bytes.split_last()?;
     let path = bytes.split(|it| *it == 0).next()?;
@@ -160,12 +160,12 @@ pub(super) fn path(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// The bits of the levels of x86-64 that these notes demand, as glibc reads them (`_dl_process_property_note` in
-/// `sysdeps/x86/dl-prop.h`); zero if they demand none, or are not as they should be.
+/// `sysdeps/x86/dl-prop.h`); zero if they demand none or are malformed.
 pub(super) fn levels(notes: &[u8]) -> u32 {
     let (mut rest, mut found) = (notes, None);
     while let Some(note) = note(rest) {
         if note.kind == PROPERTIES && note.name == b"GNU\0" {
-            // Of two, an older linker has made one wrongly.
+            // With two of them, one is the mistake of an older linker.
             if found.is_some() {
                 return 0;
             }

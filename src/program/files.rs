@@ -1,5 +1,4 @@
-//! The files of an image, found as its programs would find them: those of a root file system that is there, or of layers that are
-//! not unpacked.
+//! The files of an image, found as its programs would find them, in a root file system or in layers that are not unpacked.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -17,23 +16,23 @@ pub trait Files {
     /// What a process finds at a path, links followed.
     fn find(&self, path: &Path) -> Found<Self::FoundFile>;
 
-    /// Opens a file that was found; `None` if something hinders.
+    /// Opens a file that was found; `None` after any error.
     fn open(&self, found: &Self::FoundFile) -> Option<Self::Open>;
 
-    /// The first [`START`] bytes of a file; `None` if something hinders.
+    /// The first [`START`] bytes of a file; `None` after any error.
     fn start(&self, file: &Self::Open) -> Option<Start>;
 
-    /// A part of a file, as far as it is there; `None` if something hinders.
+    /// A part of a file, as far as it is there; `None` after any error.
     fn part(&self, file: &Self::Open, offset: u64, size: usize) -> Option<Vec<u8>>;
 
-    /// Where a path leads, links aside; `None` if that is not certain.
+    /// The path with all links resolved; `None` if that is not certain.
     fn end(&self, path: &Path) -> Option<PathBuf>;
 }
 
 /// What stands at a path.
 #[derive(Debug)]
 pub enum Found<T> {
-    /// A regular file that everybody may execute.
+    /// A regular file that all users may execute.
     File(T),
     /// Nothing.
     Missing,
@@ -50,10 +49,12 @@ pub struct Start {
     pub is_whole: bool,
 }
 
-/// So much of a file is looked at first: headers, interpreter and notes stand in it, but for programs made by hand.
+/// The part of a file that is read first, in bytes. It contains headers, interpreter and notes, except in programs made by
+/// hand.
 pub const START: usize = 4096;
 
-/// The file that a process starts with, and the paths that were tried for it, its own the last; `None` if that is not certain.
+/// The file that a process starts with, and the paths that were tried for it, the last of them its own; `None` if that is not
+/// certain.
 pub(super) fn program<F: Files>(files: &F, process: &Process) -> Option<(F::FoundFile, Vec<PathBuf>)> {
     let mut tried = Vec::new();
     for path in candidates(process)? {
@@ -83,7 +84,7 @@ fn candidates(process: &Process) -> Option<Vec<PathBuf>> {
     folders.map(|it| it.starts_with('/').then(|| Path::new(it).join(program))).collect()
 }
 
-/// A path that strangers wrote; `None` if it does not start at the root.
+/// An untrusted path; `None` if it does not start at the root.
 pub(super) fn absolute(path: &[u8]) -> Option<PathBuf> {
     path.starts_with(b"/").then(|| PathBuf::from(OsStr::from_bytes(path)))
 }

@@ -1,19 +1,19 @@
-//! The level of x86-64 that a Go program asks the CPU for when it starts: Go's linker writes the settings of the build into the file
-//! (`debug/buildinfo`), and a program that was built with `GOAMD64=v2` or more checks the CPU before anything else
-//! (`rt0_go` in `runtime/asm_amd64.s`).
+//! The level of x86-64 that a Go program checks when it starts. Go's linker writes the settings of the build into the file
+//! (`debug/buildinfo`). A program that was built with `GOAMD64=v2` or more checks the CPU before anything else (`rt0_go` in
+//! `runtime/asm_amd64.s`).
 
 use super::elf::ElfHeader;
 use super::files::Files;
 
-/// The start of what Go's linker writes (`buildInfoMagic`). With Go's own linker it stands where the data begin.
+/// The start of what Go's linker writes (`buildInfoMagic`). Go's own linker places it where the data begin.
 const MAGIC: &[u8] = b"\xff Go buildinf:";
 /// Of the byte behind the size of a pointer: the texts follow, since Go 1.18.
 const HAS_TEXTS: u8 = 2;
 /// Where they follow.
 const TEXTS: usize = 32;
-/// So much is read at once. The settings stand at the end of a text that names all modules first.
+/// The bytes that are read at once. The settings are at the end of a text that names all modules first.
 const PART: usize = 4096;
-/// More than any program says of itself.
+/// More bytes than any program writes about its build.
 const MAX_TEXT: usize = 1 << 20;
 
 /// The level that a program checks; zero if it is not certain that it checks one.
@@ -22,7 +22,7 @@ pub(super) fn level<F: Files>(image: &F, header: &ElfHeader, file: &F::Open) -> 
     text.as_deref().and_then(checked).unwrap_or_default()
 }
 
-/// The end of what a program says of its build, which stands here.
+/// The end of the text on the build, which starts at this place.
 fn settings<F: Files>(image: &F, file: &F::Open, offset: u64) -> Option<Vec<u8>> {
     let bytes = image.part(file, offset, PART)?;
     if !bytes.starts_with(MAGIC) || *bytes.get(MAGIC.len() + 1)? != HAS_TEXTS {
@@ -41,7 +41,7 @@ fn settings<F: Files>(image: &F, file: &F::Open, offset: u64) -> Option<Vec<u8>>
     }
 }
 
-/// The length of a text (`encoding/binary`, varint), and where the text begins.
+/// The length of a text (`encoding/binary`, varint), and the text's offset.
 fn length(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
     let mut length = 0;
     for shift in (0..21).step_by(7) {
@@ -55,7 +55,7 @@ fn length(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
     None
 }
 
-/// The level that these settings ask for. Of other compilers than Go's own nothing is known.
+/// The level in these settings. Nothing is known of other compilers than Go's own.
 fn checked(text: &[u8]) -> Option<u8> {
     let settings = || text.split(|it| *it == b'\n').filter_map(|it| it.strip_prefix(b"build\t"));
     if !settings().any(|it| it == b"-compiler=gc") {

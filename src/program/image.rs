@@ -12,7 +12,7 @@ use nix::sys::stat::{self, Mode, SFlag};
 use super::careful::PathWalk;
 use super::files::{Files, Found, START, Start};
 
-/// What everybody may do with a program that a search for it does not pass over.
+/// The permission bits of a program that a search does not pass over.
 const EXECUTABLE: libc::mode_t = 0o111;
 
 /// A root file system.
@@ -26,7 +26,7 @@ impl RootFolder {
         Self { folder }
     }
 
-    /// The way to a file, step by step.
+    /// The path to a file, step by step.
     pub(super) fn walk(&self, path: &Path) -> Option<PathWalk> {
         PathWalk::to(&self.folder, path)
     }
@@ -53,13 +53,13 @@ impl Files for RootFolder {
     fn open(&self, found: &OwnedFd) -> Option<File> {
         let path = format!("/proc/self/fd/{}", found.as_raw_fd());
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        // Whatever hinders: then nothing is known of it.
+        // After any error nothing is known of it.
         fcntl::openat(AT_FDCWD, path.as_str(), flags, Mode::empty()).ok().map(File::from)
     }
 
     fn start(&self, file: &File) -> Option<Start> {
         let mut bytes = vec![0; START];
-        // Whatever hinders: then nothing is known of it.
+        // After any error nothing is known of it.
         let count = file.read_at(&mut bytes, 0).ok()?;
         bytes.truncate(count);
         Some(Start { is_whole: count < START, bytes })
@@ -70,7 +70,7 @@ impl Files for RootFolder {
         let mut length = 0;
         while length < size {
             let room = bytes.get_mut(length..)?;
-            // Whatever hinders: then nothing is known of it.
+            // After any error nothing is known of it.
             match file.read_at(room, offset.checked_add(u64::try_from(length).ok()?)?).ok()? {
                 0 => break,
                 count => length += count,

@@ -1,5 +1,4 @@
-//! The level of x86-64 that a program needs: the notes of the program and of its C library say so, or the settings with which Go
-//! built it.
+//! The level of x86-64 that a program needs, by the notes of the program and of its C library, or by the settings of Go's build.
 
 use std::path::{Path, PathBuf};
 
@@ -14,9 +13,10 @@ use super::{Checker, ProgramDemand, ProgramDemands, go, shown};
 const LOADER: &str = "ld-linux-x86-64.so.2";
 const LIBRARY: &str = "libc.so.6";
 const MULTIARCH: &str = "/lib/x86_64-linux-gnu";
-/// What a loader says that looks at the level (`dl_isa_level_check` in `sysdeps/x86/dl-isa-level.h`); 2.31 does not, and 2.36 does.
+/// The message of a loader that checks the level (`dl_isa_level_check` in `sysdeps/x86/dl-isa-level.h`). glibc 2.31 does not have
+/// it, and 2.36 does.
 pub(super) const REFUSES: &[u8] = b"CPU ISA level is lower than required";
-/// A loader has 250 KiB.
+/// More bytes than a loader has: 250 KiB are usual.
 const MAX_LOADER: usize = 4 << 20;
 
 /// Whether a program with this loader is one of the GNU C library.
@@ -25,7 +25,7 @@ pub(super) fn is_glibc(loader: &Path) -> bool {
 }
 
 impl ProgramDemands {
-    /// The level of a program that starts without a loader, or with one that looks at no level. A Go program looks itself.
+    /// The level of a program without a loader, or with a loader that does not check it. A Go program checks it itself.
     pub(super) fn add_own_level<F: Files>(
         &mut self,
         image: &F,
@@ -60,7 +60,7 @@ impl ProgramDemands {
             let start = image.start(&file)?;
             Some((of_notes(image, &ElfHeader::of(&start.bytes)?, &file, &start), it))
         });
-        // The higher of the two, and where they are alike the program's own.
+        // The higher of the two; if they are the same, the program's own.
         let needed = match &library {
             Some((level, path)) if own.1 < *level => (path.as_path(), *level),
             _ => own,
@@ -80,7 +80,7 @@ impl ProgramDemands {
     }
 }
 
-/// Whether loader and C library, the last two of these, lie in one folder, links aside: then they belong together.
+/// Whether loader and C library, the last two of these, are in one folder once links are resolved: then they belong together.
 pub(super) fn has_library_beside_loader<F: Files>(image: &F, looked_at: &[PathBuf]) -> bool {
     let folder = |it: &PathBuf| image.end(it).and_then(|it| Some(it.parent()?.to_owned()));
     match looked_at {

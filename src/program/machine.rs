@@ -1,4 +1,4 @@
-//! The machines that programs are for, as the headers of ELF files tell them (`elf.h`, elf(5)).
+//! The machines of programs, by the headers of ELF files (`elf.h`, elf(5)).
 
 /// The first bytes of every ELF file.
 pub const MAGIC: &[u8] = b"\x7fELF";
@@ -6,13 +6,13 @@ pub const MAGIC: &[u8] = b"\x7fELF";
 /// A kind of machine.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Machine {
-    /// What it is called, in Go's words where Go has one, and x86-64 and ppc64le as everybody calls them.
+    /// Its name: Go's name if Go has one, except for x86-64 and ppc64le, which have their usual names.
     pub name: &'static str,
     /// `e_machine`.
     code: u16,
-    /// `EI_CLASS`: 1 for 32 bits, 2 for 64; 0 where that makes no difference.
+    /// `EI_CLASS`: 1 for 32 bits, 2 for 64; 0 if it makes no difference.
     class: u8,
-    /// `EI_DATA`: 1 where the lowest byte of a number comes first, 2 where the highest does.
+    /// `EI_DATA`: 1 for little-endian, 2 for big-endian.
     data: u8,
 }
 
@@ -31,7 +31,7 @@ const fn row(name: &'static str, code: u16, class: u8, data: u8) -> Machine {
     Machine { name, code, class, data }
 }
 
-/// All that are told apart.
+/// All known machines.
 pub static MACHINES: [Machine; 24] = [
     row(X86_64, 62, 2, 1),
     row(X32, 62, 1, 1),
@@ -60,12 +60,12 @@ pub static MACHINES: [Machine; 24] = [
 ];
 
 impl Machine {
-    /// Of this name.
+    /// The machine with this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         MACHINES.iter().find(|it| it.name == name)
     }
 
-    /// Of a file that starts with these bytes; `None` if it is no ELF file, or for none of these machines.
+    /// The machine of a file that starts with these bytes; `None` if it is no ELF file, or for an unknown machine.
     pub fn of(start: &[u8]) -> Option<&'static Self> {
         if !start.starts_with(MAGIC) {
             return None;
@@ -77,8 +77,8 @@ impl Machine {
             2 => u16::from_be_bytes(bytes),
             _ => return None,
         };
-        // The kernel of x86-64 looks at no class: the size of the program headers decides which of its two loaders takes the file
-        // (`load_elf_phdrs` in `fs/binfmt_elf.c`), that of 64 bits first.
+        // The kernel of x86-64 ignores the class: the size of the program headers decides which of its two loaders takes the file,
+        // and the 64-bit one is tried first (`load_elf_phdrs` in `fs/binfmt_elf.c`).
         let class = match code {
             62 if half(start, 54) == Some(56) => 2,
             _ => class,
@@ -87,8 +87,8 @@ impl Machine {
         MACHINES.iter().find(fits)
     }
 
-    /// The bytes by which the headers of its programs differ from those of others, and where they stand. Programs of a machine of
-    /// no certain class may have either.
+    /// The bytes in which the headers of its programs differ from others, with their offsets. Programs of a machine without a
+    /// class may have either.
     pub fn marks(&self) -> Vec<(usize, u8)> {
         let code = if self.data == 1 { self.code.to_le_bytes() } else { self.code.to_be_bytes() };
         let mut marks: Vec<_> = MAGIC.iter().copied().enumerate().collect();

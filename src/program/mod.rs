@@ -1,6 +1,5 @@
-//! What the program that a container is about to run demands by itself: the header of its file, its interpreter and its C library
-//! say so, inside the container's root file system. Reads a few thousand bytes, runs nothing, and never takes "don't know" for
-//! "no": what is not certain is not told.
+//! What a container's own program demands, by the header of its file, its interpreter and its C library, all inside the
+//! container's root file system. Reads a few thousand bytes and runs nothing. What is not certain is not reported.
 
 mod careful;
 mod elf;
@@ -33,7 +32,7 @@ use script::Script;
 pub use files::{Files, Found, START, Start};
 pub use machine::MAGIC;
 
-/// The kernel follows so many scripts, one by one (`exec_binprm`).
+/// The kernel follows at most so many scripts (`exec_binprm`).
 const MAX_SCRIPTS: usize = 5;
 
 /// The machine that this program runs on.
@@ -62,7 +61,7 @@ pub enum ProgramDemand {
         /// [`Machine::name`].
         machine: String,
     },
-    /// An interpreter that the image does not have.
+    /// An interpreter that the image lacks.
     Interpreter {
         /// Which file asks for it.
         file: String,
@@ -77,21 +76,21 @@ pub enum ProgramDemand {
         file: String,
         /// From 2 to 4.
         level: u8,
-        /// Who ends the program where the CPU does not reach it.
+        /// What ends the program if the CPU does not reach it.
         checked_by: Option<Checker>,
     },
-    /// A kernel whose pages are not too large.
+    /// A kernel with small enough pages.
     Pages {
         /// The program.
         file: String,
         /// [`Machine::name`].
         machine: String,
-        /// The size in bytes that the kernel's pages may have at most.
+        /// The largest size of the kernel's pages, in bytes.
         most: u64,
     },
 }
 
-/// What checks the CPU before a program runs. Without a check, the program dies when it comes to an instruction that is missing.
+/// What checks the CPU before a program runs. Without a check, the program dies at the first missing instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Checker {
     /// The loader of the GNU C library, since 2.33.
@@ -100,12 +99,12 @@ pub enum Checker {
     Go,
 }
 
-/// What is demanded, and what that rests on.
+/// What is demanded, and the files that this depends on.
 #[derive(Debug, PartialEq, Eq)]
 struct ProgramDemands {
-    /// The paths that were tried for the program, its own the last.
+    /// The paths that were tried for the program; its own is the last.
     tried: Vec<PathBuf>,
-    /// Further files that were looked at.
+    /// Further files that were read.
     looked_at: Vec<PathBuf>,
     /// Whether the last of all these is there.
     is_there: bool,
@@ -114,16 +113,16 @@ struct ProgramDemands {
     demands: Vec<ProgramDemand>,
 }
 
-/// What the program of the bundle in this folder demands beyond a machine like this one; `None` if that is nothing, or not
-/// certain. Where the root file system may never answer, a process apart looks, until then.
+/// What the program of the bundle in this folder demands beyond a machine like this one; `None` if that is nothing or not
+/// certain. If the root file system may never answer, a separate process looks, until the deadline.
 pub fn look(folder: &Path, bundle: &Bundle, until: &dyn Fn() -> Instant) -> Option<Program> {
-    // Something else than the kernel may run it.
+    // It may be run by something other than the kernel.
     if bundle.process.handler.is_some() || bundle.process.program.is_none() {
         return None;
     }
     let root = folder.join(bundle.root.as_deref().filter(|it| !it.is_empty())?);
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    // What hinders is nothing that is known of the program.
+    // After an error nothing is known of the program.
     match file::near(&root, flags).ok()? {
         Some(root) => examine(&RootFolder::new(root), folder, bundle),
         None => {
@@ -137,8 +136,8 @@ pub fn look(folder: &Path, bundle: &Bundle, until: &dyn Fn() -> Instant) -> Opti
     }
 }
 
-/// What the program of an image demands that no container was made of yet; nothing, if it runs on every kernel for its machine.
-/// `None` if that is not certain. `ours` is the machine of the host that it is for: a program for that one does not demand it.
+/// What the program of an image demands before there is a container; nothing if it runs on every kernel for its machine. `None`
+/// if that is not certain. `ours` is the machine of the host, which is not reported as a demand.
 pub fn look_in<F: Files>(files: &F, process: &Process, ours: Option<&str>) -> Option<Program> {
     let seen = see(files, process, ours)?;
     if seen.is_of_glibc && !level::has_library_beside_loader(files, &seen.looked_at) {
@@ -153,7 +152,7 @@ fn examine(image: &RootFolder, folder: &Path, bundle: &Bundle) -> Option<Program
     if seen.demands.is_empty() {
         return None;
     }
-    // All that follows is taken only where something is wrong.
+    // All that follows is done only if something is wrong.
     let setup = Setup::of(&bundle.config)?;
     let paths: Vec<_> = seen.tried.iter().chain(&seen.looked_at).map(PathBuf::as_path).collect();
     if seen.is_of_glibc && !level::has_library_beside_loader(image, &seen.looked_at) {
@@ -164,7 +163,7 @@ fn examine(image: &RootFolder, folder: &Path, bundle: &Bundle) -> Option<Program
         return None;
     }
     if let Some(init) = init(&bundle.process) {
-        // It passes over a file that it finds by a search, and cannot start.
+        // It passes over a file in `PATH` that it cannot start.
         if !setup.brings(init) || is_missing && !process.program.as_ref()?.contains('/') {
             return None;
         }
@@ -172,22 +171,22 @@ fn examine(image: &RootFolder, folder: &Path, bundle: &Bundle) -> Option<Program
     if setup.has_own_handlers() || !setup.shows_all(image, &seen.tried, &paths, seen.is_there) {
         return None;
     }
-    // Somebody may have changed a file meanwhile.
+    // A file may have changed meanwhile.
     if see(image, &process, Some(OURS))? != seen {
         return None;
     }
     Some(Program { path: shown(seen.tried.last()?), demands: seen.demands })
 }
 
-/// The init process that an engine has put before the program, as `--init` asks it to: of Docker, or of Podman
-/// (`ContainerInitPath` in `libpod/define`).
+/// The init process that an engine puts before the program with `--init`: Docker's, or Podman's (`ContainerInitPath` in
+/// `libpod/define`).
 fn init(process: &Process) -> Option<&str> {
     const INITS: [&str; 2] = ["/sbin/docker-init", "/run/podman-init"];
     let program = process.program.as_deref()?;
     (process.behind.is_some() && INITS.contains(&program)).then_some(program)
 }
 
-/// The process that counts: behind an init process the one that it starts. It looks for the program as runtimes do (`execvp`).
+/// The process that counts: with an init process, the one that it starts. It looks for the program as runtimes do (`execvp`).
 fn started(process: &Process) -> Cow<'_, Process> {
     match init(process) {
         Some(_) => Cow::Owned(Process { program: process.behind.clone(), ..process.clone() }),
@@ -233,7 +232,7 @@ fn see<F: Files>(image: &F, process: &Process, ours: Option<&str>) -> Option<Pro
 }
 
 impl ProgramDemands {
-    /// What an ELF file demands; nothing of what is none.
+    /// Adds what an ELF file demands; nothing for other files.
     fn add_program<F: Files>(
         &mut self,
         image: &F,
@@ -248,7 +247,7 @@ impl ProgramDemands {
         }
         let Some(header) = ElfHeader::of(&start.bytes) else { return };
         self.add_pages(path, &header, machine);
-        // What runs elsewhere finds its loader elsewhere, too.
+        // A program for another machine finds its loader elsewhere.
         if ours.is_some_and(|ours| machine.name != ours && (machine.name, ours) != (I386, X86_64)) {
             return;
         }
@@ -275,7 +274,7 @@ impl ProgramDemands {
         }
     }
 
-    /// Notes that a program needs small pages, if machines of its kind may have larger ones.
+    /// Adds that a program needs small pages, if machines of its kind may have larger ones.
     fn add_pages(&mut self, path: &Path, header: &ElfHeader, machine: &Machine) {
         let largest = match machine.name {
             X86_64 => 4 << 10,
@@ -295,7 +294,7 @@ impl ProgramDemands {
     }
 }
 
-/// The path of an ELF file's interpreter; `None` if it has none, or none that is certain.
+/// The path of an ELF file's interpreter; `None` if it has none or is not certain.
 fn interpreter<F: Files>(image: &F, header: &ElfHeader, file: &F::Open, start: &Start) -> Option<PathBuf> {
     let part = header.interpreter.filter(elf::FilePart::may_be_path)?;
     let read;
@@ -310,7 +309,7 @@ fn interpreter<F: Files>(image: &F, header: &ElfHeader, file: &F::Open, start: &
 }
 
 impl Setup {
-    /// As [`Setup::shows`]: of the paths that were tried in vain it only counts that no mount hides them.
+    /// As [`Setup::shows`]. Paths that were tried in vain only must not be hidden by a mount.
     fn shows_all(&self, image: &RootFolder, tried: &[PathBuf], all: &[&Path], is_there: bool) -> bool {
         let in_vain = tried.len().saturating_sub(1);
         let (in_vain, there) = all.split_at_checked(in_vain).unwrap_or((all, &[]));

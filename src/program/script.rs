@@ -1,8 +1,8 @@
 //! The first line of a script, as the kernel reads it (`fs/binfmt_script.c`). Nothing is run.
 
-/// What the kernel looks at of a file (`BINPRM_BUF_SIZE`).
+/// The part of a file that the kernel reads (`BINPRM_BUF_SIZE`), in bytes.
 const LOOKED_AT: usize = 256;
-/// As much as every kernel looks at: it was 128 bytes before Linux 5.1.
+/// The part that every kernel reads: it was 128 bytes before Linux 5.1.
 const ALWAYS: usize = 127;
 
 /// What a file is to the kernel's loader of scripts.
@@ -10,7 +10,7 @@ const ALWAYS: usize = 127;
 pub(super) enum Script<'a> {
     /// No script.
     None,
-    /// Its interpreter, as the line spells it.
+    /// Its interpreter, as the line writes it.
     By(&'a [u8]),
     /// A script whose line kernels read differently, or that names no interpreter.
     Unclear,
@@ -28,7 +28,7 @@ pub(super) fn read(start: &[u8], is_whole: bool) -> Script<'_> {
     let Some(from) = line.iter().position(|it| !is_blank(it)) else { return Script::Unclear };
     let name = line.get(from..).unwrap_or_default();
     let length = name.iter().position(|it| is_blank(it) || *it == 0);
-    // An end that was cut off could stand anywhere.
+    // A line that was cut off could end anywhere.
     let end = match length {
         Some(length) => length,
         None if has_end => name.len(),
