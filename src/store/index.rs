@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::build::descriptor;
 use super::durable::Put;
 use super::folder::StoreFolder;
+use super::manifest::json_reason;
 use super::manifest::{CREATED, IMAGE_MANIFEST};
 use super::reach::StoreAccess;
 use super::{Artifact, Digest};
@@ -67,7 +68,11 @@ impl StoreIndex {
     fn of(bytes: Option<Vec<u8>>, path: &Path) -> anyhow::Result<Option<Self>> {
         let Some(bytes) = bytes else { return Ok(None) };
         let index = parse(&bytes).map_err(|err| {
-            anyhow!("{} is not an OCI index ({err}): remove it, then run oci-compat store gc", path.display())
+            anyhow!(
+                "{} is not an OCI index ({}): remove it, then run oci-compat store gc",
+                path.display(),
+                json_reason(&err)
+            )
         })?;
         let manifests = index.manifests().clone();
         let known = manifests.iter().map(|it| it.digest().to_string()).collect();

@@ -103,9 +103,17 @@ pub fn created<'a>(annotation: impl Fn(&str) -> Option<&'a String>) -> Option<&'
     annotation(CREATED).or_else(|| annotation(CREATED_MISSPELT))
 }
 
-/// What a JSON parser complains of, cut to a length for a message.
+/// The error of a JSON parser, without the names of Rust's types, cut to a length for a message.
 pub(super) fn json_reason(err: &serde_json::Error) -> String {
-    cut(&err.to_string(), 200).into_owned()
+    let text = err.to_string();
+    let text = match text.split_once("expected struct ") {
+        None => text,
+        Some((before, rest)) => {
+            let place = rest.find(" at line ").and_then(|it| rest.get(it..)).unwrap_or_default();
+            format!("{before}expected an object{place}")
+        }
+    };
+    cut(&text, 200).into_owned()
 }
 
 fn one_of(known: &[&str], found: &str, what: &str) -> Result<String, String> {
@@ -183,6 +191,21 @@ mod tests {
             &manifest("", &[&spec], ""),
             "is of type \"application/vnd.oci.empty.v1+json\", known are \
              application/vnd.nfd.image-compatibility.v1alpha1, application/vnd.oci-compat.image-compatibility.v1 and application/vnd.oci.image-compatibility.v1",
+        );
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused_without_the_name_of_a_type() {
+        check(
+            "7",
+            "is not an image manifest (invalid type: integer `7`, expected an object at line 1 column 1)",
+        );
+        check("[]", "is not an image manifest (invalid length 0, expected an object at line 1 column 2)");
+        let reason = |text: &str| json_reason(&crate::store::index::parse(text.as_bytes()).unwrap_err());
+        assert_eq!(reason("\"x\""), "invalid type: string \"x\", expected an object at line 1 column 3");
+        assert_eq!(
+            reason("{\"schemaVersion\": 2, \"manifests\": [1]}"),
+            "invalid type: integer `1`, expected an object at line 1 column 36"
         );
     }
 

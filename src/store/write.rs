@@ -17,6 +17,7 @@ use super::folder::StoreFolder;
 use super::index::{INDEX_FILE, StoreIndex};
 use super::listing::{self, ImageListing};
 use super::lookup::compiled_path;
+use super::manifest::json_reason;
 use super::names::{self, Names};
 use super::trouble::reason;
 use super::{
@@ -377,8 +378,9 @@ fn compiled_put(spec: &Digest, compiled: &Compiled) -> anyhow::Result<Put> {
 }
 
 fn check_version(bytes: &[u8], path: &Path) -> anyhow::Result<()> {
-    let layout: OciLayout = serde_json::from_slice(bytes)
-        .map_err(|err| anyhow!("{} is not an OCI layout's ({err}): remove it", path.display()))?;
+    let layout: OciLayout = serde_json::from_slice(bytes).map_err(|err| {
+        anyhow!("{} is not an OCI layout's ({}): remove it", path.display(), json_reason(&err))
+    })?;
     let version = layout.image_layout_version();
     ensure!(version == "1.0.0", "{} has version {version:?}, expected \"1.0.0\"", path.display());
     Ok(())

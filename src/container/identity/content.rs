@@ -43,6 +43,7 @@ struct IndexWalk {
 
 /// Either an index or a manifest.
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct IndexOrManifest {
     #[serde(default)]
     config: Option<ContentDescriptor>,
@@ -51,6 +52,7 @@ struct IndexOrManifest {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct ContentDescriptor {
     digest: String,
     #[serde(default)]
@@ -58,6 +60,7 @@ struct ContentDescriptor {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct ContentPlatform {
     #[serde(default)]
     os: String,
@@ -65,11 +68,13 @@ struct ContentPlatform {
 
 /// The part of an image's configuration that identifies its root file system (image-spec 1.1, `config.md`).
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct ImageConfig {
     rootfs: Rootfs,
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Rootfs {
     diff_ids: Vec<String>,
 }

@@ -25,6 +25,7 @@ const MAX_DAEMON: usize = 1 << 20;
 /// What dockerd notes about a container (moby, `daemon/container/container.go`).
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[serde(expecting = "an object")]
 struct DockerContainer {
     #[serde(rename = "ID")]
     id: String,
@@ -42,6 +43,7 @@ struct DockerContainer {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[serde(expecting = "an object")]
 struct DockerConfig {
     /// As the user wrote it: a name, or the start of an id.
     #[serde(default)]
@@ -52,6 +54,7 @@ struct DockerConfig {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[serde(expecting = "an object")]
 struct Healthcheck {
     #[serde(default)]
     test: Option<Vec<String>>,
@@ -60,6 +63,7 @@ struct Healthcheck {
 /// A container's `hostconfig.json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[serde(expecting = "an object")]
 struct HostConfig {
     log_config: LogConfig,
     #[serde(default)]
@@ -75,12 +79,14 @@ struct HostConfig {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct LogConfig {
     #[serde(rename = "Type")]
     kind: String,
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct DockerDescriptor {
     digest: String,
 }
@@ -88,6 +94,7 @@ struct DockerDescriptor {
 /// Names, with tag or digest, of image ids (moby, `reference/store.go`).
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[serde(expecting = "an object")]
 struct Repositories {
     #[serde(default)]
     repositories: BTreeMap<String, BTreeMap<String, String>>,
@@ -205,6 +212,7 @@ fn above(path: &Path, below: &Path) -> Option<PathBuf> {
 
 fn configured(places: &EnginePlaces) -> anyhow::Result<Option<PathBuf>> {
     #[derive(Deserialize)]
+    #[serde(expecting = "an object")]
     struct DaemonJson {
         #[serde(default, rename = "data-root")]
         data_root: Option<PathBuf>,

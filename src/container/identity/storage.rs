@@ -36,6 +36,7 @@ pub(super) struct BundlePath {
 
 /// An entry of `containers.json` (containers/storage, `containers.go`).
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct StorageContainer {
     id: String,
     #[serde(default)]
@@ -46,6 +47,7 @@ struct StorageContainer {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct ContainerMetadata {
     #[serde(default, rename = "image-name")]
     image_name: String,
@@ -53,6 +55,7 @@ struct ContainerMetadata {
 
 /// An entry of `images.json` (containers/storage, `images.go`).
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct StorageImage {
     id: String,
     /// Of the index by which it was pulled, or else of the manifest.
@@ -165,11 +168,13 @@ fn image(
 /// Stores that the administrator shares among users or machines.
 fn further_stores(places: &EnginePlaces) -> anyhow::Result<Vec<PathBuf>> {
     #[derive(Default, Deserialize)]
+    #[serde(expecting = "a table")]
     struct StorageConf {
         #[serde(default)]
         storage: Storage,
     }
     #[derive(Default, Deserialize)]
+    #[serde(expecting = "a table")]
     struct Storage {
         #[serde(default)]
         graphroot: Option<PathBuf>,
@@ -179,6 +184,7 @@ fn further_stores(places: &EnginePlaces) -> anyhow::Result<Vec<PathBuf>> {
         options: StorageOptions,
     }
     #[derive(Default, Deserialize)]
+    #[serde(expecting = "a table")]
     struct StorageOptions {
         #[serde(default)]
         additionalimagestores: Vec<PathBuf>,
@@ -247,12 +253,14 @@ fn is_passing(name: &str) -> bool {
 /// One without layers, or without a manifest, may be from anywhere.
 fn is_made_here(folder: &Path, id: &str) -> anyhow::Result<bool> {
     #[derive(Deserialize)]
+    #[serde(expecting = "an object")]
     struct LayersManifest {
         #[serde(default)]
         layers: Vec<LayerDescriptor>,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
+    #[serde(expecting = "an object")]
     struct LayerDescriptor {
         media_type: String,
     }

@@ -100,6 +100,7 @@ impl std::error::Error for BadPlatform {}
 
 /// An index, as far as it is asked here.
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct PlatformIndex {
     /// Programs in Go write an empty list as `null`.
     #[serde(deserialize_with = "null_is_empty")]
@@ -112,6 +113,7 @@ fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Index
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "an object")]
 struct IndexEntry {
     media_type: String,
     digest: String,

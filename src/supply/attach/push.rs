@@ -73,6 +73,7 @@ fn is_of(client: &Client, repository: &Repository, found: &Descriptor, kind: &st
     }
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
+    #[serde(expecting = "an object")]
     struct Typed {
         artifact_type: Option<String>,
     }

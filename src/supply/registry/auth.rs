@@ -221,6 +221,7 @@ fn of_service(service: &str, problem: RegistryProblem) -> RegistryProblem {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Grant {
     token: Option<String>,
     access_token: Option<String>,

@@ -128,6 +128,7 @@ struct AuthFile {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "an object")]
 struct CredentialsDocument {
     #[serde(default)]
     auths: BTreeMap<String, AuthEntry>,
@@ -137,6 +138,7 @@ struct CredentialsDocument {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct AuthEntry {
     auth: Option<String>,
     username: Option<String>,

@@ -20,6 +20,7 @@ pub const MANIFEST_TYPES: [&str; 4] = [IMAGE_MANIFEST, IMAGE_INDEX, DOCKER_MANIF
 /// What a piece of content is, and how to find it (image-spec 1.1, `descriptor.md`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "an object")]
 pub struct Descriptor {
     /// What it is.
     pub media_type: String,
@@ -40,6 +41,7 @@ pub struct Descriptor {
 
 /// For which machines an entry of an image index is (image-spec 1.1, `image-index.md`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(expecting = "an object")]
 pub struct DescriptorPlatform {
     /// As Go's `GOARCH`.
     pub architecture: String,

@@ -148,6 +148,7 @@ impl Client {
 /// What of a document says which kind it is.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "an object")]
 struct Claim {
     media_type: Option<String>,
     manifests: Option<IgnoredAny>,

@@ -200,6 +200,7 @@ const NO_TYPE: &str = "application/vnd.oci.empty.v1+json";
 /// An entry of a list. Its digest may be in an algorithm that is none of our business until its type is.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "an object")]
 struct ReferrerEntry {
     media_type: String,
     digest: String,
@@ -209,6 +210,7 @@ struct ReferrerEntry {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct ReferrerIndex {
     /// Registries in Go may write an empty list as `null`.
     #[serde(deserialize_with = "null_is_empty")]

@@ -31,6 +31,7 @@ pub(super) struct RepositoryPlace {
 
 /// `short-name-mode`, `unqualified-search-registries` and others may stand beside it.
 #[derive(Deserialize)]
+#[serde(expecting = "a table")]
 struct RegistriesConf {
     #[serde(default)]
     registry: Vec<RegistryEntry>,
@@ -40,6 +41,7 @@ struct RegistriesConf {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[serde(expecting = "a table")]
 struct RegistryEntry {
     #[serde(default)]
     prefix: String,
@@ -57,6 +59,7 @@ struct RegistryEntry {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[serde(expecting = "a table")]
 struct Mirror {
     location: String,
     #[serde(default)]

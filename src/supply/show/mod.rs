@@ -138,6 +138,7 @@ fn by_image(images: BTreeMap<Digest, Vec<ShownArtifact>>) -> Vec<ShownImage> {
 
 fn described(artifact: &Artifact, manifest: &[u8], bytes: &[u8]) -> anyhow::Result<ShownArtifact> {
     #[derive(Deserialize)]
+    #[serde(expecting = "an object")]
     struct Annotated {
         #[serde(default)]
         annotations: Option<BTreeMap<String, String>>,

@@ -16,12 +16,14 @@ const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "an object")]
 struct SigstoreBundle {
     dsse_envelope: Option<Sealed>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "an object")]
 struct Sealed {
     payload: String,
     payload_type: String,
@@ -29,6 +31,7 @@ struct Sealed {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Seal {
     sig: String,
 }
@@ -41,12 +44,14 @@ pub(super) struct Envelope {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "an object")]
 struct Statement {
     predicate_type: String,
     subject: Vec<StatementSubject>,
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct StatementSubject {
     digest: BTreeMap<String, String>,
 }

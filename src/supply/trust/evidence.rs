@@ -9,6 +9,7 @@ use super::{FoundSignature, decode};
 const SCHEMA: &str = "oci-compat.signature/v1";
 
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an object")]
 struct EvidenceDocument {
     schema: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

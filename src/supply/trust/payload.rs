@@ -8,11 +8,13 @@ use crate::store::Digest;
 const KIND: &str = "cosign container image signature";
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct SignedPayload {
     critical: Critical,
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Critical {
     #[serde(default)]
     identity: SignedIdentity,
@@ -23,12 +25,14 @@ struct Critical {
 
 /// Under which name it was signed: a repository, perhaps with a tag or digest.
 #[derive(Default, Deserialize)]
+#[serde(expecting = "an object")]
 struct SignedIdentity {
     #[serde(default, rename = "docker-reference")]
     reference: String,
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct SignedImage {
     #[serde(rename = "docker-manifest-digest")]
     digest: String,

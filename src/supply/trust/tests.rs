@@ -285,6 +285,10 @@ fn a_file_without_a_public_key_is_reported() {
 #[test]
 fn evidence_that_is_none_is_reported() {
     let said = |text: &str| read_evidence(text.as_bytes()).unwrap_err();
+    assert_eq!(
+        said("7"),
+        "is no evidence of a signature (invalid type: integer `7`, expected an object at line 1 column 1)"
+    );
     assert_eq!(said("{}"), "is no evidence of a signature (missing field `schema` at line 1 column 2)");
     assert_eq!(
         said(r#"{"schema": "oci-compat.signature/v2"}"#),
