@@ -50,6 +50,10 @@ impl RuleMatched {
         alternatives: &[Outcome],
         facts: &Facts,
     ) -> Result<(), String> {
+        let publishes = !rule.vars.is_empty() || rule.vars_template.is_some();
+        if !publishes && matches!(&self.fact, Fact::Known(feature, _) if feature.attributes.is_some()) {
+            return Ok(());
+        }
         let made = match (outcome, &rule.vars_template) {
             (Outcome::Met, Some(template)) => self.expand(template, rule, alternatives, facts),
             (Outcome::Met | Outcome::Unmet | Outcome::Unknown, _) => Ok(Made::default()),

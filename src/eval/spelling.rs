@@ -20,7 +20,7 @@ pub(super) fn judge(feature: &str, name: &str, test: &Test, element: TestedEleme
 
 /// How an element is called in a feature that may write its name in another way.
 pub(super) fn name<'a>(feature: &str, elements: &'a Feature, name: &'a str) -> &'a str {
-    if !names_modules(feature) || !name.contains(['-', '_']) {
+    if !name.bytes().any(|it| matches!(it, b'-' | b'_')) || !names_modules(feature) {
         return name;
     }
     let flags = elements.flags.iter().flatten();
@@ -31,6 +31,10 @@ pub(super) fn name<'a>(feature: &str, elements: &'a Feature, name: &'a str) -> &
 
 /// The other ways to write a value, none of them if it has only one.
 fn spellings<'a>(feature: &str, name: &str, value: &'a str) -> Vec<Cow<'a, str>> {
+    // Hardly any element has one of these names, and the feature's is looked at for those only.
+    if !matches!(name, "full" | "name" | "") {
+        return Vec::new();
+    }
     match (&*lower(feature), name) {
         ("kernel.version", "full") => {
             Vec::from_iter(Some(host::release_label(value)).filter(|it| it != value))

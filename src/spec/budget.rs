@@ -17,6 +17,9 @@ const LEAST_TEXT: usize = 16;
 /// A template takes at most this many steps for each list of terms that it is expanded for (`template::expand`).
 const TEMPLATE_STEPS: u64 = 1 << 20;
 
+/// No feature has less of [`most_text`]: what is shorter needs no look at the feature.
+pub const LEAST_MOST_TEXT: usize = 64 << 10;
+
 /// How much text of a feature is looked at, in bytes, for its names (`matchName`) or for the elements that a term names.
 /// If a host has more, the rest stays unknown: no host may make a spec more expensive.
 pub fn most_text(feature: &str, of: Text) -> usize {
@@ -26,8 +29,10 @@ pub fn most_text(feature: &str, of: Text) -> usize {
         // Twelve thousand options.
         ("kernel.config", Text::Names) => 512 << 10,
         // One value each.
-        ("kernel.sysctl" | "kernel.config" | "kernel.version" | "kernel.cmdline", Text::Elements) => 64 << 10,
-        ("cpu.cpuid" | "cpu.model" | "system.osrelease" | "rule.matched", _) => 64 << 10,
+        ("kernel.sysctl" | "kernel.config" | "kernel.version" | "kernel.cmdline", Text::Elements) => {
+            LEAST_MOST_TEXT
+        }
+        ("cpu.cpuid" | "cpu.model" | "system.osrelease" | "rule.matched", _) => LEAST_MOST_TEXT,
         // Thousands of mounts, modules or interfaces.
         _ => 256 << 10,
     }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::words::version::Version;
 
-pub use budget::{Text, most_text, text_of};
+pub use budget::{LEAST_MOST_TEXT, Text, most_text, text_of};
 pub use condition::{Comparator, Comparison, Condition, Property};
 pub use pattern::{Pattern, PatternError};
 pub use problem::{Malformed, Place, Problem};

@@ -4,7 +4,7 @@
 mod tests;
 
 use crate::host::{self, Fact, Feature, Instance, Unknown};
-use crate::spec::{Bound, Expression, Place, Term, Test, Text, most_text, text_of};
+use crate::spec::{Bound, Expression, LEAST_MOST_TEXT, Place, Term, Test, Text, most_text, text_of};
 
 use super::element::TestedElement;
 use super::{Context, Evidence, Finding, Outcome, nvidia, range, spelling};
@@ -77,7 +77,8 @@ fn expressions(term: &Term) -> impl Iterator<Item = TermElement<'_>> {
 type NamedTest<'a> = (&'a str, &'a Test, Place);
 
 fn named(term: &Term) -> impl Iterator<Item = NamedTest<'_>> {
-    term.expressions.iter().flatten().map(|(name, it)| (name.as_str(), &it.test, it.at))
+    let expressions = term.expressions.as_deref().unwrap_or_default();
+    expressions.iter().map(|(name, it)| (name.as_str(), &it.test, it.at))
 }
 
 fn finding<'a>(
@@ -340,9 +341,13 @@ fn judge_element<'a>(term: &'a Term, named: NamedTest<'a>, feature: &Feature, re
     let spelt = spelling::name(&term.feature, feature, name);
     let flag = feature.flags.as_ref().map(|_| flag(feature, spelt));
     let attribute = feature.attributes.as_ref().map(|_| attribute(feature, name));
-    let most = most_text(&super::lower(&term.feature), Text::Elements);
-    if attribute.is_some_and(|it| matches!(it, TestedElement::Value(value) if most < value.len())) {
-        return finding(term, asked(named), Outcome::Unknown, Evidence::Unknown(too_much(read, most)));
+    if let Some(TestedElement::Value(value)) = attribute
+        && LEAST_MOST_TEXT < value.len()
+    {
+        let most = most_text(&super::lower(&term.feature), Text::Elements);
+        if most < value.len() {
+            return finding(term, asked(named), Outcome::Unknown, Evidence::Unknown(too_much(read, most)));
+        }
     }
     // A flag has no value, so that one which could not be read takes nothing from what is known of the attribute.
     let judged_flag = flag.filter(|_| attribute.is_none() || !asks_for_value(test));
