@@ -1,7 +1,6 @@
 //! The artifacts of one subject: which of each type counts, whether it may be stored, and which parts the store already has.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
@@ -19,6 +18,7 @@ use crate::words::moment::moment;
 
 use super::anchors::RequiredProof;
 use super::candidate::{Candidate, DescriptorType, newest_first, told};
+use super::messages::{Oversized, date, older, rolled_back};
 use super::{Obsolete, Pulled, Puller, WantedImage, signatures};
 
 /// So many candidates of one image are opened to learn their type and date.
@@ -233,7 +233,7 @@ impl Puller<'_> {
         let stored = scene.stored.iter().find(|it| it.artifact.manifest == name);
         if let Some(stored) = stored.filter(|it| scene.is_proved(it)) {
             return Ok(match self.newer(scene, &stored.artifact) {
-                Some(newer) => Taken::Older(older(scene, &stored.artifact, &newer)),
+                Some(newer) => Taken::Older(older(&scene.subject, &stored.artifact, &newer)),
                 None => Taken::Known(stored.clone()),
             });
         }
@@ -243,7 +243,7 @@ impl Puller<'_> {
         };
         let (package, artifact) = self.fetch(scene, candidate)?;
         if let Some(newer) = self.newer(scene, &artifact) {
-            return Ok(Taken::Older(older(scene, &artifact, &newer)));
+            return Ok(Taken::Older(older(&scene.subject, &artifact, &newer)));
         }
         let addition = self.addition(scene, package, signed)?;
         Ok(Taken::New(Box::new(addition), artifact))
@@ -352,7 +352,7 @@ impl Puller<'_> {
     fn clear(&self, scene: &Scene<'_>, artifact: &Artifact, pulled: &mut Pulled) {
         for stored in scene.shadowing(artifact) {
             if scene.is_proved(stored) {
-                pulled.notes.push(rolled_back(scene, artifact, &stored.artifact));
+                pulled.notes.push(rolled_back(&scene.subject, artifact, &stored.artifact));
             }
             let repository = scene.wanted.image.repository().to_string();
             let manifest = stored.artifact.manifest;
@@ -435,43 +435,6 @@ enum Taken {
     Older(String),
 }
 
-fn date(artifact: &Artifact) -> String {
-    artifact.created.as_ref().map_or("no date".to_owned(), |it| format!("date {it:?}"))
-}
-
-fn rolled_back(scene: &Scene<'_>, taken: &Artifact, newer: &Artifact) -> String {
-    format!(
-        "artifact {} with {} for {} takes the place of {} with {}, which the store had: --force",
-        taken.manifest,
-        date(taken),
-        scene.subject,
-        newer.manifest,
-        date(newer)
-    )
-}
-
-fn older(scene: &Scene<'_>, offered: &Artifact, newer: &Artifact) -> String {
-    if newer.age() < offered.age() {
-        return format!(
-            "the registry offers artifact {} with {} for {}, which nobody demands to be signed, the store has {} with {}, whose \
-             signature was verified: kept; --force takes the other one",
-            offered.manifest,
-            date(offered),
-            scene.subject,
-            newer.manifest,
-            date(newer)
-        );
-    }
-    format!(
-        "the registry offers artifact {} with {} for {}, the store has the newer {} with {}: kept; --force takes the older one",
-        offered.manifest,
-        date(offered),
-        scene.subject,
-        newer.manifest,
-        date(newer)
-    )
-}
-
 /// A manifest, as far as its type and date go. What it is beyond that is judged once it is its turn.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -486,22 +449,3 @@ struct ManifestSummary {
 struct ConfigLink {
     media_type: String,
 }
-
-/// A manifest that is not read.
-#[derive(Debug)]
-struct Oversized {
-    digest: Digest,
-    size: u64,
-}
-
-impl fmt::Display for Oversized {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "artifact {} has a manifest of {} bytes, at most {MAX_MANIFEST} are read",
-            self.digest, self.size
-        )
-    }
-}
-
-impl std::error::Error for Oversized {}

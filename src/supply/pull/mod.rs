@@ -15,6 +15,7 @@ mod anchors;
 mod verifier;
 mod candidate;
 mod signatures;
+mod messages;
 mod artifact;
 mod crowd;
 mod keep;
