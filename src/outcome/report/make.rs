@@ -428,7 +428,10 @@ impl FindingReport {
             needed: printable(&finding.needed()),
             found: printable(&finding.found()),
             read: printable(finding.read()),
-            hint: finding.hint().filter(|_| finding.outcome == Outcome::Unmet).map(|it| printable(&it)),
+            hint: finding
+                .hint()
+                .filter(|_| finding.outcome == Outcome::Unmet && !term.negated)
+                .map(|it| printable(&it)),
             line: finding.at.line,
             column: finding.at.column,
             alternative: term.alternative,
