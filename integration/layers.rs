@@ -58,7 +58,7 @@ const ROOMS: &[Room] = &[
         &["words", "os", "container", "eval", "policy", "outcome", "decide"],
         &["crun", "hook", "wrapper"],
     ),
-    room("author", &["words", "spec", "host"], &["lint", "convert"]),
+    room("author", &["words", "spec", "host", "nvidia"], &["lint", "convert"]),
     room(
         "supply",
         &["words", "image", "os", "store", "spec", "eval", "policy"],

@@ -1,4 +1,4 @@
-//! `convert`: a spec in Node Feature Discovery's language, with what gets lost on stderr.
+//! `convert`: a spec in Node Feature Discovery's language or in our own, with what gets lost on stderr.
 
 use super::{SPEC, folder, run, write};
 
@@ -31,4 +31,48 @@ fn a_spec_with_errors_is_not_converted() {
     let ran = run(&folder, "convert bad.yaml");
     let expected = "error: bad.yaml:1:1: a spec needs `compatibilities`, the list of alternatives\n";
     assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (1, "", expected));
+}
+
+const RULE: &str = "apiVersion: nfd.k8s-sigs.io/v1alpha1
+kind: NodeFeatureRule
+spec:
+  rules:
+  - name: kernel
+    labels: {new: \"true\"}
+    matchFeatures:
+    - feature: kernel.version
+      matchExpressions:
+        major: {op: In, value: [\"5\"]}
+";
+
+#[test]
+fn a_rule_of_node_feature_discovery_is_linted_and_becomes_a_spec() {
+    let folder = folder();
+    write(&folder, "rule.yaml", RULE);
+    let note = "`labels` is left out: a spec changes nothing\n";
+    let linted = run(&folder, "lint rule.yaml");
+    let expected = format!("rule.yaml:6:5: note: {note}1 file: 0 errors, 0 warnings, 1 note\n");
+    assert_eq!((linted.status, linted.stdout), (0, expected));
+    let ran = run(&folder, "convert rule.yaml");
+    assert_eq!((ran.status, ran.stderr), (1, format!("warn: rule.yaml:6:5: {note}")));
+    write(&folder, "again.yaml", &ran.stdout);
+    assert_eq!(run(&folder, "check --spec again.yaml --root host").status, 0);
+    write(&folder, "wrong.yaml", &RULE.replace("matchFeatures", "matchFeature"));
+    let linted = run(&folder, "lint wrong.yaml");
+    let error = "wrong.yaml:7:5: error: a rule has no field \"matchFeature\"; did you mean `matchFeatures`?";
+    assert_eq!((linted.status, linted.stdout.lines().nth(1)), (1, Some(error)));
+}
+
+#[test]
+fn what_becomes_our_language_loses_nothing() {
+    let folder = folder();
+    let h = r#"{"compatibilities": [{"oci.kernel.versions": "[5.0, 6)", "oci.compatibility-score": 3}]}"#;
+    write(&folder, "h.json", h);
+    for to in ["oci-compat/v1", "v1alpha1"] {
+        let ran = run(&folder, &format!("convert --to {to} h.json"));
+        assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
+        assert!(ran.stdout.starts_with(&format!("version: {to}\n")), "{}", ran.stdout);
+        write(&folder, "again.yaml", &ran.stdout);
+        assert_eq!(run(&folder, "check --spec again.yaml --root host").status, 0, "{}", ran.stdout);
+    }
 }

@@ -5,6 +5,7 @@ mod help;
 mod hidden;
 mod lint;
 mod convert;
+mod formats;
 mod explain;
 mod probe;
 mod why;

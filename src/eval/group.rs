@@ -46,6 +46,7 @@ pub(super) fn judge<'a>(group: &'a Group, place: &str, judged: &mut RuleProgress
         Group::All(groups) => Outcome::all(each(groups, place, "all", judged)),
         Group::Any(groups) => Outcome::any(each(groups, place, "any", judged)),
         Group::Not(group) => not(judge(group, &within(place, "not"), judged)),
+        Group::Named { name, group } => judge(group, &within(place, &named(name)), judged),
         Group::EachGpu { group, some } => each_gpu(group, *some, place, judged),
     }
 }
@@ -93,6 +94,12 @@ fn weight(outcome: Outcome) -> u8 {
 fn each<'a>(groups: &'a [Group], place: &str, name: &str, judged: &mut RuleProgress<'a, '_>) -> Vec<Outcome> {
     let judge = |(index, it)| judge(it, &within(place, &format!("{name} {}", index + 1)), judged);
     groups.iter().enumerate().map(judge).collect()
+}
+
+/// One word, and none that says something of a place.
+fn named(name: &str) -> String {
+    let word = name.split_whitespace().collect::<Vec<_>>().join("_");
+    if word == "not" { format!("{word:?}") } else { word }
 }
 
 fn within(place: &str, name: &str) -> String {
@@ -143,7 +150,7 @@ impl Explained<'_, '_> {
                 Came { outcome: not(outcome), why }
             }
             // Of the GPUs only one's terms are there.
-            Group::EachGpu { group, .. } => self.group(group),
+            Group::Named { group, .. } | Group::EachGpu { group, .. } => self.group(group),
         }
     }
 }

@@ -7,7 +7,9 @@ mod quantity;
 mod release;
 mod condition;
 mod reader;
+mod shape;
 mod nfd;
+pub mod formats;
 pub mod compiled;
 mod pattern;
 mod template;
@@ -27,7 +29,7 @@ pub use quantity::Quantity;
 pub use release::Release;
 pub use template::{Matched, Template, TemplateError};
 
-/// Reads a spec, whatever its format.
+/// Reads a spec in NFD's language or our own. [`formats::parse`] reads all formats.
 ///
 /// # Errors
 ///
@@ -42,6 +44,11 @@ pub fn parse_partly(bytes: &[u8]) -> (Option<Spec>, Option<Malformed>) {
         Ok(document) => nfd::read_partly(&document),
         Err(malformed) => (None, Some(malformed)),
     }
+}
+
+/// The format of a document that [`parse`] does not read and [`formats::parse`] does; none for any other document.
+pub fn proposed(bytes: &[u8]) -> Option<Language> {
+    shape::proposed(&yaml::parse(bytes).ok()?)
 }
 
 /// What an image demands: alternatives; one must fit.
@@ -62,6 +69,36 @@ pub enum Language {
     Nfd,
     /// NFD's with what it cannot say, `version: oci-compat/v1`.
     Own,
+    /// Proposal B of the OCI image-compatibility working group: compatibilities and graphs.
+    B,
+    /// Proposal D: groups of names and values, in a list.
+    D,
+    /// Proposal F: groups of names and values, by name.
+    F,
+    /// Proposal H: flat sets with intervals and a score.
+    H,
+}
+
+impl Language {
+    /// Whether it is one of the OCI working group's, which only [`formats`] reads.
+    pub fn is_proposed(self) -> bool {
+        match self {
+            Self::Nfd | Self::Own => false,
+            Self::B | Self::D | Self::F | Self::H => true,
+        }
+    }
+
+    /// As messages call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Nfd => "v1alpha1",
+            Self::Own => "oci-compat/v1",
+            Self::B => "proposal B of the OCI working group",
+            Self::D => "proposal D of the OCI working group",
+            Self::F => "proposal F of the OCI working group",
+            Self::H => "proposal H of the OCI working group",
+        }
+    }
 }
 
 fn is_default<T: Default + PartialEq>(it: &T) -> bool {
@@ -142,6 +179,13 @@ pub enum Group {
     Any(Vec<Group>),
     /// It does not hold.
     Not(Box<Group>),
+    /// It holds. Its author has a name for it, which reports show. Only proposal B has such names.
+    Named {
+        /// The name.
+        name: String,
+        /// What has to hold.
+        group: Box<Group>,
+    },
     /// It holds for each GPU by itself. No document says so: it is for conditions of `NVIDIA_REQUIRE_*`.
     EachGpu {
         /// What has to hold.
@@ -157,7 +201,7 @@ impl Group {
         match self {
             Self::Terms(terms) => terms.iter().collect(),
             Self::All(groups) | Self::Any(groups) => groups.iter().flat_map(Self::terms).collect(),
-            Self::Not(group) | Self::EachGpu { group, .. } => group.terms(),
+            Self::Not(group) | Self::Named { group, .. } | Self::EachGpu { group, .. } => group.terms(),
         }
     }
 }

@@ -60,6 +60,11 @@ impl Malformed {
         Self { first: Problem { at, message: message.into() }, others: Vec::new() }
     }
 
+    /// The same, of a problem.
+    pub(super) fn of(first: Problem) -> Self {
+        Self { first, others: Vec::new() }
+    }
+
     /// `None` if there are none.
     pub(super) fn all(mut problems: Vec<Problem>) -> Option<Self> {
         problems.sort_by_key(|it| it.at);

@@ -30,8 +30,18 @@ impl<'a> Fields<'a> {
 }
 
 impl SpecReader {
+    /// For a document in this language.
+    pub(super) fn of(language: Language) -> Self {
+        Self { language, ..Self::default() }
+    }
+
     pub(super) fn problem(&mut self, at: Place, message: impl Into<String>) {
         self.problems.push(Problem { at, message: message.into() });
+    }
+
+    /// How many there are so far.
+    pub(super) fn count(&self) -> usize {
+        self.problems.len()
     }
 
     pub(super) fn into_problems(self) -> Vec<Problem> {

@@ -12,7 +12,7 @@ use crate::words::moment::moment;
 use super::manifest::{CREATED, IMAGE_MANIFEST, StoredManifest};
 use super::{
     Artifact, Digest, MAX_MANIFEST, MAX_SPEC, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, OWN_ARTIFACT_TYPE,
-    OWN_SPEC_TYPE, blob,
+    OWN_SPEC_TYPE, PROPOSED_ARTIFACT_TYPE, PROPOSED_SPEC_TYPE, blob,
 };
 
 /// The configuration of an artifact that has none (image-spec 1.1, `manifest.md`, "Guidance for an Empty Descriptor").
@@ -38,6 +38,8 @@ pub enum SpecKind {
     Nfd,
     /// Our own.
     Own,
+    /// One of the OCI working group's proposals.
+    Proposed,
 }
 
 impl SpecKind {
@@ -46,6 +48,7 @@ impl SpecKind {
         match self {
             Self::Nfd => (NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE),
             Self::Own => (OWN_ARTIFACT_TYPE, OWN_SPEC_TYPE),
+            Self::Proposed => (PROPOSED_ARTIFACT_TYPE, PROPOSED_SPEC_TYPE),
         }
     }
 }

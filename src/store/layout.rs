@@ -47,6 +47,18 @@ pub fn find(reference: &OsStr, subject: Option<&Digest>) -> anyhow::Result<Vec<L
         .with_context(|| format!("reading layout {}", path.display()))
 }
 
+/// All compatibility artifacts in a layout that name their image, in the order of its index; there may be none.
+///
+/// # Errors
+///
+/// If the layout cannot be read, or an artifact in it is damaged or breaks the rules.
+pub fn find_all(path: &Path) -> anyhow::Result<Vec<LayoutArtifact>> {
+    let source = LayoutSource::open(path)?;
+    let layout = Layout { source: &source };
+    let found = layout.sorted(layout.candidates(None)?)?.artifacts;
+    found.into_iter().map(|(entry, manifest)| layout.load(&entry, manifest, None)).collect()
+}
+
 /// Whether a layout's files lie in a folder or in one tar file.
 #[derive(Debug)]
 pub enum LayoutSource {

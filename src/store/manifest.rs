@@ -15,12 +15,14 @@ pub const NFD_SPEC_TYPE: &str = "application/vnd.nfd.image-compatibility.spec.v1
 pub const OWN_ARTIFACT_TYPE: &str = "application/vnd.oci-compat.image-compatibility.v1";
 /// The media type of such a spec.
 pub const OWN_SPEC_TYPE: &str = "application/vnd.oci-compat.image-compatibility.spec.v1+yaml";
+/// The artifact type of all proposals of the OCI image-compatibility working group.
+pub const PROPOSED_ARTIFACT_TYPE: &str = "application/vnd.oci.image-compatibility.v1";
+/// The media type of a spec in the format of any of these.
+pub const PROPOSED_SPEC_TYPE: &str = "application/vnd.oci.image-compatibility.spec.v1+json";
 /// Every artifact type that holds a compatibility spec: NFD's, ours, and the one of the OCI working group's proposals.
-pub const ARTIFACT_TYPES: [&str; 3] =
-    [NFD_ARTIFACT_TYPE, OWN_ARTIFACT_TYPE, "application/vnd.oci.image-compatibility.v1"];
+pub const ARTIFACT_TYPES: [&str; 3] = [NFD_ARTIFACT_TYPE, OWN_ARTIFACT_TYPE, PROPOSED_ARTIFACT_TYPE];
 /// Every media type that such an artifact's one layer may have.
-pub const SPEC_TYPES: [&str; 3] =
-    [NFD_SPEC_TYPE, OWN_SPEC_TYPE, "application/vnd.oci.image-compatibility.spec.v1+json"];
+pub const SPEC_TYPES: [&str; 3] = [NFD_SPEC_TYPE, OWN_SPEC_TYPE, PROPOSED_SPEC_TYPE];
 
 pub(super) const IMAGE_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The annotation that says when an artifact or image was made (image-spec 1.1, `annotations.md`), in RFC 3339.

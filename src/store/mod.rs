@@ -20,8 +20,8 @@ pub use layout::LayoutArtifact;
 pub use listing::{Age, ArtifactStanding, age};
 pub use lookup::{SpecBytes, Store};
 pub use manifest::{
-    ARTIFACT_TYPES, CREATED, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, OWN_ARTIFACT_TYPE, OWN_SPEC_TYPE, SPEC_TYPES,
-    created,
+    ARTIFACT_TYPES, CREATED, NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, OWN_ARTIFACT_TYPE, OWN_SPEC_TYPE,
+    PROPOSED_ARTIFACT_TYPE, PROPOSED_SPEC_TYPE, SPEC_TYPES, created,
 };
 pub use memory::ImageManifests;
 pub use names::NamedImage;

@@ -1,6 +1,7 @@
-//! From our own language to Node Feature Discovery's: keeps what that can say, and names what it cannot. Never makes a spec
-//! stricter: a part that would refuse a fitting host is left out.
+//! From any format to Node Feature Discovery's language or to our own: keeps what that can say, and names what it cannot. Never
+//! makes a spec stricter: a part that would refuse a fitting host is left out.
 
+mod image;
 mod write;
 #[cfg(test)]
 mod tests;
@@ -9,7 +10,9 @@ use crate::spec::{
     Bound, Expression, Group, Language, Place, Quantity, Rule, Set, Severity, Spec, Term, Test,
 };
 
-/// A spec in NFD's language.
+pub use image::understand;
+
+/// A spec in another language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Converted {
     /// The document, YAML.
@@ -18,7 +21,7 @@ pub struct Converted {
     pub losses: Vec<Loss>,
 }
 
-/// Something that NFD's language cannot say.
+/// Something that the other language cannot say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loss {
     /// Where it stood.
@@ -30,16 +33,83 @@ pub struct Loss {
 /// The spec as `v1alpha1`.
 pub fn to_nfd(spec: &Spec) -> Converted {
     let mut losses = Vec::new();
+    // Ids of other formats are names that their authors gave to something else.
+    let has_ids = !spec.language.is_proposed();
     let set = |it: &Set| Set {
-        rules: it.rules.iter().filter_map(|it| rule(it, &mut losses)).collect(),
+        rules: it.rules.iter().filter_map(|it| rule(it, has_ids, &mut losses)).collect(),
         ..it.clone()
     };
     let sets = spec.sets.iter().map(set).collect();
-    losses.sort_by_key(|it: &Loss| it.at);
-    Converted { document: write::document(&Spec { language: Language::Nfd, sets }), losses }
+    finished(Spec { language: Language::Nfd, sets }, losses)
 }
 
-fn rule(rule: &Rule, losses: &mut Vec<Loss>) -> Option<Rule> {
+/// The spec as `oci-compat/v1`.
+pub fn to_own(spec: &Spec) -> Converted {
+    let rules = spec.sets.iter().flat_map(|it| &it.rules);
+    let named = rules.filter(|it| it.groups.iter().any(has_names)).map(|it| Loss {
+        at: it.at,
+        message: format!("rule {:?}: the ids of the compatibilities in its graphs are left out", name(it)),
+    });
+    finished(Spec { language: Language::Own, sets: spec.sets.clone() }, named.collect())
+}
+
+fn has_names(group: &Group) -> bool {
+    match group {
+        Group::Named { .. } => true,
+        Group::Terms(_) => false,
+        Group::All(groups) | Group::Any(groups) => groups.iter().any(has_names),
+        Group::Not(group) | Group::EachGpu { group, .. } => has_names(group),
+    }
+}
+
+fn finished(mut spec: Spec, mut losses: Vec<Loss>) -> Converted {
+    for rule in spec.sets.iter_mut().flat_map(|it| &mut it.rules) {
+        rule.match_features = apart(std::mem::take(&mut rule.match_features));
+        rule.match_any = std::mem::take(&mut rule.match_any).into_iter().map(apart).collect();
+        rule.when.iter_mut().chain(&mut rule.groups).for_each(apart_in);
+    }
+    losses.sort_by_key(|it: &Loss| it.at);
+    Converted { document: write::document(&spec), losses }
+}
+
+fn apart_in(group: &mut Group) {
+    match group {
+        Group::Terms(terms) => *terms = apart(std::mem::take(terms)),
+        Group::All(groups) | Group::Any(groups) => groups.iter_mut().for_each(apart_in),
+        Group::Not(group) | Group::Named { group, .. } | Group::EachGpu { group, .. } => apart_in(group),
+    }
+}
+
+/// A mapping has each name once: a second expression on an element becomes a term of its own. Formats that have several have
+/// them of attributes only.
+fn apart(terms: Vec<Term>) -> Vec<Term> {
+    let mut found = Vec::with_capacity(terms.len());
+    for mut term in terms {
+        let mut more = Vec::new();
+        if let Some(expressions) = &mut term.expressions {
+            let mut seen = std::collections::BTreeSet::new();
+            expressions.retain(|it| {
+                let is_first = seen.insert(it.0.clone());
+                if !is_first {
+                    more.push(it.clone());
+                }
+                is_first
+            });
+        }
+        let (feature, at) = (term.feature.clone(), term.at);
+        found.push(term);
+        found.extend(more.into_iter().map(|it| Term {
+            feature: feature.clone(),
+            expressions: Some(vec![it]),
+            name: None,
+            count: None,
+            at,
+        }));
+    }
+    found
+}
+
+fn rule(rule: &Rule, has_ids: bool, losses: &mut Vec<Loss>) -> Option<Rule> {
     let mut lose =
         |what: &str| losses.push(Loss { at: rule.at, message: format!("rule {:?}: {what}", name(rule)) });
     if rule.severity != Severity::Required {
@@ -50,7 +120,7 @@ fn rule(rule: &Rule, losses: &mut Vec<Loss>) -> Option<Rule> {
         lose("it is left out, because it would count everywhere and not only under its condition");
         return None;
     }
-    if [&rule.id, &rule.remedy, &rule.docs].into_iter().any(|it| !it.is_empty()) {
+    if [&rule.id, &rule.remedy, &rule.docs].into_iter().any(|it| has_ids && !it.is_empty()) {
         lose("`id`, `remedy` and `docs` are left out");
     }
     let (mut features, mut any) = (rule.match_features.clone(), rule.match_any.clone());
@@ -63,7 +133,7 @@ fn rule(rule: &Rule, losses: &mut Vec<Loss>) -> Option<Rule> {
             Group::Any(_) => lose("`any` is left out, because there can be only one"),
             Group::Not(_) => lose("`not` is left out"),
             Group::EachGpu { .. } => lose("what is asked of each GPU is left out"),
-            Group::Terms(_) | Group::All(_) => match together(group) {
+            Group::Terms(_) | Group::All(_) | Group::Named { .. } => match together(group) {
                 Some(terms) => features.extend(terms),
                 None => lose("`all` is left out, because its groups hold `any` or `not`"),
             },
@@ -92,6 +162,7 @@ fn together(group: &Group) -> Option<Vec<Term>> {
     match group {
         Group::Terms(terms) => Some(terms.clone()),
         Group::All(groups) => Some(groups.iter().map(together).collect::<Option<Vec<_>>>()?.concat()),
+        Group::Named { group, .. } => together(group),
         Group::Any(_) | Group::Not(_) | Group::EachGpu { .. } => None,
     }
 }

@@ -1,10 +1,11 @@
 //! A spec as text for its parser. Quotes every value, so that no YAML reader takes it for another type.
 
-use crate::spec::{Bound, Expression, Rule, Set, Spec, Term, Test};
+use crate::spec::{Bound, Expression, Group, Language, Rule, Set, Severity, Spec, Term, Test};
 
-/// The spec as a YAML document of `v1alpha1`.
+/// The spec as a YAML document, in our own language or in NFD's. What NFD's cannot say is not in it any more.
 pub(super) fn document(spec: &Spec) -> String {
-    let mut text = "version: v1alpha1\ncompatibilities:".to_owned();
+    let version = if spec.language == Language::Own { "oci-compat/v1" } else { "v1alpha1" };
+    let mut text = format!("version: {version}\ncompatibilities:");
     text.push_str(if spec.sets.is_empty() { " []\n" } else { "\n" });
     spec.sets.iter().for_each(|it| set(it, &mut text));
     text
@@ -23,6 +24,18 @@ fn set(set: &Set, text: &mut String) {
 
 fn rule(rule: &Rule, text: &mut String) {
     text.push_str(&format!("  - name: {}\n", quoted(&rule.name)));
+    for (key, value) in [("id", &rule.id), ("remedy", &rule.remedy), ("docs", &rule.docs)] {
+        field("    ", key, value, text);
+    }
+    match rule.severity {
+        Severity::Required => {}
+        Severity::Recommended => text.push_str("    severity: recommended\n"),
+        Severity::Info => text.push_str("    severity: info\n"),
+    }
+    if let Some(when) = &rule.when {
+        text.push_str("    when:\n");
+        group("      ", when, text);
+    }
     if !rule.vars.is_empty() {
         text.push_str("    vars:\n");
         for (name, value) in &rule.vars {
@@ -41,10 +54,44 @@ fn rule(rule: &Rule, text: &mut String) {
             text.push_str("    - {}\n");
             continue;
         }
-        let start = text.len();
-        terms("      ", alternative, text);
-        // The first line of an item starts with a dash.
-        text.replace_range(start + 4..start + 5, "-");
+        item("    ", text, |text| terms("      ", alternative, text));
+    }
+    match rule.groups.as_slice() {
+        [] => {}
+        // Terms of the rule itself have the same key.
+        [only] if rule.match_features.is_empty() => group("    ", only, text),
+        several => list("    ", "all", several, text),
+    }
+}
+
+/// The fields of a group.
+fn group(indent: &str, it: &Group, text: &mut String) {
+    match it {
+        Group::Terms(all) if all.is_empty() => text.push_str(&format!("{indent}matchFeatures: []\n")),
+        Group::Terms(all) => terms(indent, all, text),
+        Group::All(groups) => list(indent, "all", groups, text),
+        Group::Any(groups) => list(indent, "any", groups, text),
+        Group::Not(inner) => {
+            text.push_str(&format!("{indent}not:\n"));
+            group(&format!("{indent}  "), inner, text);
+        }
+        Group::Named { group: inner, .. } | Group::EachGpu { group: inner, .. } => group(indent, inner, text),
+    }
+}
+
+fn list(indent: &str, key: &str, groups: &[Group], text: &mut String) {
+    text.push_str(&format!("{indent}{key}:\n"));
+    for it in groups {
+        item(indent, text, |text| group(&format!("{indent}  "), it, text));
+    }
+}
+
+/// The first line of an item starts with a dash.
+fn item(indent: &str, text: &mut String, write: impl FnOnce(&mut String)) {
+    let start = text.len() + indent.len();
+    write(text);
+    if start < text.len() {
+        text.replace_range(start..=start, "-");
     }
 }
 
@@ -66,6 +113,9 @@ fn terms(indent: &str, terms: &[Term], text: &mut String) {
         }
         if let Some(name) = &term.name {
             text.push_str(&format!("{indent}  matchName: {}\n", expression(name)));
+        }
+        if let Some(count) = &term.count {
+            text.push_str(&format!("{indent}  count: {}\n", expression(count)));
         }
     }
 }
@@ -89,6 +139,8 @@ fn expression(expression: &Expression) -> String {
             ("InRegexp", patterns.iter().map(|it| it.source().to_owned()).collect(), "")
         }
         Test::Enabled => ("Enabled", Vec::new(), ""),
+        // An interval of one number is an error.
+        Test::Integer(Bound::GeLe(low, high)) if low == high => ("In", vec![low.to_string()], ""),
         Test::Integer(bound) => with(bound, ""),
         Test::Integers(bounds) => {
             let op = bounds.first().map_or("Ge", |it| with(it, "").0);

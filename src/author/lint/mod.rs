@@ -41,7 +41,12 @@ pub fn lint_partly(spec: &Spec) -> Vec<Warning> {
 }
 
 fn look(spec: &Spec, is_partial: bool) -> Vec<Warning> {
-    let mut lint = Linter { is_ours: spec.language == Language::Own, is_partial, ..Linter::default() };
+    let mut lint = Linter {
+        is_ours: spec.language != Language::Nfd,
+        is_proposed: spec.language.is_proposed(),
+        is_partial,
+        ..Linter::default()
+    };
     if spec.sets.is_empty() && !is_partial {
         lint.warn(Place { line: 1, column: 1 }, "the spec has no compatibility set, so that every host fits");
     }
@@ -56,6 +61,8 @@ fn look(spec: &Spec, is_partial: bool) -> Vec<Warning> {
 struct Linter {
     /// Whether no other tool reads it anyway.
     is_ours: bool,
+    /// Whether another format was made rules of: what a host does not know by itself, it may be told.
+    is_proposed: bool,
     /// Whether parts of the spec could not be read.
     is_partial: bool,
     warnings: Vec<Warning>,
@@ -125,6 +132,7 @@ impl Linter {
             "local.feature" | "local.label" => {}
             name => match host::feature(name) {
                 Some(info) => self.known(term, info),
+                None if self.is_proposed => {}
                 None => {
                     let hint =
                         host::nearest(name).map_or_else(String::new, |it| format!("; did you mean {it}?"));

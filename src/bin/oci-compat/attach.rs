@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use oci_compat::author::lint::{self, RemarkLevel};
 use oci_compat::image::Reference;
-use oci_compat::spec::{self, Language, Spec};
+use oci_compat::spec::{Language, Spec, formats};
 use oci_compat::store::{ArtifactSubject, CREATED, Digest, Package, SpecKind, pack_annotated};
 use oci_compat::supply::attach::{Platform, PlatformChoice, attach_to_layout, choose, push, replace};
 use oci_compat::supply::registry::ReferrersPlace;
@@ -42,7 +42,7 @@ pub(crate) fn layout_of(image: &str) -> Option<&str> {
 /// A spec that cannot be read would refuse every start of its image: it is not attached.
 fn checked(path: &Path) -> anyhow::Result<(Vec<u8>, SpecKind)> {
     let bytes = read(path)?;
-    let parsed = spec::parse(&bytes).with_context(|| {
+    let parsed = formats::parse(&bytes).with_context(|| {
         format!("the spec {} is malformed; `oci-compat lint` shows all errors", path.display())
     })?;
     for remark in lint::lint(&parsed).iter().filter(|it| it.level == RemarkLevel::Warning) {
@@ -56,6 +56,7 @@ pub(crate) fn kind_of(spec: &Spec) -> SpecKind {
     match spec.language {
         Language::Nfd => SpecKind::Nfd,
         Language::Own => SpecKind::Own,
+        Language::B | Language::D | Language::F | Language::H => SpecKind::Proposed,
     }
 }
 
@@ -97,7 +98,15 @@ fn choice(args: &Attach) -> anyhow::Result<PlatformChoice> {
     }
 }
 
+/// The path and the tag of `PATH[:TAG]`; what is there as a whole has no tag.
 #[expect(clippy::disallowed_methods, reason = "a path that a person named; a wrong guess is an error below")]
+pub(crate) fn layout_path(layout: &str) -> (&str, Option<&str>) {
+    match layout.rsplit_once(':') {
+        Some((path, tag)) if !Path::new(layout).exists() => (path, Some(tag)),
+        Some(_) | None => (layout, None),
+    }
+}
+
 fn to_layout(
     args: &Attach,
     layout: &str,
@@ -110,10 +119,7 @@ fn to_layout(
             "--replace is for registries: in a layout the newest artifact counts, and the older ones are left"
         );
     }
-    let (path, tag) = match layout.rsplit_once(':') {
-        Some((path, tag)) if !Path::new(layout).exists() => (path, Some(tag)),
-        Some(_) | None => (layout, None),
-    };
+    let (path, tag) = layout_path(layout);
     for (subject, package) in attach_to_layout(Path::new(path), tag, choice, args.dry_run, pack)? {
         tell(args, &subject, &package, "", output)?;
     }

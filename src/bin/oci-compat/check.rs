@@ -10,10 +10,11 @@ use oci_compat::decide::named;
 use oci_compat::decide::pipeline::{self, Host, Terms};
 use oci_compat::decide::requirements::{self, Collected};
 use oci_compat::host::{Facts, Root};
+use oci_compat::os::file;
 use oci_compat::outcome::report::{self, Report, SpecOrigin};
 use oci_compat::policy::{self, Defaults};
 use oci_compat::scan::table::{ImageRow, ImageTable};
-use oci_compat::{os::file, spec};
+use oci_compat::spec::formats;
 
 use crate::args::{Check, CheckFormat, CommonArgs, ReportFormat};
 use crate::engines;
@@ -99,7 +100,7 @@ fn collect(args: &Check, common: &CommonArgs, host: &Host<'_>) -> anyhow::Result
     };
     for path in &args.spec {
         let origin = SpecOrigin::File(path.display().to_string());
-        collected.requirements.push(Requirement { origin, spec: spec::parse(&read(path)?) });
+        collected.requirements.push(Requirement { origin, spec: formats::parse(&read(path)?) });
     }
     Ok(collected)
 }

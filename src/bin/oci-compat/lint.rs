@@ -4,7 +4,7 @@ use std::path::Path;
 
 use oci_compat::author::lint::{self, RemarkLevel};
 use oci_compat::outcome::report::{ProblemReport, problems};
-use oci_compat::spec;
+use oci_compat::spec::formats::{self, Understood};
 use serde::Serialize;
 
 use crate::TROUBLE;
@@ -55,14 +55,19 @@ pub(crate) fn run(args: &LintArgs, output: &mut Output) -> anyhow::Result<u8> {
 
 fn look_at(path: &Path) -> anyhow::Result<LintedFile> {
     let file = printable_path(path);
-    let (spec, malformed) = spec::parse_partly(&read(path)?);
+    let Understood { spec, malformed, losses } = formats::understand(&read(path)?);
     let remarks = match (&spec, &malformed) {
         (Some(spec), None) => lint::lint(spec),
         (Some(spec), Some(_)) => lint::lint_partly(spec),
         (None, _) => Vec::new(),
     };
     let of = |level| remarks.iter().filter(|it| it.level == level).map(remark).collect();
-    let (warnings, notes) = (of(RemarkLevel::Warning), of(RemarkLevel::Note));
+    let (warnings, mut notes): (_, Vec<ProblemReport>) = (of(RemarkLevel::Warning), of(RemarkLevel::Note));
+    notes.extend(losses.iter().map(|it| ProblemReport {
+        line: it.at.line,
+        column: it.at.column,
+        message: printable(&it.message),
+    }));
     Ok(LintedFile { file, errors: malformed.as_ref().map(problems).unwrap_or_default(), warnings, notes })
 }
 

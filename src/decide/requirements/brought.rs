@@ -165,7 +165,14 @@ impl Collected {
         }
         if let Some(text) = inline {
             let spec = spec::parse(text.as_bytes());
-            self.requirements.push(Requirement { origin: SpecOrigin::Inline, spec });
+            match spec.as_ref().err().and_then(|_| spec::proposed(text.as_bytes())) {
+                Some(language) => self.troubles.push(format!(
+                    "{} is one of {}, which is not read here: attach it to the image instead",
+                    SpecOrigin::Inline.title(),
+                    language.title()
+                )),
+                None => self.requirements.push(Requirement { origin: SpecOrigin::Inline, spec }),
+            }
         }
         if let Some((text, mut shelf)) = artifact.zip(shelf) {
             match digest("annotation org.oci-compat.artifact", &text) {

@@ -16,7 +16,7 @@ use crate::host;
 use crate::image::{Image, Reference};
 use crate::outcome::report::{Attached, Pod, SpecOrigin, Subject, Verification};
 use crate::policy::{Builds, Heeded, Implied, Policy};
-use crate::spec::{self, Malformed, Spec, compiled};
+use crate::spec::{self, Language, Malformed, Spec, compiled, formats};
 use crate::store::{
     Addition, Artifact, ArtifactStanding, Digest, SpecBytes, Store, StoredArtifact, Trouble, VerifiedBy,
 };
@@ -145,7 +145,12 @@ pub fn of_image(image: &[Digest], called: Image, store: &Path, policy: &Policy) 
 }
 
 /// As [`of_image`], with what a registry offers for the image in place of what the store has.
-pub fn of_offered(image: &[Digest], called: Image, offered: &[Addition], policy: &Policy) -> Collected {
+pub fn of_offered<'a>(
+    image: &[Digest],
+    called: Image,
+    offered: impl IntoIterator<Item = &'a Addition>,
+    policy: &Policy,
+) -> Collected {
     let mut collected = Collected::default();
     collected.subject.digest = image.last().map(Digest::to_string);
     collected.subject.image = called.names.first().cloned();
@@ -156,7 +161,8 @@ pub fn of_offered(image: &[Digest], called: Image, offered: &[Addition], policy:
                 let stored = StoredArtifact { artifact, origin: origin.clone() };
                 collected.has_verified |= stored.is_verified();
                 let origin = SpecOrigin::Attached(attached(&stored));
-                collected.requirements.push(Requirement { origin, spec: spec::parse(&package.spec) });
+                let spec = formats::parse_layer(&stored.artifact.spec.media_type, &package.spec);
+                collected.requirements.push(Requirement { origin, spec });
             }
             Err(err) => collected.troubles.push(format!("{err:#}")),
         }
@@ -463,19 +469,42 @@ fn add(
     let (spec, note) = read(store, artifact).map_err(|err| err.to_string())?;
     collected.artifacts.push(digest);
     collected.notes.extend(note);
-    collected.requirements.push(Requirement { origin, spec });
+    match spec {
+        StoredSpec::Read(spec) => collected.requirements.push(Requirement { origin, spec }),
+        StoredSpec::Proposed(language) => collected.troubles.push(format!(
+            "{} is not compiled, and only the compiled form of {} is read here: oci-compat store recompile",
+            origin.title(),
+            language.title()
+        )),
+    }
     Ok(())
 }
 
+/// A spec that the store has.
+enum StoredSpec {
+    Read(Result<Spec, Malformed>),
+    /// In a format that is only read when it is stored.
+    Proposed(Language),
+}
+
+impl StoredSpec {
+    fn of(bytes: &[u8]) -> Self {
+        match spec::parse(bytes) {
+            Ok(spec) => Self::Read(Ok(spec)),
+            Err(malformed) => spec::proposed(bytes).map_or(Self::Read(Err(malformed)), Self::Proposed),
+        }
+    }
+}
+
 /// A spec that the store has, and a note if its compiled form is of no use.
-fn read(store: &Store, artifact: &Artifact) -> Result<(Result<Spec, Malformed>, Option<String>), Trouble> {
+fn read(store: &Store, artifact: &Artifact) -> Result<(StoredSpec, Option<String>), Trouble> {
     match store.spec(artifact, compiled::FORMAT)? {
-        SpecBytes::Source { bytes, note, .. } => Ok((spec::parse(&bytes), note)),
+        SpecBytes::Source { bytes, note, .. } => Ok((StoredSpec::of(&bytes), note)),
         SpecBytes::Compiled(body) => match compiled::decode(&body) {
-            Ok(spec) => Ok((Ok(spec), None)),
+            Ok(spec) => Ok((StoredSpec::Read(Ok(spec)), None)),
             Err(err) => {
                 let (bytes, note) = store.source_instead(artifact, &format!("is of no use: {err:#}"))?;
-                Ok((spec::parse(&bytes), Some(note)))
+                Ok((StoredSpec::of(&bytes), Some(note)))
             }
         },
     }

@@ -45,6 +45,7 @@ pub fn group_demands(group: &Group) -> String {
         Group::All(groups) => all(groups, " and "),
         Group::Any(groups) => all(groups, " or "),
         Group::Not(group) => format!("not ({})", group_demands(group)),
+        Group::Named { name, group } => format!("{name} ({})", group_demands(group)),
         Group::EachGpu { group, .. } => group_demands(group),
     }
 }

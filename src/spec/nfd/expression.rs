@@ -296,7 +296,9 @@ fn version(reader: &mut SpecReader, text: &str, at: Place) -> Option<Version> {
         let suffix = quoted(text.get(number.len()..).unwrap_or_default());
         let way = match reader.language {
             Language::Own => "builds of a distribution are compared by `type: release`",
-            Language::Nfd => "`version: oci-compat/v1` compares builds of a distribution by `type: release`",
+            Language::Nfd | Language::B | Language::D | Language::F | Language::H => {
+                "`version: oci-compat/v1` compares builds of a distribution by `type: release`"
+            }
         };
         reader.problem(
             at,

@@ -108,7 +108,8 @@ fn check_ids(reader: &mut SpecReader, set: &Set) {
     }
 }
 
-fn rule(reader: &mut SpecReader, node: &YamlNode) -> Option<Rule> {
+/// Reads a rule.
+pub(super) fn rule(reader: &mut SpecReader, node: &YamlNode) -> Option<Rule> {
     const FIELDS: [&str; 5] = ["name", "vars", "varsTemplate", "matchFeatures", "matchAny"];
     const OURS: [&str; 8] = ["id", "severity", "remedy", "docs", "when", "all", "any", "not"];
     let fields = reader.fields_of(node, "a rule", &FIELDS, &OURS)?;

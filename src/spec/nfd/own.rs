@@ -155,14 +155,11 @@ fn other_documents_of_nfd_get_a_hint() {
     };
     check(
         "NodeFeatureRule",
-        "1:1: this is a NodeFeatureRule and no spec: put the rules below its `spec.rules` into a set, as `version: v1alpha1` \
-         and `compatibilities: [{rules: [...]}]`, without `labels`, `labelsTemplate`, `annotations`, `taints` and \
-         `extendedResources`",
+        "1:1: this is a NodeFeatureRule and no spec: `oci-compat convert` makes one of it",
     );
     check(
         "NodeFeatureGroup",
-        "1:1: this is a NodeFeatureGroup and no spec: put the rules below its `spec.featureGroupRules` into a set, as \
-         `version: v1alpha1` and `compatibilities: [{rules: [...]}]`",
+        "1:1: this is a NodeFeatureGroup and no spec: `oci-compat convert` makes one of it",
     );
     check(
         "NodeFeature",

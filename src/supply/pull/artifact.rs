@@ -7,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
 use crate::image::Repository;
-use crate::spec::{self, compiled};
+use crate::spec::{compiled, formats};
 use crate::store::{
     ARTIFACT_TYPES, Addition, Artifact, Compiled, Digest, MAX_EVIDENCE, MAX_MANIFEST, MAX_SPEC, Package,
     Parts, Signature, Store, StoredArtifact, VerifiedBy, created,
@@ -317,7 +317,9 @@ impl Puller<'_> {
 
     /// A spec that cannot be read would refuse every start of its image: it is not stored.
     fn addition(&self, scene: &Scene<'_>, package: Package, signed: Signed) -> anyhow::Result<Addition> {
-        let compiled = spec::parse(&package.spec).map_err(Into::into).and_then(|it| compiled::encode(&it));
+        let kind = package.artifact(&scene.subject)?.spec.media_type;
+        let parsed = formats::parse_layer(&kind, &package.spec);
+        let compiled = parsed.map_err(Into::into).and_then(|it| compiled::encode(&it));
         let body = compiled.with_context(|| {
             format!("the spec of artifact {} is malformed: not stored", Digest::of(&package.manifest))
         })?;

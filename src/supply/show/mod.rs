@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::spec;
+use crate::spec::formats;
 use crate::store::{
     Addition, Artifact, ArtifactSource, Digest, MAX_MANIFEST, MAX_SPEC, Store, StoredArtifact, layout,
 };
@@ -145,7 +145,7 @@ fn described(artifact: &Artifact, manifest: &[u8], bytes: &[u8]) -> anyhow::Resu
     }
     let annotated: Annotated = serde_json::from_slice(manifest)
         .with_context(|| format!("reading manifest {}", artifact.manifest))?;
-    let (sets, malformed) = match spec::parse(bytes) {
+    let (sets, malformed) = match formats::parse_layer(&artifact.spec.media_type, bytes) {
         Ok(spec) => (demands::in_words(&spec), None),
         Err(err) => (Vec::new(), Some(err.to_string())),
     };

@@ -12,6 +12,9 @@ pub(crate) enum SpecVersion {
     /// Node Feature Discovery's
     #[default]
     V1alpha1,
+    /// Ours, which has more
+    #[value(name = "oci-compat/v1")]
+    Own,
 }
 
 /// Whole seconds, from one to a day.

@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use oci_compat::spec::{self, compiled};
+use oci_compat::spec::{compiled, formats};
 use oci_compat::store::{
     Added, Addition, ArtifactSubject, CREATED, Compiled, Digest, Package, Writer, layout, pack_annotated,
 };
@@ -46,7 +46,7 @@ fn add(additions: &[Addition], store: &Path, output: &mut Output) -> anyhow::Res
 }
 
 fn recompile(store: &Path, output: &mut Output) -> anyhow::Result<u8> {
-    let recompiled = Writer::open(store)?.recompile(compiled::FORMAT, |_, bytes| compile(bytes))?;
+    let recompiled = Writer::open(store)?.recompile(compiled::FORMAT, compile)?;
     output.print(&format!("{} compiled\n", counted(recompiled.written, "spec")))?;
     for (digest, err) in recompiled.failed {
         log::warn!("spec {digest} is read as it is: {err:#}");
@@ -74,7 +74,7 @@ fn additions(
         bail!("{} is a spec file: say which image it is for with --subject sha256:...", path.display());
     };
     let (bytes, name) = (read(path)?, path.display().to_string());
-    let spec = spec::parse(&bytes).with_context(|| malformed(&name))?;
+    let spec = formats::parse(&bytes).with_context(|| malformed(&name))?;
     let annotations = created.map(|it| (CREATED.to_owned(), it.to_owned())).into_iter().collect();
     let package = pack_annotated(&bytes, kind_of(&spec), &ArtifactSubject::unseen(subject), &annotations)?;
     Ok(vec![addition(subject, package, &name)?])
@@ -82,7 +82,8 @@ fn additions(
 
 /// A spec that cannot be read would refuse every start of its image: it is not stored.
 fn addition(subject: Digest, package: Package, name: &str) -> anyhow::Result<Addition> {
-    let body = compile(&package.spec).with_context(|| malformed(name))?;
+    let kind = package.artifact(&subject)?.spec.media_type;
+    let body = compile(&kind, &package.spec).with_context(|| malformed(name))?;
     Ok(Addition::of_file(subject, package, Some(Compiled { format: compiled::FORMAT, body })))
 }
 
@@ -90,6 +91,6 @@ fn malformed(name: &str) -> String {
     format!("the spec of {name} is malformed; `oci-compat lint` shows all errors")
 }
 
-fn compile(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
-    compiled::encode(&spec::parse(bytes)?)
+fn compile(media_type: &str, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+    compiled::encode(&formats::parse_layer(media_type, bytes)?)
 }

@@ -130,6 +130,18 @@ fn an_inline_spec_is_read_and_its_errors_are_kept() {
 }
 
 #[test]
+fn an_inline_spec_of_a_proposal_is_not_read_and_not_taken_for_a_wrong_one() {
+    let inline = r#""org.oci-compat.spec": "{\"compatibilities\": [{\"oci.kernel.selinux\": \"true\"}]}""#;
+    assert_eq!(
+        BundleFixture::new(inline).told(&policy()),
+        [
+            "trouble: the spec in annotation org.oci-compat.spec is one of proposal H of the OCI working group, which is not read \
+             here: attach it to the image instead"
+        ]
+    );
+}
+
+#[test]
 fn a_bundle_that_cannot_be_read_is_the_containers_fault() {
     let place = BundleFixture::new("\"");
     assert_eq!(
