@@ -97,7 +97,7 @@ fn the_example_configuration_has_every_key_with_its_default() {
     assert_eq!(reading.problems, []);
     assert_eq!(policy, Policy::default_policy());
     let keys: BTreeSet<_> = reading.keys.iter().map(|(key, _)| key.as_str()).collect();
-    let lists = ["waiver", "trust"];
+    let lists = ["waiver", "prefer", "trust"];
     assert_eq!(keys, KEYS.into_iter().filter(|it| !lists.contains(it)).collect());
 }
 
@@ -107,7 +107,7 @@ fn the_exceptions_of_the_example_configuration_are_good_ones() {
     let lines: Vec<_> = text.lines().filter_map(|it| it.strip_prefix("#  ")).collect();
     let mut policy = Policy::default_policy();
     assert_eq!(policy.overlay(&lines.join("\n"), "config.toml").problems, []);
-    assert_eq!(policy.waivers.len(), 1);
+    assert_eq!((policy.waivers.len(), policy.preferences.len()), (1, 1));
     let mut trust = Trust::default();
     assert_eq!(trust.overlay(&lines.join("\n"), "config.toml"), []);
     assert_eq!(trust.rules.len(), 1);

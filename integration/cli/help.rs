@@ -13,6 +13,7 @@ const COMMANDS: &[&str] = &[
     "convert",
     "explain",
     "why",
+    "select",
     "attach",
     "pull",
     "show",

@@ -26,6 +26,7 @@ mod opened;
 mod remote;
 mod login;
 mod scan;
+mod select;
 mod program;
 mod verifier;
 mod terminal;

@@ -9,10 +9,10 @@ use crate::spec::{Place, Problem};
 
 use super::syntax::{self, At, ConfigTable, ConfigValue};
 use super::value::{KeyValue, ValueResult, unknown};
-use super::{Action, Builds, Implied, Mode, Nvidia, Policy, Sensitive, waiver};
+use super::{Action, Builds, Implied, Mode, Nvidia, Policy, Sensitive, preference, waiver};
 
 /// Every key outside of lists; those of waivers and of trust are in their own modules.
-pub const KEYS: [&str; 26] = [
+pub const KEYS: [&str; 27] = [
     "mode",
     "action.incompatible",
     "action.undecided",
@@ -38,6 +38,7 @@ pub const KEYS: [&str; 26] = [
     "log.journal",
     "log.syslog",
     "waiver",
+    "prefer",
     "trust",
 ];
 
@@ -104,6 +105,12 @@ impl ReadPolicy {
             "waiver" => {
                 let (waivers, problems) = waiver::read(value, file);
                 policy.waivers.extend(waivers);
+                self.problems.extend(problems);
+                Ok(())
+            }
+            "prefer" => {
+                let (preferences, problems) = preference::read(value);
+                policy.preferences.extend(preferences);
                 self.problems.extend(problems);
                 Ok(())
             }

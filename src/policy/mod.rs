@@ -4,6 +4,7 @@ mod syntax;
 mod value;
 mod log;
 mod waiver;
+mod preference;
 mod document;
 mod load;
 mod implicit;
@@ -27,6 +28,7 @@ pub use document::{KEYS, ReadPolicy};
 pub use implicit::{Implied, Nvidia};
 pub use load::{load, load_in_time, toml_files};
 pub use log::{DECISIONS, LogSettings};
+pub use preference::Preference;
 pub use survey::{Survey, Surveyed};
 pub use waiver::{Expiry, RuleName, Waiver};
 pub use wishes::Heeded;
@@ -134,6 +136,8 @@ pub struct Policy {
     pub spent: Duration,
     /// Exceptions, in the order in which they were read.
     pub waivers: Vec<Waiver>,
+    /// Annotations of an index's entries that this host prefers.
+    pub preferences: Vec<Preference>,
     /// The images whose containers may carry annotations that make a check less strict.
     pub may_waive: Vec<ImagePattern>,
     /// Whether annotations count at all; not while the configuration is broken, because nothing is refused then.
@@ -178,6 +182,7 @@ impl Policy {
             deadline: DEADLINE,
             spent: Duration::ZERO,
             waivers: Vec::new(),
+            preferences: Vec::new(),
             may_waive: Vec::new(),
             heeds_annotations: true,
             requirements: Some(PathBuf::from("/etc/oci-compat").join(REQUIREMENTS)),

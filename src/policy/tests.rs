@@ -146,7 +146,7 @@ fn an_unknown_key_is_reported_with_the_nearest_one() {
         &[
             "1:1: there is no key x; there are mode, action.incompatible, action.undecided, action.malformed, action.container_trouble, action.trouble, \
            image_annotation, may_waive.images, tags, deadline_ms, disclose, sensitive, crun_stderr, runtimes, requirements, builds, \
-           implicit.program, implicit.index, implicit.nvidia, log.decisions, log.max_bytes, log.keep, log.journal, log.syslog, waiver, trust",
+           implicit.program, implicit.index, implicit.nvidia, log.decisions, log.max_bytes, log.keep, log.journal, log.syslog, waiver, prefer, trust",
         ],
     );
 }

@@ -5,6 +5,7 @@ pub mod platform;
 pub mod layers;
 pub mod own;
 pub mod remote;
+pub mod select;
 pub mod table;
 pub mod engines;
 pub mod verifier;

@@ -36,9 +36,17 @@ const ARM64: [(u32, &[&str]); 6] = [
     (805, &["FLAGM2", "FRINT", "SB"]),
     (900, &["SVE2"]),
 ];
-/// Features of processors that Go's `golang.org/x/sys/cpu` calls otherwise than `cpu.cpuid`.
-const ALIASES: [(&str, &str); 4] =
-    [("sse41", "SSE4"), ("aes", "AESNI"), ("fma", "FMA3"), ("pclmulqdq", "CLMUL")];
+/// Features of x86 processors that Go's `golang.org/x/sys/cpu` calls otherwise than `cpu.cpuid`.
+const ALIASES: [(&str, &str); 8] = [
+    ("sse41", "SSE4"),
+    ("aes", "AESNI"),
+    ("fma", "FMA3"),
+    ("pclmulqdq", "CLMUL"),
+    ("avx512", "AVX512F"),
+    ("avx512gfni", "GFNI"),
+    ("avx512vaes", "VAES"),
+    ("avx512vpclmulqdq", "VPCLMULQDQ"),
+];
 
 /// What the label of an image demands of its host, if it was asked for on behalf of a host of this platform. `is_here` says that
 /// the host is this one.
@@ -86,7 +94,7 @@ fn rules(label: &ImageLabel, is_here: bool, is_listed: bool) -> Vec<Value> {
     if !flags.is_empty() {
         rules.push(flagged("platform-variant", &format!("labelled {platform}"), &flags));
     }
-    let flags: Vec<_> = label.features.iter().map(|it| flag(it)).collect();
+    let flags: Vec<_> = label.features.iter().map(|it| flag(platform, it)).collect();
     if !flags.is_empty() {
         rules.push(flagged("platform-features", "labelled with features of the processor", &flags));
     }
@@ -157,8 +165,10 @@ fn level(variant: &str) -> u32 {
         .map_or(0, |(major, minor)| major.saturating_mul(100).saturating_add(minor))
 }
 
-fn flag(feature: &str) -> String {
-    let known = ALIASES.iter().find(|(name, _)| *name == feature);
+/// Names that are not known here are looked for as they are, and no processor has them.
+fn flag(platform: &Platform, feature: &str) -> String {
+    let is_x86 = ["amd64", "386"].contains(&platform.architecture());
+    let known = ALIASES.iter().find(|(name, _)| is_x86 && *name == feature);
     known.map_or_else(|| feature.to_uppercase(), |(_, flag)| (*flag).to_owned())
 }
 
@@ -205,14 +215,29 @@ pub fn add_better(
     }
 }
 
-/// Whether all that a label says holds on a host.
-pub fn fits(label: &ImageLabel, host: &Host<'_>, is_here: bool) -> bool {
+/// All that a label says, as demands that have to hold; `None` if it says nothing that is known here.
+pub fn required(label: &ImageLabel) -> Option<Requirement> {
+    strict(label, false)
+}
+
+fn strict(label: &ImageLabel, is_here: bool) -> Option<Requirement> {
     let mut rules = rules(label, is_here, true);
     rules.iter_mut().for_each(|it| it["severity"] = json!("required"));
-    let Some(requirement) = requirement(rules, Implied::Refuse) else { return true };
+    requirement(rules, Implied::Refuse)
+}
+
+/// Whether all that a label says holds on a host.
+pub fn fits(label: &ImageLabel, host: &Host<'_>, is_here: bool) -> bool {
+    let Some(requirement) = strict(label, is_here) else { return true };
     let mut collected = Collected::default();
     collected.requirements.push(requirement);
     pipeline::assess(collected, host, &Terms::default()).verdict == Verdict::Compatible
+}
+
+/// How much a label asks for: the level of its variant first, then how many features it names.
+pub fn specific(label: &ImageLabel) -> u32 {
+    let (level, features) = rank(label);
+    level.saturating_mul(100).saturating_add(u32::try_from(features).unwrap_or(u32::MAX))
 }
 
 /// How much a label asks for.

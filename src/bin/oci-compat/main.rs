@@ -15,6 +15,7 @@ mod logger;
 mod output;
 mod registry;
 mod scan;
+mod select;
 mod verifier;
 mod show;
 mod status;
@@ -61,6 +62,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Convert(convert) => convert::run(&convert, output),
         Command::Explain { name } => explain::run(&name, output),
         Command::Attach(attach) => attach::run(&attach, output),
+        Command::Select(select) => select::run(&select, &args.common, output),
         Command::Pull(pull) => pull::run(&pull, &args.common, output),
         Command::Show(show) => show::run(&show, &args.common, output),
         Command::List(list) => store::list::list(&list, &args.common.store, output),

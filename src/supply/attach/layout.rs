@@ -54,6 +54,15 @@ pub fn attach_to_layout(
     Ok(packages)
 }
 
+/// The image under a tag of a layout, or its only one: its type and its document, verified.
+///
+/// # Errors
+///
+/// If there is no such image.
+pub fn layout_image(source: &LayoutSource, tag: Option<&str>) -> anyhow::Result<(String, Vec<u8>)> {
+    image(source, &index(source)?, tag)
+}
+
 fn index(source: &LayoutSource) -> anyhow::Result<Value> {
     let bytes = source.read("index.json", MAX_INDEX)?;
     let bytes = bytes.context("it is no OCI image layout: it has no file \"index.json\"")?;

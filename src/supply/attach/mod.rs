@@ -4,7 +4,7 @@
 pub use choice::{
     BadPlatform, ImageLabel, LabelledImage, Pick, Platform, PlatformChoice, choose, images, labelled, pick,
 };
-pub use layout::attach_to_layout;
+pub use layout::{attach_to_layout, layout_image};
 pub use push::{PushedArtifact, push, replace};
 
 mod choice;

@@ -73,6 +73,7 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: ReportFormat,
     },
+    Select(Select),
     Attach(Attach),
     Pull(PullArgs),
     Show(Show),
@@ -172,6 +173,36 @@ pub(crate) struct VerifierArgs {
     pub(crate) words: Vec<OsString>,
 }
 
+/// Choose the image of an index that fits a host best
+///
+/// Judges every entry and ranks them: those that fit first, then by score, then the more specific label, then their order. Prints
+/// the digest of the best one to stdout, and all of them with their reasons to stderr.
+///
+/// Exit status: 0 an entry fits, 1 none does, 2 usage or trouble, 3 the best one is undecided
+#[derive(Debug, clap::Args)]
+pub(crate) struct Select {
+    /// A name in a registry, oci:FOLDER[:TAG], oci-archive:FILE[:TAG], or a .json file that holds an index, or - for stdin
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) images: Vec<String>,
+    /// Judge the entries by these facts, as `probe --format json` prints them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) facts: Option<PathBuf>,
+    /// The root folder of the host
+    #[arg(long, value_name = "DIR", default_value = "/", conflicts_with = "facts")]
+    pub(crate) root: PathBuf,
+    /// Use only compatibility sets with one of these tags
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub(crate) tags: Vec<String>,
+    /// Judge for a container that is given all GPUs: what an image's environment says of NVIDIA's driver counts then
+    #[arg(long)]
+    pub(crate) gpus: bool,
+    /// Output format; docs/select.schema.json describes the JSON
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+    #[command(flatten)]
+    pub(crate) registry: RegistryOptions,
+}
+
 /// Print the facts of this host with their sources, and what is unknown and why
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProbeArgs {
@@ -208,14 +239,15 @@ pub(crate) struct LintArgs {
     pub(crate) format: ReportFormat,
 }
 
-/// Convert a spec to Node Feature Discovery's language
+/// Convert a spec, or a document of another tool, to v1alpha1 or oci-compat/v1
 ///
-/// Prints to stderr what gets lost.
+/// v1alpha1 is Node Feature Discovery's language. Takes specs in any format, NodeFeatureRule, NodeFeatureGroup,
+/// HostPreflight, the configuration of an image, and lines NVIDIA_REQUIRE_...=.... Prints to stderr what gets lost.
 ///
 /// Exit status: 0 nothing was lost, 1 something was lost, or the spec has errors, 2 usage or trouble
 #[derive(Debug, clap::Args)]
 pub(crate) struct Convert {
-    /// A spec file, or - for stdin
+    /// The file, or - for stdin
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// The version to write

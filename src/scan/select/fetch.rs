@@ -1,0 +1,237 @@
+//! Finds the entries of an image, and what is demanded of each: in a registry, in a layout or an archive, or in an index's file.
+
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+
+use crate::decide::check::Requirement;
+use crate::decide::requirements::{self, Collected};
+use crate::image::{Image, Reference};
+use crate::outcome::report::{Attached, SpecOrigin};
+use crate::policy::Policy;
+use crate::spec::formats;
+use crate::store::layout::{self, LayoutSource};
+use crate::store::{Addition, Digest};
+use crate::supply::attach::{ImageLabel, Platform, layout_image};
+use crate::supply::pull::{Puller, WantedImage};
+use crate::supply::registry::Descriptor;
+
+use super::super::own::{self, Configuration};
+use super::{Contender, IndexedImage, entries};
+
+/// The configuration of an image is a few KiB.
+const MAX_CONFIG: u64 = 4 << 20;
+/// No manifest and no index is larger (distribution-spec 1.1, "Pushing Manifests").
+const MAX_MANIFEST: u64 = 4 << 20;
+/// Indexes in indexes.
+const MAX_DEPTH: usize = 4;
+/// Entries of all indexes of one image.
+const MAX_ENTRIES: usize = 512;
+
+/// What counts for all entries.
+#[derive(Debug, Clone, Copy)]
+pub struct SelectSource<'a> {
+    /// The store of this host, whose artifacts count for images that are not in a registry.
+    pub store: &'a Path,
+    /// The administrator's own requirements, and what becomes of demands in images.
+    pub policy: &'a Policy,
+    /// Whether what images say of NVIDIA's driver counts.
+    pub with_gpus: bool,
+}
+
+/// Of a file that holds an index: what the store has for its entries counts, and what the administrator demands.
+///
+/// # Errors
+///
+/// If it holds no index.
+pub fn from_file(path: &Path, bytes: &[u8], source: &SelectSource<'_>) -> anyhow::Result<Vec<Contender>> {
+    let name = path.display().to_string();
+    let found = entries(bytes).with_context(|| format!("reading {name}"))?;
+    let index = Digest::of(bytes);
+    let candidates = found.into_iter().map(|entry| {
+        let mut collected = stored(&[index, entry.digest], source);
+        collected.requirements.extend(entry.demands());
+        Contender { image: name.clone(), entry, collected }
+    });
+    Ok(candidates.collect())
+}
+
+/// Of an image in an OCI layout or archive: what is attached to it there counts as well, and what its configurations say.
+///
+/// # Errors
+///
+/// If the layout cannot be read, or has no such image.
+pub fn from_layout(
+    name: &str,
+    path: &Path,
+    tag: Option<&str>,
+    source: &SelectSource<'_>,
+) -> anyhow::Result<Vec<Contender>> {
+    let read = || -> anyhow::Result<Vec<Contender>> {
+        let files = LayoutSource::open(path)?;
+        let (media_type, document) = layout_image(&files, tag)?;
+        let blob = |digest: &Digest, most: u64| -> anyhow::Result<Vec<u8>> {
+            let at = format!("blobs/sha256/{}", digest.hex());
+            let bytes =
+                files.read(&at, most)?.with_context(|| format!("{at} is not there: copy the image anew"))?;
+            ensure!(Digest::of(&bytes) == *digest, "{at} is damaged: copy the image anew");
+            Ok(bytes)
+        };
+        let attached = layout::find_all(path)?;
+        let root = Digest::of(&document);
+        let top = IndexedImage::alone(root, &media_type, u64::try_from(document.len())?);
+        let mut found = Vec::new();
+        expand(top, &[], 0, &|entry| blob(&entry.digest, MAX_MANIFEST), &mut found)?;
+        let mut candidates = Vec::with_capacity(found.len());
+        for (mut entry, above) in found {
+            let digests: Vec<_> = above.iter().copied().chain([entry.digest]).collect();
+            let mut collected = stored(&digests, source);
+            for it in attached.iter().filter(|it| digests.contains(&it.subject)) {
+                let digest = it.artifact.manifest.to_string();
+                let origin =
+                    SpecOrigin::Attached(Attached { artifact: digest, repository: None, verified: None });
+                let spec = formats::parse_layer(&it.artifact.spec.media_type, &it.package.spec);
+                collected.requirements.push(Requirement { origin, spec });
+            }
+            match blob(&entry.digest, MAX_MANIFEST).and_then(|it| config_of(&it)) {
+                Ok(Some(config)) => match blob(&config.digest, MAX_CONFIG) {
+                    Ok(bytes) => add_configuration(&bytes, &mut entry, &mut collected, source),
+                    Err(err) => collected.troubles.push(format!("{err:#}")),
+                },
+                Ok(None) => {}
+                Err(err) => collected.notes.push(format!("its configuration is not looked at: {err:#}")),
+            }
+            collected.requirements.extend(entry.demands());
+            candidates.push(Contender { image: name.to_owned(), entry, collected });
+        }
+        Ok(candidates)
+    };
+    read().with_context(|| format!("reading layout {}", path.display()))
+}
+
+/// Of an image in a registry: what is attached to it there counts, by the rules of trust, and what its configurations say.
+///
+/// # Errors
+///
+/// If what its name stands for cannot be read.
+pub fn from_registry(
+    puller: &Puller<'_>,
+    image: &Reference,
+    source: &SelectSource<'_>,
+) -> anyhow::Result<Vec<Contender>> {
+    let client = puller.client;
+    let resolved = client.resolve(image)?;
+    let repository = image.repository();
+    let size = u64::try_from(resolved.bytes.len())?;
+    let top = IndexedImage::alone(resolved.digest, &resolved.media_type, size);
+    let document = |entry: &IndexedImage| -> anyhow::Result<Vec<u8>> {
+        match entry.digest == resolved.digest {
+            true => Ok(resolved.bytes.clone()),
+            false => Ok(client.resolve(&repository.at(entry.digest))?.bytes),
+        }
+    };
+    let mut found = Vec::new();
+    expand(top, &[], 0, &document, &mut found)?;
+    let wanted = WantedImage { image: repository.at(resolved.digest), ..WantedImage::from(image.clone()) };
+    let pulled = puller.pull(&wanted);
+    let mut candidates = Vec::with_capacity(found.len());
+    for (mut entry, above) in found {
+        let digests: Vec<_> = above.iter().copied().chain([entry.digest]).collect();
+        let offered = pulled.additions.iter().filter(|it: &&Addition| digests.contains(&it.subject));
+        let mut collected =
+            requirements::of_offered(&digests, called(&digests, Some(image)), offered, source.policy);
+        collected.troubles.extend(pulled.problems.iter().cloned());
+        collected.notes.extend(pulled.notes.iter().cloned());
+        let config = document(&entry).and_then(|it| config_of(&it));
+        let read =
+            config.and_then(|it| it.map(|it| Ok(client.blob(repository, &it, MAX_CONFIG)?)).transpose());
+        match read {
+            Ok(Some(bytes)) => add_configuration(&bytes, &mut entry, &mut collected, source),
+            Ok(None) => {}
+            Err(err) => collected.troubles.push(format!("{err:#}")),
+        }
+        collected.requirements.extend(entry.demands());
+        candidates.push(Contender { image: image.to_string(), entry, collected });
+    }
+    Ok(candidates)
+}
+
+/// The images below an entry that may be an index, each with the indexes above it.
+fn expand(
+    entry: IndexedImage,
+    above: &[Digest],
+    depth: usize,
+    document: &dyn Fn(&IndexedImage) -> anyhow::Result<Vec<u8>>,
+    found: &mut Vec<(IndexedImage, Vec<Digest>)>,
+) -> anyhow::Result<()> {
+    if !entry.is_index() {
+        ensure!(
+            found.len() < MAX_ENTRIES,
+            "its indexes have more than {MAX_ENTRIES} entries, which are too many to judge"
+        );
+        found.push((entry, above.to_vec()));
+        return Ok(());
+    }
+    if depth == MAX_DEPTH {
+        bail!("index {} lies within {MAX_DEPTH} others, and no more are read", entry.digest);
+    }
+    let indexes: Vec<_> = above.iter().copied().chain([entry.digest]).collect();
+    for inner in entries(&document(&entry)?)? {
+        expand(inner, &indexes, depth + 1, document, found)?;
+    }
+    Ok(())
+}
+
+/// The descriptor of an image's configuration; none for what is no image.
+fn config_of(manifest: &[u8]) -> anyhow::Result<Option<Descriptor>> {
+    #[derive(Deserialize)]
+    struct SelectedManifest {
+        config: Descriptor,
+    }
+    let is_image =
+        ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+    let SelectedManifest { config } = serde_json::from_slice(manifest).context("it is no image manifest")?;
+    Ok(Some(config).filter(|it| is_image.contains(&it.media_type.as_str())))
+}
+
+/// Adds what an image's configuration says: its environment, and its platform where the index does not name it.
+fn add_configuration(
+    bytes: &[u8],
+    entry: &mut IndexedImage,
+    collected: &mut Collected,
+    source: &SelectSource<'_>,
+) {
+    /// As image-spec 1.1 has it (`config.md`).
+    #[derive(Deserialize)]
+    struct ConfiguredPlatform {
+        #[serde(default)]
+        os: String,
+        #[serde(default)]
+        architecture: String,
+        variant: Option<String>,
+        #[serde(rename = "os.version")]
+        os_version: Option<String>,
+    }
+    let Some(configuration) = Configuration::parse(bytes) else {
+        collected.notes.push("its configuration cannot be read".to_owned());
+        return;
+    };
+    if entry.label.is_none()
+        && let Ok(ConfiguredPlatform { os, architecture, variant, os_version }) =
+            serde_json::from_slice(bytes)
+    {
+        let platform = Platform::new(&os, &architecture, variant.as_deref());
+        entry.label = platform.map(|platform| ImageLabel { platform, os_version, features: Vec::new() });
+    }
+    own::add_environment(collected, &configuration, source.policy, source.with_gpus);
+}
+
+/// What the store and the administrator demand.
+fn stored(digests: &[Digest], source: &SelectSource<'_>) -> Collected {
+    requirements::of_image(digests, called(digests, None), source.store, source.policy)
+}
+
+fn called(digests: &[Digest], name: Option<&Reference>) -> Image {
+    Image { names: name.map(Reference::stored).into_iter().collect(), digests: digests.to_vec() }
+}
