@@ -8,7 +8,7 @@ mod tests;
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
-use std::panic::PanicHookInfo;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -122,11 +122,15 @@ impl Caller<'_> {
     }
 }
 
-/// What the process that started this one is called; `None` if that is not certain.
+/// The name of the process that started this one; `None` if that is not certain.
 fn parent() -> Option<String> {
-    const MAX_LINE: usize = 1 << 16;
-    let folder = PathBuf::from(format!("/proc/{}", nix::unistd::getppid()));
-    // Whatever hinders: then it is not certain.
+    name_of_process(Path::new(&format!("/proc/{}", nix::unistd::getppid())))
+}
+
+/// The name of the process whose folder of `/proc` this is; `None` if that is not certain.
+fn name_of_process(folder: &Path) -> Option<String> {
+    const MAX_LINE: usize = 65_536;
+    // After an error it is not certain.
     let read = |name: &str| file::read(&folder.join(name), MAX_LINE).ok().flatten();
     let name = read("comm")?;
     let name = name.trim_ascii_end();
@@ -196,9 +200,9 @@ pub fn decide_blindly(id: &str, fault: &Fault, setting: &DecisionContext<'_>) ->
     decision.complaining(setting)
 }
 
-/// The message about a defect of ours, and about the decision on the container.
-pub fn defect(panic: &PanicHookInfo<'_>, action: Action) -> String {
-    let place = panic.location().map_or_else(String::new, |it| format!(" at {}:{}", it.file(), it.line()));
+/// The message about a panic at this place in our code, and about the decision on the container.
+pub fn defect(place: Option<&Location<'_>>, action: Action) -> String {
+    let place = place.map_or_else(String::new, |it| format!(" at {}:{}", it.file(), it.line()));
     let opening = match action {
         Action::Refuse => "refused",
         Action::Start => "warning",

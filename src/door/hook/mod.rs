@@ -82,7 +82,7 @@ fn say(message: &str) {
 #[expect(clippy::exit, reason = "a panic must not become the signal by which a runtime stops the container")]
 fn guard_against_panics(trouble: Action) {
     std::panic::set_hook(Box::new(move |panic| {
-        say(&gate::defect(panic, trouble));
+        say(&gate::defect(panic.location(), trouble));
         let status = match trouble {
             Action::Refuse => status(Situation::Trouble),
             Action::Start => GO_ON,

@@ -174,7 +174,7 @@ fn decide_unchanged(container: State, setting: &DecisionContext<'_>) -> Decision
 fn survive_panics(trouble: Action, call: &RuntimeCall, choice: &RuntimeChoice, kept: &SavedSettings) {
     let (call, choice, kept) = (call.clone(), choice.clone(), kept.clone());
     std::panic::set_hook(Box::new(move |panic| {
-        let message = gate::defect(panic, trouble);
+        let message = gate::defect(panic.location(), trouble);
         let status = match trouble {
             Action::Refuse => {
                 log::tell(&call.log, &message, &now());

@@ -1,5 +1,6 @@
 //! Decisions on bundles in temporary folders, under every policy.
 
+mod calling;
 mod recording;
 mod trouble;
 mod verdicts;

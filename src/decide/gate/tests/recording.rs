@@ -44,6 +44,16 @@ fn every_decision_that_is_not_compatible_is_recorded() {
 }
 
 #[test]
+fn a_decision_that_is_made_again_is_counted_beside_the_reports() {
+    let place = GateFixture::new(Some(&unmet()));
+    for _ in 0..3 {
+        assert_eq!(place.decide(&policy("")).0, INCOMPATIBLE);
+    }
+    let found: Vec<_> = place.records().into_iter().map(|it| (it.first.is_some(), it.total)).collect();
+    assert_eq!(found, [(false, 1), (true, 2)], "the third is only counted");
+}
+
+#[test]
 fn a_record_that_cannot_be_written_changes_no_decision() {
     let place = GateFixture::new(Some(&unmet()));
     fs::create_dir(place.0.path().join("decisions.jsonl")).expect("making a fixture");
