@@ -108,26 +108,26 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
     stat::stat(path).ok().map(|it| (it.st_dev, it.st_ino, it.st_size, (it.st_ctime, it.st_ctime_nsec)))
 }
 
-/// Where a folder is without links on the way: the same path if there are none. As it is named if it cannot be found, or if
+/// The path of a file or folder without links: the same path if there are none. As it is named if it cannot be found, or if
 /// its real path leads elsewhere, as that of a folder in another mount namespace (`/proc/PID/root`).
 ///
-/// The links are followed once: what is returned leads to one of the folders that they led to, whatever becomes of them.
-#[expect(clippy::disallowed_methods, reason = "the caller's folder, not a file of the host")]
-pub fn without_links(folder: &Path) -> PathBuf {
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+/// The links are followed once: the result leads to one of the places to which they led, whatever becomes of them.
+#[expect(clippy::disallowed_methods, reason = "the caller's path, not a file of the host")]
+pub fn without_links(path: &Path) -> PathBuf {
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
     let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
-    if fcntl::openat2(AT_FDCWD, folder, how).is_ok() {
-        return folder.to_owned();
+    if fcntl::openat2(AT_FDCWD, path, how).is_ok() {
+        return path.to_owned();
     }
-    let found = fcntl::open(folder, flags, Mode::empty()).ok().and_then(|opened| {
-        // The kernel's own answer about the open folder, which no rename can change meanwhile (proc_pid_fd(5)).
+    let found = fcntl::open(path, flags, Mode::empty()).ok().and_then(|opened| {
+        // The kernel's own answer about the open file, which no rename can change meanwhile (proc_pid_fd(5)).
         let real = std::fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd()))
-            .or_else(|_| std::fs::canonicalize(folder))
+            .or_else(|_| std::fs::canonicalize(path))
             .ok()?;
         let (asked, led) = (stat::fstat(&opened).ok()?, stat::stat(&real).ok()?);
         ((asked.st_dev, asked.st_ino) == (led.st_dev, led.st_ino)).then_some(real)
     });
-    found.unwrap_or_else(|| folder.to_owned())
+    found.unwrap_or_else(|| path.to_owned())
 }
 
 /// Puts something harmless into the place of standard streams that are closed: else the next file to be opened would take
@@ -279,17 +279,21 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_named_without_links() {
+    fn a_file_and_a_folder_are_named_without_links() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = fs::canonicalize(folder.path()).expect("a folder");
         let place = |it: &str| root.join(it);
         fs::create_dir_all(place("real/bundle")).expect("making a fixture");
         symlink("real", place("link")).expect("making a fixture");
         symlink("gone", place("dangling")).expect("making a fixture");
+        fs::write(place("real/file"), "").expect("writing a fixture");
+        symlink("file", place("real/name")).expect("making a fixture");
         let check = |name: &str, expected: &str| assert_eq!(without_links(&place(name)), place(expected));
         check("real/bundle", "real/bundle");
         check("link/bundle", "real/bundle");
         check("link", "real");
+        check("real/file", "real/file");
+        check("link/name", "real/file");
         check("dangling", "dangling");
         check("gone", "gone");
         let here = Path::new("/proc/self/cwd");
