@@ -1,5 +1,7 @@
 //! Who calls the gate, how long a check may take, and what is reported of our own defects.
 
+use std::os::unix::fs::symlink;
+
 use super::*;
 
 /// The name of a process with these files in its folder of `/proc`.
@@ -72,4 +74,23 @@ fn only_verified_specs_may_ask_for_what_is_sensitive_if_the_policy_says_so() {
         "oci-compat: warning: started undecided: boot parameter quiet is unknown, needs given: only verified specs may ask for it \
          (sensitive) [fact-unknown; oci-compat why c1]\n",
     );
+}
+
+#[test]
+fn the_runtime_behind_the_wrapper_has_to_be_known_by_its_name_and_by_its_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for name in ["runc", "runsc"] {
+        fs::write(folder.path().join(name), "").expect("writing a fixture");
+    }
+    fs::create_dir(folder.path().join("links")).expect("making a fixture");
+    symlink("../runsc", folder.path().join("links/runc")).expect("making a fixture");
+    let check = |runtime: Option<&str>, expected: bool| {
+        let find = || runtime.map(|it| folder.path().join(it));
+        let caller = Caller::Wrapper { limits: &[], runtime: Successor(&find) };
+        assert_eq!(caller.runs_on_this_kernel(), expected, "{runtime:?}");
+    };
+    check(Some("runc"), true);
+    check(Some("runsc"), false);
+    check(Some("links/runc"), false);
+    check(None, false);
 }

@@ -41,6 +41,10 @@ fn every_decision_that_is_not_compatible_is_recorded() {
     let found =
         place.records().into_iter().map(|it| (it.subject.container, it.situation)).collect::<Vec<_>>();
     assert_eq!(found, [(None, Situation::Trouble)]);
+    let place = GateFixture::new(None);
+    decide_blindly("c1", &no_state(), &setting(&place.options(), &policy("")));
+    let found: Vec<_> = place.records().into_iter().map(|it| it.subject.container).collect();
+    assert_eq!(found, [Some("c1".to_owned())]);
 }
 
 #[test]
