@@ -6,11 +6,12 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{self, AT_FDCWD, OFlag, OpenHow, ResolveFlag};
+use nix::fcntl::{self, AT_FDCWD, OFlag, ResolveFlag};
 use nix::sys::stat::{self, Mode, SFlag};
 
 use super::careful::PathWalk;
 use super::files::{Files, Found, START, Start};
+use crate::os::file;
 
 /// The permission bits of a program that a search does not pass over.
 const EXECUTABLE: libc::mode_t = 0o111;
@@ -40,7 +41,7 @@ impl Files for RootFolder {
         // A device or a FIFO is not even opened.
         let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
         let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-        match fcntl::openat2(&self.folder, path, OpenHow::new().flags(flags).resolve(resolve)) {
+        match file::open_below(&self.folder, path, flags, resolve) {
             Ok(found) => match stat::fstat(&found) {
                 Ok(it) if is_program(it.st_mode) => Found::File(found),
                 Ok(_) | Err(_) => Found::Unclear,

@@ -4,17 +4,17 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{self, AtFlags, OFlag, OpenHow, ResolveFlag};
+use nix::fcntl::{self, AtFlags, OFlag, ResolveFlag};
 use nix::sys::stat::{self, FileStat, Mode, SFlag};
 
 use super::Trouble;
 use super::trouble::{io_reason, reason};
-use crate::os::file::{Exposure, FOLDER};
+use crate::os::file::{self, Exposure, FOLDER};
 
 /// The folder of a store, opened once; everything in it is reached from there.
 #[derive(Debug)]
@@ -90,16 +90,17 @@ impl StoreFolder {
     /// The names in a folder, sorted; none if it is not there.
     pub(super) fn names(&self, relative: &str) -> Result<Vec<CString>, Trouble> {
         let wrong = |errno| unreadable(&self.full(relative), errno);
-        let mut folder = match self.resolve(relative, OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
-            Ok(fd) => Dir::from_fd(fd).map_err(wrong)?,
+        let folder = match self.resolve(relative, OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
+            Ok(folder) => folder,
             Err(Errno::ENOENT) => return Ok(Vec::new()),
             Err(errno) => return Err(wrong(errno)),
         };
-        let mut names = Vec::new();
-        for entry in folder.iter() {
-            names.push(entry.map_err(wrong)?.file_name().to_owned());
-        }
-        names.retain(|it| !matches!(it.to_bytes(), b"." | b".."));
+        let mut names: Vec<CString> = Vec::new();
+        file::for_each_name(&folder, |name| {
+            names.push(name.to_owned());
+            ControlFlow::Continue(())
+        })
+        .map_err(wrong)?;
         names.sort_unstable();
         Ok(names)
     }
@@ -119,8 +120,7 @@ impl StoreFolder {
     /// Opens what is at a path in the folder; links, `..` and absolute paths lead nowhere.
     pub(super) fn resolve(&self, relative: &str, flags: OFlag) -> nix::Result<OwnedFd> {
         let inside = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
-        let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(inside);
-        fcntl::openat2(self.fd.as_fd(), relative, how) // openat2(2), Linux 5.6
+        file::open_below(&self.fd, relative, flags, inside)
     }
 
     /// The folder itself, for making and removing things in it.

@@ -9,31 +9,27 @@ pub(super) use careful::Filesystem;
 use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
 use nix::errno::Errno;
-use nix::fcntl::{self, AT_FDCWD, OFlag, OpenHow, ResolveFlag};
+use nix::fcntl::{self, AT_FDCWD, OFlag, ResolveFlag};
 use nix::sys::stat::{self, Mode, SFlag};
 use nix::unistd;
-use rustix::fs::RawDir;
 
 use super::Unknown;
+use crate::os::file;
 use crate::words::errno::known;
 
 /// No file that we read is larger: a compressed kernel configuration has 60 KiB, `modules.dep` 700 KiB.
 const MAX_FILE: usize = 16 << 20;
 /// No folder that we list has more entries: the largest seen is a `/sys/bus/pci/devices` with 4,000.
 const MAX_ENTRIES: usize = 65_536;
-/// Room for the entries that one call lists, in bytes: some hundred.
-const LISTED: usize = 8192;
 /// The smallest page, and the least that is worth a call: procfs returns about this much at a time.
 const MIN_READ: usize = 4096;
-/// How often a path is followed again. Each time takes some microseconds, and mounts appear once a second at worst.
-const MAX_TRIES: usize = 32;
 /// Said of what is left when a check has taken too long.
 const TOO_LATE: &str = "was not read: the deadline has passed";
 
@@ -222,18 +218,13 @@ impl Root {
             folder => folder?,
         };
         let mut names = Vec::new();
-        // The C library's `opendir` makes five more calls.
-        let mut buffer = Vec::with_capacity(LISTED);
-        let mut entries = RawDir::new(&folder, buffer.spare_capacity_mut());
-        while let Some(entry) = entries.next() {
-            let entry = entry.map_err(|errno| Miss::of(path, Errno::from_raw(errno.raw_os_error())))?;
-            let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                names.push(String::from_utf8_lossy(name).into_owned());
-            }
-            if names.len() > MAX_ENTRIES {
-                return Err(Miss::unreadable(path, format!("has more than {MAX_ENTRIES} entries")));
-            }
+        file::for_each_name(&folder, |name| {
+            names.push(name.to_string_lossy().into_owned());
+            if names.len() > MAX_ENTRIES { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .map_err(|errno| Miss::of(path, errno))?;
+        if names.len() > MAX_ENTRIES {
+            return Err(Miss::unreadable(path, format!("has more than {MAX_ENTRIES} entries")));
         }
         names.sort_unstable();
         Ok(names)
@@ -376,13 +367,9 @@ fn look(path: &str, file: &OwnedFd) -> Result<Looked, Miss> {
     })
 }
 
-/// openat2(2), Linux 5.6: a link in the tree, absolute or with `..`, stays in the tree.
+/// A link in the tree, absolute or with `..`, stays in the tree.
 fn open_inside(folder: &OwnedFd, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
-    let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT);
-    let open = || fcntl::openat2(folder, OsStr::from_bytes(path.as_bytes()), how);
-    // EAGAIN: something was mounted or renamed anywhere on the machine while a `..` was followed.
-    let settled = (1..MAX_TRIES).map(|_| open()).find(|it| !matches!(it, Err(Errno::EAGAIN)));
-    settled.unwrap_or_else(open)
+    file::open_below(folder, path, flags, ResolveFlag::RESOLVE_IN_ROOT)
 }
 
 /// What an error means that a host's file or folder gave, in words of our own.

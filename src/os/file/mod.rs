@@ -1,5 +1,6 @@
 //! Reads files that a person, a runtime or the administrator named, in contrast to host facts. Bounded, regular files only.
 
+mod below;
 mod apart;
 mod mounts;
 mod trust;
@@ -17,6 +18,7 @@ use nix::fcntl::{self, AT_FDCWD, FcntlArg, OFlag, OpenHow, ResolveFlag};
 use nix::sys::stat::{self, FileStat, Mode, SFlag};
 
 pub use apart::{Silence, apart, ask_apart, is_near, near};
+pub use below::{for_each_name, open_below};
 pub use mounts::{is_local, unescaped};
 pub use trust::{Approach, Exposure, FOLDER, Untrusted, approach, is_trusted_folder, read_trusted};
 pub use user::User;
