@@ -1,7 +1,18 @@
 //! Checks a host against what a container image demands of it, and says what is missing.
 //!
-//! The modules are rooms: each has a task, and comes after those that it builds on. A module names only modules before it
-//! (`integration/layers.rs` enforces that). `ARCHITECTURE.md` has the map.
+//! Everything goes one way:
+//!
+//! ```text
+//! bytes ─▶ spec::parse ─▶ Spec ─▶ eval::demand ─▶ host::gather ─▶ Facts ─▶ eval::evaluate ─▶ Judgement ─▶ Verdict
+//!          from container, store, nvidia, program                                      policy, outcome: what follows
+//! ```
+//!
+//! A program of yours needs four rooms: [`spec`] reads what is demanded, [`host`] has the facts, [`eval`] judges, and
+//! [`outcome::report`] lays the result out. `examples/judge.rs` shows them. The other rooms are public for our own programs only,
+//! and may change with every release. Codes, exit statuses and JSON documents stay.
+//!
+//! The modules are rooms: each has a task, and names only rooms before it (`integration/layers.rs` enforces that).
+//! `ARCHITECTURE.md` has the map.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make fixtures and look at them"))]
 
