@@ -12,9 +12,9 @@ use oci_spec::image::{ANNOTATION_REF_NAME, Descriptor, ImageIndex, MediaType};
 use super::archive::Archive;
 use super::build::{EMPTY, descriptor};
 use super::index;
-use super::manifest::{self, ARTIFACT_TYPES, StoredManifest, json_reason, listed};
+use super::manifest::{self, ARTIFACT_TYPES, StoredManifest, json_reason};
 use super::{Artifact, Digest, MAX_MANIFEST, MAX_SPEC, Package, blob, blob_path};
-use crate::words::text::shorten;
+use crate::words::text::{list, shorten};
 
 /// No index is larger, in bytes: registries take manifests of 4 MiB (distribution-spec 1.1, "Pushing Manifests").
 const MAX_INDEX: u64 = 4 << 20;
@@ -301,7 +301,10 @@ fn nothing(tag: Option<&str>, others: BTreeSet<String>) -> String {
     let place = tag.map(|it| format!("tag {it:?}")).unwrap_or("the layout".to_owned());
     let others: Vec<_> = others.into_iter().collect();
     let found = or_nothing("found", &others);
-    format!("{place} has no compatibility artifact, {found}; known types are {}", listed(&ARTIFACT_TYPES))
+    format!(
+        "{place} has no compatibility artifact, {found}; known types are {}",
+        list(ARTIFACT_TYPES.map(str::to_owned).into_iter(), "and")
+    )
 }
 
 fn or_nothing(verb: &str, items: &[String]) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{Artifact, Digest, MAX_SPEC, SpecBlob, Trouble};
-use crate::words::text::{cut, shorten};
+use crate::words::text::{cut, list, shorten};
 
 /// The artifact type that Node Feature Discovery gives its image-compatibility specs.
 pub const NFD_ARTIFACT_TYPE: &str = "application/vnd.nfd.image-compatibility.v1alpha1";
@@ -121,16 +121,11 @@ pub(super) fn json_reason(err: &serde_json::Error) -> String {
 fn one_of(known: &[&str], found: &str, what: &str) -> Result<String, String> {
     match known.contains(&found) {
         true => Ok(found.to_owned()),
-        false => Err(format!("{what} {:?}, known are {}", shorten(found), listed(known))),
-    }
-}
-
-/// Names with commas, and "and" before the last.
-pub(super) fn listed(names: &[&str]) -> String {
-    match names.split_last() {
-        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
-        Some((only, _)) => (*only).to_owned(),
-        None => String::new(),
+        false => Err(format!(
+            "{what} {:?}, known are {}",
+            shorten(found),
+            list(known.iter().map(|it| (*it).to_owned()), "and")
+        )),
     }
 }
 

@@ -59,6 +59,15 @@ pub fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
+/// Items with commas, and a word before the last.
+pub fn list(items: impl Iterator<Item = String>, word: &str) -> String {
+    let mut items: Vec<_> = items.collect();
+    match (items.pop(), items.is_empty()) {
+        (Some(last), false) => format!("{} {word} {last}", items.join(", ")),
+        (last, _) => last.unwrap_or_default(),
+    }
+}
+
 /// The name among `known` that was probably meant by `wrong`: at most a third of its letters differ.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = wrong.chars().count();
@@ -76,6 +85,17 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_stands_before_the_last_item_of_a_list() {
+        let check = |items: &[&str], expected: &str| {
+            assert_eq!(list(items.iter().map(|it| (*it).to_owned()), "or"), expected);
+        };
+        check(&[], "");
+        check(&["a"], "a");
+        check(&["a", "b"], "a or b");
+        check(&["a", "b", "c"], "a, b or c");
+    }
 
     #[test]
     fn text_of_strangers_cannot_act_on_a_terminal() {

@@ -23,7 +23,7 @@ fn set(set: &Set, text: &mut String) {
 }
 
 fn rule(rule: &Rule, text: &mut String) {
-    text.push_str(&format!("  - name: {}\n", quoted(&rule.name)));
+    text.push_str(&format!("  - name: {}\n", yaml_string(&rule.name)));
     for (key, value) in [("id", &rule.id), ("remedy", &rule.remedy), ("docs", &rule.docs)] {
         field("    ", key, value, text);
     }
@@ -39,7 +39,7 @@ fn rule(rule: &Rule, text: &mut String) {
     if !rule.vars.is_empty() {
         text.push_str("    vars:\n");
         for (name, value) in &rule.vars {
-            text.push_str(&format!("      {}: {}\n", quoted(name), quoted(value)));
+            text.push_str(&format!("      {}: {}\n", yaml_string(name), yaml_string(value)));
         }
     }
     if let Some(template) = &rule.vars_template {
@@ -100,14 +100,14 @@ fn terms(indent: &str, terms: &[Term], text: &mut String) {
         text.push_str(&format!("{indent}matchFeatures:\n"));
     }
     for term in terms {
-        text.push_str(&format!("{indent}- feature: {}\n", quoted(&term.feature)));
+        text.push_str(&format!("{indent}- feature: {}\n", yaml_string(&term.feature)));
         match term.expressions.as_deref() {
             None => {}
             Some([]) => text.push_str(&format!("{indent}  matchExpressions: {{}}\n")),
             Some(expressions) => {
                 text.push_str(&format!("{indent}  matchExpressions:\n"));
                 for (name, it) in expressions {
-                    text.push_str(&format!("{indent}    {}: {}\n", quoted(name), expression(it)));
+                    text.push_str(&format!("{indent}    {}: {}\n", yaml_string(name), expression(it)));
                 }
             }
         }
@@ -122,7 +122,7 @@ fn terms(indent: &str, terms: &[Term], text: &mut String) {
 
 fn field(indent: &str, key: &str, value: &str, text: &mut String) {
     if !value.is_empty() {
-        text.push_str(&format!("{indent}{key}: {}\n", quoted(value)));
+        text.push_str(&format!("{indent}{key}: {}\n", yaml_string(value)));
     }
 }
 
@@ -153,7 +153,7 @@ fn expression(expression: &Expression) -> String {
         // No document says so.
         Test::Nvidia(condition) => ("Nvidia", vec![condition.text.clone()], ""),
     };
-    let values: Vec<_> = values.iter().map(|it| quoted(it)).collect();
+    let values: Vec<_> = values.iter().map(|it| yaml_string(it)).collect();
     let value = if values.is_empty() { String::new() } else { format!(", value: [{}]", values.join(", ")) };
     format!("{{op: {op}{value}{kind}}}")
 }
@@ -173,7 +173,7 @@ fn with<'a, T: ToString>(bound: &Bound<T>, kind: &'a str) -> (&'static str, Vec<
 }
 
 /// A text in double quotes, as JSON and YAML both read it.
-fn quoted(text: &str) -> String {
+fn yaml_string(text: &str) -> String {
     let mut quoted = "\"".to_owned();
     for it in text.chars() {
         match it {

@@ -45,12 +45,12 @@ fn line(log: &RuntimeLog, message: &str, time: &str) -> String {
         // Plain text can always be written.
         serde_json::to_string(&line).unwrap_or_default() + "\n"
     } else {
-        format!("time=\"{time}\" level=error msg=\"{}\"\n", quoted(message))
+        format!("time=\"{time}\" level=error msg=\"{}\"\n", within_go_quotes(message))
     }
 }
 
 /// As Go quotes ASCII text.
-fn quoted(text: &str) -> String {
+fn within_go_quotes(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\t', "\\t")
 }
 

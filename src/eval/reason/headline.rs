@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::eval::{Clue, Evidence, Finding, JudgedRule, JudgedSet, JudgedTerm, Manager, Outcome, lower};
 use crate::spec::{Rule, Test};
+use crate::words::text::list;
 
 use super::Code;
 use super::finding::parameter;
-use super::words::{list, shown};
+use super::words::shown;
 
 impl<'a> JudgedSet<'a> {
     /// What keeps the set from fitting, the code and one line for each; empty if it fits.

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use crate::eval::{Finding, lower};
 use crate::host;
 use crate::spec::{Bound, Test};
+use crate::words::text::list;
 
 impl Finding<'_> {
     /// What to call an element of this feature that is there, and one that is not.
@@ -113,15 +114,6 @@ pub(super) fn needed(test: &Test, (present, absent): (&str, &str)) -> String {
         Test::Quantity(bound) => amount(bound),
         Test::Release(bound) => version(bound),
         Test::Nvidia(condition) => super::nvidia::needed(condition),
-    }
-}
-
-/// Items with commas, and a word before the last.
-pub(super) fn list(items: impl Iterator<Item = String>, word: &str) -> String {
-    let mut items: Vec<_> = items.collect();
-    match (items.pop(), items.is_empty()) {
-        (Some(last), false) => format!("{} {word} {last}", items.join(", ")),
-        (last, _) => last.unwrap_or_default(),
     }
 }
 

@@ -36,7 +36,7 @@ fn podman(entry: &EngineEntry) -> String {
     format!(
         "[engine]\n{default}runtime_supports_json = [{}]\n\n[engine.runtimes]\n{name} = [{}]\n",
         speaking.join(", "),
-        quoted(program)
+        toml_string(program)
     )
 }
 
@@ -57,12 +57,12 @@ fn cri_o(entry: &EngineEntry) -> String {
     };
     format!(
         "{default}[crio.runtime.runtimes.{name}]\nruntime_path = {}\nruntime_type = \"oci\"\n{kept}",
-        quoted(program)
+        toml_string(program)
     )
 }
 
 /// As TOML writes a string.
-fn quoted(text: &str) -> String {
+fn toml_string(text: &str) -> String {
     toml_edit::Value::from(text).to_string()
 }
 
@@ -95,7 +95,7 @@ impl UserHooks {
     pub fn added(&self, current: Option<&str>) -> anyhow::Result<String> {
         ensure_ours(current)?;
         let folders = self.listed.iter().filter(|it| **it != self.ours).chain([&self.ours]);
-        let folders: Vec<_> = folders.map(|it| quoted(it)).collect();
+        let folders: Vec<_> = folders.map(|it| toml_string(it)).collect();
         Ok(format!("{FIRST}{HOOKS} = [{}]\n", folders.join(", ")))
     }
 }

@@ -23,11 +23,11 @@ const CRI: [&str; 2] = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.image
 /// It is a script and no link: a link whose program was removed could not be executed, and would block every pull. Only status
 /// 1 is a refusal; whatever else happens to the program, the image is pulled.
 pub fn script(program: &str) -> String {
-    format!("#!/bin/sh\n{MARK}\n{} verifier -- \"$@\"\n[ $? -ne 1 ]\n", quoted(program))
+    format!("#!/bin/sh\n{MARK}\n{} verifier -- \"$@\"\n[ $? -ne 1 ]\n", shell_word(program))
 }
 
 /// As one word of a shell.
-fn quoted(text: &str) -> String {
+fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 

@@ -21,13 +21,14 @@ pub fn paths(registry: &str) -> Vec<String> {
 /// Why it cannot be understood: the rest of a sentence.
 pub fn rewrites(registry: &str, text: &str) -> Result<String, String> {
     let table: toml::Table = toml::from_str(text).map_err(|err| err.message().to_owned())?;
-    let mut written = format!("[[registry]]\nprefix = {}\n", quoted(registry));
+    let mut written = format!("[[registry]]\nprefix = {}\n", toml_string(registry));
     if let Some(server) = table.get("server").and_then(|it| it.as_str())
         && let Some((location, is_insecure)) = place(server, false)
         && location != "registry-1.docker.io"
     {
         // Writing to a string does not fail.
-        let _infallible = writeln!(written, "location = {}\ninsecure = {is_insecure}", quoted(&location));
+        let _infallible =
+            writeln!(written, "location = {}\ninsecure = {is_insecure}", toml_string(&location));
     }
     let hosts = table.get("host").and_then(|it| it.as_table());
     let mut hosts: Vec<_> = hosts.into_iter().flatten().collect();
@@ -44,7 +45,7 @@ pub fn rewrites(registry: &str, text: &str) -> Result<String, String> {
         let _infallible = write!(
             written,
             "[[registry.mirror]]\nlocation = {}\ninsecure = {is_insecure}\n",
-            quoted(&location)
+            toml_string(&location)
         );
     }
     Ok(written)
@@ -76,7 +77,7 @@ fn place(text: &str, has_own_path: bool) -> Option<(String, bool)> {
 }
 
 /// As TOML's basic strings, which escape as JSON's do.
-fn quoted(text: &str) -> String {
+fn toml_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
