@@ -247,7 +247,7 @@ pub enum Evidence {
     },
     /// How many instances meet a term's expressions.
     Count {
-        /// So many.
+        /// Their number.
         fitting: i128,
         /// Of so many.
         all: usize,

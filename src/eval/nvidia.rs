@@ -9,7 +9,7 @@ use super::{Evidence, JudgedTerm, Outcome, range};
 
 /// The feature that such conditions are about.
 pub(super) const FEATURE: &str = "gpu.nvidia";
-/// So many GPUs are looked at: no host has more.
+/// The most GPUs that are judged: no host has more.
 pub(super) const MOST: usize = 256;
 /// Brands of GPUs for data centres, for which CUDA's forward compatibility is made, and of those for which it is not
 /// (docs.nvidia.com, CUDA Compatibility). Some of all others have it.

@@ -10,9 +10,9 @@ use crate::words::text::cut;
 use super::spelled::{Spelled, is_identifier};
 
 const LATEST: &str = "latest";
-/// No repository is longer, in characters (Docker's reference grammar).
+/// The longest repository, in characters (Docker's reference grammar).
 const MAX_REPOSITORY: usize = 255;
-/// No tag is longer, in characters (distribution-spec 1.1, "Pulling manifests").
+/// The longest tag, in characters (distribution-spec 1.1, "Pulling manifests").
 const MAX_TAG: usize = 128;
 
 /// A repository: a registry, and a path in it.

@@ -28,7 +28,7 @@ pub(super) enum Devices {
     None,
     /// All.
     All,
-    /// So many, and which ones is not known.
+    /// Their number; which ones is not known.
     Some(usize),
 }
 

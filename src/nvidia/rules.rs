@@ -13,7 +13,7 @@ const FEATURE: &str = "gpu.nvidia";
 /// From which driver on programs of all minor versions of a CUDA run (docs.nvidia.com, CUDA Compatibility, "Minor Version
 /// Compatibility").
 const SINCE: [(u64, &str); 3] = [(11, "450"), (12, "525"), (13, "580")];
-/// So many conditions that are none are heeded in their order: rules lie within each other for each.
+/// The most invalid conditions whose order counts: each nests the rules one level deeper.
 const MAX_INVALID: usize = 16;
 /// What that excludes.
 const LIMITS: &str = "it runs by CUDA's minor version compatibility or the image's own libraries: what only a newer driver \

@@ -181,7 +181,7 @@ impl SpecReader {
 /// What YAML 1.1 and 1.2 read alike.
 const INTEGER: &str = "an integer in plain decimal digits, without quotes";
 
-/// Said of what Node Feature Discovery would drop without a word.
+/// About what Node Feature Discovery would ignore silently.
 pub(super) const NEEDS_OURS: &str = "needs `version: oci-compat/v1`";
 
 /// A name with what was probably meant.

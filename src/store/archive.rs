@@ -12,10 +12,10 @@ use tar::EntryType;
 
 use super::trouble::io_reason;
 
-/// No archive has more entries: room for a store of some 250,000 artifacts.
+/// The most entries of an archive: room for a store of some 250,000 artifacts.
 const MAX_ENTRIES: usize = 1 << 20;
 
-/// No long name or further header in an archive is larger, in bytes: the longest path has 4 KiB.
+/// The largest name or further header in an archive, in bytes: the longest path has 4 KiB.
 const MAX_EXTENSION: u64 = 64 << 10;
 
 /// An archive of plain files and folders.

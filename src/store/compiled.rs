@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::manifest::json_reason;
 use super::{Digest, MAX_COMPILED};
 
-/// No header line is longer, in bytes: the two digests and the field names need 220.
+/// The longest header line, in bytes: the two digests and the field names need 220.
 const MAX_HEADER: usize = 512;
-/// No body is larger, in bytes.
+/// The largest body, in bytes.
 pub(super) const MAX_BODY: u64 = MAX_COMPILED - 512;
 
 /// Binds a body to the spec that it was made from, to the program's format, and to its own bytes.

@@ -17,7 +17,7 @@ use super::reach::StoreAccess;
 use super::{Artifact, Digest};
 
 pub(super) const INDEX_FILE: &str = "index.json";
-/// No `index.json` of a store is larger, in bytes: room for some 300,000 artifacts.
+/// The largest `index.json` of a store, in bytes: room for some 300,000 artifacts.
 pub(super) const MAX_INDEX: u64 = 128 << 20;
 
 /// Parses an index of an image layout. Programs in Go write an empty list of manifests as `null`.

@@ -16,7 +16,7 @@ use super::manifest::{self, ARTIFACT_TYPES, StoredManifest, json_reason};
 use super::{Artifact, Digest, MAX_MANIFEST, MAX_SPEC, Package, blob, blob_path};
 use crate::words::text::{list, shorten};
 
-/// No index is larger, in bytes: registries take manifests of 4 MiB (distribution-spec 1.1, "Pushing Manifests").
+/// The largest index, in bytes: registries take manifests of 4 MiB (distribution-spec 1.1, "Pushing Manifests").
 const MAX_INDEX: u64 = 4 << 20;
 
 /// A compatibility artifact with all its blobs, verified.

@@ -59,15 +59,15 @@ mod removal;
 #[cfg(test)]
 mod tests;
 
-/// No artifact manifest is larger, in bytes: one layer and a few annotations need 1 KiB.
+/// The largest artifact manifest, in bytes: one layer and a few annotations need 1 KiB.
 pub const MAX_MANIFEST: u64 = 1 << 20;
-/// No spec is larger, in bytes.
+/// The largest spec, in bytes.
 pub const MAX_SPEC: u64 = 1 << 20;
-/// No list of the artifacts of one image is larger, in bytes: room for some 3,000.
+/// The largest list of the artifacts of one image, in bytes: room for some 3,000.
 const MAX_LISTING: u64 = 1 << 20;
-/// No evidence of a signature is larger, in bytes: payload, signature and key need some 2 KiB.
+/// The largest evidence of a signature, in bytes: payload, signature and key need some 2 KiB.
 pub const MAX_EVIDENCE: u64 = 256 << 10;
-/// No compiled form is larger, in bytes, its header line included.
+/// The largest compiled form, in bytes, its header line included.
 const MAX_COMPILED: u64 = 8 << 20;
 
 const BLOBS: &str = "blobs/sha256";

@@ -85,7 +85,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If they cannot be told.
+    /// If the store cannot be read.
     pub fn fetched_as(&self, name: &str) -> Result<Vec<NamedImage>, Trouble> {
         let full = name.parse::<Reference>().map_or_else(|_| name.to_owned(), |it| it.stored());
         let mut found = Vec::new();
@@ -103,7 +103,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If they cannot be told.
+    /// If the store cannot be read.
     pub fn fetched_last(&self, name: &str) -> Result<Vec<Digest>, Trouble> {
         let fetched = self.fetched_as(name)?;
         let last = fetched.iter().map(|it| it.fetched.clone()).max().flatten();

@@ -44,8 +44,8 @@ impl Writer {
         Ok(gone)
     }
 
-    /// Removes every file that no list needs; `is_superseded_too` also takes out artifacts than which there is a newer
-    /// one of the same image and type.
+    /// Removes every file that no list needs; `is_superseded_too` also removes artifacts if there is a newer one
+    /// of the same image and type.
     ///
     /// # Errors
     ///

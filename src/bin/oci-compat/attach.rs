@@ -71,7 +71,7 @@ fn annotations(args: &Attach) -> anyhow::Result<BTreeMap<String, String>> {
     }
     let created = match &args.created {
         Some(created) => created.clone(),
-        // Whole seconds, as everybody writes them.
+        // Whole seconds, as is usual.
         None => moment::text((epoch()?, 0)).replace(".000000Z", "Z"),
     };
     annotations.entry(CREATED.to_owned()).or_insert(created);

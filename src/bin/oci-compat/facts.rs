@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use oci_compat::host::{Fact, Facts, Feature, Instance};
 use oci_compat::words::text::printable;
 
-/// No line of names is longer: what a terminal shows side by side.
+/// The longest line of names: what a terminal shows side by side.
 const WIDTH: usize = 100;
 /// Attributes by which people know a thing: they stand first.
 const TITLES: [&str; 4] = ["name", "path", "target", "address"];

@@ -42,7 +42,7 @@ const LIMITS: RegistryLimits = RegistryLimits {
 };
 const REFUSED: u8 = 1;
 
-/// What is said of an image.
+/// The answer about an image.
 struct Answer {
     is_refused: bool,
     message: String,

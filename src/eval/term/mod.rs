@@ -9,7 +9,7 @@ use crate::spec::{Bound, Expression, LEAST_MOST_TEXT, Place, Term, Test, Text, m
 use super::element::TestedElement;
 use super::{Context, Evidence, Finding, Outcome, nvidia, range, spelling};
 
-/// So many elements are judged between two looks at the clock.
+/// The number of elements that are judged between two looks at the clock.
 const AT_ONCE: usize = 64;
 
 /// One finding for each expression and for `matchName`; for a term with neither, one on the feature itself.

@@ -109,7 +109,7 @@ impl Root {
             | MountAttrFlags::MOUNT_ATTR_NOSUID
             | MountAttrFlags::MOUNT_ATTR_NODEV
             | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-        // Whatever hinders: then it cannot be looked at.
+        // After an error it cannot be looked at.
         let context = mount::fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).ok()?;
         mount::fsconfig_create(&context).ok()?;
         mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, only_looked_at).ok()

@@ -24,13 +24,13 @@ use super::Unknown;
 use crate::os::file;
 use crate::words::errno::known;
 
-/// No file that we read is larger: a compressed kernel configuration has 60 KiB, `modules.dep` 700 KiB.
+/// The largest file that we read: a compressed kernel configuration has 60 KiB, `modules.dep` 700 KiB.
 const MAX_FILE: usize = 16 << 20;
-/// No folder that we list has more entries: the largest seen is a `/sys/bus/pci/devices` with 4,000.
+/// The most entries of a folder that is listed: the largest seen is a `/sys/bus/pci/devices` with 4,000.
 const MAX_ENTRIES: usize = 65_536;
 /// The smallest page, and the least that is worth a call: procfs returns about this much at a time.
 const MIN_READ: usize = 4096;
-/// Said of what is left when a check has taken too long.
+/// The reason for what is not read because a check has taken too long.
 const TOO_LATE: &str = "was not read: the deadline has passed";
 
 /// The root folder of a host: `/`, or the folder of another host's files.

@@ -37,9 +37,9 @@ const ENTRY: usize = 24;
 const KEY: usize = 4;
 /// Of an entry in the new format: where the path of its file begins.
 const VALUE: usize = 8;
-/// No file name is longer (`NAME_MAX`).
+/// The longest file name (`NAME_MAX`).
 const MAX_NAME: usize = 255;
-/// No path is longer (`PATH_MAX`).
+/// The longest path (`PATH_MAX`).
 const MAX_PATH: usize = 4095;
 
 fn probe(probing: &Probing<'_>, wanted: &Wanted) -> Fact {

@@ -23,7 +23,7 @@ use super::mounts::{is_local, unescaped};
 
 /// A node with thousands of containers has some MiB of mounts.
 const MAX_TABLE: usize = 16 << 20;
-/// No answer is larger, in bytes: a few times the largest file that is read.
+/// The largest answer, in bytes: a few times the largest file that is read.
 const MAX_ANSWER: usize = 64 << 20;
 /// Mounts below these belong to the kernel, and hold no files of users.
 const KERNEL_S: [&str; 3] = ["/proc", "/sys", "/dev"];

@@ -27,7 +27,7 @@ pub fn read_trusted(path: &Path, limit: usize) -> anyhow::Result<Option<Vec<u8>>
 ///
 /// # Errors
 ///
-/// [`Untrusted`] if others can write it, and whatever hinders to look at it.
+/// [`Untrusted`] if others can write it, and any error when looking at it.
 pub fn is_trusted_folder(path: &Path) -> anyhow::Result<bool> {
     match fcntl::open(path, FOLDER, Mode::empty()) {
         Ok(fd) => trust_folder(path, &fd).map(|()| true),

@@ -11,7 +11,7 @@ use nix::unistd::geteuid;
 const MAX_MAP: usize = 64 << 10;
 /// A directory service has the users of a large site.
 const MAX_PASSWD: usize = 1 << 20;
-/// Write permission for the group and for everybody.
+/// Write permission for the group and for others.
 const OTHERS_WRITE: u32 = 0o022;
 /// The id that stands for all who have none in a user namespace, unless the system says otherwise.
 const OVERFLOW: u32 = 65534;

@@ -10,7 +10,7 @@ use tar::{Entry as Member, EntryType, PaxExtensions};
 use crate::program::{MAGIC, START};
 use crate::words::text::{cut, shorten};
 
-/// No long name or further header is larger, in bytes: the longest path has 4 KiB, and attributes of files stand there too.
+/// The largest name or further header, in bytes: the longest path has 4 KiB, and attributes of files stand there too.
 const MAX_EXTENSION: u64 = 1 << 20;
 /// A loader of the GNU C library has 250 KiB. It is kept as a whole, because it holds the text by which it refuses.
 const MAX_LOADER: u64 = 4 << 20;
@@ -66,7 +66,7 @@ pub struct File {
 }
 
 impl File {
-    /// Whether everybody may execute it.
+    /// Whether all users may execute it.
     pub(super) fn is_program(&self) -> bool {
         self.mode & EXECUTABLE == EXECUTABLE
     }

@@ -15,7 +15,7 @@ use crate::words::glob::Glob;
 use super::{KnownMachine, Remark};
 use crate::words::text::nearest;
 
-/// So long the hook file as it is delivered gives the hook; then the runtime kills it and refuses the container.
+/// The hook's time in the hook file as it is delivered. Then the runtime kills it and refuses the container.
 const HOOK_TIMEOUT: Duration = Duration::from_secs(100);
 /// A public key has some hundred bytes.
 const MAX_KEY: usize = 1 << 16;

@@ -11,7 +11,7 @@ use crate::supply::trust::{self, FoundSignature, Key, VerifiedSignature};
 
 use super::VerifierCommand;
 
-/// No file of keys is larger, in bytes.
+/// The largest file of keys, in bytes.
 const MAX_KEYS: usize = 1 << 20;
 
 /// The rules of trust, with all their keys.

@@ -21,7 +21,7 @@ use super::candidate::{Candidate, DescriptorType, newest_first, told};
 use super::messages::{Oversized, date, older, rolled_back};
 use super::{Obsolete, Pulled, Puller, WantedImage, signatures};
 
-/// So many candidates of one image are opened to learn their type and date.
+/// The most candidates of one image that are opened for their type and date.
 const MAX_OPENED: usize = 64;
 
 /// A signature that was verified, with its evidence.

@@ -8,11 +8,11 @@ use crate::store::{Addition, Digest};
 
 use super::{Obsolete, Pulled, keep};
 
-/// So many artifacts are synced together.
+/// The number of artifacts that are synced together.
 const MAX_ADDITIONS: usize = 100;
-/// Or so many bytes.
+/// Or the number of their bytes.
 const MAX_BYTES: usize = 16 << 20;
-/// An interrupted pull loses no more than this.
+/// The most that an interrupted pull loses.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// Fetched artifacts on their way into a store.

@@ -43,7 +43,7 @@ pub enum Label {
     Listed(ImageLabel),
     /// There is no index. The image's configuration names this platform; engines do not check that.
     Claimed(ImageLabel),
-    /// Nothing is said, or nothing that can be read.
+    /// There is none, or none that can be read.
     Unknown,
 }
 

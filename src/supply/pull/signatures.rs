@@ -11,7 +11,7 @@ use crate::supply::trust::{
     BUNDLE, FoundSignature, SIGNATURE_ANNOTATION, SIGNATURE_ARTIFACT, SIMPLE_SIGNING, signature_tag,
 };
 
-/// No artifact has more signatures that we look at.
+/// The most signatures that are read of an artifact.
 const MAX_SIGNATURES: usize = 32;
 
 /// A signature's manifest, as far as it is read here.

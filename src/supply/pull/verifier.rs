@@ -16,7 +16,7 @@ use crate::store::Digest;
 /// How long a verifier may take: it asks registries and transparency logs.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
-/// So much of what it complains of is read, in bytes.
+/// The part of its messages that is read, in bytes.
 const MAX_WORDS: u64 = 4 << 10;
 
 /// What it gets of the caller's environment: where the user's own files are, and the way to registries.

@@ -22,7 +22,7 @@ use super::transport::{Ask, HttpAnswer, Transport, misdirected, step};
 use super::url::{Url, UrlOrigin, encode};
 use super::{RegistryProblem, Secret, Settings, trouble};
 
-/// No answer of a token service is larger, in bytes.
+/// The largest answer of a token service, in bytes.
 const MAX_TOKEN: u64 = 256 << 10;
 /// How long a token is valid by default (Token Authentication Specification).
 const SHORTEST_LIFE: Duration = Duration::from_secs(60);

@@ -15,7 +15,7 @@ use crate::os::file;
 use super::settings::{GivenLogin, RegistryEnvironment, Settings};
 use super::{RegistryProblem, Secret, helper};
 
-/// No file of credentials is larger, in bytes.
+/// The largest file of credentials, in bytes.
 const MAX_FILE: usize = 1 << 20;
 const HUB: &str = "docker.io";
 /// Under which key Docker keeps the Hub's credentials.

@@ -16,7 +16,7 @@ use super::error::quoted;
 
 /// A key store may have to be unlocked by a person.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// No answer is longer, in bytes.
+/// The longest answer, in bytes.
 const MAX_ANSWER: usize = 64 << 10;
 /// How a helper says that it knows nothing; it fails at the same time.
 const NOTHING: &str = "credentials not found";

@@ -41,7 +41,7 @@ mod blobs;
 mod referrers;
 mod fallback;
 
-/// No manifest or index is larger, in bytes: what registries have to accept (distribution-spec 1.1, "Pushing manifests").
+/// The largest manifest or index, in bytes: what registries have to accept (distribution-spec 1.1, "Pushing manifests").
 pub const MAX_MANIFEST: u64 = 4 << 20;
-/// No image has more referrers of one type that we look at.
+/// The most referrers of one type that are read of an image.
 pub const MAX_REFERRERS: usize = 500;

@@ -19,9 +19,9 @@ use super::transport::{HttpAnswer, misdirected};
 use super::url::Url;
 use super::{MAX_MANIFEST, MAX_REFERRERS};
 
-/// No list has more pages: with those of 100 entries that registries make, 10,000 referrers.
+/// The most pages of a list: registries make pages of 100 entries, which comes to 10,000 referrers.
 const MAX_PAGES: usize = 100;
-/// No image has more referrers of all types together.
+/// The most referrers of an image, of all types together.
 const MAX_ALL: usize = 10_000;
 
 /// The referrers of an image.

@@ -12,9 +12,9 @@ use super::RegistryProblem;
 use super::endpoint::TagOrDigest;
 use super::settings::RegistryEnvironment;
 
-/// No file is larger, in bytes.
+/// The largest file, in bytes.
 const MAX_FILE: usize = 1 << 20;
-/// No folder has more files that are read.
+/// The most files that are read of a folder.
 const MAX_FILES: usize = 100;
 
 /// All entries, those of later files in the place of earlier ones with the same prefix.

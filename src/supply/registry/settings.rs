@@ -73,7 +73,7 @@ pub struct RegistryLimits {
     pub tries: u32,
     /// How long we wait before the second try; each further wait is twice as long.
     pub first_pause: Duration,
-    /// No single wait is longer, whatever `Retry-After` says.
+    /// The longest single wait, whatever `Retry-After` says.
     pub longest_pause: Duration,
 }
 

@@ -12,9 +12,9 @@ use super::RegistryProblem;
 use super::settings::{RegistryEnvironment, Settings};
 use super::url::{Scheme, UrlOrigin};
 
-/// No file of certificates is larger, in bytes: the bundle of all public authorities has 220 KiB.
+/// The largest file of certificates, in bytes: the bundle of all public authorities has 220 KiB.
 const MAX_FILE: usize = 4 << 20;
-/// No folder has more files that are looked at.
+/// The most files that are read of a folder.
 const MAX_FILES: usize = 100;
 
 /// The trust anchors for the TLS handshake with this origin.

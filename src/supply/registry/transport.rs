@@ -20,7 +20,7 @@ use super::{RegistryProblem, Secret, tls, trouble};
 
 /// More would be a loop.
 const MAX_REDIRECTS: u32 = 5;
-/// No head of an answer is larger, in bytes.
+/// The largest head of an answer, in bytes.
 const MAX_HEAD: usize = 64 << 10;
 /// What is read of the answer where something went wrong: room for the registry's own words.
 const MAX_COMPLAINT: u64 = 16 << 10;
@@ -77,7 +77,7 @@ impl HttpAnswer {
     }
 }
 
-/// The body of an answer, read as it comes. Whatever breaks it off is said in our words.
+/// The body of an answer, read as it comes. An error that breaks it off is put in our words.
 pub struct Stream {
     body: BodyReader<'static>,
     url: Url,

@@ -6,7 +6,7 @@ use ureq::http::Uri;
 
 use super::error::quoted;
 
-/// No address is longer, in bytes: signed locations of blobs are a few KiB.
+/// The longest address, in bytes: signed locations of blobs are a few KiB.
 const MAX_URL: usize = 16 << 10;
 
 /// Whom a request goes to. Credentials never leave their origin.

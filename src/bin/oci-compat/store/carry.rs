@@ -14,7 +14,7 @@ use crate::args::CommonArgs;
 use crate::output::Output;
 use oci_compat::words::text::counted;
 
-/// So many artifacts are synced together.
+/// The number of artifacts that are synced together.
 const BATCH: usize = 500;
 
 /// Writes a tar file, or to stdout.

@@ -247,7 +247,7 @@ fn fault(path: &Path, what: &str) -> CallFault {
     CallFault::Other(format!("containerd at {} {what}", path.display()))
 }
 
-/// Said of a server that runs, and has not answered in all the time that the check may take.
+/// The message on a server that runs and has not answered within the check's time.
 const LATE: &str = "did not answer before the deadline passed";
 
 /// A socket that is connected, and never blocks.
