@@ -4,7 +4,7 @@ use oci_compat::eval::CODES;
 use oci_compat::host::FEATURES;
 use oci_compat::spec;
 
-use super::{fails, folder, prints, run};
+use super::{fails, folder, prints, run, write};
 
 #[test]
 fn every_code_is_explained() {
@@ -75,4 +75,33 @@ fn of_an_unknown_name_the_nearest_is_suggested() {
     let ran = run(&folder, "explain zzz");
     let expected = format!("error: {}; there are met, fact-unknown,", nothing("zzz"));
     assert!(ran.status == 2 && ran.stderr.starts_with(&expected), "{ran:?}");
+}
+
+#[test]
+fn a_spec_in_any_format_is_explained_in_words() {
+    let folder = folder();
+    let own = "spec.yaml, a spec of v1alpha1\n  rule kernel\n    kernel version major: 5\n";
+    prints(&folder, "explain spec.yaml", 0, own);
+    write(
+        &folder,
+        "h.json",
+        r#"{"compatibilities": [{"oci.kernel.versions": "[5.0, 6)", "oci.compatibility-score": 9},
+            {"oci.kernel.selinux": "false", "description": "any other"}]}"#,
+    );
+    prints(
+        &folder,
+        "explain h.json",
+        0,
+        "h.json, a spec of proposal H of the OCI working group\none of these has to fit:\nset (weight 9)\n  rule oci.kernel.versions \
+         [5.0, 6)\n    kernel: 5.0 or newer\n    kernel: older than 6\nset (weight 0): any other\n  rule oci.kernel.selinux false\n    \
+         kernel.selinux enabled: false\n",
+    );
+    write(&folder, "bad.json", r#"{"compatibilities": {"nfd": {"memory-nuna": true}}}"#);
+    fails(
+        &folder,
+        "explain bad.json",
+        "the spec bad.json is malformed; `oci-compat lint` shows all errors: 1:30: Node Feature Discovery makes no label \
+         \"memory-nuna\"; did you mean `memory-numa`?",
+    );
+    fails(&folder, "explain ./none.json", "./none.json is not there");
 }

@@ -1,11 +1,16 @@
-//! `explain`: what a code or a feature means.
+//! `explain`: what a code or a feature means, and what a spec demands.
 
-use anyhow::bail;
+use std::path::Path;
+
+use anyhow::{Context, bail};
 use oci_compat::eval::CODES;
 use oci_compat::host::{self, ElementKind, FeatureInfo};
+use oci_compat::spec::formats;
+use oci_compat::supply::show;
 
+use crate::check::read;
 use crate::output::Output;
-use oci_compat::words::text::nearest;
+use oci_compat::words::text::{nearest, printable};
 
 /// The hook's exit statuses: all that remains of a refusal where a runtime passes nothing else on.
 const STATUSES: [(&str, &str); 4] = [
@@ -30,11 +35,30 @@ pub(crate) fn run(name: &str, output: &mut Output) -> anyhow::Result<u8> {
         output.print(&format!("{}{}", feature(info), details(info)))?;
         return Ok(0);
     }
+    if is_file(name) {
+        return spec(name, output);
+    }
     let known: Vec<_> = codes.map(|(code, _)| code).chain(host::FEATURES.iter().map(|it| it.name)).collect();
     match nearest(name, known.iter().copied()) {
         Some(other) => bail!("there is no code and no feature {name:?}; did you mean {other}?"),
         None => bail!("there is no code and no feature {name:?}; there are {}", known.join(", ")),
     }
+}
+
+/// No code and no feature looks like a path, and a spec is a file.
+#[expect(clippy::disallowed_methods, reason = "a path that a person named; a wrong guess is an error below")]
+fn is_file(name: &str) -> bool {
+    name == "-" || name.contains('/') || Path::new(name).is_file()
+}
+
+/// What a spec demands, in any format.
+fn spec(name: &str, output: &mut Output) -> anyhow::Result<u8> {
+    let parsed = formats::parse(&read(Path::new(name))?);
+    let spec = parsed
+        .with_context(|| format!("the spec {name} is malformed; `oci-compat lint` shows all errors"))?;
+    let language = spec.language.title();
+    output.print(&format!("{}, a spec of {language}\n{}", printable(name), show::words(&spec)))?;
+    Ok(0)
 }
 
 /// A feature's description on a few lines.

@@ -32,6 +32,20 @@ struct ShownRule {
     alternatives: Vec<Vec<String>>,
 }
 
+/// What a spec demands, for people: a line for each thing.
+pub fn words(spec: &Spec) -> String {
+    let sets = in_words(spec);
+    let several = sets.len() > 1;
+    let mut lines = Vec::new();
+    if several {
+        lines.push("one of these has to fit:".to_owned());
+    }
+    let all = sets.iter().flat_map(|it| it.lines(several));
+    lines.extend(all.map(|it| it.strip_prefix("    ").map_or(it.clone(), str::to_owned)));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
 pub(super) fn in_words(spec: &Spec) -> Vec<ShownSet> {
     let lines = |terms: &[Term]| terms.iter().flat_map(demands).collect::<Vec<_>>();
     let rule = |it: &spec::Rule| ShownRule {

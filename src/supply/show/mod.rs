@@ -17,6 +17,8 @@ use crate::store::{
 };
 use crate::words::text::printable;
 
+pub use demands::words;
+
 use demands::ShownSet;
 
 /// What `show --format json` prints. Fields are only ever added.

@@ -52,9 +52,10 @@ pub(crate) enum Command {
     Probe(ProbeArgs),
     Lint(LintArgs),
     Convert(Convert),
-    /// Explain a code, an exit status or a feature, and the remedy
+    /// Explain a code, an exit status or a feature, or what a spec demands
     Explain {
-        /// A code such as module-not-loaded, an exit status such as 78, or a feature such as kernel.config
+        /// A code such as module-not-loaded, an exit status such as 78, a feature such as kernel.config, or a spec file (- for
+        /// stdin)
         name: String,
     },
     /// Show the last decision about a container, or about an image
