@@ -18,18 +18,18 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const CHECK: &str = "check HOST/acme/app:1 --remote --plain-http --config none --root host";
 
 /// The header of a program of 64 bits for a machine of this number.
-fn elf(machine: u8) -> Vec<u8> {
+pub(super) fn elf(machine: u8) -> Vec<u8> {
     let mut bytes = vec![0; 64];
     bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
     (bytes[18], bytes[54]) = (machine, 56);
     bytes
 }
 
-const X86_64: u8 = 62;
-const ARM64: u8 = 183;
+pub(super) const X86_64: u8 = 62;
+pub(super) const ARM64: u8 = 183;
 
 /// A layer with these programs, packed.
-fn layer(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn layer(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (path, content) in files {
         let mut header = tar::Header::new_gnu();
@@ -43,7 +43,7 @@ fn layer(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// Puts an image into a registry, under a tag if there is one: its manifest's digest and size.
-fn image(
+pub(super) fn image(
     fake: &Fake,
     tag: Option<&str>,
     architecture: &str,
@@ -66,7 +66,7 @@ fn image(
     (fake.put("acme/app", tag, IMAGE_MANIFEST, manifest.as_bytes()), manifest.len())
 }
 
-fn start() -> Fake {
+pub(super) fn start() -> Fake {
     Fake::start(Play { lists_referrers: true, ..Play::default() })
 }
 
@@ -96,7 +96,7 @@ fn check(folder: &TempDir, fake: &Fake, options: &str, status: i32, expected: &s
     assert_eq!((ran.status, start.as_str(), ran.stderr.as_str()), (status, expected, ""), "{ran:?}");
 }
 
-fn starts_with(program: &str) -> Value {
+pub(super) fn starts_with(program: &str) -> Value {
     json!({"Entrypoint": [program]})
 }
 

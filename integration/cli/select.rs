@@ -7,6 +7,7 @@ use oci_compat::supply::registry::{IMAGE_INDEX, IMAGE_MANIFEST};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::program::{ARM64, X86_64, elf, image, layer, start, starts_with};
 use super::{run, write};
 use crate::registry::fake::{Fake, Play, manifest};
 
@@ -203,4 +204,27 @@ fn images_of_a_registry_are_judged_with_what_is_attached_there() {
     // Images of several places are ranked together.
     let both = chosen(&folder, &format!("{by_digest} {name}"), "--plain-http");
     assert_eq!((both.0, both.1, both.2.lines().count()), (0, format!("{any}\n"), 3));
+}
+
+#[test]
+fn the_program_of_an_image_goes_before_its_label() {
+    let fake = start();
+    let put =
+        |machine| image(&fake, None, "amd64", &starts_with("/app"), &[layer(&[("app", &elf(machine))])]).0;
+    let (wrong, right) = (put(ARM64), put(X86_64));
+    let entry = |digest: &Digest, variant: Value| {
+        json!({"mediaType": IMAGE_MANIFEST, "digest": digest.to_string(), "size": 7,
+            "platform": {"os": "linux", "architecture": "amd64", "variant": variant}})
+    };
+    let index = json!({"schemaVersion": 2, "mediaType": IMAGE_INDEX,
+        "manifests": [entry(&wrong, json!("v3")), entry(&right, Value::Null)]});
+    fake.put("acme/app", Some("1"), IMAGE_INDEX, index.to_string().as_bytes());
+    let folder = host(&["X86_64_V3"]);
+    let name = format!("{}/acme/app:1", fake.name());
+    assert_eq!(chosen(&folder, &name, "--plain-http").1, format!("{wrong}\n"));
+    let (status, stdout, stderr) = chosen(&folder, &name, "--plain-http --program");
+    assert_eq!((status, stdout), (0, format!("{right}\n")), "{stderr}");
+    let last = stderr.lines().last().unwrap_or_default();
+    let why = "a program for arm64 is not started [program-architecture]";
+    assert_eq!(last, format!("  incompatible  {wrong}  linux/amd64/v3: {why}"));
 }

@@ -8,6 +8,7 @@ use oci_compat::decide::pipeline::{Host, Terms};
 use oci_compat::host::{Facts, Root};
 use oci_compat::image::Reference;
 use oci_compat::policy::{self, Defaults, Policy};
+use oci_compat::program::OURS;
 use oci_compat::scan::select::{self, Contender, SelectSource};
 use oci_compat::store::ImageManifests;
 use oci_compat::supply::pull::{Patience, Puller};
@@ -23,7 +24,14 @@ pub(crate) fn run(args: &Select, common: &CommonArgs, output: &mut Output) -> an
     if let Some(warning) = complaint {
         log::warn!("{warning}");
     }
-    let source = SelectSource { store: &common.store, policy: &policy, with_gpus: args.gpus };
+    let is_here = args.facts.is_none() && args.root == Path::new("/");
+    let source = SelectSource {
+        store: &common.store,
+        policy: &policy,
+        with_gpus: args.gpus,
+        with_program: args.program,
+        machine: is_here.then_some(OURS),
+    };
     let mut candidates: Vec<Contender> = Vec::new();
     let mut remote = Vec::new();
     for image in &args.images {

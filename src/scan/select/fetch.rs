@@ -1,6 +1,8 @@
 //! Finds the entries of an image, and what is demanded of each: in a registry, in a layout or an archive, or in an index's file.
 
+use std::io::{Cursor, Read};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
@@ -17,6 +19,7 @@ use crate::supply::attach::{ImageLabel, Platform, layout_image};
 use crate::supply::pull::{Puller, WantedImage};
 use crate::supply::registry::Descriptor;
 
+use super::super::layers::{Layer, Layers};
 use super::super::own::{self, Configuration};
 use super::{Contender, IndexedImage, entries};
 
@@ -24,6 +27,10 @@ use super::{Contender, IndexedImage, entries};
 const MAX_CONFIG: u64 = 4 << 20;
 /// No manifest and no index is larger (distribution-spec 1.1, "Pushing Manifests").
 const MAX_MANIFEST: u64 = 4 << 20;
+/// A layer of a layout is held in memory.
+const MAX_LAYER: u64 = 512 << 20;
+/// How long reading the layers of one image may take.
+const LAYERS: Duration = Duration::from_mins(10);
 /// Indexes in indexes.
 const MAX_DEPTH: usize = 4;
 /// Entries of all indexes of one image.
@@ -38,6 +45,10 @@ pub struct SelectSource<'a> {
     pub policy: &'a Policy,
     /// Whether what images say of NVIDIA's driver counts.
     pub with_gpus: bool,
+    /// Whether the headers of images' programs are read.
+    pub with_program: bool,
+    /// The machine of the host, where the host is this one.
+    pub machine: Option<&'a str>,
 }
 
 /// Of a file that holds an index: what the store has for its entries counts, and what the administrator demands.
@@ -94,15 +105,28 @@ pub fn from_layout(
                 let spec = formats::parse_layer(&it.artifact.spec.media_type, &it.package.spec);
                 collected.requirements.push(Requirement { origin, spec });
             }
-            match blob(&entry.digest, MAX_MANIFEST).and_then(|it| config_of(&it)) {
-                Ok(Some(config)) => match blob(&config.digest, MAX_CONFIG) {
-                    Ok(bytes) => add_configuration(&bytes, &mut entry, &mut collected, source),
+            let parts =
+                blob(&entry.digest, MAX_MANIFEST).and_then(|it| parts_of(&it)).unwrap_or_else(|err| {
+                    collected.notes.push(format!("its configuration is not looked at: {err:#}"));
+                    None
+                });
+            let mut configuration = None;
+            if let Some(SelectedManifest { config, .. }) = &parts {
+                match blob(&config.digest, MAX_CONFIG) {
+                    Ok(bytes) => {
+                        configuration = add_configuration(&bytes, &mut entry, &mut collected, source)
+                    }
                     Err(err) => collected.troubles.push(format!("{err:#}")),
-                },
-                Ok(None) => {}
-                Err(err) => collected.notes.push(format!("its configuration is not looked at: {err:#}")),
+                }
             }
             collected.requirements.extend(entry.demands());
+            let layers = parts.iter().flat_map(|it| &it.layers).map(|it| {
+                Layer::new(it.digest, it.size, move || match blob(&it.digest, MAX_LAYER) {
+                    Ok(bytes) => Ok(Box::new(Cursor::new(bytes)) as Box<dyn Read>),
+                    Err(err) => Err(format!("{err:#}")),
+                })
+            });
+            add_program(layers.collect(), configuration.as_ref(), &mut collected, source);
             candidates.push(Contender { image: name.to_owned(), entry, collected });
         }
         Ok(candidates)
@@ -143,15 +167,27 @@ pub fn from_registry(
             requirements::of_offered(&digests, called(&digests, Some(image)), offered, source.policy);
         collected.troubles.extend(pulled.problems.iter().cloned());
         collected.notes.extend(pulled.notes.iter().cloned());
-        let config = document(&entry).and_then(|it| config_of(&it));
-        let read =
-            config.and_then(|it| it.map(|it| Ok(client.blob(repository, &it, MAX_CONFIG)?)).transpose());
-        match read {
-            Ok(Some(bytes)) => add_configuration(&bytes, &mut entry, &mut collected, source),
-            Ok(None) => {}
-            Err(err) => collected.troubles.push(format!("{err:#}")),
+        let parts = document(&entry).and_then(|it| parts_of(&it)).unwrap_or_else(|err| {
+            collected.troubles.push(format!("{err:#}"));
+            None
+        });
+        let mut configuration = None;
+        if let Some(SelectedManifest { config, .. }) = &parts {
+            match client.blob(repository, config, MAX_CONFIG) {
+                Ok(bytes) => configuration = add_configuration(&bytes, &mut entry, &mut collected, source),
+                Err(err) => collected.troubles.push(err.to_string()),
+            }
         }
         collected.requirements.extend(entry.demands());
+        let reader = client.until(Instant::now() + LAYERS, "reading layers", LAYERS);
+        let layers = parts.iter().flat_map(|it| &it.layers).map(|it| {
+            let reader = &reader;
+            Layer::new(it.digest, it.size, move || match reader.stream(repository, it) {
+                Ok(stream) => Ok(Box::new(stream) as Box<dyn Read>),
+                Err(err) => Err(err.to_string()),
+            })
+        });
+        add_program(layers.collect(), configuration.as_ref(), &mut collected, source);
         candidates.push(Contender { image: image.to_string(), entry, collected });
     }
     Ok(candidates)
@@ -183,16 +219,33 @@ fn expand(
     Ok(())
 }
 
-/// The descriptor of an image's configuration; none for what is no image.
-fn config_of(manifest: &[u8]) -> anyhow::Result<Option<Descriptor>> {
-    #[derive(Deserialize)]
-    struct SelectedManifest {
-        config: Descriptor,
-    }
+/// What a manifest names.
+#[derive(Deserialize)]
+struct SelectedManifest {
+    config: Descriptor,
+    #[serde(default)]
+    layers: Vec<Descriptor>,
+}
+
+/// The parts of an image; none for what is no image.
+fn parts_of(manifest: &[u8]) -> anyhow::Result<Option<SelectedManifest>> {
     let is_image =
         ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
-    let SelectedManifest { config } = serde_json::from_slice(manifest).context("it is no image manifest")?;
-    Ok(Some(config).filter(|it| is_image.contains(&it.media_type.as_str())))
+    let parts: SelectedManifest = serde_json::from_slice(manifest).context("it is no image manifest")?;
+    Ok(Some(parts).filter(|it| is_image.contains(&it.config.media_type.as_str())))
+}
+
+/// Adds what the image's program demands, if that is asked for.
+fn add_program(
+    layers: Vec<Layer<'_>>,
+    configuration: Option<&Configuration>,
+    collected: &mut Collected,
+    source: &SelectSource<'_>,
+) {
+    if let Some(configuration) = configuration.filter(|_| source.with_program) {
+        let layers = Layers::new(layers, LAYERS);
+        own::add_program(collected, configuration, &layers, source.policy, source.machine);
+    }
 }
 
 /// Adds what an image's configuration says: its environment, and its platform where the index does not name it.
@@ -201,7 +254,7 @@ fn add_configuration(
     entry: &mut IndexedImage,
     collected: &mut Collected,
     source: &SelectSource<'_>,
-) {
+) -> Option<Configuration> {
     /// As image-spec 1.1 has it (`config.md`).
     #[derive(Deserialize)]
     struct ConfiguredPlatform {
@@ -215,7 +268,7 @@ fn add_configuration(
     }
     let Some(configuration) = Configuration::parse(bytes) else {
         collected.notes.push("its configuration cannot be read".to_owned());
-        return;
+        return None;
     };
     if entry.label.is_none()
         && let Ok(ConfiguredPlatform { os, architecture, variant, os_version }) =
@@ -225,6 +278,7 @@ fn add_configuration(
         entry.label = platform.map(|platform| ImageLabel { platform, os_version, features: Vec::new() });
     }
     own::add_environment(collected, &configuration, source.policy, source.with_gpus);
+    Some(configuration)
 }
 
 /// What the store and the administrator demand.

@@ -197,6 +197,9 @@ pub(crate) struct Select {
     /// Judge for a container that is given all GPUs: what an image's environment says of NVIDIA's driver counts then
     #[arg(long)]
     pub(crate) gpus: bool,
+    /// Read the headers of the images' programs too, in as many of their layers as that takes
+    #[arg(long)]
+    pub(crate) program: bool,
     /// Output format; docs/select.schema.json describes the JSON
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
