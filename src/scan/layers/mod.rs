@@ -3,11 +3,11 @@
 
 mod contents;
 mod unpack;
+mod walk;
 #[cfg(test)]
 mod tests;
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, BufReader, Read};
@@ -19,14 +19,11 @@ use std::time::{Duration, Instant};
 use crate::image::digest::{Digest, Hasher};
 use crate::program::{Files, Found, START, Start};
 
-use contents::{Contents, Entry, Room, parent};
+use contents::{Contents, Entry, Room};
+use walk::{Node, walk};
 
 pub use contents::File;
 
-/// The kernel follows no more (`MAXSYMLINKS`).
-const MAX_LINKS: usize = 40;
-/// More than any path has.
-const MAX_STEPS: usize = 4096;
 /// A file that is the same as another one, which is the same as another one.
 const MAX_SAME: usize = 8;
 /// All layers of an image that are read, packed: the largest images for machine learning have more.
@@ -85,16 +82,6 @@ pub struct Layers<'a> {
 struct Left {
     packed: u64,
     unpacked: u64,
-}
-
-/// What stands at a path, without following links.
-#[derive(Debug)]
-enum Node {
-    Missing,
-    Folder { mode: u32 },
-    File(Rc<File>),
-    Link(Vec<u8>),
-    Unclear,
 }
 
 impl<'a> Layers<'a> {
@@ -158,7 +145,7 @@ impl<'a> Layers<'a> {
     }
 
     /// What stands at a path that leads through no link.
-    fn node(&self, path: &[u8], from: usize, same: usize) -> Node {
+    fn node(&self, path: &[u8], from: usize, same: usize) -> Node<Rc<File>> {
         let mut is_implied = false;
         for (index, layer) in self.layers.iter().enumerate().skip(from) {
             let Some(contents) = self.contents(layer) else { return Node::Unclear };
@@ -168,7 +155,7 @@ impl<'a> Layers<'a> {
                     None
                 }
                 Some(Entry::Folder { mode }) => Some(Node::Folder { mode: *mode }),
-                Some(Entry::File(file)) => Some(Node::File(Rc::clone(file))),
+                Some(Entry::File(file)) => Some(Node::File(file.is_program().then(|| Rc::clone(file)))),
                 Some(Entry::Link(target)) => Some(Node::Link(target.clone())),
                 Some(Entry::Same(target)) if same < MAX_SAME && target != path => {
                     Some(match self.node(target, index, same + 1) {
@@ -194,47 +181,8 @@ impl<'a> Layers<'a> {
 
     /// Follows a path with its links: what is there, and where.
     fn walk(&self, path: &Path) -> (Found<Rc<File>>, Vec<u8>) {
-        let mut left: VecDeque<Vec<u8>> = steps(path.as_os_str().as_bytes()).collect();
-        let (mut here, mut links, mut count) = (Vec::new(), 0, 0);
-        while let Some(step) = left.pop_front() {
-            count += 1;
-            if count > MAX_STEPS {
-                return (Found::Unclear, here);
-            }
-            if step == b".." {
-                here = parent(&here).to_vec();
-                continue;
-            }
-            let next = if here.is_empty() { step } else { [here.as_slice(), &step].join(&b'/') };
-            match self.node(&next, 0, 0) {
-                Node::Folder { mode } if left.is_empty() || mode & 0o001 != 0 => here = next,
-                Node::File(file) if left.is_empty() => {
-                    let found = if file.is_program() { Found::File(file) } else { Found::Unclear };
-                    return (found, next);
-                }
-                // A file is no folder.
-                Node::Missing | Node::File(_) => return (Found::Missing, next),
-                Node::Link(target) => {
-                    links += 1;
-                    if links > MAX_LINKS || target.is_empty() {
-                        return (Found::Unclear, next);
-                    }
-                    if target.starts_with(b"/") {
-                        here = Vec::new();
-                    }
-                    for step in steps(&target).collect::<Vec<_>>().into_iter().rev() {
-                        left.push_front(step);
-                    }
-                }
-                Node::Folder { .. } | Node::Unclear => return (Found::Unclear, next),
-            }
-        }
-        (Found::Unclear, here)
+        walk(path.as_os_str().as_bytes(), |it| self.node(it, 0, 0))
     }
-}
-
-fn steps(path: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    path.split(|it| *it == b'/').filter(|it| !it.is_empty() && *it != b".").map(<[u8]>::to_vec)
 }
 
 impl Files for Layers<'_> {
