@@ -99,7 +99,7 @@ const ROOMS: &[Room] = &[
             "decide",
             "supply",
         ],
-        &["platform", "layers", "own", "remote", "select", "table", "engines", "verifier"],
+        &["platform", "layers", "own", "remote", "select", "local", "table", "engines", "verifier"],
     ),
 ];
 

@@ -77,6 +77,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     probe::run(&programs.join("oci-compat"), &nothing, rounds.min(100))?;
     // Before the large store is made: what this process has held in memory would count as the pull's peak.
     pull::run(&programs.join("oci-compat"), scratch.path(), TWELVE_RULES)?;
+    pull::check(&programs.join("oci-compat"), ONE_RULE, rounds.min(100))?;
     stores::run(&hook, scratch.path(), ONE_RULE, rounds)?;
     println!("\nhook: {} bytes", fs::metadata(programs.join("oci-compat-hook"))?.len());
     judge::run(TWELVE_RULES)?;

@@ -28,6 +28,7 @@ mod login;
 mod scan;
 mod select;
 mod program;
+mod local;
 mod verifier;
 mod terminal;
 

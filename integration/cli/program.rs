@@ -13,8 +13,8 @@ use super::{folder, write};
 use crate::command::{Ran, oci_compat};
 use crate::registry::fake::{Fake, Play};
 
-const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+pub(super) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+pub(super) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const CHECK: &str = "check HOST/acme/app:1 --remote --plain-http --config none --root host";
 
 /// The header of a program of 64 bits for a machine of this number.
@@ -71,7 +71,7 @@ pub(super) fn start() -> Fake {
 }
 
 /// A host whose kernel is this one's, without handlers of other programs.
-fn host(arch: &str) -> TempDir {
+pub(super) fn host(arch: &str) -> TempDir {
     let folder = folder();
     write(&folder, "host/proc/sys/kernel/arch", &format!("{arch}\n"));
     write(&folder, "host/proc/filesystems", "nodev\tproc\n");

@@ -22,6 +22,7 @@ const IMAGES: &str = "layout=/root/images
     umoci unpack --image $layout:pause /root/draft
     cp /root/image/app /root/draft/rootfs/app
     umoci repack --image $layout:foreign /root/draft
+    umoci config --image $layout:foreign --clear=config.cmd --config.entrypoint /app
     umoci config --image $layout:pause --tag cuda --config.env 'NVIDIA_REQUIRE_CUDA=cuda>=12.4' \
         --config.env NVIDIA_VISIBLE_DEVICES=0
     for name in foreign cuda; do
@@ -38,6 +39,7 @@ fn podman_refuses_what_cannot_run_without_a_spec() {
     let Some((machine, _)) = podman::plain() else { return };
     machine.succeed("oci-compat", &["install", "podman"]);
     build(&machine, "podman");
+    judged_at_rest(&machine, "podman", "localhost/foreign:latest");
     for runtime in ["runc", "crun"] {
         let run = ["--runtime", runtime, "run", "--rm", "--network=none"];
         check_gpu(&machine, "podman", &run, &[]);
@@ -56,6 +58,15 @@ fn docker_refuses_what_cannot_run_without_a_spec() {
         |machine: &Machine| drop(machine.succeed("oci-compat", &["install", "docker", "--default"]));
     let Some((machine, _)) = docker::furnished(install) else { return };
     build(&machine, "DOCKER_BUILDKIT=0 docker");
+    judged_at_rest(
+        &machine,
+        "docker",
+        if docker::is_in_containerd(&machine) {
+            "docker.io/library/foreign:latest"
+        } else {
+            "foreign:latest"
+        },
+    );
     check_gpu(&machine, "docker", &["run", "--rm", "--network=none"], &[]);
     check(&machine, "docker", &["run", "--rm", "--network=none", "foreign"]);
     check_started(&machine, "docker", &["run", "--rm", "--init", "--network=none", "foreign"]);
@@ -70,6 +81,8 @@ fn kubernetes_refuses_what_cannot_run_without_a_spec() {
     for image in [FOREIGN, CUDA] {
         cri::pull(&machine, image);
     }
+    judged_at_rest(&machine, "containerd", FOREIGN);
+    cuda_judged_at_rest(&machine);
     for runtime in ["runc", "crun"] {
         if packaged(runtime).is_none() {
             skip(runtime, "is not installed (run integration/setup engines)");
@@ -131,6 +144,38 @@ fn check_gpu(machine: &Machine, engine: &str, run: &[&str], id: &[&str]) {
     machine.write("/etc/oci-compat/config.toml", "implicit.nvidia = \"off\"\n");
     assert_eq!(machine.run(engine, &run).stdout, "ran\n");
     machine.write("/etc/oci-compat/config.toml", "");
+}
+
+/// Before anything starts: the image by its name, and among all images of its engine, whose rows come with the worst first.
+fn judged_at_rest(machine: &Machine, engine: &str, image: &str) {
+    let whole = is_foreign();
+    let reason = whole.strip_prefix("oci-compat: refused: ").expect("a refusal");
+    let reason = reason.split(" [program-architecture").next().unwrap_or_default();
+    let checked = machine.run("oci-compat", &["check", image]);
+    let second = format!("\n  {reason} [program-architecture]\n");
+    assert!(checked.status.code() == Some(1) && checked.stdout.contains(&second), "{checked:?}");
+    let all = machine.run("oci-compat", &["check", "--from-engine", engine]);
+    let row = all.stdout.lines().find(|it| it.contains(&format!(" {image} "))).unwrap_or_default();
+    let is_refused = row.starts_with("incompatible ") && row.contains(reason);
+    assert!(all.status.code() == Some(1) && is_refused, "{all:?}");
+    // Those that run are judged as well, and come behind it.
+    assert!(all.stdout.contains("\ncompatible "), "{all:?}");
+    let unseen = machine.run("oci-compat", &["check", image, "--no-program"]);
+    assert_eq!(unseen.status.code(), Some(0), "{unseen:?}");
+    // It was read, and not looked for in vain.
+    let json = machine.run("oci-compat", &["check", "--from-engine", engine, "--format", "json"]);
+    assert!(!json.stdout.contains("nothing is known of the image's program"), "{json:?}");
+}
+
+/// The image's environment, for a container that would be given GPUs.
+fn cuda_judged_at_rest(machine: &Machine) {
+    let Some(reason) = has_no_driver() else { return };
+    let reason =
+        reason.strip_prefix("oci-compat: refused: ").and_then(|it| it.split(" [").next()).expect("a reason");
+    for (options, status) in [(&["check", CUDA][..], 0), (&["check", CUDA, "--gpus"], 1)] {
+        let checked = machine.run("oci-compat", options);
+        assert!(checked.status.code() == Some(status) && checked.stdout.contains(reason), "{checked:?}");
+    }
 }
 
 /// What is said of a CUDA image; `None`, aloud, where a driver is there.

@@ -164,7 +164,7 @@ fn scripts_are_judged_as_the_kernel_starts_them() {
     }
 }
 
-/// Five scripts in a row start. Of more nothing is said.
+/// Five scripts in a row start, and the sixth never does.
 #[test]
 fn as_many_scripts_follow_one_another_as_the_kernel_follows() {
     let Some(here) = Here::new("scripts in a row") else { return };
@@ -179,12 +179,34 @@ fn as_many_scripts_follow_one_another_as_the_kernel_follows() {
         }
         let expected = if count <= 5 { Ok(()) } else { Err(Errno::ELOOP) };
         assert_eq!(started(&bundle.rootfs(), "/bin/1"), expected, "{count}");
-        assert!(here.judged(&bundle).is_silent(), "{count}");
+        let verdict = here.judged(&bundle);
+        let said = "/bin/1 is a script that is interpreted by a script, and so on: kernels follow five, and /bin/6 is the sixth \
+                    [program-interpreter]";
+        assert_eq!(verdict.reasons, Vec::from_iter((count > 5).then_some(said)), "{count}");
         // The last interpreter is seen as far as the kernel sees it.
         let bundle = bundle.program(&format!("/bin/{count}"), b"#!/bin/foreign\n");
         let expected = if count <= 5 { Errno::ENOEXEC } else { Errno::ELOOP };
         assert_eq!(started(&bundle.rootfs(), "/bin/1"), Err(expected), "{count}");
-        assert_eq!(here.judged(&bundle).is_refused, count <= 5, "{count}");
+        assert!(here.judged(&bundle).is_refused, "{count}");
+    }
+}
+
+/// Scripts that lead to themselves, through links and without.
+#[test]
+fn scripts_that_lead_to_themselves_are_never_started() {
+    let Some(here) = Here::new("loops of scripts") else { return };
+    for (scripts, entry) in [
+        (&[("/loop", "#!/loop\n")][..], "/loop"),
+        (&[("/bin/a", "#!/bin/b\n"), ("/bin/b", "#!/bin/a\n")], "/bin/a"),
+        (&[("/bin/a", "#!/bin/b\n"), ("/bin/b", "#!/bin/c\n"), ("/bin/c", "#!/bin/b\n")], "/bin/a"),
+    ] {
+        let bundle =
+            scripts.iter().fold(Bundle::of(&[entry]), |it, (path, line)| it.program(path, line.as_bytes()));
+        assert_eq!(started(&bundle.rootfs(), entry), Err(Errno::ELOOP), "{entry}");
+        let said = format!(
+            "{entry} is a script that leads back to itself by the interpreters of its `#!` lines [program-interpreter]"
+        );
+        assert_eq!(here.judged(&bundle).reasons, [said]);
     }
 }
 

@@ -258,7 +258,9 @@ fn programs_that_run_demand_nothing_that_is_not_so() {
                 }
                 // A distribution may be built for a level, which its machines have.
                 ProgramDemand::Level { .. } => {}
-                ProgramDemand::Pages { .. } => panic!("{program:?}: {demand:?}"),
+                ProgramDemand::Pages { .. } | ProgramDemand::Scripts { .. } => {
+                    panic!("{program:?}: {demand:?}")
+                }
                 ProgramDemand::Machine { machine, .. } => assert_eq!(machine, "i386", "{program:?}"),
             }
         }

@@ -20,9 +20,9 @@ const BLACKLIST: &str = "module_blacklist";
 /// Of which pages `vm.nr_hugepages` is the number.
 const PAGE_SIZE: &str = "default_hugepagesz";
 const IPV6: &str = "net.ipv6.";
-/// The branches of NVIDIA's driver of which Ubuntu has packages `nvidia-driver-BRANCH` (packages.ubuntu.com, 22.04 and
-/// 24.04).
-const UBUNTU: [u32; 5] = [470, 535, 550, 570, 580];
+/// The branches of NVIDIA's driver of which Ubuntu has packages `nvidia-driver-BRANCH` (packages.ubuntu.com, 22.04 to 26.04). Some
+/// are empty by now, and bring a later branch. Fedora, RHEL and openSUSE have no driver in their own repositories.
+const UBUNTU: [u32; 4] = [535, 550, 570, 580];
 /// The branch in Debian's `nvidia-driver`, by release (<https://packages.debian.org/src:nvidia-graphics-drivers>; component `non-free`).
 const DEBIAN: [(&str, u32); 3] = [("11", 470), ("12", 535), ("13", 550)];
 
@@ -416,8 +416,11 @@ fn foreign(facts: &Facts) -> Option<Clue> {
 fn no_interpreter(facts: &Facts) -> Option<Clue> {
     let file = value(facts, host::PROGRAM, "file")?.to_owned();
     let missing = value(facts, host::PROGRAM, "missing")?.to_owned();
-    let is_script = value(facts, host::PROGRAM, "kind") == Some("script");
-    Some(Clue::NoInterpreter { file, missing, is_script })
+    Some(match value(facts, host::PROGRAM, "kind") {
+        Some("scripts") => Clue::TooManyScripts { file, last: missing, is_loop: false },
+        Some("loop") => Clue::TooManyScripts { file, last: missing, is_loop: true },
+        kind => Clue::NoInterpreter { file, missing, is_script: kind == Some("script") },
+    })
 }
 
 fn of_level(finding: &Finding<'_>, facts: &Facts, whose: Option<String>) -> Option<Clue> {

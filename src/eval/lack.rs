@@ -54,6 +54,15 @@ pub enum Clue {
         /// Whether the file is a script.
         is_script: bool,
     },
+    /// Scripts follow one another further than the kernel follows them.
+    TooManyScripts {
+        /// The first of them.
+        file: String,
+        /// The one that is not followed any more.
+        last: String,
+        /// Whether one of them comes twice.
+        is_loop: bool,
+    },
     /// A program was linked for smaller pages than the kernel has.
     Linked {
         /// Which file.

@@ -12,7 +12,7 @@ const HAS_TEXTS: u8 = 2;
 /// Where they follow.
 const TEXTS: usize = 32;
 /// The bytes that are read at once. The settings are at the end of a text that names all modules first.
-const PART: usize = 4096;
+pub const PART: usize = 4096;
 /// More bytes than any program writes about its build.
 const MAX_TEXT: usize = 1 << 20;
 
@@ -25,12 +25,8 @@ pub(super) fn level<F: Files>(image: &F, header: &ElfHeader, file: &F::Open) -> 
 /// The end of the text on the build, which starts at this place.
 fn settings<F: Files>(image: &F, file: &F::Open, offset: u64) -> Option<Vec<u8>> {
     let bytes = image.part(file, offset, PART)?;
-    if !bytes.starts_with(MAGIC) || *bytes.get(MAGIC.len() + 1)? != HAS_TEXTS {
-        return None;
-    }
-    let (version, from) = length(&bytes, TEXTS)?;
-    let (size, from) = length(&bytes, from.checked_add(version)?)?;
-    let end = from.checked_add(size)?;
+    let (from, end) = extent(&bytes)?;
+    let size = end.checked_sub(from)?;
     match bytes.get(from..end) {
         Some(text) => Some(text.to_owned()),
         None => {
@@ -39,6 +35,26 @@ fn settings<F: Files>(image: &F, file: &F::Open, offset: u64) -> Option<Vec<u8>>
             image.part(file, offset.checked_add(last)?, size).filter(|it| it.len() == size)
         }
     }
+}
+
+/// Where a file that starts with these bytes has the text on its build; `None` if Go did not build it, as far as is known.
+pub fn place(start: &[u8]) -> Option<u64> {
+    ElfHeader::of(start).filter(|it| it.is_go)?.data
+}
+
+/// Where that text ends, counted from its own start, of which these are the first [`PART`] bytes; `None` if there is none.
+pub fn end(bytes: &[u8]) -> Option<usize> {
+    extent(bytes).map(|(_, end)| end)
+}
+
+/// From where to where the text with the settings goes.
+fn extent(bytes: &[u8]) -> Option<(usize, usize)> {
+    if !bytes.starts_with(MAGIC) || *bytes.get(MAGIC.len() + 1)? != HAS_TEXTS {
+        return None;
+    }
+    let (version, from) = length(bytes, TEXTS)?;
+    let (size, from) = length(bytes, from.checked_add(version)?)?;
+    Some((from, from.checked_add(size)?))
 }
 
 /// The length of a text (`encoding/binary`, varint), and the text's offset.

@@ -1,16 +1,16 @@
 //! The files of a container's root file system. No link leads out of it, nothing but regular files is opened, and nothing is run.
 
 use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{self, AT_FDCWD, OFlag, ResolveFlag};
-use nix::sys::stat::{self, Mode, SFlag};
+use nix::fcntl::{OFlag, ResolveFlag};
+use nix::sys::stat::{self, SFlag};
 
 use super::careful::PathWalk;
-use super::files::{Files, Found, START, Start};
+use super::files::{Files, Found, Start};
+use super::unpacked;
 use crate::os::file;
 
 /// The permission bits of a program that a search does not pass over.
@@ -52,33 +52,15 @@ impl Files for RootFolder {
     }
 
     fn open(&self, found: &OwnedFd) -> Option<File> {
-        let path = format!("/proc/self/fd/{}", found.as_raw_fd());
-        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        // After any error nothing is known of it.
-        fcntl::openat(AT_FDCWD, path.as_str(), flags, Mode::empty()).ok().map(File::from)
+        unpacked::open(found)
     }
 
     fn start(&self, file: &File) -> Option<Start> {
-        let mut bytes = vec![0; START];
-        // After any error nothing is known of it.
-        let count = file.read_at(&mut bytes, 0).ok()?;
-        bytes.truncate(count);
-        Some(Start { is_whole: count < START, bytes })
+        unpacked::start(file)
     }
 
     fn part(&self, file: &File, offset: u64, size: usize) -> Option<Vec<u8>> {
-        let mut bytes = vec![0; size];
-        let mut length = 0;
-        while length < size {
-            let room = bytes.get_mut(length..)?;
-            // After any error nothing is known of it.
-            match file.read_at(room, offset.checked_add(u64::try_from(length).ok()?)?).ok()? {
-                0 => break,
-                count => length += count,
-            }
-        }
-        bytes.truncate(length);
-        Some(bytes)
+        unpacked::part(file, offset, size)
     }
 
     fn end(&self, path: &Path) -> Option<PathBuf> {

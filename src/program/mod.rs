@@ -9,6 +9,7 @@ mod image;
 mod level;
 pub mod machine;
 mod script;
+pub mod unpacked;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,7 @@ use machine::{ARM64, I386, Machine, X86_64};
 use script::Script;
 
 pub use files::{Files, Found, START, Start};
+pub use go::{PART as GO_PART, end as go_settings_end, place as go_settings};
 pub use machine::MAGIC;
 
 /// The kernel follows at most so many scripts (`exec_binprm`).
@@ -69,6 +71,15 @@ pub enum ProgramDemand {
         missing: String,
         /// Whether `file` is a script, and not an ELF file.
         is_script: bool,
+    },
+    /// A kernel that follows more scripts, one by one, than any does.
+    Scripts {
+        /// The first of them, which is the program.
+        file: String,
+        /// The one that is not followed any more.
+        last: String,
+        /// Whether one of them comes twice.
+        is_loop: bool,
     },
     /// A level of x86-64.
     Level {
@@ -158,7 +169,10 @@ fn examine(image: &RootFolder, folder: &Path, bundle: &Bundle) -> Option<Program
     if seen.is_of_glibc && !level::has_library_beside_loader(image, &seen.looked_at) {
         return None;
     }
-    let is_missing = seen.demands.iter().any(|it| matches!(it, ProgramDemand::Interpreter { .. }));
+    let is_missing = seen
+        .demands
+        .iter()
+        .any(|it| matches!(it, ProgramDemand::Interpreter { .. } | ProgramDemand::Scripts { .. }));
     if is_missing && careful::may_bring_files(folder) {
         return None;
     }
@@ -228,7 +242,9 @@ fn see<F: Files>(image: &F, process: &Process, ours: Option<&str>) -> Option<Pro
         start = image.start(&file)?;
         path = interpreter;
     }
-    None
+    // The kernel opens the interpreter of one more script, and then gives up.
+    seen.add_too_many();
+    Some(seen)
 }
 
 impl ProgramDemands {
@@ -285,6 +301,19 @@ impl ProgramDemands {
             let machine = machine.name.to_owned();
             self.demands.push(ProgramDemand::Pages { file: shown(path), machine, most });
         }
+    }
+
+    /// Notes that scripts follow one another without end, or further than kernels go.
+    fn add_too_many(&mut self) {
+        let scripts: Vec<_> =
+            self.tried.last().into_iter().chain(&self.looked_at).take(MAX_SCRIPTS + 1).collect();
+        let (Some(first), Some(last)) = (scripts.first(), scripts.last()) else { return };
+        let is_loop = self
+            .looked_at
+            .iter()
+            .enumerate()
+            .any(|(at, it)| scripts.iter().take(at + 1).any(|earlier| *earlier == it));
+        self.demands.push(ProgramDemand::Scripts { file: shown(first), last: shown(last), is_loop });
     }
 
     fn add_missing(&mut self, path: &Path, interpreter: &Path, is_script: bool) {

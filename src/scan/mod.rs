@@ -6,6 +6,7 @@ pub mod layers;
 pub mod own;
 pub mod remote;
 pub mod select;
+pub mod local;
 pub mod table;
 pub mod engines;
 pub mod verifier;

@@ -11,9 +11,8 @@ use crate::outcome::report::SpecOrigin;
 use crate::policy::{Implied, Nvidia, Policy};
 use crate::program::{self, Files};
 use crate::spec::{Severity, Spec};
-use crate::words::text::counted;
 
-use super::layers::Layers;
+use super::layers::ImageFiles;
 
 /// The note on a demand that counts only for containers with GPUs.
 const WITH_GPUS: &str = "only containers that are given GPUs need it (check --gpus judges one)";
@@ -120,32 +119,25 @@ fn soften(spec: &mut Spec) {
 /// Adds what the image's program demands; `ours` is the machine of the host, where the host is this one.
 ///
 /// The header of the program goes before what a label says: where it could be read, a label is a recommendation.
-pub fn add_program(
+pub fn add_program<F: ImageFiles>(
     collected: &mut Collected,
     configuration: &Configuration,
-    layers: &Layers<'_>,
+    files: &F,
     policy: &Policy,
     ours: Option<&str>,
 ) {
-    if policy.program == Implied::Off {
-        collected.notes.push("the image's program is not looked at: implicit.program is \"off\"".to_owned());
-        return;
-    }
-    let process = configuration.process();
-    let Some(name) = process.program.clone() else {
-        collected.notes.push("the image names no program that its containers start with".to_owned());
-        return;
-    };
-    let found = program::look_in(layers, &process, ours);
-    let read = counted(layers.read(), "layer");
-    if let Some(trouble) = layers.trouble() {
+    let Some((process, name)) = program_of(collected, configuration, policy) else { return };
+    let found = program::look_in(files, &process, ours);
+    if let Some(trouble) = files.trouble() {
         collected.troubles.push(format!("the image's program {name:?} is not known: {trouble}"));
         return;
     }
     let Some(found) = found else {
-        let is_there =
-            if is_there(layers, &name) { "what it demands is not certain" } else { "it is not in the image" };
-        collected.notes.push(format!("nothing is known of the image's program {name:?}: {is_there}"));
+        let why = match is_there(files, &name) {
+            true => "what it demands is not certain",
+            false => "it is not in the image",
+        };
+        collected.add_unknown_program(&name, why);
         return;
     };
     let labels = collected.requirements.iter_mut().filter(|it| it.origin == SpecOrigin::Platform);
@@ -154,15 +146,52 @@ pub fn add_program(
     }
     match found.demands.is_empty() {
         true => {
-            collected.notes.push(format!("the image's program {} demands nothing ({read} read)", found.path))
+            let read = files.read();
+            collected.notes.push(format!("the image's program {} demands nothing ({read})", found.path));
         }
         false => collected.add_program_of(&found, policy.program),
     }
 }
 
+/// Says why nothing is known of the image's program, if it has one that would be judged.
+pub fn add_unread_program(
+    collected: &mut Collected,
+    configuration: &Configuration,
+    policy: &Policy,
+    why: &str,
+) {
+    if let Some((_, name)) = program_of(collected, configuration, policy) {
+        collected.add_unknown_program(&name, why);
+    }
+}
+
+/// What the image's containers start with, and its name; `None`, with a note, if there is nothing to be judged.
+fn program_of(
+    collected: &mut Collected,
+    configuration: &Configuration,
+    policy: &Policy,
+) -> Option<(Process, String)> {
+    if policy.program == Implied::Off {
+        collected.notes.push("the image's program is not looked at: implicit.program is \"off\"".to_owned());
+        return None;
+    }
+    let process = configuration.process();
+    let name = process.program.clone();
+    if name.is_none() {
+        collected.notes.push("the image names no program that its containers start with".to_owned());
+    }
+    Some((process, name?))
+}
+
+impl Collected {
+    fn add_unknown_program(&mut self, name: &str, why: &str) {
+        self.notes.push(format!("nothing is known of the image's program {name:?}: {why}"));
+    }
+}
+
 /// Whether an absolute path leads to anything, or it is not known.
-fn is_there(layers: &Layers<'_>, name: &str) -> bool {
-    !name.starts_with('/') || !matches!(layers.find(name.as_ref()), program::Found::Missing)
+fn is_there<F: Files>(files: &F, name: &str) -> bool {
+    !name.starts_with('/') || !matches!(files.find(name.as_ref()), program::Found::Missing)
 }
 
 #[cfg(test)]

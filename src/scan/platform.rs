@@ -26,6 +26,9 @@ const LONG_TERM: [u32; 2] = [20348, 26100];
 /// More than any revision of a build.
 const LAST_REVISION: u32 = u32::MAX;
 
+/// The only feature of an operating system that the specification knows (image-spec 1.1, `image-index.md`, `os.features`).
+const WIN32K: &str = "win32k";
+
 /// From which extensions of arm64 on a processor has which flags (Arm Architecture Reference Manual, A2.2; Linux,
 /// `Documentation/arch/arm64/elf_hwcaps.rst`).
 const ARM64: [(u32, &[&str]); 6] = [
@@ -98,13 +101,12 @@ fn rules(label: &ImageLabel, is_here: bool, is_listed: bool) -> Vec<Value> {
     if !flags.is_empty() {
         rules.push(flagged("platform-features", "labelled with features of the processor", &flags));
     }
-    rules.extend(
-        label
-            .os_version
-            .as_ref()
-            .filter(|_| platform.os() == "windows")
-            .and_then(|it| windows(it, is_listed)),
-    );
+    if platform.os() == "windows" {
+        rules.extend(label.os_version.as_ref().and_then(|it| windows(it, is_listed)));
+    }
+    if !label.os_features.is_empty() {
+        rules.push(os_features(&label.os_features, is_listed));
+    }
     rules
 }
 
@@ -195,6 +197,25 @@ fn windows(version: &str, is_certain: bool) -> Option<Value> {
     )
 }
 
+/// That the operating system has these features. Every Windows but Nano Server has `win32k`; others are what the administrator states
+/// as `os.features/NAME`, and what engines make of them is not known here.
+fn os_features(names: &[String], is_certain: bool) -> Value {
+    let term = |name: &String| match name.as_str() {
+        WIN32K => {
+            json!({"feature": "system.osrelease", "matchExpressions": {"ID": {"op": "In", "value": ["windows"]}}})
+        }
+        name => {
+            let stated = format!("os.features/{name}");
+            json!({"feature": "local.feature", "matchExpressions": {stated: {"op": "Exists"}}})
+        }
+    };
+    let terms: Vec<_> = names.iter().map(term).collect();
+    let is_known = names.iter().all(|it| it == WIN32K);
+    let severity = if is_certain && is_known { "required" } else { "recommended" };
+    json!({"name": "labelled with features of the operating system", "id": "platform-os-features", "severity": severity,
+        "matchFeatures": terms})
+}
+
 /// Names an image of the same index whose label fits the host better than that of the one which engines take.
 pub fn add_better(
     collected: &mut Collected,
@@ -242,7 +263,7 @@ pub fn specific(label: &ImageLabel) -> u32 {
 
 /// How much a label asks for.
 fn rank(label: &ImageLabel) -> (u32, usize) {
-    (label.platform.variant().map_or(0, level), label.features.len())
+    (label.platform.variant().map_or(0, level), label.features.len() + label.os_features.len())
 }
 
 fn listed(platforms: &[Platform]) -> String {
@@ -274,7 +295,12 @@ mod tests {
     }
 
     fn label(text: &str) -> ImageLabel {
-        ImageLabel { platform: platform(text), os_version: None, features: Vec::new() }
+        ImageLabel {
+            platform: platform(text),
+            os_version: None,
+            os_features: Vec::new(),
+            features: Vec::new(),
+        }
     }
 
     /// The machines, the severity and the remedy that come of a label on behalf of linux/s390x; empty for no demand.
@@ -341,6 +367,24 @@ mod tests {
         check("10.0.20348.1", "10.0.26101.1", false);
         check("10.0.26100.1", "10.0.29000.1", true);
         check("what", "10.0.26100.1", true);
+    }
+
+    #[test]
+    fn features_of_the_operating_system_are_those_of_windows_or_stated() {
+        let check = |names: &[&str], id: &str, stated: &str, expected: bool| {
+            let os_features = names.iter().map(|it| (*it).to_owned()).collect();
+            let label = ImageLabel { os_features, ..label("windows/amd64") };
+            let text = format!(
+                r#"{{"flags": {{"kernel.program": {{"elements": {{"x86-64": {{}}}}}}}},
+                   "attributes": {{"system.osrelease": {{"elements": {{"ID": "{id}"}}}}, "local.feature": {{"elements": {{{stated}}}}}}}}}"#
+            );
+            let facts = Facts::from_json(text.as_bytes()).unwrap();
+            assert_eq!(fits(&label, &Host::Facts(&facts), false), expected, "{text}");
+        };
+        check(&["win32k"], "windows", "", true);
+        check(&["win32k"], "debian", "", false);
+        check(&["win32k", "what"], "windows", "", false);
+        check(&["win32k", "what"], "windows", r#""os.features/what": "true""#, true);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::image::{Image, Reference};
 use crate::policy::{Implied, Policy};
 use crate::program::OURS;
 use crate::supply::attach::{ImageLabel, Platform};
-use crate::supply::pull::{Label, Pulled, Puller, Remote};
+use crate::supply::pull::{ImageDescription, Label, Pulled, Puller, Remote};
 use crate::supply::registry::{Client, Descriptor};
 
 use super::layers::{Layer, Layers};
@@ -51,7 +51,7 @@ impl Inquiry {
     /// What is demanded by what the registry has, and by the administrator. Where the puller has a store, what is in it already
     /// is not among that.
     pub fn offered(&self, policy: &Policy) -> Collected {
-        let digests = &self.remote.digests;
+        let digests = &self.remote.description.digests;
         self.completed(
             requirements::of_offered(digests, self.called(), &self.pulled.additions, policy),
             policy,
@@ -60,25 +60,28 @@ impl Inquiry {
 
     /// What is demanded by what the store has by now, and by the administrator.
     pub fn stored(&self, store: &Path, policy: &Policy) -> Collected {
-        self.completed(requirements::of_image(&self.remote.digests, self.called(), store, policy), policy)
+        self.completed(
+            requirements::of_image(&self.remote.description.digests, self.called(), store, policy),
+            policy,
+        )
     }
 
     /// The configuration of the image that such a host would take; `None` if it has none that can be read.
     pub fn configuration(&self) -> Option<Configuration> {
-        Configuration::parse(self.remote.configuration.as_ref()?)
+        Configuration::parse(self.remote.description.configuration.as_ref()?)
     }
 
     /// Names an image of the index that fits the host better than the one that it would take.
     pub fn add_better(&self, collected: &mut Collected, policy: &Policy, host: &Host<'_>) {
         if policy.index != Implied::Off {
-            let Remote { label, siblings, .. } = &self.remote;
+            let ImageDescription { label, siblings, .. } = &self.remote.description;
             platform::add_better(collected, label, siblings, host, self.is_here);
         }
     }
 
     /// Whether the image says that it is for another machine, and nothing but the image: then only its program is certain.
     pub fn is_doubtful(&self) -> bool {
-        match &self.remote.label {
+        match &self.remote.description.label {
             Label::Claimed(it) => platform::machine(&it.platform).is_some_and(|it| it != OURS),
             Label::Missing(_) | Label::Listed(_) | Label::Unknown => false,
         }
@@ -95,22 +98,22 @@ impl Inquiry {
                 Err(err) => Err(err.to_string()),
             })
         };
-        Layers::new(self.remote.layers.iter().map(layer).collect(), patience)
+        Layers::new(self.remote.description.layers.iter().map(layer).collect(), patience)
     }
 
     fn called(&self) -> Image {
-        Image { names: vec![self.remote.image.stored()], digests: self.remote.digests.clone() }
+        Image { names: vec![self.remote.image.stored()], digests: self.remote.description.digests.clone() }
     }
 
     /// With what the image says of its platform, and with what went wrong.
     fn completed(&self, mut collected: Collected, policy: &Policy) -> Collected {
         collected.requirements.extend(platform::demand(
-            &self.remote.label,
+            &self.remote.description.label,
             &self.platform,
             self.is_here,
             policy.index,
         ));
-        let problems = self.remote.problems.iter().chain(&self.pulled.problems);
+        let problems = self.remote.description.problems.iter().chain(&self.pulled.problems);
         collected.troubles.extend(problems.cloned());
         collected.notes.extend(self.pulled.notes.iter().cloned());
         collected

@@ -84,6 +84,11 @@ impl Archive {
         self.files.keys().filter_map(move |it| it.strip_prefix(folder)?.strip_prefix('/'))
     }
 
+    /// Opens a file to be read as a stream; `None` if it is not there. The caller bounds what it reads.
+    pub fn stream(&self, name: &str) -> Option<ArchivedFile<'_>> {
+        self.files.get(name).map(|place| ArchivedFile { file: &self.file, place: *place })
+    }
+
     /// Reads a whole file of at most `most` bytes; `None` if it is not there.
     ///
     /// # Errors
@@ -98,6 +103,26 @@ impl Archive {
             anyhow!("{} cannot be read ({:?}): the archive was cut short", path.display(), err.kind())
         })?;
         Ok(Some(bytes))
+    }
+}
+
+/// A file in an archive, read from its start.
+#[derive(Debug)]
+pub struct ArchivedFile<'a> {
+    file: &'a File,
+    place: ArchiveRange,
+}
+
+impl Read for ArchivedFile<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let most = usize::try_from(self.place.size).map_or(buffer.len(), |it| it.min(buffer.len()));
+        let count = self.file.read_at(buffer.get_mut(..most).unwrap_or_default(), self.place.offset)?;
+        let read = u64::try_from(count).unwrap_or(u64::MAX);
+        self.place = ArchiveRange {
+            offset: self.place.offset.saturating_add(read),
+            size: self.place.size.saturating_sub(read),
+        };
+        Ok(count)
     }
 }
 

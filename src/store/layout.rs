@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use super::build::{EMPTY, descriptor};
 use super::index;
 use super::manifest::{self, ARTIFACT_TYPES, StoredManifest, json_reason};
 use super::{Artifact, Digest, MAX_MANIFEST, MAX_SPEC, Package, blob, blob_path};
+use crate::os::file;
 use crate::words::text::{list, shorten};
 
 /// The largest index, in bytes: registries take manifests of 4 MiB (distribution-spec 1.1, "Pushing Manifests").
@@ -59,6 +61,19 @@ pub fn find_all(path: &Path) -> anyhow::Result<Vec<LayoutArtifact>> {
     found.into_iter().map(|(entry, manifest)| layout.load(&entry, manifest, None)).collect()
 }
 
+/// The compatibility artifacts in a layout that are about one of these images; none is an answer.
+///
+/// # Errors
+///
+/// If one is damaged or breaks the rules.
+pub fn attached(source: &LayoutSource, images: &[Digest]) -> anyhow::Result<Vec<LayoutArtifact>> {
+    let layout = Layout { source };
+    let images = images.iter().map(Digest::to_string).collect();
+    let mut artifacts = layout.sorted(layout.candidates(None)?)?.artifacts;
+    artifacts.retain(|(_, manifest)| is_about(manifest, &images));
+    artifacts.into_iter().map(|(entry, manifest)| layout.load(&entry, manifest, None)).collect()
+}
+
 /// Whether a layout's files lie in a folder or in one tar file.
 #[derive(Debug)]
 pub enum LayoutSource {
@@ -97,6 +112,20 @@ impl LayoutSource {
         }
     }
 
+    /// Opens a file to be read as a stream; `None` if it is not there. The caller bounds and verifies what it reads.
+    ///
+    /// # Errors
+    ///
+    /// If it is there and cannot be read, or is something else than a regular file.
+    pub fn stream(&self, relative: &str) -> anyhow::Result<Option<Box<dyn Read + '_>>> {
+        Ok(match self {
+            Self::Folder(folder) => {
+                file::stream(&folder.join(relative))?.map(|it| Box::new(it) as Box<dyn Read>)
+            }
+            Self::Archive(archive) => archive.stream(relative).map(|it| Box::new(it) as Box<dyn Read>),
+        })
+    }
+
     fn full(&self, relative: &str) -> PathBuf {
         match self {
             Self::Folder(folder) => folder.join(relative),
@@ -105,8 +134,9 @@ impl LayoutSource {
     }
 }
 
+/// The path and the tag of `LAYOUT` or `LAYOUT:TAG`. If the whole text is a path, it has no tag.
 #[expect(clippy::disallowed_methods, reason = "a path that a person named; a wrong guess is an error below")]
-fn split(reference: &OsStr) -> (PathBuf, Option<String>) {
+pub fn split(reference: &OsStr) -> (PathBuf, Option<String>) {
     let bytes = reference.as_bytes();
     let colon = bytes.iter().rposition(|it| *it == b':');
     let parts =

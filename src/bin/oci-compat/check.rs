@@ -17,6 +17,7 @@ use oci_compat::scan::table::{ImageRow, ImageTable};
 use oci_compat::spec::formats;
 
 use crate::args::{Check, CheckFormat, CommonArgs, ReportFormat};
+use crate::attach::layout_of;
 use crate::engines;
 use crate::output::Output;
 use crate::scan;
@@ -76,11 +77,17 @@ fn collect(args: &Check, common: &CommonArgs, host: &Host<'_>) -> anyhow::Result
     if let Some(image) = args.image.as_ref().filter(|_| args.remote) {
         return scan::remote(image, args, common, host);
     }
+    if let Some(layout) = args.image.as_deref().and_then(layout_of) {
+        return scan::layout(layout, args, common, host);
+    }
     if let Some(image) = &args.image {
         let found = engines::find(image, &args.root)?;
-        let (digests, called) = named::image(image, found, &common.store)?;
+        let (digests, called) = named::image(image, found.clone(), &common.store)?;
         let (policy, complaint) = policy::load(&common.config, Defaults::Standard);
         let mut collected = requirements::of_image(&digests, called, &common.store, &policy);
+        if let Ok(found) = &found {
+            scan::own(&mut collected, found, args, &policy, host);
+        }
         collected.notes.extend(complaint);
         collected.policy.get_or_insert(policy);
         return Ok(collected);

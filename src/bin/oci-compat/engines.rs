@@ -8,6 +8,7 @@ use oci_compat::container::identity::EnginePlaces;
 use oci_compat::container::identity::engines::{self, ALL, Answers, AskedEngine};
 use oci_compat::container::identity::images::ImageEngine;
 use oci_compat::container::identity::named::FoundImage;
+use oci_compat::container::identity::stored::ImageFolders;
 use oci_compat::store::Digest;
 use oci_compat::words::text::printable;
 
@@ -30,6 +31,15 @@ impl EngineArg {
             Self::Podman => named(ImageEngine::Podman),
         }
     }
+}
+
+/// Where engines of the host in this folder keep images.
+pub(crate) fn folders<'a>(
+    places: &'a EnginePlaces,
+    root: Option<&'a Path>,
+    socket: &Path,
+) -> ImageFolders<'a> {
+    ImageFolders::new(places, root, &engines::socket_below(&places.root, socket))
 }
 
 /// As [`engines::image`], of the host in this folder. The chosen image is printed to stderr.

@@ -1,18 +1,20 @@
-//! `check --remote` and `check --from-engine`: images where nothing starts yet.
+//! Images where nothing starts yet: `check` of one in an engine, in a layout, and in a registry, and `check --from-engine`.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use oci_compat::container::identity::EnginePlaces;
 use oci_compat::container::identity::engines::Answers;
+use oci_compat::container::identity::named::FoundImage;
 use oci_compat::decide::pipeline::{Host, Terms};
 use oci_compat::decide::requirements::Collected;
 use oci_compat::host::{Facts, Root};
 use oci_compat::image::Reference;
-use oci_compat::policy::{self, Defaults};
+use oci_compat::policy::{self, Defaults, Policy};
 use oci_compat::program::OURS;
-use oci_compat::scan::engines as scanned;
+use oci_compat::scan::engines::{ImagesHere, add_own};
+use oci_compat::scan::local::{ImageScope, LocalImage};
 use oci_compat::scan::own;
 use oci_compat::scan::remote::Inquiry;
 use oci_compat::scan::table::{self, ImageTable};
@@ -26,12 +28,53 @@ use crate::engines;
 use crate::output::Output;
 use crate::pull::{anchors, now};
 
-/// How long reading the layers of one image may take.
+/// How long reading layers may take.
 const LAYERS: Duration = Duration::from_secs(600);
 
 /// The machine of the host that is judged, where that is known to be this one.
 fn machine(args: &Check) -> Option<&'static str> {
     (args.facts.is_none() && args.root == Path::new("/")).then_some(OURS)
+}
+
+/// What is looked for in images that are on this host.
+fn scope(args: &Check) -> ImageScope {
+    ImageScope {
+        program: !args.no_program,
+        gpus: args.gpus,
+        platform: args.platform.clone().unwrap_or_else(Platform::of_host),
+        machine: machine(args),
+        patience: LAYERS,
+        began: Instant::now(),
+    }
+}
+
+/// What an image in a layout demands.
+pub(crate) fn layout(
+    layout: &str,
+    args: &Check,
+    common: &CommonArgs,
+    host: &Host<'_>,
+) -> anyhow::Result<Collected> {
+    let (policy, complaint) = policy::load(&common.config, Defaults::Standard);
+    let scope = scope(args);
+    let (image, mut collected) = LocalImage::of_layout(layout, &scope, &policy, host)?;
+    image.add_to(&mut collected, &scope, &policy, host);
+    collected.notes.extend(complaint);
+    collected.policy.get_or_insert(policy);
+    Ok(collected)
+}
+
+/// Adds what an image demands by itself that an engine of this host has.
+pub(crate) fn own(
+    collected: &mut Collected,
+    found: &FoundImage,
+    args: &Check,
+    policy: &Policy,
+    host: &Host<'_>,
+) {
+    let places = EnginePlaces { root: args.root.clone() };
+    let folders = engines::folders(&places, None, &args.engine_socket);
+    add_own(collected, found, &folders, policy, &scope(args), host);
 }
 
 /// What a registry says that an image demands.
@@ -100,8 +143,10 @@ pub(crate) fn every(args: &Check, common: &CommonArgs, output: &mut Output) -> a
     }
     let terms = Terms { tags: &args.tags, waivers: &policy.waivers, ..Terms::default() };
     let places = EnginePlaces { root: args.root.clone() };
-    let judge =
-        |host: &Host<'_>| scanned::judge(&records, &silent, &common.store, &policy, &places, host, &terms);
+    let folders = engines::folders(&places, args.engine_root.as_deref(), &args.engine_socket);
+    let images = ImagesHere { records: &records, unread: &silent, places: &places, folders };
+    let scope = scope(args);
+    let judge = |host: &Host<'_>| images.judge(&common.store, &policy, &scope, host, &terms);
     let table = match &args.facts {
         Some(path) => {
             let facts = Facts::from_json(&read(path)?)

@@ -69,7 +69,7 @@ struct ContentPlatform {
 /// The part of an image's configuration that identifies its root file system (image-spec 1.1, `config.md`).
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
-struct ImageConfig {
+pub(super) struct ImageConfig {
     rootfs: Rootfs,
 }
 
@@ -159,11 +159,7 @@ impl ContentStore {
             self.blob(config)?.ok_or_else(|| format!("{config} is not in {}", self.blobs.display()))?;
         let config: ImageConfig =
             serde_json::from_slice(&bytes).map_err(|err| format!("{config} is no configuration: {err}"))?;
-        let chained = |chain: String, layer: String| match chain.as_str() {
-            "" => layer,
-            chain => Digest::of(format!("{chain} {layer}").as_bytes()).to_string(),
-        };
-        Ok(config.rootfs.diff_ids.into_iter().fold(String::new(), chained))
+        Ok(chain_ids(config).pop().unwrap_or_default())
     }
 
     /// The bytes behind a digest; `None` if the store does not have them.
@@ -177,6 +173,19 @@ impl ContentStore {
             found => Err(format!("{} has digest {found}", path.display())),
         }
     }
+}
+
+/// The names of the snapshots of all layers, the lowest first: each holds its layer and those below it.
+pub(super) fn chain_ids(config: ImageConfig) -> Vec<String> {
+    let mut chains: Vec<String> = Vec::new();
+    for layer in config.rootfs.diff_ids {
+        let chain = match chains.last() {
+            Some(below) => Digest::of(format!("{below} {layer}").as_bytes()).to_string(),
+            None => layer,
+        };
+        chains.push(chain);
+    }
+    chains
 }
 
 #[cfg(test)]

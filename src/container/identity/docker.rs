@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::containerd;
-use super::content::{ContentStore, root_of_task};
+use super::content::{ContentStore, ImageConfig, chain_ids, root_of_task};
 use super::images::{Absent, ImageEngine, ImageRecord};
+use super::stored::{self, MAX_LAYERS, UnpackedImage};
 use super::{EnginePlaces, Identity, ResolverInput, Task, UnknownImage};
 use crate::image::Spelled;
 use crate::store::Digest;
@@ -283,6 +284,14 @@ fn complete(id: &str, bundle: &Path, identity: &mut Identity) -> Result<(), Unkn
     Ok(())
 }
 
+/// The folder with all of dockerd's data.
+fn data(root: Option<&Path>, places: &EnginePlaces) -> anyhow::Result<PathBuf> {
+    Ok(match root {
+        Some(root) => root.to_owned(),
+        None => configured(places)?.unwrap_or_else(|| places.at("var/lib/docker")),
+    })
+}
+
 /// Where dockerd's own containerd keeps its content.
 pub(super) fn content(places: &EnginePlaces) -> Option<PathBuf> {
     let root = configured(places).ok()?.unwrap_or_else(|| places.at("var/lib/docker"));
@@ -292,6 +301,55 @@ pub(super) fn content(places: &EnginePlaces) -> Option<PathBuf> {
 /// Where dockerd's graph drivers keep their images.
 const DRIVERS: [&str; 8] =
     ["overlay2", "vfs", "btrfs", "zfs", "fuse-overlayfs", "overlay", "devicemapper", "aufs"];
+
+/// A layer's name in a graph driver is a number of 32 bytes, in digits.
+const MAX_CACHE_ID: usize = 256;
+
+/// The image with this ID, as a graph driver keeps it (moby, `daemon/internal/layer/filestore.go`); `None` if none does.
+pub(super) fn unpacked(
+    id: &Digest,
+    root: Option<&Path>,
+    places: &EnginePlaces,
+) -> anyhow::Result<Option<UnpackedImage>> {
+    let root = data(root, places)?;
+    for driver in DRIVERS {
+        let images = root.join("image").join(driver);
+        let path = images.join("imagedb/content/sha256").join(id.hex());
+        let Some(configuration) = stored::verified(&path, id)? else { continue };
+        let folders = layers(&root, driver, &images, &configuration)?;
+        return Ok(Some(UnpackedImage { configuration, documents: Vec::new(), folders }));
+    }
+    Ok(None)
+}
+
+/// The folders of an image's layers, the uppermost first; none if that is not certain.
+fn layers(root: &Path, driver: &str, images: &Path, configuration: &[u8]) -> anyhow::Result<Vec<PathBuf>> {
+    let folder = |it: &str| match driver {
+        "overlay2" | "fuse-overlayfs" => Some(root.join(driver).join(it).join("diff")),
+        // One that has all of it.
+        "vfs" => Some(root.join("vfs/dir").join(it)),
+        "btrfs" => Some(root.join("btrfs/subvolumes").join(it)),
+        _ => None,
+    };
+    let Ok(config) = serde_json::from_slice::<ImageConfig>(configuration) else { return Ok(Vec::new()) };
+    let mut folders = Vec::new();
+    for chain in chain_ids(config).iter().rev().take(MAX_LAYERS + 1) {
+        let name = match chain.parse::<Digest>() {
+            Ok(chain) => {
+                let path = images.join("layerdb/sha256").join(chain.hex()).join("cache-id");
+                file::read(&path, MAX_CACHE_ID)?.and_then(|it| String::from_utf8(it).ok())
+            }
+            Err(_) => None,
+        };
+        let name = name.as_deref().map(str::trim_end).filter(|it| stored::is_layer_name(it));
+        let Some(folder) = name.and_then(folder) else { return Ok(Vec::new()) };
+        folders.push(folder);
+        if ["vfs", "btrfs"].contains(&driver) {
+            break;
+        }
+    }
+    Ok(if folders.len() > MAX_LAYERS { Vec::new() } else { folders })
+}
 
 /// dockerd's namespace in containerd.
 const NAMESPACE: &str = "moby";
@@ -350,10 +408,7 @@ fn without_port(repository: &str) -> String {
 /// The names of every image, from all drivers and from containerd. One without a name that has a digest was made here.
 pub(super) fn images(root: Option<&Path>, places: &EnginePlaces) -> anyhow::Result<Vec<ImageRecord>> {
     let is_whole = root.is_none();
-    let root = match root {
-        Some(root) => root.to_owned(),
-        None => configured(places)?.unwrap_or_else(|| places.at("var/lib/docker")),
-    };
+    let root = data(root, places)?;
     let (mut found, mut has_any) = (Vec::new(), false);
     for driver in DRIVERS {
         let path = root.join("image").join(driver).join("repositories.json");

@@ -5,6 +5,7 @@
 pub mod engines;
 pub mod images;
 pub mod named;
+pub mod stored;
 mod umoci;
 mod containerd;
 mod content;

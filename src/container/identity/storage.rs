@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::images::{Absent, ImageEngine, ImageRecord};
+use super::stored::{self, MAX_LAYERS, UnpackedImage};
 use super::{AnnotatedImage, EnginePlaces, Identity, ResolverInput, UnknownImage};
 use crate::container::input::Bundle;
 use crate::os::file;
@@ -21,6 +24,8 @@ const MAX_IMAGES: usize = 64 << 20;
 const MAX_CONFIG: usize = 1 << 20;
 /// Some numbers of the one who wrote last.
 const MAX_LOCK: usize = 4096;
+/// An image is pulled by some digests.
+const MAX_DOCUMENTS: usize = 16;
 /// As large as registries take.
 const MAX_MANIFEST: usize = 4 << 20;
 /// Where containers-storage is configured, first wins (containers-storage.conf(5)).
@@ -69,6 +74,17 @@ struct StorageImage {
     /// `manifest` is the manifest, `manifest-<digest>` each one on the way to it.
     #[serde(default, rename = "big-data-digests")]
     data: Option<BTreeMap<String, String>>,
+    /// The uppermost one.
+    #[serde(default)]
+    layer: String,
+}
+
+/// An entry of `layers.json` (containers/storage, `layers.go`).
+#[derive(Deserialize)]
+struct StorageLayer {
+    id: String,
+    #[serde(default)]
+    parent: String,
 }
 
 /// Finds out which image a container runs.
@@ -203,16 +219,88 @@ fn further_stores(places: &EnginePlaces) -> anyhow::Result<Vec<PathBuf>> {
 /// Where containers-storage keeps images (containers-storage.conf(5), "driver").
 const DRIVERS: [&str; 5] = ["overlay", "vfs", "btrfs", "zfs", "aufs"];
 
+/// All stores, or the one that is named.
+fn stores(root: Option<&Path>, places: &EnginePlaces) -> anyhow::Result<Vec<PathBuf>> {
+    if let Some(root) = root {
+        return Ok(vec![root.to_owned()]);
+    }
+    let mut roots = further_stores(places)?;
+    roots.push(places.at("var/lib/containers/storage"));
+    Ok(roots)
+}
+
+/// The image with this ID; `None` if no store has it.
+pub(super) fn unpacked(
+    id: &Digest,
+    root: Option<&Path>,
+    places: &EnginePlaces,
+) -> anyhow::Result<Option<UnpackedImage>> {
+    let stores = stores(root, places)?;
+    for (root, driver) in stores.iter().flat_map(|it| DRIVERS.map(|driver| (it, driver))) {
+        let images = root.join(format!("{driver}-images"));
+        let list: Vec<StorageImage> = list(&images.join("images.json"), MAX_IMAGES)?;
+        let Some(image) = list.into_iter().find(|it| it.id == id.hex()) else { continue };
+        let data = images.join(id.hex());
+        let path = data.join(file_name(&format!("sha256:{}", id.hex())));
+        let Some(configuration) = stored::verified(&path, id)? else { continue };
+        let mut documents = Vec::new();
+        let ways =
+            image.data.unwrap_or_default().into_iter().filter(|(name, _)| name.starts_with("manifest-"));
+        for (name, digest) in ways.take(MAX_DOCUMENTS) {
+            // Another algorithm's digest is none that an artifact's subject could have in our store.
+            let Ok(digest) = digest.parse() else { continue };
+            documents.extend(stored::verified(&data.join(file_name(&name)), &digest)?);
+        }
+        let folders = layers(&image.layer, driver, &stores)?;
+        return Ok(Some(UnpackedImage { configuration, documents, folders }));
+    }
+    Ok(None)
+}
+
+/// The name of a file with more than letters, digits and dots in its own (containers/storage, `makeBigDataBaseName`).
+fn file_name(key: &str) -> String {
+    format!("={}", STANDARD.encode(key))
+}
+
+/// The folders of a layer and of those below it, the uppermost first; none if that is not certain.
+fn layers(uppermost: &str, driver: &str, stores: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut known = BTreeMap::new();
+    for root in stores {
+        for name in ["layers.json", "volatile-layers.json"] {
+            let list: Vec<StorageLayer> =
+                list(&root.join(format!("{driver}-layers")).join(name), MAX_IMAGES)?;
+            known.extend(list.into_iter().map(|it| (it.id, (root, it.parent))));
+        }
+    }
+    let (mut folders, mut next) = (Vec::new(), uppermost);
+    while !next.is_empty() {
+        let Some((root, parent)) = known.get(next).filter(|_| stored::is_layer_name(next)) else {
+            return Ok(Vec::new());
+        };
+        match driver {
+            "overlay" => {
+                // Its files lie elsewhere then, by their digests.
+                if !matches!(root.join("overlay").join(next).join("composefs-data").try_exists(), Ok(false)) {
+                    return Ok(Vec::new());
+                }
+                folders.push(root.join("overlay").join(next).join("diff"));
+            }
+            // One that has all of it.
+            "vfs" => return Ok(vec![root.join("vfs/dir").join(next)]),
+            "btrfs" => return Ok(vec![root.join("btrfs/subvolumes").join(next)]),
+            _ => return Ok(Vec::new()),
+        }
+        if folders.len() > MAX_LAYERS {
+            return Ok(Vec::new());
+        }
+        next = parent;
+    }
+    Ok(folders)
+}
+
 /// Every image with its names and digests, from all drivers and stores.
 pub(super) fn images(root: Option<&Path>, places: &EnginePlaces) -> anyhow::Result<Vec<ImageRecord>> {
-    let roots = match root {
-        Some(root) => vec![root.to_owned()],
-        None => {
-            let mut roots = further_stores(places)?;
-            roots.push(places.at("var/lib/containers/storage"));
-            roots
-        }
-    };
+    let roots = stores(root, places)?;
     let (mut found, mut has_any) = (Vec::new(), false);
     for folder in roots.iter().flat_map(|it| DRIVERS.map(|driver| it.join(format!("{driver}-images")))) {
         let images: Vec<StorageImage> = list(&folder.join("images.json"), MAX_IMAGES)?;

@@ -65,6 +65,10 @@ pub(super) fn known(program: &Program) -> Vec<(&'static str, String)> {
                     ("kind", kind.to_owned()),
                 ]);
             }
+            ProgramDemand::Scripts { file, last, is_loop } => {
+                let kind = if *is_loop { "loop" } else { "scripts" };
+                known.extend([("file", file.clone()), ("missing", last.clone()), ("kind", kind.to_owned())]);
+            }
             ProgramDemand::Level { file, .. } => known.push(("level", file.clone())),
         }
     }
@@ -88,6 +92,11 @@ fn rule(demand: &ProgramDemand, wanted: Severity) -> Rule {
             let unless = if *is_script { "script" } else { own_machine() };
             let term = term(host::PROGRAM, [("interpreter", Test::Exists)]);
             new_rule(what, "program-interpreter", wanted, term, Some(without_handler(unless)))
+        }
+        ProgramDemand::Scripts { file, .. } => {
+            let what = format!("{file} leads to a program");
+            let term = term(host::PROGRAM, [("interpreter", Test::Exists)]);
+            new_rule(what, "program-interpreter", wanted, term, Some(without_handler("script")))
         }
         ProgramDemand::Level { file, level, checked_by } => {
             let what = format!("{file} needs x86-64-v{level}");

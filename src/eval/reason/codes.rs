@@ -174,8 +174,8 @@ pub const CODES: [(Code, &str, &str); 32] = [
     (
         Code::ProgramInterpreter,
         "program-interpreter",
-        "The container's program names an interpreter or a loader that its image does not have, so that it cannot start on any \
-         host; what runtimes say of that sounds as if the program itself was missing. A `#!` line that ends with a carriage return, \
+        "The container's program names an interpreter or a loader that its image does not have, or is the first of more scripts in a \
+         row than the kernel follows, so that it cannot start on any host; what runtimes say of that sounds as if the program itself was missing. A `#!` line that ends with a carriage return, \
          as on Windows, names a file of another name: convert the script with dos2unix. A program that was linked for the GNU \
          C library does not start in an image with musl, and the other way round.",
     ),

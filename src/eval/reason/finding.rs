@@ -188,6 +188,9 @@ impl Finding<'_> {
             (Some(Clue::NoInterpreter { missing, is_script: true, .. }), _) => {
                 Some(format!("install what brings {} into the image, or name another one in the first line", shown(missing)))
             }
+            (Some(Clue::TooManyScripts { .. }), _) => {
+                Some("name a program in the first line of one of these scripts, such as /bin/sh".to_owned())
+            }
             (Some(Clue::NoInterpreter { .. }), _) => Some(
                 "build the program for the C library of the image, or statically; a 32-bit program needs the 32-bit library".to_owned(),
             ),

@@ -395,6 +395,19 @@ impl Finding<'_> {
                 };
                 format!("{} needs the {what} {}, which the image lacks{more}", shown(file), shown(missing))
             }
+            (_, _, Some(Clue::TooManyScripts { file, is_loop: true, .. })) => {
+                format!(
+                    "{} is a script that leads back to itself by the interpreters of its `#!` lines",
+                    shown(file)
+                )
+            }
+            (_, _, Some(Clue::TooManyScripts { file, last, .. })) => {
+                format!(
+                    "{} is a script that is interpreted by a script, and so on: kernels follow five, and {} is the sixth",
+                    shown(file),
+                    shown(last)
+                )
+            }
             (_, _, Some(Clue::Linked { file })) => {
                 format!(
                     "{} was linked for pages of {needed} bytes, and this kernel has pages of {found} bytes: it cannot be mapped",

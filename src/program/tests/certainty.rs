@@ -3,6 +3,28 @@
 use super::*;
 
 #[test]
+fn more_scripts_than_the_kernel_follows_start_nothing() {
+    let scripts = |file: &str, last: &str, is_loop: bool| ProgramDemand::Scripts {
+        file: file.to_owned(),
+        last: last.to_owned(),
+        is_loop,
+    };
+    let chain = |count: usize| {
+        let link = |it: Bundled, at: usize| it.file(&format!("/{at}"), format!("#!/{}\n", at + 1));
+        (1..=count).fold(Bundled::new(), link).file(&format!("/{}", count + 1), elf(NATIVE, &[]))
+    };
+    check(&chain(5), "/1", &[]);
+    check(&chain(6), "/1", &[scripts("/1", "/6", false)]);
+    check(&chain(9), "/1", &[scripts("/1", "/6", false)]);
+    check(&chain(9), "/4", &[scripts("/4", "/9", false)]);
+    check(&Bundled::new().file("/a", "#!/a\n"), "/a", &[scripts("/a", "/a", true)]);
+    let two = Bundled::new().file("/a", "#!/b\n").file("/b", "#!/a\n");
+    check(&two, "/a", &[scripts("/a", "/b", true)]);
+    // The sixth script lacks its interpreter.
+    check(&chain(5).file("/6", "#!/gone\n"), "/1", &[missing("/6", "/gone", true)]);
+}
+
+#[test]
 fn what_is_no_program_demands_nothing() {
     for text in [&b""[..], b"echo\n", b"\0asm\x01\0\0\0", b"\x7fELF", b"#!", b"#!\n", b"MZ"] {
         check(&Bundled::new().file("/app", text), "/app", &[]);

@@ -222,13 +222,6 @@ fn a_hook_may_bring_an_interpreter_that_the_image_lacks() {
     check(serde_json::json!({"prestart": [{"path": 1}]}), false);
 }
 
-#[test]
-fn scripts_that_lead_in_a_circle_demand_nothing() {
-    let bundled = Bundled::new().file("/a", "#!/b\n").file("/b", "#!/a\n").file("/self", "#!/self\n");
-    check(&bundled, "/a", &[]);
-    check(&bundled, "/self", &[]);
-}
-
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn the_highest_level_of_program_and_library_counts() {

@@ -5,10 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::rc::Rc;
 
-use tar::{Entry as Member, EntryType, PaxExtensions};
+use tar::{EntryType, Header, PaxExtensions};
 
-use crate::program::{MAGIC, START};
+use crate::program::{GO_PART, MAGIC, START, go_settings, go_settings_end};
 use crate::words::text::{cut, shorten};
+
+use super::members::{TarMembers, has_content};
 
 /// The largest name or further header, in bytes: the longest path has 4 KiB, and attributes of files stand there too.
 const MAX_EXTENSION: u64 = 1 << 20;
@@ -20,7 +22,7 @@ const LOADER: &[u8] = b"ld-";
 const SHOWN: usize = 200;
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
-const EXECUTABLE: u32 = 0o111;
+pub(super) const EXECUTABLE: u32 = 0o111;
 
 /// How much is kept in memory, of all layers together.
 #[derive(Debug)]
@@ -63,6 +65,8 @@ pub struct File {
     pub(super) size: u64,
     /// As much of its start as is kept.
     pub(super) start: Vec<u8>,
+    /// Further parts that are kept, and where they are.
+    pub(super) parts: Vec<(u64, Vec<u8>)>,
 }
 
 impl File {
@@ -85,14 +89,13 @@ pub(super) struct Contents {
 impl Contents {
     /// Reads a whole layer.
     pub(super) fn read(tar: impl Read, room: &mut Room) -> Result<Self, String> {
-        let mut archive = tar::Archive::new(tar);
+        let mut members = TarMembers::new(tar);
         let mut contents = Self::default();
         let mut ahead = Ahead::default();
-        // Raw, because otherwise long names are read however long they are.
-        for member in archive.entries().map_err(broken)?.raw(true) {
-            let mut member = member.map_err(broken)?;
-            if !ahead.take(&mut member)? {
-                contents.add(&mut member, std::mem::take(&mut ahead), room)?;
+        while let Some((header, size)) = members.next().map_err(broken)? {
+            if !ahead.take(&header, size, &mut members)? {
+                let ahead = std::mem::take(&mut ahead);
+                contents.add((&header, size), &mut members, ahead, room)?;
             }
         }
         Ok(contents)
@@ -101,11 +104,14 @@ impl Contents {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the enum may grow, and all else is no file")]
     fn add(
         &mut self,
-        member: &mut Member<'_, impl Read>,
+        (header, size): (&Header, u64),
+        members: &mut TarMembers<impl Read>,
         ahead: Ahead,
         room: &mut Room,
     ) -> Result<(), String> {
-        let name = ahead.path.unwrap_or_else(|| member.path_bytes().into_owned());
+        let size = ahead.size.filter(|_| has_content(header.entry_type())).unwrap_or(size);
+        members.resize(size).map_err(broken)?;
+        let name = ahead.path.unwrap_or_else(|| header.path_bytes().into_owned());
         let path = clean(&name)?;
         room.entries = room.entries.checked_sub(1).ok_or("it has more files than are looked at")?;
         room.names =
@@ -125,19 +131,17 @@ impl Contents {
             }
             return Ok(());
         }
-        let mode = member.header().mode().map_err(|err| format!("{:?}: {err}", shown(&path)))?;
+        let mode = header.mode().map_err(|err| format!("{:?}: {err}", shown(&path)))?;
         let link = |ahead: Option<Vec<u8>>| {
-            ahead
-                .or_else(|| member.header().link_name_bytes().map(std::borrow::Cow::into_owned))
-                .unwrap_or_default()
+            ahead.or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned)).unwrap_or_default()
         };
-        let kind = member.header().entry_type();
-        let is_file = matches!(kind, EntryType::Regular | EntryType::Continuous);
+        let kind = header.entry_type();
+        let is_file = is_file(header);
         let entry = match kind {
             _ if ahead.is_sparse => Entry::Other,
             EntryType::Directory => Entry::Folder { mode },
             _ if is_file && name.ends_with(b"/") => Entry::Folder { mode },
-            _ if is_file => Entry::File(Rc::new(file(member, mode, last, room)?)),
+            _ if is_file => Entry::File(Rc::new(file(members, (size, mode), last, room)?)),
             EntryType::Symlink => Entry::Link(link(ahead.link)),
             EntryType::Link => Entry::Same(clean(&link(ahead.link))?),
             _ => Entry::Other,
@@ -198,20 +202,26 @@ impl Contents {
 struct Ahead {
     path: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
+    /// Of the next one's content.
+    size: Option<u64>,
     is_sparse: bool,
 }
 
 impl Ahead {
     /// Whether the member is about the next one, and was taken.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the enum may grow, and all else is a member itself")]
-    fn take(&mut self, member: &mut Member<'_, impl Read>) -> Result<bool, String> {
-        let kind = member.header().entry_type();
-        match kind {
-            EntryType::GNULongName => self.path = Some(text(member)?),
-            EntryType::GNULongLink => self.link = Some(text(member)?),
-            EntryType::XHeader => self.extend(&extension(member)?)?,
+    fn take(
+        &mut self,
+        header: &Header,
+        size: u64,
+        members: &mut TarMembers<impl Read>,
+    ) -> Result<bool, String> {
+        match header.entry_type() {
+            EntryType::GNULongName => self.path = Some(text(members, size)?),
+            EntryType::GNULongLink => self.link = Some(text(members, size)?),
+            EntryType::XHeader => self.extend(&extension(members, size)?)?,
             // It may only hold what does not matter here.
-            EntryType::XGlobalHeader => drop(extension(member)?),
+            EntryType::XGlobalHeader => drop(extension(members, size)?),
             EntryType::GNUSparse => {
                 self.is_sparse = true;
                 return Ok(false);
@@ -227,7 +237,10 @@ impl Ahead {
             match record.key_bytes() {
                 b"path" => self.path = Some(record.value_bytes().to_vec()),
                 b"linkpath" => self.link = Some(record.value_bytes().to_vec()),
-                b"size" => return Err("an extended header in it has the size of a file, as for more than 8 GiB: such layers are not read".to_owned()),
+                b"size" => {
+                    let size = record.value().ok().and_then(|it| it.parse().ok());
+                    self.size = Some(size.ok_or("an extended header in it has a size that is no number")?);
+                }
                 key if key.starts_with(b"GNU.sparse") => self.is_sparse = true,
                 _ => {}
             }
@@ -241,39 +254,69 @@ fn broken(err: std::io::Error) -> String {
     format!("it is no whole tar archive ({})", cut(&err.to_string(), SHOWN))
 }
 
-fn extension(member: &mut Member<'_, impl Read>) -> Result<Vec<u8>, String> {
-    let size = member.size();
+fn extension(members: &mut TarMembers<impl Read>, size: u64) -> Result<Vec<u8>, String> {
     if size > MAX_EXTENSION {
         return Err(format!("it has a name or header of {size} bytes, at most {MAX_EXTENSION} are read"));
     }
     let mut bytes = Vec::new();
-    member.read_to_end(&mut bytes).map_err(broken)?;
+    members.read_to_end(&mut bytes).map_err(broken)?;
     Ok(bytes)
 }
 
+fn is_file(header: &Header) -> bool {
+    matches!(header.entry_type(), EntryType::Regular | EntryType::Continuous)
+}
+
 /// Without the zero byte that ends it.
-fn text(member: &mut Member<'_, impl Read>) -> Result<Vec<u8>, String> {
-    let mut bytes = extension(member)?;
+fn text(members: &mut TarMembers<impl Read>, size: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = extension(members, size)?;
     bytes.truncate(bytes.iter().position(|it| *it == 0).unwrap_or(bytes.len()));
     Ok(bytes)
 }
 
-/// A file, with as much of its start as may matter: of an ELF file its headers, of a script its first line.
-fn file(member: &mut Member<'_, impl Read>, mode: u32, name: &[u8], room: &mut Room) -> Result<File, String> {
-    let mut file = File { mode, size: member.size(), start: Vec::new() };
+/// A file, with as much of its start as may matter: of an ELF file its headers, of a script its first line. Of a program that Go
+/// built also the settings of the build, which stand further behind.
+fn file(
+    content: &mut impl Read,
+    (size, mode): (u64, u32),
+    name: &[u8],
+    room: &mut Room,
+) -> Result<File, String> {
+    let mut file = File { mode, size, start: Vec::new(), parts: Vec::new() };
     if !file.is_program() {
         return Ok(file);
     }
     let most = if name.starts_with(LOADER) { MAX_LOADER } else { START as u64 };
-    member.take(MAGIC.len() as u64).read_to_end(&mut file.start).map_err(broken)?;
+    content.take(MAGIC.len() as u64).read_to_end(&mut file.start).map_err(broken)?;
     let is_known = file.start.starts_with(MAGIC) || file.start.starts_with(b"#!");
     if is_known {
-        member.take(most - MAGIC.len() as u64).read_to_end(&mut file.start).map_err(broken)?;
+        content.take(most - MAGIC.len() as u64).read_to_end(&mut file.start).map_err(broken)?;
+        file.parts = settings(content, &file.start).map_err(broken)?;
     }
     file.start.shrink_to_fit();
-    room.starts =
-        room.starts.checked_sub(file.start.len()).ok_or("it has more programs than are looked at")?;
+    let kept = file.parts.iter().map(|(_, it)| it.len()).sum::<usize>() + file.start.len();
+    room.starts = room.starts.checked_sub(kept).ok_or("it has more programs than are looked at")?;
     Ok(file)
+}
+
+/// The parts of a file that has this start which hold what Go says of the build: the first, and where that does not hold all of it,
+/// the last.
+fn settings(content: &mut impl Read, start: &[u8]) -> std::io::Result<Vec<(u64, Vec<u8>)>> {
+    let Some(at) = go_settings(start) else { return Ok(Vec::new()) };
+    // What stands in the start is kept already.
+    let Some(ahead) = at.checked_sub(start.len() as u64) else { return Ok(Vec::new()) };
+    std::io::copy(&mut content.take(ahead), &mut std::io::sink())?;
+    let mut first = Vec::new();
+    content.take(GO_PART as u64).read_to_end(&mut first)?;
+    let Some(more) = go_settings_end(&first).and_then(|it| it.checked_sub(first.len())).filter(|it| *it > 0)
+    else {
+        return Ok(vec![(at, first)]);
+    };
+    let mut all = first.clone();
+    content.take(more as u64).read_to_end(&mut all)?;
+    let last = all.split_off(all.len().saturating_sub(GO_PART));
+    let behind = at.saturating_add(all.len() as u64);
+    Ok(vec![(at, first), (behind, last)])
 }
 
 /// The folder that a path is in.

@@ -2,6 +2,8 @@
 //! is looked for needs it. Nothing is written, and of files only the starts are kept.
 
 mod contents;
+mod folders;
+mod members;
 mod unpack;
 mod walk;
 #[cfg(test)]
@@ -18,11 +20,13 @@ use std::time::{Duration, Instant};
 
 use crate::image::digest::{Digest, Hasher};
 use crate::program::{Files, Found, START, Start};
+use crate::words::text::counted;
 
 use contents::{Contents, Entry, Room};
 use walk::{Node, walk};
 
 pub use contents::File;
+pub use folders::Folders;
 
 /// A file that is the same as another one, which is the same as another one.
 const MAX_SAME: usize = 8;
@@ -30,6 +34,15 @@ const MAX_SAME: usize = 8;
 const MAX_PACKED: u64 = 8 << 30;
 /// All that they unpack to.
 const MAX_UNPACKED: u64 = 32 << 30;
+
+/// The files of an image, and what came of reading them.
+pub trait ImageFiles: Files {
+    /// Why not all could be read that was looked for: a sentence.
+    fn trouble(&self) -> Option<String>;
+
+    /// How they were read, in a few words.
+    fn read(&self) -> String;
+}
 
 /// How a layer is opened.
 type OpenLayer<'a> = Box<dyn Fn() -> Result<Box<dyn Read + 'a>, String> + 'a>;
@@ -97,16 +110,6 @@ impl<'a> Layers<'a> {
             trouble: RefCell::default(),
             read: Cell::new(0),
         }
-    }
-
-    /// Why not all could be read that was looked for: a sentence.
-    pub fn trouble(&self) -> Option<String> {
-        self.trouble.borrow().clone()
-    }
-
-    /// How many layers were read.
-    pub fn read(&self) -> usize {
-        self.read.get()
     }
 
     /// What a layer has; `None` if it cannot be read.
@@ -204,14 +207,29 @@ impl Files for Layers<'_> {
     }
 
     fn part(&self, file: &Rc<File>, offset: u64, size: usize) -> Option<Vec<u8>> {
-        let from = usize::try_from(offset).ok()?;
-        let end = from.checked_add(size)?.min(usize::try_from(file.size).ok()?);
-        Some(file.start.get(from..end.max(from))?.to_vec())
+        let end = offset.checked_add(u64::try_from(size).ok()?)?.min(file.size).max(offset);
+        let kept = |(at, bytes): (u64, &Vec<u8>)| {
+            let from = usize::try_from(offset.checked_sub(at)?).ok()?;
+            let to = usize::try_from(end.checked_sub(at)?).ok()?;
+            bytes.get(from..to).map(<[u8]>::to_vec)
+        };
+        let parts = file.parts.iter().map(|(at, bytes)| (*at, bytes));
+        [(0, &file.start)].into_iter().chain(parts).find_map(kept)
     }
 
     fn end(&self, path: &Path) -> Option<PathBuf> {
         let (_, end) = self.walk(path);
         Some(Path::new("/").join(OsString::from_vec(end)))
+    }
+}
+
+impl ImageFiles for Layers<'_> {
+    fn trouble(&self) -> Option<String> {
+        self.trouble.borrow().clone()
+    }
+
+    fn read(&self) -> String {
+        format!("{} read", counted(self.read.get(), "layer"))
     }
 }
 

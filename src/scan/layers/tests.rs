@@ -154,8 +154,8 @@ fn no_more_layers_are_read_than_a_file_needs() {
         &[("etc/x", program(""))],
     ];
     let image = layers(all);
-    assert_eq!((found(&image, "/usr/bin/app").as_str(), image.read()), ("#!2", 2));
-    assert_eq!((found(&image, "/bin/sh").as_str(), image.read()), ("#!1", 3));
+    assert_eq!((found(&image, "/usr/bin/app").as_str(), image.read.get()), ("#!2", 2));
+    assert_eq!((found(&image, "/bin/sh").as_str(), image.read.get()), ("#!1", 3));
 }
 
 /// Why a layer is not read.
@@ -193,21 +193,92 @@ fn long_names_are_read_up_to_a_bound() {
         assert_eq!(found(&layers, path), "#!1", "{path}");
     };
     named(EntryType::GNULongName, format!("{long}b\0").as_bytes(), &format!("/{long}b"));
-    let record = |key: &str, value: &str| {
-        let rest = format!(" {key}={value}\n");
-        let length = (rest.len()..).find(|it| it.to_string().len() + rest.len() == *it).expect("a length");
-        format!("{length}{rest}")
-    };
     named(EntryType::XHeader, record("path", &format!("{long}c")).as_bytes(), &format!("/{long}c"));
     let huge = vec![b'x'; (1 << 20) + 1];
     for kind in [EntryType::GNULongName, EntryType::GNULongLink, EntryType::XHeader, EntryType::XGlobalHeader]
     {
         of_bytes(ahead(kind, &huge), "it has a name or header of 1048577 bytes, at most 1048576 are read");
     }
-    of_bytes(
-        ahead(EntryType::XHeader, record("size", "3").as_bytes()),
-        "an extended header in it has the size of a file, as for more than 8 GiB: such layers are not read",
-    );
+}
+
+/// What an extended header says: `LENGTH KEY=VALUE`, with the length of all of it.
+fn record(key: &str, value: &str) -> String {
+    let rest = format!(" {key}={value}\n");
+    let length = (rest.len()..).find(|it| it.to_string().len() + rest.len() == *it).expect("a length");
+    format!("{length}{rest}")
+}
+
+/// As of a file of more than 8 GiB, whose header has no room for its size.
+#[test]
+fn the_size_of_a_file_may_stand_in_an_extended_header() {
+    let sized = |size: &str| {
+        let record = ahead(EntryType::XHeader, record("size", size).as_bytes());
+        let big = &tar(&[("big", program(""))])[..512];
+        // A block of its content that looks like the end of the archive.
+        [&record[..1024], big, &[0; 512], &tar(&[("a", program("#!1"))])].concat()
+    };
+    let layers = Layers::new(vec![layer(sized("512"))], PATIENT);
+    assert_eq!(found(&layers, "/a"), "#!1");
+    assert_eq!(found(&layers, "/big").len(), 4);
+    // Folders and links have no content, whatever is said.
+    let folder = [
+        &ahead(EntryType::XHeader, record("size", "512").as_bytes())[..1024],
+        &tar(&[("x", Folder), ("a", program("#!1"))]),
+    ];
+    let layers = Layers::new(vec![layer(folder.concat())], PATIENT);
+    assert_eq!(found(&layers, "/a"), "#!1");
+    of_bytes(sized("x"), "an extended header in it has a size that is no number");
+    of_bytes(sized("-1"), "an extended header in it has a size that is no number");
+    let most = u64::MAX.to_string();
+    of_bytes(sized(&most), &format!("it is no whole tar archive (a member has {most} bytes)"));
+    of_bytes(sized("99999"), "it is no whole tar archive (unexpected EOF during skip)");
+}
+
+/// What Go's linker writes of the build stands where the data begin, and its settings behind the names of all modules.
+#[test]
+fn the_settings_of_a_go_program_are_read_in_layers() {
+    let text = |text: &str| {
+        let (low, high) = (text.len() % 128, text.len() / 128);
+        let length = if high == 0 { vec![low] } else { vec![low | 128, (high % 128) | 128, high / 128] };
+        let length = length.into_iter().map(|it| u8::try_from(it).expect("seven bits"));
+        length.chain(text.bytes()).collect::<Vec<u8>>()
+    };
+    let go = |modules: usize| {
+        let mut bytes = vec![0; 64 + 2 * 56];
+        bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        (bytes[18], bytes[32], bytes[54], bytes[56]) = (62, 64, 56, 2);
+        // A note of 16 bytes behind the headers, and data that can be written at 8 KiB.
+        (bytes[64], bytes[72], bytes[96]) = (4, 176, 16);
+        (bytes[120], bytes[124], bytes[129], bytes[137], bytes[153]) = (1, 6, 0x20, 0x20, 1);
+        bytes.extend(b"\x04\0\0\0\0\0\0\0\x04\0\0\0Go\0\0");
+        bytes.resize(8192, 0);
+        bytes.extend(b"\xff Go buildinf:\x08\x02");
+        bytes.resize(8192 + 32, 0);
+        bytes.extend(text("go1.27.3"));
+        let modules = "dep\tgithub.com/acme/module\tv1.2.3\th1:x\n".repeat(modules);
+        bytes.extend(text(&format!("{modules}build\t-compiler=gc\nbuild\tGOAMD64=v3\n")));
+        bytes.resize(bytes.len() + 5000, 0);
+        bytes
+    };
+    for modules in [0, 50, 1000] {
+        let program = go(modules);
+        let image = layers(&[&[("run", LayerEntry::File(0o755, &program))]]);
+        let process = Process {
+            program: Some("/run".to_owned()),
+            cwd: Some("/".to_owned()),
+            env: Some(Vec::new()),
+            ..Process::default()
+        };
+        let found = program::look_in(&image, &process, Some("x86-64")).expect("a program");
+        let checked_by = Some(program::Checker::Go);
+        let level = ProgramDemand::Level { file: "/run".to_owned(), level: 3, checked_by };
+        assert_eq!(found.demands, [level], "{modules}");
+        let kept: usize = match image.find(Path::new("/run")) {
+            Found::File(file) => file.parts.iter().map(|(_, it)| it.len()).sum(),
+            Found::Missing | Found::Unclear => 0,
+        };
+        assert!((1..=8192).contains(&kept), "{modules}: {kept}");
+    }
 }
 
 #[test]

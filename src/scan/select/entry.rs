@@ -31,8 +31,6 @@ pub struct IndexedImage {
     pub annotations: BTreeMap<String, String>,
     /// For which hosts it is; none if the index does not say.
     pub label: Option<ImageLabel>,
-    /// Features of the operating system, such as `win32k`.
-    pub os_features: Vec<String>,
     /// Sets of proposal H, as JSON.
     pub compatibilities: Option<Value>,
 }
@@ -93,8 +91,8 @@ impl IndexedImage {
     fn new(entry: SelectedEntry) -> anyhow::Result<Self> {
         let SelectedEntry { media_type, digest, size, platform, annotations } = entry;
         let digest = digest.parse().with_context(|| format!("the entry {digest:?}"))?;
-        let (label, os_features, compatibilities) = match platform {
-            None => (None, Vec::new(), None),
+        let (label, compatibilities) = match platform {
+            None => (None, None),
             Some(SelectedPlatform {
                 os,
                 architecture,
@@ -105,12 +103,13 @@ impl IndexedImage {
                 compatibilities,
             }) => {
                 let platform = Platform::new(&os, &architecture, variant.as_deref());
-                let label = platform.map(|platform| ImageLabel { platform, os_version, features });
-                (label, os_features, compatibilities)
+                let label =
+                    platform.map(|platform| ImageLabel { platform, os_version, os_features, features });
+                (label, compatibilities)
             }
         };
         let annotations = annotations.unwrap_or_default();
-        Ok(Self { digest, media_type, size, annotations, label, os_features, compatibilities })
+        Ok(Self { digest, media_type, size, annotations, label, compatibilities })
     }
 
     /// An image that no index names.
@@ -121,7 +120,6 @@ impl IndexedImage {
             size,
             annotations: BTreeMap::new(),
             label: None,
-            os_features: Vec::new(),
             compatibilities: None,
         }
     }
@@ -133,35 +131,16 @@ impl IndexedImage {
 
     /// How much its label asks for.
     pub fn specific(&self) -> u32 {
-        let features = u32::try_from(self.os_features.len()).unwrap_or(u32::MAX);
-        self.label.as_ref().map_or(0, |it| platform::specific(it).saturating_add(1)).saturating_add(features)
+        self.label.as_ref().map_or(0, |it| platform::specific(it).saturating_add(1))
     }
 
     /// What its label demands.
     pub fn demands(&self) -> Vec<Requirement> {
         let label = self.label.as_ref().and_then(platform::required);
-        let features = (!self.os_features.is_empty()).then(|| os_features(&self.os_features));
         let sets = self.compatibilities.as_ref().map(|it| {
             let document = json!({"compatibilities": it}).to_string();
             Requirement { origin: SpecOrigin::Platform, spec: formats::parse(document.as_bytes()) }
         });
-        label.into_iter().chain(features).chain(sets).collect()
+        label.into_iter().chain(sets).collect()
     }
-}
-
-/// Every Windows but Nano Server has `win32k`; others are what the administrator states as `os.features/NAME`.
-fn os_features(names: &[String]) -> Requirement {
-    let term = |name: &String| match name.as_str() {
-        "win32k" => {
-            json!({"feature": "system.osrelease", "matchExpressions": {"ID": {"op": "In", "value": ["windows"]}}})
-        }
-        name => {
-            let stated = format!("os.features/{name}");
-            json!({"feature": "local.feature", "matchExpressions": {stated: {"op": "Exists"}}})
-        }
-    };
-    let terms: Vec<_> = names.iter().map(term).collect();
-    let rule = json!({"id": "platform-os-features", "name": "labelled with features of the operating system", "matchFeatures": terms});
-    let document = json!({"version": "oci-compat/v1", "compatibilities": [{"rules": [rule]}]}).to_string();
-    Requirement { origin: SpecOrigin::Platform, spec: crate::spec::parse(document.as_bytes()) }
 }

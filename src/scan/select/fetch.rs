@@ -275,7 +275,12 @@ fn add_configuration(
             serde_json::from_slice(bytes)
     {
         let platform = Platform::new(&os, &architecture, variant.as_deref());
-        entry.label = platform.map(|platform| ImageLabel { platform, os_version, features: Vec::new() });
+        entry.label = platform.map(|platform| ImageLabel {
+            platform,
+            os_version,
+            os_features: Vec::new(),
+            features: Vec::new(),
+        });
     }
     own::add_environment(collected, &configuration, source.policy, source.with_gpus);
     Some(configuration)

@@ -192,7 +192,26 @@ pub enum Pick {
 /// If it is no index, or names the image by what is no SHA-256 digest.
 pub fn pick(index: &[u8], platform: &Platform) -> anyhow::Result<Pick> {
     let index: PlatformIndex = serde_json::from_slice(index)?;
-    let images: Vec<_> = index.manifests.into_iter().filter(|it| !it.is_attestation()).collect();
+    picked(&index.manifests.into_iter().filter(|it| !it.is_attestation()).collect::<Vec<_>>(), platform)
+}
+
+/// As [`pick`], where only some images of an index are at hand. If none of them is for the platform, and there is but one, it is
+/// that one: somebody asked for it.
+///
+/// # Errors
+///
+/// As [`pick`].
+pub fn pick_among(index: &[u8], platform: &Platform, has: &dyn Fn(&Digest) -> bool) -> anyhow::Result<Pick> {
+    let index: PlatformIndex = serde_json::from_slice(index)?;
+    let mut images: Vec<_> = index.manifests.into_iter().filter(|it| !it.is_attestation()).collect();
+    images.retain(|it| it.digest.parse().is_ok_and(|it| has(&it)));
+    match (picked(&images, platform)?, images.as_slice()) {
+        (Pick::None(_), [only]) => Ok(Pick::One(only.digest.parse()?)),
+        (picked, _) => Ok(picked),
+    }
+}
+
+fn picked(images: &[IndexEntry], platform: &Platform) -> anyhow::Result<Pick> {
     let ranked = images.iter().filter_map(|it| Some((it.rank(platform)?, it)));
     if let Some((_, entry)) = ranked.min_by_key(|(rank, _)| *rank).filter(|(_, it)| !it.is_index()) {
         return Ok(Pick::One(entry.digest.parse()?));
@@ -206,6 +225,17 @@ pub fn pick(index: &[u8], platform: &Platform) -> anyhow::Result<Pick> {
     })
 }
 
+/// What an index says of the image with this digest; `None` if it says nothing.
+///
+/// # Errors
+///
+/// If it is no index.
+pub fn label_of(index: &[u8], digest: &Digest) -> anyhow::Result<Option<ImageLabel>> {
+    let index: PlatformIndex = serde_json::from_slice(index)?;
+    let is_it = |it: &IndexEntry| it.digest.parse().as_ref() == Ok(digest);
+    Ok(index.manifests.iter().find(|it| is_it(it)).and_then(IndexEntry::label))
+}
+
 /// What an entry of an index, or an image's configuration, says of the host that an image is for (image-spec 1.1,
 /// `image-index.md` and `config.md`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,6 +244,8 @@ pub struct ImageLabel {
     pub platform: Platform,
     /// Which version of the operating system; mostly of Windows.
     pub os_version: Option<String>,
+    /// What the operating system has to have besides, such as `win32k` of Windows.
+    pub os_features: Vec<String>,
     /// Features of the processor, as Go's `golang.org/x/sys/cpu` calls them.
     pub features: Vec<String>,
 }
@@ -237,12 +269,7 @@ pub fn labelled(index: &[u8], platform: &Platform) -> anyhow::Result<Vec<Labelle
     let images = index.manifests.into_iter().filter(|it| !it.is_attestation() && !it.is_index());
     let mut found = Vec::new();
     for entry in images.filter(|it| it.rank(&Platform { variant: None, ..platform.clone() }).is_some()) {
-        let Some((named, said)) = entry.named().zip(entry.platform.as_ref()) else { continue };
-        let label = ImageLabel {
-            platform: named,
-            os_version: said.os_version.clone(),
-            features: said.features.clone(),
-        };
+        let Some(label) = entry.label() else { continue };
         found.push(LabelledImage { digest: entry.digest.parse()?, label });
     }
     Ok(found)
@@ -254,8 +281,9 @@ impl fmt::Display for ImageLabel {
         if let Some(version) = &self.os_version {
             write!(f, " {version}")?;
         }
-        if !self.features.is_empty() {
-            write!(f, " with {}", self.features.join(", "))?;
+        let features: Vec<_> = self.os_features.iter().chain(&self.features).map(String::as_str).collect();
+        if !features.is_empty() {
+            write!(f, " with {}", features.join(", "))?;
         }
         Ok(())
     }
@@ -288,6 +316,17 @@ impl IndexEntry {
             os: it.os.clone(),
             architecture: it.architecture.clone(),
             variant: it.variant.clone(),
+        })
+    }
+
+    /// What it says of the host.
+    fn label(&self) -> Option<ImageLabel> {
+        let (platform, said) = self.named().zip(self.platform.as_ref())?;
+        Some(ImageLabel {
+            platform,
+            os_version: said.os_version.clone(),
+            os_features: said.os_features.clone(),
+            features: said.features.clone(),
         })
     }
 

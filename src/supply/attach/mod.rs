@@ -2,7 +2,8 @@
 //! archive. Never changes the image.
 
 pub use choice::{
-    BadPlatform, ImageLabel, LabelledImage, Pick, Platform, PlatformChoice, choose, images, labelled, pick,
+    BadPlatform, ImageLabel, LabelledImage, Pick, Platform, PlatformChoice, choose, images, label_of,
+    labelled, pick, pick_among,
 };
 pub use layout::{attach_to_layout, layout_image};
 pub use push::{PushedArtifact, push, replace};

@@ -6,9 +6,10 @@ pub use anchors::{Anchors, RequiredProof};
 pub use batch::Batch;
 pub use counts::PullCounts;
 pub use crowd::pull_all;
+pub use description::{ImageDescription, ImageDocuments, Label, describe, describe_stored, manifest_of};
 pub use images::ImagesToPull;
 pub use keep::keep;
-pub use remote::{Label, Remote};
+pub use remote::Remote;
 pub use verifier::VerifierCommand;
 
 mod anchors;
@@ -23,6 +24,7 @@ mod batch;
 mod outcome;
 mod counts;
 mod images;
+mod description;
 mod remote;
 
 use std::collections::BTreeSet;

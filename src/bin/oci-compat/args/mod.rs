@@ -113,7 +113,7 @@ pub(crate) enum Command {
 #[command(group(ArgGroup::new("subject").required(true).multiple(true).args(["image", "bundle", "spec", "from_engine"])))]
 pub(crate) struct Check {
     /// An image as its engine calls it: its name, its ID or the start of it, or the digest of its manifest or index; or the
-    /// name that it was pulled under; with --remote, a name in a registry
+    /// name that it was pulled under; or oci:FOLDER[:TAG], oci-archive:FILE[:TAG]; with --remote, a name in a registry
     #[arg(value_name = "IMAGE", conflicts_with_all = ["bundle", "spec"])]
     pub(crate) image: Option<String>,
     /// Ask the registry instead of this host: what is attached to the image there, and for which platforms it is
@@ -122,14 +122,17 @@ pub(crate) struct Check {
     /// With --remote, store what a pull would store, and nothing otherwise
     #[arg(long, requires = "remote")]
     pub(crate) keep: bool,
-    /// With --remote, of an image for several platforms, that for this one [default: this machine's]
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]", requires = "remote")]
+    /// Of an image for several platforms, take that for this one [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", requires = "image")]
     pub(crate) platform: Option<Platform>,
-    /// Read the header of the image's program too, in as many of its layers as that takes
-    #[arg(long, requires = "remote")]
+    /// With --remote, read the header of the image's program too, in as many of its layers as that takes
+    #[arg(long, conflicts_with_all = ["bundle", "spec"])]
     pub(crate) program: bool,
-    /// Judge the image for a container that is given all GPUs: what its environment says of NVIDIA's driver counts then
-    #[arg(long, requires = "remote")]
+    /// Do not read the header of the programs of images on this host
+    #[arg(long, conflicts_with_all = ["program", "remote", "bundle", "spec"])]
+    pub(crate) no_program: bool,
+    /// Judge images for containers that are given all GPUs: what their environment says of NVIDIA's driver counts then
+    #[arg(long, conflicts_with_all = ["bundle", "spec"])]
     pub(crate) gpus: bool,
     /// Every image that this engine holds
     #[arg(long, value_enum, value_name = "ENGINE", conflicts_with_all = ["image", "bundle", "spec"])]

@@ -10,7 +10,7 @@ mod shim;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -119,6 +119,18 @@ pub(super) fn images(socket: &Path, namespace: Option<&str>) -> Result<Vec<Conta
         }
     }
     Ok(found)
+}
+
+/// The folder in which a containerd keeps its content, as its plugin says (containerd, `plugins/content/local/plugin`); `None` if
+/// it does not say so.
+pub(super) fn content(socket: &Path) -> Option<PathBuf> {
+    let connection = Connection::open(socket, Instant::now() + LONG).ok()?;
+    let mut daemon = ContainerdClient { connection, namespace: "default" };
+    let answer =
+        daemon.ask("introspection.v1.Introspection/Plugins", &["type==io.containerd.content.v1"]).ok()?;
+    let exports = wire::all(wire::bytes(&answer, 1)?, 5)?;
+    let root = exports.into_iter().find(|it| wire::text(it, 1) == Some("root"))?;
+    wire::text(root, 2).map(PathBuf::from).filter(|it| it.is_absolute())
 }
 
 fn unanswered(fault: CallFault) -> UnknownImage {
