@@ -97,7 +97,7 @@ mod tests {
         );
         check(
             "[[prefer]]\nannotation = \"a\"\nvalue = \"b\"\nweight = 0\n",
-            &["4:10: weight is 0, has to be a number of points from 1 to 1000000"],
+            &["4:10: weight is 0, has to be a whole number of points from 1 to 1000000"],
         );
     }
 }
