@@ -351,11 +351,11 @@ fn of_cgroup(finding: &Finding<'_>, facts: &Facts) -> Option<Clue> {
 /// From which driver on the condition would hold, and how one is installed here.
 fn of_driver(condition: &Condition, facts: &Facts) -> Option<Clue> {
     let is_absent = matches!(facts.get(nvidia::FEATURE), Fact::Absent(_));
-    let asked = condition.asked.as_ref();
-    let least = asked.and_then(Comparison::at_least);
-    let needed = asked.zip(least).and_then(|(asked, least)| match asked.property {
+    let comparison = condition.comparison.as_ref();
+    let least = comparison.and_then(Comparison::at_least);
+    let needed = comparison.zip(least).and_then(|(comparison, least)| match comparison.property {
         Property::Cuda => condition.or_driver.clone().or_else(|| host::driver_for_cuda(&least)),
-        Property::Driver => Some(asked.value.clone()),
+        Property::Driver => Some(comparison.value.clone()),
         Property::Arch | Property::Brand => None,
     });
     if needed.is_none() && !is_absent {

@@ -45,10 +45,10 @@ pub(super) fn which(some: Option<usize>, all: usize) -> Unknown {
 /// What comes of a test on the driver and the GPU of this number.
 pub(super) fn judge(test: &Test, feature: &Feature, gpu: usize, read: &str) -> (Outcome, Evidence) {
     let Test::Nvidia(condition) = test else { return unknown(Unknown::new(read, "is not asked so")) };
-    let Some(asked) = &condition.asked else { return unknown(invalid(condition)) };
-    let name = asked.property.name();
-    let Some(value) = value(feature, asked.property, gpu) else {
-        if asked.property == Property::Cuda
+    let Some(comparison) = &condition.comparison else { return unknown(invalid(condition)) };
+    let name = comparison.property.name();
+    let Some(value) = value(feature, comparison.property, gpu) else {
+        if comparison.property == Property::Cuda
             && let Some(decided) = by_limits(condition, feature, read)
         {
             return decided;
@@ -56,7 +56,7 @@ pub(super) fn judge(test: &Test, feature: &Feature, gpu: usize, read: &str) -> (
         let told = feature.doubtful.get(name).or(feature.incomplete.as_ref()).cloned();
         return unknown(told.unwrap_or_else(|| Unknown::new(read, format!("does not tell the {name}"))));
     };
-    let read_at = place(feature, asked.property, gpu, read);
+    let read_at = place(feature, comparison.property, gpu, read);
     let evidence = Evidence::Value { value: Some(value.to_owned()), read: read_at };
     match condition.holds(value) {
         None => unknown(invalid(condition)),
@@ -98,9 +98,9 @@ fn place(feature: &Feature, property: Property, gpu: usize, read: &str) -> Strin
 
 /// Of a driver that is newer than this program, only the least CUDA is known.
 fn by_limits(condition: &Condition, feature: &Feature, read: &str) -> Option<(Outcome, Evidence)> {
-    let asked = condition.asked.as_ref()?;
-    let version = Version::parse(&asked.value)?;
-    let bound = match asked.comparator {
+    let comparison = condition.comparison.as_ref()?;
+    let version = Version::parse(&comparison.value)?;
+    let bound = match comparison.comparator {
         Comparator::Greater => Bound::Gt(version),
         Comparator::GreaterOrEqual => Bound::Ge(version),
         Comparator::Less => Bound::Lt(version),
@@ -143,7 +143,7 @@ impl JudgedTerm<'_> {
     /// Makes what is certain of one GPU uncertain of the container.
     pub(super) fn doubt(&mut self, why: &Unknown) {
         let is_of_gpu =
-            |it: &Condition| it.or_compat || it.asked.as_ref().is_some_and(|it| it.property.is_of_gpu());
+            |it: &Condition| it.or_compat || it.comparison.as_ref().is_some_and(|it| it.property.is_of_gpu());
         for finding in &mut self.findings {
             if matches!(finding.test, Some(Test::Nvidia(it)) if is_of_gpu(it)) {
                 finding.outcome = Outcome::Unknown;

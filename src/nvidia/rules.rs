@@ -90,7 +90,7 @@ fn rule(name: &str, severity: Severity, group: Group) -> Rule {
 fn each_gpu(group: Group, some: Option<usize>) -> Group {
     let of_gpu = |it: &Test| {
         let Test::Nvidia(it) = it else { return false };
-        it.or_compat || it.asked.as_ref().is_some_and(|it| it.property.is_of_gpu())
+        it.or_compat || it.comparison.as_ref().is_some_and(|it| it.property.is_of_gpu())
     };
     let terms = group.terms();
     let mut tests = terms.iter().flat_map(|it| it.expressions.iter().flatten()).map(|(_, it)| &it.test);
@@ -125,7 +125,7 @@ fn conditions(all: &[PlacedCondition], most: usize) -> Group {
     let first = all.iter().position(|(it, _)| it.may_be_invalid()).filter(|_| 0 < most);
     let Some(first) = first else { return Group::Terms(vec![term(all)]) };
     let (certain, after) = all.split_at(first + 1);
-    let is_invalid = certain.last().is_some_and(|(it, _)| it.asked.is_none());
+    let is_invalid = certain.last().is_some_and(|(it, _)| it.comparison.is_none());
     if after.is_empty() || is_invalid {
         return Group::Terms(vec![term(certain)]);
     }
@@ -139,8 +139,11 @@ fn lenient(constraint: &Constraint, compat: Option<&str>) -> Vec<Vec<PlacedCondi
     let brought = compat.and_then(Version::parse);
     let ease = |(condition, at): &PlacedCondition| {
         let mut condition = condition.clone();
-        let least =
-            condition.asked.as_ref().filter(|it| it.property == Property::Cuda).and_then(|it| it.at_least());
+        let least = condition
+            .comparison
+            .as_ref()
+            .filter(|it| it.property == Property::Cuda)
+            .and_then(|it| it.at_least());
         if let Some(least) = least {
             let major = least.number().split('.').next().and_then(|it| it.parse().ok());
             let since = SINCE.iter().find(|(it, _)| Some(*it) == major);
@@ -155,7 +158,7 @@ fn lenient(constraint: &Constraint, compat: Option<&str>) -> Vec<Vec<PlacedCondi
 
 fn term(conditions: &[PlacedCondition]) -> Term {
     let expression = |(condition, at): &PlacedCondition| {
-        let name = condition.asked.as_ref().map_or("", |it| it.property.name());
+        let name = condition.comparison.as_ref().map_or("", |it| it.property.name());
         (name.to_owned(), Expression { test: Test::Nvidia(condition.clone()), at: place(*at) })
     };
     let expressions: Vec<_> = conditions.iter().map(expression).collect();

@@ -54,8 +54,9 @@ pub enum Comparator {
 pub struct Condition {
     /// As the image says it.
     pub text: String,
-    /// What is asked; none for what NVIDIA calls an invalid expression whatever the host.
-    pub asked: Option<Comparison>,
+    /// What it compares; `None` for what NVIDIA calls an invalid expression on every host.
+    #[serde(rename = "asked")]
+    pub comparison: Option<Comparison>,
     /// Where the driver's CUDA is too old: a driver from which on the program runs all the same, by CUDA's minor version
     /// compatibility.
     pub or_driver: Option<String>,
@@ -97,18 +98,18 @@ impl Property {
 impl Condition {
     /// Reads a condition, whatever is wrong with it.
     pub fn parse(text: &str) -> Self {
-        let asked = Comparison::parse(text).filter(Comparison::is_valid);
-        Self { text: text.to_owned(), asked, or_driver: None, or_compat: false }
+        let comparison = Comparison::parse(text).filter(Comparison::is_valid);
+        Self { text: text.to_owned(), comparison, or_driver: None, or_compat: false }
     }
 
     /// Whether NVIDIA may call it an invalid expression, on some host at least.
     pub fn may_be_invalid(&self) -> bool {
-        self.asked.as_ref().is_none_or(|it| it.is_long() || it.has_large_number())
+        self.comparison.as_ref().is_none_or(|it| it.is_long() || it.has_large_number())
     }
 
     /// Whether it holds for what a host has; none where NVIDIA calls it an invalid expression.
     pub fn holds(&self, have: &str) -> Option<bool> {
-        self.asked.as_ref()?.holds(have)
+        self.comparison.as_ref()?.holds(have)
     }
 }
 
@@ -292,7 +293,7 @@ mod tests {
             " cuda>=12",
             "brand>=tesla",
         ] {
-            assert_eq!(Condition::parse(text).asked, None, "{text:?}");
+            assert_eq!(Condition::parse(text).comparison, None, "{text:?}");
             assert!(Condition::parse(text).may_be_invalid(), "{text:?}");
         }
         check("cuda>=12.99999999999999999999", "11.9", Some(false));

@@ -152,7 +152,7 @@ fn plain(group: &Group) -> Option<Group> {
 }
 
 fn of_condition(condition: &Condition) -> Option<Test> {
-    let Comparison { property, comparator, value } = condition.asked.as_ref()?;
+    let Comparison { property, comparator, value } = condition.comparison.as_ref()?;
     if let Property::Brand = property {
         // NVIDIA compares brands without case.
         let is_plain = *comparator == Comparator::Equal && value.bytes().all(|it| it.is_ascii_alphanumeric());

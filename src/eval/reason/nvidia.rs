@@ -7,10 +7,10 @@ use super::words::shown;
 
 /// A condition in words, without what it is about.
 pub(super) fn needed(condition: &Condition) -> String {
-    match &condition.asked {
-        Some(asked) => {
-            let value = &asked.value;
-            asked.needed().replacen(value.as_str(), &shown(value), 1)
+    match &condition.comparison {
+        Some(comparison) => {
+            let value = &comparison.value;
+            comparison.needed().replacen(value.as_str(), &shown(value), 1)
         }
         None => format!("{:?}", condition.text),
     }
@@ -19,19 +19,19 @@ pub(super) fn needed(condition: &Condition) -> String {
 impl Finding<'_> {
     /// Whether the image says something that is no condition.
     pub(super) fn is_invalid(&self) -> bool {
-        matches!(self.test, Some(Test::Nvidia(condition)) if condition.asked.is_none())
+        matches!(self.test, Some(Test::Nvidia(condition)) if condition.comparison.is_none())
     }
 
     /// One line on why a condition does not hold. `needed` is what it asks for.
     pub(super) fn nvidia_line(&self, condition: &Condition, needed: &str) -> String {
-        let Some(asked) = &condition.asked else {
+        let Some(comparison) = &condition.comparison else {
             let is_absent = matches!(self.evidence, Evidence::NoFeature { .. });
             return match is_absent {
                 true => format!("the image needs {needed}{}", self.without_driver()),
                 false => format!("in the image's environment {}", self.unknown_reason()),
             };
         };
-        let what = match asked.property {
+        let what = match comparison.property {
             Property::Cuda => format!("CUDA {needed}"),
             Property::Driver => format!("NVIDIA driver {needed}"),
             Property::Arch => format!("a GPU of compute capability {needed}"),
@@ -39,11 +39,11 @@ impl Finding<'_> {
         };
         let has = match (self.outcome, &self.evidence) {
             (Outcome::Unknown, _) => {
-                let name = asked.property.name();
+                let name = comparison.property.name();
                 format!("; the {name} of this host is unknown: {}", self.unknown_reason())
             }
             (_, Evidence::NoFeature { .. }) => self.without_driver(),
-            _ => match asked.property {
+            _ => match comparison.property {
                 Property::Cuda => format!("; {} has CUDA {}", self.driver(), self.found()),
                 Property::Driver => format!("; this host has {}", self.found()),
                 Property::Arch => format!("; {} has {}", self.gpu(), self.found()),

@@ -20,9 +20,9 @@ pub(super) fn judge<'a>(term: &'a Term, fact: &Fact, gpu: usize, context: &Conte
     }
     let mut findings = match fact {
         Fact::Known(feature, read) if nvidia::is_condition(term) => {
-            let judge = |asked: NamedTest<'a>| {
-                let (outcome, evidence) = nvidia::judge(asked.1, feature, gpu, read);
-                finding(term, self::asked(asked), outcome, evidence)
+            let judge = |named: NamedTest<'a>| {
+                let (outcome, evidence) = nvidia::judge(named.1, feature, gpu, read);
+                finding(term, as_element(named), outcome, evidence)
             };
             named(term).map(judge).collect()
         }
@@ -70,7 +70,7 @@ type TermElement<'a> = (&'a str, Option<&'a Test>, Place);
 fn expressions(term: &Term) -> impl Iterator<Item = TermElement<'_>> {
     let name = term.name.iter().map(|it| ("", Some(&it.test), it.at));
     let is_bare = term.expressions.as_ref().is_none_or(Vec::is_empty) && term.name.is_none();
-    named(term).map(asked).chain(name).chain(is_bare.then_some(("", None, term.at)))
+    named(term).map(as_element).chain(name).chain(is_bare.then_some(("", None, term.at)))
 }
 
 /// An element's name, its test and where it stands.
@@ -228,14 +228,14 @@ fn nearest_instance<'a>(
         Err(unknown) => {
             let unknown = Unknown { read: read.to_owned(), ..unknown };
             let evidence = Evidence::Unknown(unknown);
-            let judge = |it| finding(term, asked(it), Outcome::Unknown, evidence.clone());
+            let judge = |it| finding(term, as_element(it), Outcome::Unknown, evidence.clone());
             return named(term).map(judge).collect();
         }
     };
-    let judge = |asked: NamedTest<'a>| match nearest {
-        Some(it) => judge_instance(term, asked, it, feature, (read, candidates.len())),
+    let judge = |named: NamedTest<'a>| match nearest {
+        Some(it) => judge_instance(term, named, it, feature, (read, candidates.len())),
         None => {
-            finding(term, self::asked(asked), Outcome::Unmet, Evidence::NoInstance { read: read.to_owned() })
+            finding(term, as_element(named), Outcome::Unmet, Evidence::NoInstance { read: read.to_owned() })
         }
     };
     let mut findings: Vec<_> = named(term).map(judge).collect();
@@ -298,7 +298,7 @@ fn candidates<'f>(term: &Term, feature: &'f Feature) -> Vec<&'f Instance> {
     feature.instances.iter().flatten().filter(is_meant).collect()
 }
 
-fn asked<'a>((name, test, at): NamedTest<'a>) -> TermElement<'a> {
+fn as_element<'a>((name, test, at): NamedTest<'a>) -> TermElement<'a> {
     (name, Some(test), at)
 }
 
@@ -346,7 +346,12 @@ fn judge_element<'a>(term: &'a Term, named: NamedTest<'a>, feature: &Feature, re
     {
         let most = most_text(&super::lower(&term.feature), Text::Elements);
         if most < value.len() {
-            return finding(term, asked(named), Outcome::Unknown, Evidence::Unknown(too_much(read, most)));
+            return finding(
+                term,
+                as_element(named),
+                Outcome::Unknown,
+                Evidence::Unknown(too_much(read, most)),
+            );
         }
     }
     // A flag has no value, so that one which could not be read takes nothing from what is known of the attribute.
@@ -359,9 +364,9 @@ fn judge_element<'a>(term: &'a Term, named: NamedTest<'a>, feature: &Feature, re
     if attribute == Some(TestedElement::Unknown)
         && let Some((outcome, evidence)) = range::judge(test, feature, name, read)
     {
-        return finding(term, asked(named), outcome, evidence);
+        return finding(term, as_element(named), outcome, evidence);
     }
-    finding(term, asked(named), outcome, evidence(flag, attribute, outcome, doubt, read))
+    finding(term, as_element(named), outcome, evidence(flag, attribute, outcome, doubt, read))
 }
 
 fn asks_for_value(test: &Test) -> bool {
@@ -436,7 +441,7 @@ fn judge_instance<'a>(
         (Outcome::Unknown, None, Some(unknown)) => Evidence::Unknown(unknown.clone()),
         _ => Evidence::Nearest { value: value.cloned(), read, count },
     };
-    finding(term, asked(named), outcome, evidence)
+    finding(term, as_element(named), outcome, evidence)
 }
 
 /// At least one name of an element, or of an instance's attributes, has to pass the test.

@@ -13,7 +13,7 @@ fn spec(constraint: &str, some: Option<usize>, ease: &dyn Fn(Condition) -> Condi
     let term = |alternative: &str| {
         let conditions = alternative.split(',').map(Condition::parse).map(ease);
         let expression = |it: Condition| {
-            let name = it.asked.as_ref().map_or("", |it| it.property.name()).to_owned();
+            let name = it.comparison.as_ref().map_or("", |it| it.property.name()).to_owned();
             (name, Expression { test: Test::Nvidia(it), at: AT })
         };
         let expressions = Some(conditions.map(expression).collect());

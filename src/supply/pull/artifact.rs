@@ -17,7 +17,7 @@ use crate::supply::trust;
 use crate::words::moment::moment;
 
 use super::anchors::RequiredProof;
-use super::candidate::{Candidate, DescriptorType, newest_first, told};
+use super::candidate::{Candidate, DescriptorType, described, newest_first};
 use super::messages::{Oversized, date, older, rolled_back};
 use super::{Obsolete, Pulled, Puller, WantedImage, signatures};
 
@@ -81,16 +81,16 @@ impl Puller<'_> {
     fn candidates(&self, scene: &Scene<'_>, pulled: &mut Pulled) -> anyhow::Result<Vec<Candidate>> {
         let mut listed: Vec<Candidate> = Vec::new();
         for descriptor in self.referrers(scene, pulled)? {
-            if told(&descriptor) != DescriptorType::Other {
+            if described(&descriptor) != DescriptorType::Other {
                 listed.push(Candidate::dated(descriptor));
             }
         }
         newest_first(&mut listed);
-        listed.sort_by_key(|it| told(&it.descriptor) != DescriptorType::Ours);
+        listed.sort_by_key(|it| described(&it.descriptor) != DescriptorType::Ours);
         let is_alone = listed.len() == 1;
         let (mut found, mut opened, mut unopened) = (Vec::new(), 0, 0);
         for mut candidate in listed {
-            let has_type = told(&candidate.descriptor) == DescriptorType::Ours;
+            let has_type = described(&candidate.descriptor) == DescriptorType::Ours;
             let has_date = scene.proof.is_none() && (candidate.created.is_some() || is_alone);
             if !(has_type && has_date) {
                 if !scene.has(&candidate.descriptor.digest) {
@@ -134,7 +134,7 @@ impl Puller<'_> {
                 for kind in ARTIFACT_TYPES {
                     let Referrers { descriptors: more, refused, .. } = list(Some(kind))?;
                     pulled.problems.extend(refused);
-                    all.extend(more.into_iter().filter(|it| told(it) != DescriptorType::Nothing));
+                    all.extend(more.into_iter().filter(|it| described(it) != DescriptorType::Nothing));
                 }
                 Ok(all)
             }
@@ -207,8 +207,8 @@ impl Puller<'_> {
                     pulled.additions.push(*addition);
                     return;
                 }
-                Ok(Taken::Older(told)) => {
-                    pulled.problems.push(told);
+                Ok(Taken::Older(described)) => {
+                    pulled.problems.push(described);
                     return;
                 }
                 Err(Refusal::Untrusted(reason)) => {

@@ -26,7 +26,7 @@ pub(super) enum DescriptorType {
     Other,
 }
 
-pub(super) fn told(descriptor: &Descriptor) -> DescriptorType {
+pub(super) fn described(descriptor: &Descriptor) -> DescriptorType {
     match descriptor.artifact_type.as_deref() {
         Some(kind) if ARTIFACT_TYPES.contains(&kind) => DescriptorType::Ours,
         Some(_) => DescriptorType::Other,
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_list_reports_which_of_it_are_artifacts_or_leaves_it_open() {
         let check =
-            |descriptor: &Descriptor, expected: DescriptorType| assert_eq!(told(descriptor), expected);
+            |descriptor: &Descriptor, expected: DescriptorType| assert_eq!(described(descriptor), expected);
         check(&descriptor("a", Some(NFD_ARTIFACT_TYPE), ""), DescriptorType::Ours);
         check(&descriptor("a", Some("application/spdx+json"), ""), DescriptorType::Other);
         check(&descriptor("a", None, ""), DescriptorType::Nothing);

@@ -136,7 +136,7 @@ fn written(
     if earlier.as_ref().is_some_and(|it| !it.is_ours) {
         return Err("it was written by hand: remove it first, or keep it up to date yourself".to_owned());
     }
-    let new = told(program, root)?;
+    let new = features_of(program, root)?;
     let place = EditedFile::at(&below(&install.root, Path::new(path)), &install.root).map_err(plain)?;
     if place.current.as_ref() == Some(&new) && earlier.is_some_and(|it| !it.is_outdated) {
         return Ok(());
@@ -152,7 +152,7 @@ fn written(
 }
 
 /// The runtime's own description, as the text of its record.
-fn told(program: &str, root: &Root) -> Result<String, String> {
+fn features_of(program: &str, root: &Root) -> Result<String, String> {
     trusted(program, root)?;
     let (status, output) = ask(program, "features").map_err(|why| format!("`{program} features` {why}"))?;
     let parsed = serde_json::from_slice::<Map<String, Value>>(&output);
