@@ -107,6 +107,9 @@ fn the_number_of_alternatives_is_that_of_the_innermost_group_with_several() {
     check(&format!("any: [{unmet}]"), "unmet", &[B]);
     check(&format!("any: [{{any: [{unmet}]}}, {unmet}]"), "unmet", &[&nearest(2)]);
     check(&format!("any: [{{any: [{unmet}, {unmet}]}}, {unmet}, {unmet}]"), "unmet", &[&nearest(2)]);
+    let two = "{matchFeatures: [{feature: t.flags, matchExpressions: {b: {op: Exists}, c: {op: Exists}}}]}";
+    let (b, c) = (nearest(2), nearest(2).replace(" b ", " c "));
+    check(&format!("any: [{{any: [{two}]}}, {two}]"), "unmet", &[&b, &c]);
     check(&format!("any: [{unmet}, {{any: [{unmet}, {unmet}]}}, {unmet}]"), "unmet", &[&nearest(3)]);
 }
 
