@@ -391,3 +391,35 @@ fn a_situation_comes_back_from_its_name() {
     let err = serde_json::from_str::<Situation>("\"odd\"").expect_err("no situation");
     assert_eq!(err.to_string(), "there is no situation \"odd\"");
 }
+
+#[test]
+fn choices_are_named_as_configurations_write_them() {
+    let check = |key: &str, names: &[&str], name: fn(&Policy) -> &'static str| {
+        for written in names {
+            let mut policy = Policy::default_policy();
+            assert_eq!(policy.overlay(&format!("{key} = \"{written}\""), "config.toml").problems, []);
+            assert_eq!(name(&policy), *written, "{key}");
+        }
+    };
+    check("implicit.program", &["refuse", "warn", "off"], |it| it.program.name());
+    check("implicit.index", &["refuse", "warn", "off"], |it| it.index.name());
+    check("implicit.nvidia", &["sensible", "strict", "off"], |it| it.nvidia.name());
+    check("sensitive", &["any", "verified"], |it| it.sensitive.name());
+    check("mode", &["enforce", "audit", "off"], |it| it.mode.name());
+}
+
+#[test]
+fn a_waiver_with_an_error_waives_nothing() {
+    let whole = "[[waiver]]\nid = \"r\"\nimage = \"*\"\nreason = \"lab\"\nexpires = \"never\"\n";
+    let waivers = |text: &str| {
+        let mut policy = Policy::default_policy();
+        let count = policy.overlay(text, "config.toml").problems.len();
+        (policy.waivers, count)
+    };
+    let (read, problems) = waivers(whole);
+    assert_eq!((read.len(), problems), (1, 0));
+    let concerns = |id: &str| read[0].concerns(RuleName { id, name: "rule" }, ["module-not-loaded"]);
+    assert_eq!(["r", "other", ""].map(concerns), [true, false, false]);
+    let (read, problems) = waivers(&format!("{whole}more = 1\n"));
+    assert_eq!((read.len(), problems), (0, 1));
+}
