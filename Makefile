@@ -96,16 +96,17 @@ install: $(if $(shell command -v $(CARGO)),build) ## Install programs, man pages
 	install -m 0755 $(BIN)/oci-compat-hook $(DESTDIR)$(LIBEXECDIR)
 	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|' hooks/oci-compat.json.in > $(DESTDIR)$(DATADIR)/oci-compat/oci-compat.json
 	chmod 0644 $(DESTDIR)$(DATADIR)/oci-compat/oci-compat.json
-	install -m 0644 hooks/config.toml docs/report.schema.json docs/facts.schema.json docs/decision.schema.json docs/status.schema.json $(DESTDIR)$(DATADIR)/oci-compat
+	install -m 0644 hooks/config.toml docs/report.schema.json docs/facts.schema.json docs/decision.schema.json docs/status.schema.json docs/spec.schema.json docs/config-file.schema.json $(DESTDIR)$(DATADIR)/oci-compat
 	install -d $(DESTDIR)$(TMPFILESDIR)
 	install -m 0644 hooks/oci-compat.tmpfiles $(DESTDIR)$(TMPFILESDIR)/oci-compat.conf
 	install -d $(DESTDIR)$(UNITDIR)
 	sed 's|@BINDIR@|$(BINDIR)|' hooks/oci-compat-pull.service > $(DESTDIR)$(UNITDIR)/oci-compat-pull.service
 	chmod 0644 $(DESTDIR)$(UNITDIR)/oci-compat-pull.service
 	install -m 0644 hooks/oci-compat-pull.timer hooks/oci-compat-pull.path $(DESTDIR)$(UNITDIR)
-	install -d $(DESTDIR)$(DATADIR)/man/man1 $(DESTDIR)$(DATADIR)/man/man8 $(DESTDIR)$(DATADIR)/bash-completion/completions \
+	install -d $(DESTDIR)$(DATADIR)/man/man1 $(DESTDIR)$(DATADIR)/man/man5 $(DESTDIR)$(DATADIR)/man/man8 $(DESTDIR)$(DATADIR)/bash-completion/completions \
 		$(DESTDIR)$(DATADIR)/zsh/site-functions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 	$(BIN)/oci-compat man $(DESTDIR)$(DATADIR)/man/man1
+	install -m 0644 docs/man/oci-compat-config.5 docs/man/oci-compat-spec.5 $(DESTDIR)$(DATADIR)/man/man5
 	install -m 0644 docs/man/oci-compat-hook.8 docs/man/oci-compat-runtime.8 $(DESTDIR)$(DATADIR)/man/man8
 	$(BIN)/oci-compat completions bash > $(DESTDIR)$(DATADIR)/bash-completion/completions/oci-compat
 	$(BIN)/oci-compat completions zsh > $(DESTDIR)$(DATADIR)/zsh/site-functions/_oci-compat
@@ -122,6 +123,7 @@ uninstall: ## Take our entries out of the engines, and remove what `make install
 	if [ -d $(DESTDIR)$(BINDIR) ]; then find $(DESTDIR)$(BINDIR) -maxdepth 1 -lname oci-compat-runtime -name 'oci-compat-runtime-*' -delete; fi
 	rm -f $(DESTDIR)$(BINDIR)/oci-compat $(DESTDIR)$(BINDIR)/oci-compat-runtime
 	rm -f $(DESTDIR)$(LIBEXECDIR)/oci-compat-hook $(DESTDIR)$(DATADIR)/man/man1/oci-compat*.1
+	rm -f $(DESTDIR)$(DATADIR)/man/man5/oci-compat-config.5 $(DESTDIR)$(DATADIR)/man/man5/oci-compat-spec.5
 	rm -f $(DESTDIR)$(DATADIR)/man/man8/oci-compat-hook.8 $(DESTDIR)$(DATADIR)/man/man8/oci-compat-runtime.8
 	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/oci-compat
 	rm -f $(DESTDIR)$(DATADIR)/zsh/site-functions/_oci-compat

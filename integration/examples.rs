@@ -100,7 +100,7 @@ fn what_a_new_author_writes_is_judged_as_meant() {
     for name in names {
         let bytes = fs::read(folder.join(format!("{name}.yaml"))).expect("a spec");
         let spec = spec::parse(&bytes).unwrap_or_else(|err| panic!("{name}.yaml: {err}"));
-        let warnings = lint(&spec).into_iter().filter(|it| it.level == RemarkLevel::Warning);
+        let warnings = lint(&spec).into_iter().filter(|it| it.level() == RemarkLevel::Warning);
         assert_eq!(warnings.collect::<Vec<_>>(), [], "{name}");
         let example = example_in(&folder, &name);
         assert!(!example.undecided.is_empty(), "{name}: no host that cannot be read");

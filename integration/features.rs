@@ -26,7 +26,7 @@ fn every_example_is_a_term_without_warnings() {
     for info in FEATURES {
         let spec = spec::parse(example(info).as_bytes()).unwrap_or_else(|err| panic!("{}: {err}", info.name));
         let warnings: Vec<_> =
-            lint(&spec).into_iter().filter(|it| it.level == RemarkLevel::Warning).collect();
+            lint(&spec).into_iter().filter(|it| it.level() == RemarkLevel::Warning).collect();
         assert_eq!(warnings, [], "{}", info.name);
         let expected = usize::from(!info.nfd);
         assert_eq!(lint(&spec).len(), expected, "{}: whether other tools know it is noted", info.name);

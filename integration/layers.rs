@@ -58,7 +58,11 @@ const ROOMS: &[Room] = &[
         &["words", "os", "container", "eval", "policy", "outcome", "decide"],
         &["crun", "hook", "wrapper"],
     ),
-    room("author", &["words", "spec", "host", "nvidia"], &["lint", "convert"]),
+    room(
+        "author",
+        &["words", "spec", "host", "eval", "outcome", "nvidia", "decide"],
+        &["lint", "convert", "trial", "draft"],
+    ),
     room(
         "supply",
         &["words", "image", "os", "store", "spec", "eval", "policy"],

@@ -24,6 +24,8 @@ mod hosts;
 mod vantage;
 mod large;
 mod features;
+mod codes;
+mod editor;
 mod examples;
 mod everything;
 mod layers;

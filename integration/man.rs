@@ -4,6 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
+use oci_compat::policy::KEYS;
+use serde_json::Value;
+
 use crate::command::{Ran, in_folder, ran};
 use crate::runtimes::program::ours;
 
@@ -31,6 +34,38 @@ fn the_wrapper_s_man_page_says_the_same_of_the_same_options() {
         options.into_iter().map(|(option, meaning)| (prefixed(option), meaning)).collect();
     wrapped.push((LINK.0.to_owned(), LINK.1.to_owned()));
     assert_eq!(entries("oci-compat-runtime", "OPTIONS"), wrapped);
+}
+
+/// The tags of a page's paragraphs.
+fn tags(page: &str) -> Vec<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/man").join(page);
+    let text = fs::read_to_string(file).expect("a man page").replace("\\-", "-");
+    text.lines().filter_map(|it| it.strip_prefix(".B ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_page_of_the_configuration_has_every_key() {
+    let tags = tags("oci-compat-config.5");
+    let missing: Vec<_> = KEYS.iter().filter(|key| !tags.iter().any(|it| it == *key)).collect();
+    assert_eq!(missing, Vec::<&&str>::new());
+}
+
+#[test]
+fn the_page_of_specs_has_every_field_and_operator() {
+    let schema = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/spec.schema.json"));
+    let schema: Value = serde_json::from_str(&schema.expect("a schema")).expect("JSON");
+    let tags = tags("oci-compat-spec.5");
+    let mut names = Vec::new();
+    for part in ["Set", "Rule", "Term", "Expression"] {
+        let fields = schema.pointer(&format!("/definitions/own{part}/properties")).expect("fields");
+        names.extend(fields.as_object().expect("fields").keys().cloned());
+    }
+    let operators = schema.pointer("/definitions/ownExpression/properties/op/enum").expect("operators");
+    names
+        .extend(operators.as_array().expect("a list").iter().filter_map(|it| it.as_str().map(str::to_owned)));
+    names.retain(|it| !it.is_empty());
+    let missing: Vec<_> = names.iter().filter(|name| !tags.contains(name)).collect();
+    assert!(names.len() > 30 && missing.is_empty(), "{missing:?}");
 }
 
 /// Options and statuses as `oci-compat-hook --help` tells them.

@@ -25,6 +25,14 @@ impl Schema {
         Self::of("facts.schema.json")
     }
 
+    pub(crate) fn spec() -> Self {
+        Self::of("spec.schema.json")
+    }
+
+    pub(crate) fn configuration() -> Self {
+        Self::of("config-file.schema.json")
+    }
+
     pub(crate) fn decision() -> Self {
         Self::of("decision.schema.json")
     }

@@ -50,16 +50,16 @@ fn a_rule_of_node_feature_discovery_is_linted_and_becomes_a_spec() {
     let folder = folder();
     write(&folder, "rule.yaml", RULE);
     let note = "`labels` is left out: a spec changes nothing\n";
-    let linted = run(&folder, "lint rule.yaml");
-    let expected = format!("rule.yaml:6:5: note: {note}1 file: 0 errors, 0 warnings, 1 note\n");
+    let linted = run(&folder, "lint --format short rule.yaml");
+    let expected = format!("rule.yaml:6:5: note[left-out]: {note}1 file: 0 errors, 0 warnings, 1 note\n");
     assert_eq!((linted.status, linted.stdout), (0, expected));
     let ran = run(&folder, "convert rule.yaml");
     assert_eq!((ran.status, ran.stderr), (1, format!("warn: rule.yaml:6:5: {note}")));
     write(&folder, "again.yaml", &ran.stdout);
     assert_eq!(run(&folder, "check --spec again.yaml --root host").status, 0);
     write(&folder, "wrong.yaml", &RULE.replace("matchFeatures", "matchFeature"));
-    let linted = run(&folder, "lint wrong.yaml");
-    let error = "wrong.yaml:7:5: error: a rule has no field \"matchFeature\"; did you mean `matchFeatures`?";
+    let linted = run(&folder, "lint --format short wrong.yaml");
+    let error = "wrong.yaml:7:5: error[unknown-field]: a rule has no field \"matchFeature\"; did you mean `matchFeatures`?";
     assert_eq!((linted.status, linted.stdout.lines().nth(1)), (1, Some(error)));
 }
 

@@ -11,6 +11,8 @@ const COMMANDS: &[&str] = &[
     "probe",
     "lint",
     "convert",
+    "init",
+    "test",
     "explain",
     "why",
     "select",

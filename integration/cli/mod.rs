@@ -1,12 +1,14 @@
 //! The command line as people and scripts meet it: whole messages, exit statuses, help, terminals and pipes.
 
 mod usage;
+mod completions;
 mod help;
 mod hidden;
 mod lint;
 mod convert;
 mod formats;
 mod explain;
+mod authors;
 mod probe;
 mod why;
 mod log;

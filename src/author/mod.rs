@@ -1,4 +1,7 @@
-//! For authors of specs: probable mistakes, and the conversion to Node Feature Discovery's language.
+//! For authors of specs: first drafts, probable mistakes, tests, and the conversion to Node Feature
+//! Discovery's language.
 
 pub mod lint;
 pub mod convert;
+pub mod trial;
+pub mod draft;

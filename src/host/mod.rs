@@ -36,7 +36,7 @@ pub use bundle::{
     BundleConfig, Inherited, PROGRAM, add_bundle, asks_bundle, is_libseccomp_older, libseccomp_since,
 };
 pub use cpu::level_flags;
-pub use document::{DocumentForm, SCHEMA};
+pub use document::{DocumentForm, SCHEMA, yaml};
 pub use fact::{Fact, Feature, FeatureDemand, Instance, Source, Unknown, Wanted};
 pub use facts::{Facts, FactsOrigin};
 pub use features::{ElementKind, FEATURES, FeatureInfo, Probe, feature, nearest, probe};

@@ -11,7 +11,7 @@ const MAX_SOURCE: usize = 16 << 10;
 const MAX_COMPILED: usize = 1 << 20;
 /// Steps of holding a whole spec against a host: one for each state of a pattern and each byte of text, and for each
 /// value that an element is compared with. The worst of them takes some 15 ns, so that all take two seconds at most.
-const MAX_STEPS: u64 = 1 << 27;
+pub const MAX_STEPS: u64 = 1 << 27;
 /// Elements are short: each is taken for this much text at least.
 const LEAST_TEXT: usize = 16;
 /// A template takes at most this many steps for each list of terms that it is expanded for (`template::expand`).
@@ -122,7 +122,7 @@ impl Budget {
 }
 
 /// The steps that a term takes at most.
-fn steps(term: &Term) -> u64 {
+pub fn steps(term: &Term) -> u64 {
     let feature = term.feature.to_lowercase();
     let of = |test: &Test, of: Text| of_test(test, most_text(&feature, of));
     let elements = term.expressions.iter().flatten().map(|(_, it)| of(&it.test, Text::Elements));

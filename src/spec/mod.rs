@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::words::version::Version;
 
-pub use budget::{LEAST_MOST_TEXT, Text, most_text, text_of};
+pub use budget::{LEAST_MOST_TEXT, MAX_STEPS, Text, most_text, steps, text_of};
 pub use condition::{Comparator, Comparison, Condition, Property};
 pub use pattern::{Pattern, PatternError};
 pub use problem::{Malformed, Place, Problem};

@@ -45,8 +45,8 @@ fn checked(path: &Path) -> anyhow::Result<(Vec<u8>, SpecKind)> {
     let parsed = formats::parse(&bytes).with_context(|| {
         format!("the spec {} is malformed; `oci-compat lint` shows all errors", path.display())
     })?;
-    for remark in lint::lint(&parsed).iter().filter(|it| it.level == RemarkLevel::Warning) {
-        log::warn!("{}:{}:{}: {}", path.display(), remark.at.line, remark.at.column, remark.message);
+    for remark in lint::lint(&parsed).iter().filter(|it| it.level() == RemarkLevel::Warning) {
+        log::warn!("{}:{}:{}: {}", path.display(), remark.at.line, remark.at.column, remark.sentence());
     }
     Ok((bytes, kind_of(&parsed)))
 }

@@ -23,7 +23,7 @@ use crate::output::Output;
 use crate::scan;
 
 /// More than any spec, and than the facts of the largest host.
-const MAX_FILE: usize = 32 << 20;
+pub(crate) const MAX_FILE: usize = 32 << 20;
 
 pub(crate) fn run(args: &Check, common: &CommonArgs, output: &mut Output) -> anyhow::Result<u8> {
     if !args.from_engine.is_empty() {

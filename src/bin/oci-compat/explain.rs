@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use oci_compat::author::lint::{LINT_CODES, LintInfo};
 use oci_compat::eval::CODES;
 use oci_compat::host::{self, ElementKind, FeatureInfo};
 use oci_compat::spec::formats;
@@ -13,7 +14,7 @@ use crate::output::Output;
 use oci_compat::words::text::{nearest, printable};
 
 /// The hook's exit statuses: all that remains of a refusal where a runtime passes nothing else on.
-const STATUSES: [(&str, &str); 4] = [
+pub(crate) const STATUSES: [(&str, &str); 4] = [
     ("78", "The hook refused the container: its image demands what this host lacks."),
     ("79", "The hook refused the container: a fact of this host is unknown, and the policy says so."),
     ("80", "The hook refused the container: a spec that belongs to it is malformed."),
@@ -31,6 +32,10 @@ pub(crate) fn run(name: &str, output: &mut Output) -> anyhow::Result<u8> {
         output.print(&format!("{code}\n  {meaning}\n"))?;
         return Ok(0);
     }
+    if let Some(info) = LINT_CODES.iter().find(|it| it.name == name) {
+        output.print(&lint(info))?;
+        return Ok(0);
+    }
     if let Some(info) = host::feature(&name.to_lowercase()) {
         output.print(&format!("{}{}", feature(info), details(info)))?;
         return Ok(0);
@@ -38,7 +43,11 @@ pub(crate) fn run(name: &str, output: &mut Output) -> anyhow::Result<u8> {
     if is_file(name) {
         return spec(name, output);
     }
-    let known: Vec<_> = codes.map(|(code, _)| code).chain(host::FEATURES.iter().map(|it| it.name)).collect();
+    let known: Vec<_> = codes
+        .map(|(code, _)| code)
+        .chain(LINT_CODES.iter().map(|it| it.name))
+        .chain(host::FEATURES.iter().map(|it| it.name))
+        .collect();
     match nearest(name, known.iter().copied()) {
         Some(other) => bail!("there is no code and no feature {name:?}; did you mean {other}?"),
         None => bail!("there is no code and no feature {name:?}; there are {}", known.join(", ")),
@@ -59,6 +68,19 @@ fn spec(name: &str, output: &mut Output) -> anyhow::Result<u8> {
     let language = spec.language.title();
     output.print(&format!("{}, a spec of {language}\n{}", printable(name), show::words(&spec)))?;
     Ok(0)
+}
+
+/// What a code of `lint` means, with an example.
+fn lint(info: &LintInfo) -> String {
+    let indent = |example: &str| example.trim_end().replace('\n', "\n    ");
+    format!(
+        "{} ({} of lint)\n  {}\n  for example:\n    {}\n  rather:\n    {}\n",
+        info.name,
+        info.level.word(),
+        info.meaning,
+        indent(info.wrong),
+        indent(info.right)
+    )
 }
 
 /// A feature's description on a few lines.

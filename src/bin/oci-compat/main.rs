@@ -3,9 +3,12 @@
 mod args;
 mod attach;
 mod check;
+mod complete;
 mod config;
 mod engines;
 mod explain;
+mod init;
+mod test;
 mod facts;
 mod install;
 mod lint;
@@ -61,6 +64,8 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Lint(lint) => lint::run(&lint, output),
         Command::Convert(convert) => convert::run(&convert, output),
         Command::Explain { name } => explain::run(&name, output),
+        Command::Init(init) => init::run(&init, output),
+        Command::Test(test) => test::run(&test, output),
         Command::Attach(attach) => attach::run(&attach, output),
         Command::Select(select) => select::run(&select, &args.common, output),
         Command::Pull(pull) => pull::run(&pull, &args.common, output),
@@ -79,13 +84,8 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Uninstall(uninstall) => install::uninstall(&uninstall, output),
         Command::Store(command) => store::run(&command, &args.common, output),
         Command::Config(ConfigCommand::Check(check)) => config::check(&check, &args.common.config, output),
-        Command::Completions { shell } => {
-            // It panics where it cannot write, as to a reader that has seen enough.
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Args::command(), "oci-compat", &mut script);
-            output.print(&String::from_utf8(script)?)?;
-            Ok(0)
-        }
+        Command::Completions { shell } => complete::script(shell, output),
+        Command::Complete { words } => complete::run(&words, &args.common, output),
         Command::Man { folder } => {
             clap_mangen::generate_to(Args::command(), &folder).map_err(|err| unwritten(&folder, &err))?;
             Ok(0)

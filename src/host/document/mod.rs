@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::FactsOrigin;
 
+pub use yaml::json as yaml;
+
 /// The version of our own documents: fields are only ever added.
 pub const SCHEMA: &str = "oci-compat.facts/v1";
 

@@ -8,7 +8,11 @@ use serde_json::{Map, Value};
 const MAX_DEPTH: usize = 32;
 
 /// Reads one document. Every scalar is text: facts have no numbers, and `kubectl` quotes what is not plainly text.
-pub(super) fn json(text: &str) -> anyhow::Result<Value> {
+///
+/// # Errors
+///
+/// With the line if it is not valid, has an alias, or is no mapping.
+pub fn json(text: &str) -> anyhow::Result<Value> {
     let mut events = Events(Parser::new_from_str(text));
     loop {
         match events.next()? {

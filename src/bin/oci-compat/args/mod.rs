@@ -15,8 +15,8 @@ use crate::install::{Install, Uninstall};
 use crate::status::StatusArgs;
 
 pub(crate) use values::{
-    CheckFormat, ConfigFormat, EngineArg, FactsFormat, LogAction, LogVerdict, ReportFormat, Seconds,
-    SpecVersion, StatusFormat,
+    CheckFormat, ConfigFormat, EngineArg, FactsFormat, LintFormat, LogAction, LogVerdict, ReportFormat,
+    Seconds, SpecVersion, StatusFormat, TestFormat,
 };
 
 /// Where containerd listens, unless its configuration says otherwise.
@@ -52,10 +52,13 @@ pub(crate) enum Command {
     Probe(ProbeArgs),
     Lint(LintArgs),
     Convert(Convert),
+    Init(Init),
+    Test(TestArgs),
     /// Explain a code, an exit status or a feature, or what a spec demands
     Explain {
         /// A code such as module-not-loaded, an exit status such as 78, a feature such as kernel.config, or a spec file (- for
         /// stdin)
+        #[arg(value_name = "CODE | LINT-CODE | STATUS | FEATURE | SPEC")]
         name: String,
     },
     /// Show the last decision about a container, or about an image
@@ -95,6 +98,13 @@ pub(crate) enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Say how a line may go on, to the scripts of `completions`
+    #[command(name = "__complete", hide = true)]
+    Complete {
+        /// The words behind the program's name, the last of which is being typed
+        #[arg(last = true)]
+        words: Vec<OsString>,
     },
     /// Write the man pages to a folder
     Man {
@@ -232,18 +242,57 @@ pub(crate) struct ProbeArgs {
 
 /// Check spec files for errors and probable mistakes
 ///
+/// `oci-compat explain CODE` describes each code that it prints.
+///
 /// Exit status: 0 no errors (there may be warnings), 1 errors, 2 usage or trouble
 #[derive(Debug, clap::Args)]
 pub(crate) struct LintArgs {
-    /// Spec files, or - for stdin
+    /// Spec files, folders, patterns such as 'specs/**/*.yaml', or - for stdin; of a folder, all specs below it
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
+    /// Correct what is certain: quotes, names, case and units; everything else stays as it is, to the byte
+    #[arg(long)]
+    pub(crate) fix: bool,
     /// Treat warnings as errors
     #[arg(long)]
     pub(crate) deny_warnings: bool,
+    /// Print errors only, without a summary
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: ReportFormat,
+    pub(crate) format: LintFormat,
+}
+
+/// Write a first spec with comments
+///
+/// Without a kind, it lists all kinds: what images often need.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Init {
+    /// What the image needs, such as kernel-module
+    #[arg(value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// A name, version or number for it, such as gtp5g
+    #[arg(value_name = "VALUE")]
+    pub(crate) value: Option<String>,
+    /// The file to write, which must not exist yet [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Test specs against hosts
+///
+/// A host is a document of facts, with the verdict that is expected of it: docs/test.md describes the files.
+///
+/// Exit status: 0 all as expected, 1 some not, 2 usage or trouble
+#[derive(Debug, clap::Args)]
+pub(crate) struct TestArgs {
+    /// Test files, or folders with files that end in .test.yaml
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TestFormat,
 }
 
 /// Convert a spec, or a document of another tool, to v1alpha1 or oci-compat/v1

@@ -56,6 +56,30 @@ pub(crate) enum EngineArg {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintFormat {
+    /// For people, with excerpts
+    #[default]
+    Text,
+    /// FILE:LINE:COLUMN: LEVEL[CODE]: MESSAGE
+    Short,
+    /// For programs; docs/lint.schema.json describes it
+    Json,
+    /// SARIF 2.1.0, for code hosts
+    Sarif,
+    /// Annotations in a workflow of GitHub Actions
+    Github,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestFormat {
+    /// For people
+    #[default]
+    Text,
+    /// JUnit's XML, for CI
+    Junit,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ConfigFormat {
     /// For people
     #[default]
