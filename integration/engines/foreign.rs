@@ -132,6 +132,7 @@ fn ctr_refuses_what_cannot_run_without_a_spec() {
         "ctr",
         &["run", "--rm", "--runc-binary", wrapper, "--rootfs", "/root/image", "c1", "/app"],
     );
+    check_gpu(&machine, "ctr", &["run", "--rm", "--runc-binary", wrapper], &["c2"]);
 }
 
 /// Somebody chose a GPU for a CUDA image.
