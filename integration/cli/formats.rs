@@ -13,51 +13,53 @@ use crate::registry::fake::{Fake, Play, manifest};
 
 const IMAGE: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
-/// Each example with what `lint` says of it; nothing where it is a good spec.
+/// Each example with what `lint` says of it, its place and its code first; nothing where it is a good spec.
 const PUBLISHED: [(&str, &[&str]); 14] = [
     (
         "A1.json",
         &[
-            "1:1: this is an index of images and no spec: `oci-compat select` tells which of its images fits a host",
+            "1:1 not-a-spec: this is an index of images and no spec: `oci-compat select` tells which of its images fits a host",
         ],
     ),
     (
         "B1.json",
-        &["1:1: this is the manifest of an artifact and no spec: its layer \
+        &["1:1 not-a-spec: this is the manifest of an artifact and no spec: its layer \
              sha256:4a47f8ae4c713906618413cb9795824d09eeadf948729e213a1ba11a1e31d052 is the spec"],
     ),
     ("B2.json", &[]),
     (
         "B3.json",
         &[
-            "42:9: this is not valid JSON: there is a comma, and nothing follows it",
-            "65:17: `to` has no field \"compatibilties\"; did you mean `compatibilities`?",
-            "72:49: no compatibility has the id \"nvidiaGpu\"; did you mean `nvidiaGPU`?",
-            "86:45: no compatibility has the id \"nvidiaGpu\"; did you mean `nvidiaGPU`?",
+            "42:9 yaml-syntax: this is not valid JSON: there is a comma, and nothing follows it",
+            "65:17 unknown-field: `to` has no field \"compatibilties\"; did you mean `compatibilities`?",
+            "72:49 other-error: no compatibility has the id \"nvidiaGpu\"; did you mean `nvidiaGPU`?",
+            "86:45 other-error: no compatibility has the id \"nvidiaGpu\"; did you mean `nvidiaGPU`?",
         ],
     ),
     (
         "D1.json",
-        &["1:1: this is a schema, which lists the names that a group of proposal D has, and no spec"],
+        &[
+            "1:1 not-a-spec: this is a schema, which lists the names that a group of proposal D has, and no spec",
+        ],
     ),
     ("D2.json", &[]),
     ("D3.json", &[]),
     (
         "E1.json",
         &[
-            "1:1: this is an index of images and no spec: `oci-compat select` tells which of its images fits a host",
+            "1:1 not-a-spec: this is an index of images and no spec: `oci-compat select` tells which of its images fits a host",
         ],
     ),
     (
         "F1.json",
-        &["1:1: this is the manifest of an artifact and no spec: its layer \
+        &["1:1 not-a-spec: this is the manifest of an artifact and no spec: its layer \
              sha256:4a47f8ae4c713906618413cb9795824d09eeadf948729e213a1ba11a1e31d052 is the spec"],
     ),
-    ("F2.json", &["7:7: this is not valid JSON: expected `,` or `}`"]),
-    ("F3.json", &["5:5: this is not valid JSON: there is a comma, and nothing follows it"]),
+    ("F2.json", &["7:7 yaml-syntax: this is not valid JSON: expected `,` or `}`"]),
+    ("F3.json", &["5:5 yaml-syntax: this is not valid JSON: there is a comma, and nothing follows it"]),
     (
         "H1.json",
-        &["1:1: this is the manifest of an artifact and no spec: its layer \
+        &["1:1 not-a-spec: this is the manifest of an artifact and no spec: its layer \
              sha256:4a47f8ae4c713906618413cb9795824d09eeadf948729e213a1ba11a1e31d052 is the spec"],
     ),
     ("H2.json", &[]),
@@ -146,13 +148,14 @@ fn each_published_example_is_accepted_or_refused_with_what_is_wrong() {
         write(&folder, name, &published(name));
         let mut expected: String = messages
             .iter()
-            .map(|it| it.split_once(": ").expect("a place"))
-            .map(|(at, it)| format!("{name}:{at}: error: {it}\n"))
+            .map(|it| it.split_once(": ").expect("a place and a code"))
+            .map(|(at, it)| (at.split_once(' ').expect("a code"), it))
+            .map(|((at, code), it)| format!("{name}:{at}: error[{code}]: {it}\n"))
             .collect();
         let errors =
             if messages.len() == 1 { "1 error".to_owned() } else { format!("{} errors", messages.len()) };
         expected.push_str(&format!("1 file: {errors}, 0 warnings\n"));
-        prints(&folder, &format!("lint {name}"), i32::from(!messages.is_empty()), &expected);
+        prints(&folder, &format!("lint --format short {name}"), i32::from(!messages.is_empty()), &expected);
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/conformance/proposals");
     assert_eq!(fs::read_dir(folder).expect("the examples").count(), PUBLISHED.len());

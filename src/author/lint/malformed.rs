@@ -6,7 +6,7 @@ use super::{LintFound, LintRemark};
 use crate::spec::{Malformed, Problem};
 
 /// What the sentences of each kind have in common. The first that fits counts.
-const KINDS: [(&str, LintCode); 39] = [
+const KINDS: [(&str, LintCode); 40] = [
     ("YAML takes ", YamlAmbiguous),
     ("needs `version: oci-compat/v1`", NeedsOwnLanguage),
     ("versions are compared by their numbers", VersionSuffix),
@@ -22,7 +22,7 @@ const KINDS: [(&str, LintCode); 39] = [
     ("there is no op ", UnknownOperator),
     ("has no field ", UnknownField),
     ("the document is empty", NotASpec),
-    (" and no spec: ", NotASpec),
+    (" and no spec", NotASpec),
     ("this is in no format of a spec", NotASpec),
     ("but has to be ", WrongKind),
     ("is not known; write ", WrongKind),
@@ -39,6 +39,7 @@ const KINDS: [(&str, LintCode); 39] = [
     ("demands nothing; it needs one of", MissingField),
     (" needs `", MissingField),
     ("this is not valid YAML", YamlSyntax),
+    ("this is not valid JSON", YamlSyntax),
     ("the document is not UTF-8", YamlSyntax),
     ("a second document starts here", YamlSyntax),
     ("a spec has no YAML directives", YamlSyntax),
