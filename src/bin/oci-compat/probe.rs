@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use oci_compat::container::input::Bundle;
-use oci_compat::host::{self, DocumentForm, FeatureDemand, Root, Wanted};
+use oci_compat::host::{self, DocumentForm, FeatureDemand, FeatureInfo, Root, Wanted};
 
 use crate::args::{FactsFormat, ProbeArgs};
 use crate::output::Output;
@@ -46,9 +46,10 @@ fn demand(args: &ProbeArgs) -> anyhow::Result<FeatureDemand> {
         let is_short = args.format == FactsFormat::Text && args.bundle.is_none();
         // What NFD does not know is not printed in its shape, and need not be read.
         let is_nfd = args.format == FactsFormat::Nfd;
-        let names = host::FEATURES.iter().filter(|it| it.nfd || !is_nfd).map(|it| it.name);
-        let names = names.filter(|it| !is_short || !it.starts_with("bundle."));
-        return Ok(names.map(|it| (it.to_owned(), Wanted::All)).collect());
+        let features = host::FEATURES.iter().filter(|it| it.nfd || !is_nfd);
+        let features = features.filter(|it| !is_short || !it.name.starts_with("bundle."));
+        let wanted = |it: &FeatureInfo| if is_nfd { known_to_nfd(it) } else { Wanted::All };
+        return Ok(features.map(|it| (it.name.to_owned(), wanted(it))).collect());
     }
     let mut demand = FeatureDemand::new();
     for feature in &args.features {
@@ -59,6 +60,17 @@ fn demand(args: &ProbeArgs) -> anyhow::Result<FeatureDemand> {
         demand.insert(name, Wanted::All);
     }
     Ok(demand)
+}
+
+/// Of a feature whose elements are a closed list, those that NFD has: the others are as many files again of each device.
+fn known_to_nfd(feature: &FeatureInfo) -> Wanted {
+    match feature.elements {
+        Some(elements) if feature.key.is_none() && !feature.beyond_nfd.is_empty() => {
+            let names = elements.iter().filter(|it| !feature.is_beyond_nfd(it));
+            Wanted::Names(names.map(|it| (*it).to_owned()).collect())
+        }
+        Some(_) | None => Wanted::All,
+    }
 }
 
 fn hint(name: &str) -> String {
