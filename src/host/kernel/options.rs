@@ -1,6 +1,7 @@
 //! The options of a kernel configuration, taken from its text. Opens no file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 use crate::host::Wanted;
 
@@ -23,12 +24,18 @@ pub(super) fn scan(text: &[u8], wanted: &Wanted) -> Result<BTreeMap<String, Stri
     if occurrences(text, PREFIX).next().is_none() {
         return Err("holds no line that starts with CONFIG_".to_owned());
     }
-    let lines = || occurrences(text, PREFIX).filter_map(|it| rest_of_line(text, it + PREFIX.len()));
     Ok(match wanted {
         Wanted::Names(names) if names.len() <= FEW => {
             names.iter().filter_map(|it| Some((it.clone(), find(text, it)?))).collect()
         }
-        Wanted::All | Wanted::Names(_) => lines().filter_map(|it| option(it, wanted)).collect(),
+        Wanted::All => options(text).map(|(name, set)| (lossy(name), value(set))).collect(),
+        Wanted::Names(names) => {
+            let names = OptionNames::new(names);
+            options(text)
+                .filter(|(it, _)| names.has(it))
+                .map(|(name, set)| (lossy(name), value(set)))
+                .collect()
+        }
     })
 }
 
@@ -55,10 +62,36 @@ fn occurrences<'a>(text: &'a [u8], start: &'a [u8]) -> impl Iterator<Item = usiz
         .filter(|at| at.checked_sub(1).is_none_or(|it| text.get(it) == Some(&b'\n')))
 }
 
-fn option(line: &[u8], wanted: &Wanted) -> Option<(String, String)> {
-    let at = memchr::memchr(b'=', line)?;
-    let name = String::from_utf8_lossy(line.get(..at)?);
-    wanted.has(&name).then(|| Some((name.into_owned(), value(line.get(at + 1..)?))))?
+/// Each option that is set, with its value, in the order of the text. One look at each line: there are some 10,000.
+fn options(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let ends = memchr::memchr_iter(b'\n', text).chain(iter::once(text.len()));
+    let mut start = 0;
+    ends.filter_map(move |end| {
+        let line = text.get(start..end)?.strip_prefix(PREFIX);
+        start = end + 1;
+        let line = line?;
+        let at = memchr::memchr(b'=', line)?;
+        Some((line.get(..at)?, line.get(at + 1..)?))
+    })
+}
+
+/// Names in the order of their lengths: most of what is looked up ends with a comparison of two numbers.
+struct OptionNames<'a>(Vec<&'a [u8]>);
+
+impl<'a> OptionNames<'a> {
+    fn new(names: &'a BTreeSet<String>) -> Self {
+        let mut names: Vec<_> = names.iter().map(String::as_bytes).collect();
+        names.sort_unstable_by_key(|it| (it.len(), *it));
+        Self(names)
+    }
+
+    fn has(&self, name: &[u8]) -> bool {
+        self.0.binary_search_by(|it| it.len().cmp(&name.len()).then_with(|| (*it).cmp(name))).is_ok()
+    }
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn value(bytes: &[u8]) -> String {
