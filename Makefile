@@ -52,7 +52,7 @@ quick: rust ## Lints, unit tests, and the tests that need no runtime: neither ro
 	$(CARGO) clippy --locked --quiet --all-targets -- -D warnings
 	env -u OCI_COMPAT_BIN $(CARGO) test --locked --quiet --lib
 	env -u OCI_COMPAT_BIN $(CARGO) test --locked --quiet --test integration -- \
-		--skip engines:: --skip oracles:: --skip runtimes:: --skip registry::real:: --skip power:: --skip large:: --skip package:: --skip units::
+		--skip engines:: --skip oracles:: --skip runtimes:: --skip registry::real:: --skip power:: --skip large:: --skip package:: --skip units:: --skip hosts:: --skip cli::copied::
 
 .PHONY: check
 check: ## Formatting, lints and documentation
