@@ -18,7 +18,8 @@ use crate::outcome::report::{Attached, Pod, SpecOrigin, Subject, Verification};
 use crate::policy::{Builds, Heeded, Implied, Policy};
 use crate::spec::{self, Language, Malformed, Spec, compiled, formats};
 use crate::store::{
-    Addition, Artifact, ArtifactStanding, Digest, SpecBytes, Store, StoredArtifact, Trouble, VerifiedBy,
+    Addition, Artifact, ArtifactStanding, Digest, PROPOSED_SPEC_TYPE, SpecBytes, Store, StoredArtifact,
+    Trouble, VerifiedBy,
 };
 
 use administrator::OwnFile;
@@ -488,10 +489,14 @@ enum StoredSpec {
 }
 
 impl StoredSpec {
-    fn of(bytes: &[u8]) -> Self {
+    /// Only the media type of the working group leaves the format open.
+    fn of(artifact: &Artifact, bytes: &[u8]) -> Self {
+        let proposed = || Some(bytes).filter(|_| artifact.spec.media_type == PROPOSED_SPEC_TYPE);
         match spec::parse(bytes) {
             Ok(spec) => Self::Read(Ok(spec)),
-            Err(malformed) => spec::proposed(bytes).map_or(Self::Read(Err(malformed)), Self::Proposed),
+            Err(malformed) => {
+                proposed().and_then(spec::proposed).map_or(Self::Read(Err(malformed)), Self::Proposed)
+            }
         }
     }
 }
@@ -499,12 +504,12 @@ impl StoredSpec {
 /// A spec that the store has, and a note if its compiled form is of no use.
 fn read(store: &Store, artifact: &Artifact) -> Result<(StoredSpec, Option<String>), Trouble> {
     match store.spec(artifact, compiled::FORMAT)? {
-        SpecBytes::Source { bytes, note, .. } => Ok((StoredSpec::of(&bytes), note)),
+        SpecBytes::Source { bytes, note, .. } => Ok((StoredSpec::of(artifact, &bytes), note)),
         SpecBytes::Compiled(body) => match compiled::decode(&body) {
             Ok(spec) => Ok((StoredSpec::Read(Ok(spec)), None)),
             Err(err) => {
                 let (bytes, note) = store.source_instead(artifact, &format!("is of no use: {err:#}"))?;
-                Ok((StoredSpec::of(&bytes), Some(note)))
+                Ok((StoredSpec::of(artifact, &bytes), Some(note)))
             }
         },
     }

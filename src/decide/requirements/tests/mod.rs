@@ -3,13 +3,16 @@
 mod administrator;
 mod brought;
 
+use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use super::*;
 use crate::image::Image;
-use crate::store::{Addition, ArtifactOrigin, ArtifactSubject, Compiled, Package, Writer, pack};
+use crate::store::{
+    Addition, ArtifactOrigin, ArtifactSubject, Compiled, Package, SpecKind, Writer, pack, pack_annotated,
+};
 use crate::testing::FakeHost;
 
 const SPEC: &str = "version: v1alpha1\ncompatibilities: []\n";
@@ -138,6 +141,35 @@ fn an_inline_spec_of_a_proposal_is_not_read_and_not_taken_for_a_wrong_one() {
             "trouble: the spec in annotation org.oci-compat.spec is one of proposal H of the OCI working group, which is not read \
              here: attach it to the image instead"
         ]
+    );
+}
+
+#[test]
+fn a_stored_spec_of_a_proposal_counts_by_its_compiled_form_and_one_of_another_type_is_malformed() {
+    let proposal = r#"{"compatibilities": [{"oci.kernel.selinux": "true"}]}"#;
+    let told = |kind: SpecKind, is_compiled: bool| {
+        let place = BundleFixture::new("").umoci(&[&image().to_string()]);
+        let subject = ArtifactSubject::unseen(image());
+        let package =
+            pack_annotated(proposal.as_bytes(), kind, &subject, &BTreeMap::new()).expect("a package");
+        let read = formats::parse_layer(PROPOSED_SPEC_TYPE, proposal.as_bytes()).expect("a spec");
+        let body = compiled::encode(&read).expect("its compiled form");
+        let compiled = is_compiled.then_some(Compiled { format: compiled::FORMAT, body });
+        let digest = place.add(image(), package, compiled);
+        place.told(&policy()).into_iter().map(|it| it.replace(&digest.to_string(), "A")).collect::<Vec<_>>()
+    };
+    assert_eq!(told(SpecKind::Proposed, true), ["Attached(\"A\"): 1 sets"]);
+    assert_eq!(
+        told(SpecKind::Proposed, false),
+        [
+            "trouble: the spec of artifact A is not compiled, and only the compiled form of proposal H of the OCI working group is \
+             read here: oci-compat store recompile"
+        ]
+    );
+    let [malformed] = &told(SpecKind::Nfd, false)[..] else { panic!("one line") };
+    assert!(
+        malformed.starts_with("Attached(\"A\"): 1:1: this is a spec of proposal H of the OCI working group"),
+        "{malformed}"
     );
 }
 
