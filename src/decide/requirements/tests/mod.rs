@@ -6,12 +6,15 @@ mod brought;
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::*;
 use crate::image::Image;
+use crate::spec::{self, compiled};
 use crate::store::{
-    Addition, ArtifactOrigin, ArtifactSubject, Compiled, Package, SpecKind, Writer, pack, pack_annotated,
+    Addition, ArtifactOrigin, ArtifactSubject, Compiled, PROPOSED_SPEC_TYPE, Package, SpecKind, Writer, pack,
+    pack_annotated,
 };
 use crate::testing::FakeHost;
 
