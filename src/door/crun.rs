@@ -17,7 +17,7 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open}
 
 use crate::os::file;
 
-/// The longest real command line.
+/// More bytes than any real command line has.
 const MAX_CMDLINE: usize = 1 << 20;
 /// The state of a process (proc_pid_status(5)) has about 1,500 bytes.
 const MAX_STATUS: usize = 1 << 16;

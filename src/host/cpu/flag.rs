@@ -30,7 +30,7 @@ pub(in crate::host) const FEATURE: FeatureInfo = FeatureInfo {
 const CPUINFO: &str = "/proc/cpuinfo";
 /// 8,192 CPUs, the most that x86 kernels are built for, with 2 KiB each.
 const MAX_TEXT: usize = 16 << 20;
-/// The longest line: one with every flag that the kernel knows has 4 KiB.
+/// The longest line that is read, in bytes: one with every flag that the kernel knows has 4 KiB.
 const MAX_LINE: usize = 64 << 10;
 /// The kernel returns a page at a time.
 const READ: usize = 4096;

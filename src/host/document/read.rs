@@ -11,7 +11,7 @@ use super::{DocumentHost, yaml};
 use crate::host::kernel::{available, version};
 use crate::host::{Fact, Facts, FactsOrigin, Feature, Instance, Unknown};
 
-/// The largest document: the facts of a host with 4,000 PCI devices have 2 MiB.
+/// The largest document that is read, in bytes: the facts of a host with 4,000 PCI devices have 2 MiB.
 const MAX_DOCUMENT: usize = 16 << 20;
 /// Where a fact was read if the document does not say it.
 const DOCUMENT: &str = "the facts document";

@@ -5,7 +5,7 @@ use std::iter;
 
 use crate::host::Wanted;
 
-/// The longest configuration: one with every option and all comments has 300 KiB.
+/// The longest configuration that is read, in bytes: one with every option and all comments has 300 KiB.
 pub(super) const MAX_TEXT: usize = 8 << 20;
 const PREFIX: &[u8] = b"CONFIG_";
 /// More searches than these take longer than looking at every line once.

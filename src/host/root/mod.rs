@@ -24,7 +24,7 @@ use super::Unknown;
 use crate::os::file;
 use crate::words::errno::known;
 
-/// The largest file that we read: a compressed kernel configuration has 60 KiB, `modules.dep` 700 KiB.
+/// The largest file that is read, in bytes: a compressed kernel configuration has 60 KiB, `modules.dep` 700 KiB.
 const MAX_FILE: usize = 16 << 20;
 /// The most entries of a folder that is listed: the largest seen is a `/sys/bus/pci/devices` with 4,000.
 const MAX_ENTRIES: usize = 65_536;

@@ -46,7 +46,7 @@ const ELF: &[u8] = b"\x7fELF";
 const MAX_BANNER: usize = 256;
 /// As much as is looked through at a time.
 const PIECE: usize = 64 << 10;
-/// The largest library: 16 MiB.
+/// The most pieces of a library that are read: 16 MiB.
 const MAX_PIECES: usize = 256;
 
 fn probe(probing: &Probing<'_>, _: &Wanted) -> Fact {
