@@ -61,7 +61,7 @@ pub enum LintCode {
     AlwaysHolds,
     /// A demand holds on no host.
     NeverHolds,
-    /// JointDemands exclude each other.
+    /// Demands exclude each other.
     Contradiction,
     /// A set never becomes the best one.
     SetNeverWins,
@@ -79,7 +79,7 @@ pub enum LintCode {
     ImpossibleValue,
     /// The test does not fit what it is applied to.
     WrongTest,
-    /// Integers of a version are compared one by one.
+    /// The numbers of a version are compared one by one.
     VersionParts,
     /// `NotIn` over several things does not mean none.
     NegativeInstances,

@@ -1,4 +1,4 @@
-//! JointDemands held against each other: those that exclude each other, are made twice, or can never matter.
+//! Demands held against each other: those that exclude each other, are made twice, or can never matter.
 
 use super::codes::LintCode::{
     self, AlwaysHolds, Contradiction, DuplicateRule, SetNeverWins, ShadowedRule, VersionParts,
@@ -27,7 +27,7 @@ struct Look {
     work: Work,
 }
 
-/// A demand on an element of which a host has only one.
+/// A demand on an element. A host has only one such element.
 struct OneDemand<'a> {
     feature: &'a str,
     element: &'a str,
@@ -117,7 +117,7 @@ impl Look {
         }
     }
 
-    /// JointDemands of a set that exclude each other.
+    /// Demands of a set that exclude each other.
     fn contradictions(&mut self, set: &Set) {
         let all = JointDemands::of_rules(&set.rules);
         let mut base = Vec::new();

@@ -47,7 +47,7 @@ fn corrections(source: &SpecText<'_>) -> (Vec<Correction>, usize) {
     let errors = remarks.iter().filter(|it| it.level() == RemarkLevel::Error).count();
     let mut corrections: Vec<_> = remarks.iter().filter_map(|it| correction(it, source)).collect();
     corrections.sort_by_key(|it| (it.range.start, it.range.end));
-    // OneDemand value may be wrong in two ways: the next pass finds the other.
+    // One value may be wrong in two ways: the next pass finds the other.
     corrections.dedup_by(|next, before| next.range.start < before.range.end);
     (corrections, errors)
 }

@@ -26,7 +26,7 @@ impl Work {
     }
 }
 
-/// JointDemands that must all hold.
+/// Demands that must all hold.
 #[derive(Debug, Default, Clone)]
 pub(super) struct JointDemands<'a> {
     pub(super) terms: Vec<&'a Term>,

@@ -25,7 +25,7 @@ pub use codes::{LintCode, LintInfo, RemarkLevel};
 pub use source::SpecText;
 pub use table::LINT_CODES;
 
-/// OneDemand thing to look at.
+/// One thing to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LintRemark {
     /// What kind of thing it is.

@@ -102,7 +102,7 @@ pub(crate) enum Command {
     /// Say how a line may go on, to the scripts of `completions`
     #[command(name = "__complete", hide = true)]
     Complete {
-        /// The words behind the program's name, the last of which is being typed
+        /// The words after the program's name; the last one is being typed
         #[arg(last = true)]
         words: Vec<OsString>,
     },

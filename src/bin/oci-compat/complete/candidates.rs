@@ -70,7 +70,7 @@ fn named(name: &str, places: &ImagePlaces<'_>) -> Vec<CompletedWord> {
     }
 }
 
-/// The images of this host's engines and of the store. Who may not look there gets none.
+/// The images of this host's engines and of the store. A user who may not read them gets none.
 fn images(places: &ImagePlaces<'_>) -> Vec<CompletedWord> {
     let mut found = BTreeMap::new();
     let answers = engines::ask(&[EngineArg::All], None, Path::new(CONTAINERD), Path::new("/"));
