@@ -63,8 +63,7 @@ pub(super) fn is_of_quotes(remark: &LintRemark) -> bool {
 fn correction(remark: &LintRemark, source: &SpecText<'_>) -> Option<Correction> {
     let scalar = source.about(remark)?;
     let written = source.text().get(scalar.range.clone())?;
-    // Of several lines only the quotes are known.
-    if written.contains('\n') || matches!(scalar.style, ScalarStyle::Literal | ScalarStyle::Folded) {
+    if !is_whole(scalar, written) {
         return None;
     }
     let text = match (&remark.spelling, remark.code) {
@@ -79,6 +78,19 @@ fn correction(remark: &LintRemark, source: &SpecText<'_>) -> Option<Correction> 
         (None, _) => return None,
     };
     Some(Correction { range: scalar.range.clone(), text })
+}
+
+/// Whether these bytes are the scalar on one line and nothing else, so that no other byte is lost with them.
+fn is_whole(scalar: &Scalar, written: &str) -> bool {
+    let is_quoted =
+        |quote: char| 2 <= written.len() && written.starts_with(quote) && written.ends_with(quote);
+    !written.contains(['\n', '\r'])
+        && match scalar.style {
+            ScalarStyle::Plain => written == scalar.text,
+            ScalarStyle::SingleQuoted => is_quoted('\''),
+            ScalarStyle::DoubleQuoted => is_quoted('"'),
+            ScalarStyle::Literal | ScalarStyle::Folded => false,
+        }
 }
 
 /// Another text in the same quotes; with quotes if YAML could take it for something else.
@@ -111,31 +123,32 @@ fn apply(text: &str, corrections: Vec<Correction>, errors: usize) -> Option<(Str
     if corrections.is_empty() {
         return None;
     }
-    let all = replaced(text, &corrections);
+    let all = replaced(text, &corrections)?;
     if is_better(&all, errors) {
         return Some((all, corrections.len()));
     }
     let (mut kept, mut count) = (Vec::new(), 0);
     for correction in corrections.into_iter().take(SINGLES) {
         kept.push(correction);
-        if is_better(&replaced(text, &kept), errors) {
+        if replaced(text, &kept).is_some_and(|it| is_better(&it, errors)) {
             count += 1;
         } else {
             kept.pop();
         }
     }
-    (count > 0).then(|| (replaced(text, &kept), count))
+    if count == 0 { None } else { Some((replaced(text, &kept)?, count)) }
 }
 
-fn replaced(text: &str, corrections: &[Correction]) -> String {
+/// The text with corrections in its order; none if they overlap or lie outside of it, for then bytes would be lost.
+fn replaced(text: &str, corrections: &[Correction]) -> Option<String> {
     let (mut replaced, mut end) = (String::with_capacity(text.len()), 0);
     for Correction { range, text: right } in corrections {
-        replaced.push_str(text.get(end..range.start).unwrap_or_default());
+        replaced.push_str(text.get(end..range.start)?);
         replaced.push_str(right);
         end = range.end;
     }
-    replaced.push_str(text.get(end..).unwrap_or_default());
-    replaced
+    replaced.push_str(text.get(end..)?);
+    Some(replaced)
 }
 
 fn is_better(text: &str, errors: usize) -> bool {
@@ -212,6 +225,30 @@ mod tests {
         let after =
             before.replace("\"10\"", "10").replace("match_features", "matchFeatures").replace("avx2", "AVX2");
         assert_eq!(fix(before), Fixed { text: after, count: 3 });
+    }
+
+    #[test]
+    fn no_byte_is_lost_where_a_range_is_wrong() {
+        let replaced = |ranges: &[(usize, usize)]| {
+            let one = |it: &(usize, usize)| Correction { range: it.0..it.1, text: "x".to_owned() };
+            super::replaced("a: \u{e9} b", &ranges.iter().map(one).collect::<Vec<_>>())
+        };
+        assert_eq!(replaced(&[(0, 1), (6, 7)]).as_deref(), Some("x: \u{e9} x"));
+        assert_eq!(replaced(&[(6, 7), (0, 1)]), None, "another order");
+        assert_eq!(replaced(&[(0, 3), (2, 5)]), None, "both have the same byte");
+        assert_eq!(replaced(&[(0, 4)]), None, "within a character");
+        assert_eq!(replaced(&[(0, 1), (6, 8)]), None, "behind the end");
+    }
+
+    #[test]
+    fn what_stands_before_a_name_stays() {
+        check(
+            "cpu.cpuid",
+            "x\u{e9}\u{85}: {op: In, value: ['\u{2028}']}, avx2: {op: Exists}",
+            "x\u{e9}\u{85}: {op: In, value: ['\u{2028}']}, AVX2: {op: Exists}",
+        );
+        let anchored = "&a avx2: &b {op: &c exists}";
+        check("cpu.cpuid", anchored, anchored);
     }
 
     #[test]
