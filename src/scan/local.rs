@@ -160,11 +160,16 @@ impl LocalImage {
         let unread = |collected: &mut Collected, why: &str| {
             own::add_unread_program(collected, configuration, policy, why);
         };
+        let left = scope.patience.saturating_sub(scope.began.elapsed());
+        if left.is_zero() {
+            let limit = scope.patience.as_secs();
+            return unread(collected, &format!("reading the layers of other images took {limit} s"));
+        }
         match &self.files {
             LocalFiles::Folders(folders) if folders.is_empty() => {
                 unread(collected, "how its engine keeps layers is not known here");
             }
-            LocalFiles::Folders(folders) => match Folders::open(folders) {
+            LocalFiles::Folders(folders) => match Folders::open(folders, left) {
                 Ok(files) => own::add_program(collected, configuration, &files, policy, scope.machine),
                 Err(why) => unread(collected, &why),
             },
@@ -172,11 +177,6 @@ impl LocalImage {
                 let gone = self.description.layers.iter().find(|it| !is_there(source, &it.digest));
                 if let Some(gone) = gone {
                     return unread(collected, &format!("layer {} is not kept here", gone.digest));
-                }
-                let left = scope.patience.saturating_sub(scope.began.elapsed());
-                if left.is_zero() {
-                    let limit = scope.patience.as_secs();
-                    return unread(collected, &format!("reading the layers of other images took {limit} s"));
                 }
                 let layer = |it: &Descriptor| {
                     let digest = it.digest;

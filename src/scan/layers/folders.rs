@@ -2,11 +2,13 @@
 //! or one folder with all of it. Strangers' files lie there: no link is followed by the kernel, only regular files are opened, and
 //! nothing is written.
 
+use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::fcntl::{self, OFlag, ResolveFlag};
 use nix::sys::stat::{self, FileStat, Mode, SFlag};
@@ -18,7 +20,7 @@ use crate::program::{Files, Found, Start, unpacked};
 
 use super::ImageFiles;
 use super::contents::EXECUTABLE;
-use super::walk::{Node, walk};
+use super::walk::{Node, TimeLimit, walk};
 
 /// In which attributes kernels and fuse-overlayfs note that a folder hides what lower layers have in it
 /// (Documentation/filesystems/overlayfs.rst; `main.c` of fuse-overlayfs), and what they say then.
@@ -44,6 +46,8 @@ const WHITEOUT: &[u8] = b".wh.";
 pub struct Folders {
     /// The uppermost first.
     folders: Vec<OwnedFd>,
+    limit: TimeLimit,
+    trouble: RefCell<Option<String>>,
 }
 
 /// What one layer has at a path.
@@ -56,22 +60,30 @@ enum InOneLayer {
 }
 
 impl Folders {
-    /// The folders of an image, the uppermost layer first.
+    /// The folders of an image, the uppermost layer first. Reading them takes no longer than this.
     ///
     /// # Errors
     ///
     /// If one cannot be opened: a sentence.
-    pub fn open(folders: &[PathBuf]) -> Result<Self, String> {
+    pub fn open(folders: &[PathBuf], patience: Duration) -> Result<Self, String> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let open = |it: &PathBuf| {
             fcntl::open(it, flags, Mode::empty()).map_err(|err| format!("{}: {}", it.display(), err.desc()))
         };
-        Ok(Self { folders: folders.iter().map(open).collect::<Result<_, _>>()? })
+        Ok(Self {
+            folders: folders.iter().map(open).collect::<Result<_, _>>()?,
+            limit: TimeLimit::new(patience),
+            trouble: RefCell::default(),
+        })
     }
 
     /// What stands at a path of plain names.
     fn node(&self, path: &[u8]) -> Node<OwnedFd> {
         let mut folder = None;
+        if let Err(why) = self.limit.check() {
+            self.trouble.borrow_mut().get_or_insert(why);
+            return Node::Unclear;
+        }
         for layer in &self.folders {
             let (own, is_last) = own(layer, path);
             match own {
@@ -233,9 +245,9 @@ impl Files for Folders {
 }
 
 impl ImageFiles for Folders {
-    /// What hinders is not certain, and no more than that.
+    /// Only the time limit. What else hinders is not certain, and no more than that.
     fn trouble(&self) -> Option<String> {
-        None
+        self.trouble.borrow().clone()
     }
 
     fn read(&self) -> String {
@@ -259,7 +271,7 @@ mod tests {
     fn layers(host: &FakeHost, names: &[&str]) -> Folders {
         let folders: Vec<_> = names.iter().rev().map(|it| host.place(it)).collect();
         folders.iter().for_each(|it| fs::create_dir_all(it).expect("a layer"));
-        Folders::open(&folders).expect("the layers")
+        Folders::open(&folders, Duration::from_secs(60)).expect("the layers")
     }
 
     fn program(host: &FakeHost, path: &str, text: &str) {
@@ -340,6 +352,17 @@ mod tests {
         assert_eq!(found(&folders, "/text/x"), "missing");
         assert_eq!(found(&folders, "/"), "unclear");
         assert_eq!(found(&folders, &format!("/{}", "x".repeat(300))), "unclear");
+    }
+
+    #[test]
+    fn following_paths_ends_with_the_time() {
+        let host = FakeHost::new();
+        program(&host, "a/bin/x", "1");
+        let mut folders = layers(&host, &["a"]);
+        assert_eq!((found(&folders, "/bin/x").as_str(), folders.trouble()), ("1", None));
+        folders.limit = TimeLimit::new(Duration::ZERO);
+        let told = Some("reading layers takes longer than 0 s".to_owned());
+        assert_eq!((found(&folders, "/bin/x").as_str(), folders.trouble()), ("unclear", told));
     }
 
     /// The marks of overlayfs itself: a device with the number 0, and attributes that any owner may write (`userxattr`).

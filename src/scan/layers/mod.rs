@@ -16,14 +16,14 @@ use std::io::{self, BufReader, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::image::digest::{Digest, Hasher};
 use crate::program::{Files, Found, START, Start};
 use crate::words::text::counted;
 
 use contents::{Contents, Entry, Room};
-use walk::{Node, walk};
+use walk::{Node, TimeLimit, walk};
 
 pub use contents::File;
 pub use folders::Folders;
@@ -82,8 +82,7 @@ impl fmt::Debug for Layer<'_> {
 pub struct Layers<'a> {
     /// The uppermost first.
     layers: Vec<Layer<'a>>,
-    until: Instant,
-    patience: Duration,
+    limit: TimeLimit,
     room: RefCell<Room>,
     left: RefCell<Left>,
     trouble: RefCell<Option<String>>,
@@ -103,8 +102,7 @@ impl<'a> Layers<'a> {
         layers.reverse();
         Self {
             layers,
-            until: Instant::now() + patience,
-            patience,
+            limit: TimeLimit::new(patience),
             room: RefCell::default(),
             left: RefCell::new(Left { packed: MAX_PACKED, unpacked: MAX_UNPACKED }),
             trouble: RefCell::default(),
@@ -135,11 +133,11 @@ impl<'a> Layers<'a> {
         left.packed = left.packed.checked_sub(layer.size).ok_or_else(|| {
             format!("the layers that would have to be read have more than {} GiB", MAX_PACKED >> 30)
         })?;
-        let mut packed = Packed { source: (layer.open)()?, left: layer.size, hasher: Hasher::default() };
+        let (source, limit) = ((layer.open)()?, self.limit);
+        let mut packed = Packed { source, left: layer.size, hasher: Hasher::default(), limit };
         let contents = {
             let unpacked = unpack::unpacked(BufReader::new(&mut packed)).map_err(|err| err.to_string())?;
-            let bounded =
-                Unpacked { unpacked, left: &mut left.unpacked, until: self.until, patience: self.patience };
+            let bounded = Unpacked { unpacked, left: &mut left.unpacked, limit };
             Contents::read(bounded, &mut self.room.borrow_mut())?
         };
         // What is not what the manifest names does not count, whatever it says.
@@ -149,6 +147,10 @@ impl<'a> Layers<'a> {
 
     /// What stands at a path that leads through no link.
     fn node(&self, path: &[u8], from: usize, same: usize) -> Node<Rc<File>> {
+        if let Err(why) = self.limit.check() {
+            self.trouble.borrow_mut().get_or_insert(why);
+            return Node::Unclear;
+        }
         let mut is_implied = false;
         for (index, layer) in self.layers.iter().enumerate().skip(from) {
             let Some(contents) = self.contents(layer) else { return Node::Unclear };
@@ -238,10 +240,12 @@ struct Packed<'a> {
     source: Box<dyn Read + 'a>,
     left: u64,
     hasher: Hasher,
+    limit: TimeLimit,
 }
 
 impl Read for Packed<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.limit.check().map_err(io::Error::other)?;
         let most = usize::try_from(self.left).map_or(buffer.len(), |it| it.min(buffer.len()));
         let room = buffer.get_mut(..most).unwrap_or_default();
         let count = self.source.read(room)?;
@@ -272,16 +276,12 @@ impl Packed<'_> {
 struct Unpacked<'a, 'b> {
     unpacked: Box<dyn Read + 'b>,
     left: &'a mut u64,
-    until: Instant,
-    patience: Duration,
+    limit: TimeLimit,
 }
 
 impl Read for Unpacked<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if Instant::now() >= self.until {
-            let text = format!("reading layers takes longer than {} s", self.patience.as_secs());
-            return Err(io::Error::other(text));
-        }
+        self.limit.check().map_err(io::Error::other)?;
         let count = self.unpacked.read(buffer)?;
         *self.left = u64::try_from(count).ok().and_then(|it| self.left.checked_sub(it)).ok_or_else(|| {
             io::Error::other(format!("the layers unpack to more than {} GiB", MAX_UNPACKED >> 30))

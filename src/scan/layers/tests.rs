@@ -346,10 +346,39 @@ fn a_bomb_is_not_unpacked() {
 
 #[test]
 fn a_layer_that_takes_too_long_is_given_up() {
-    let layers = Layers::new(vec![layer(tar(&[("a", program("#!1"))]))], Duration::ZERO);
-    assert_eq!(found(&layers, "/a"), "unclear");
-    let told = layers.trouble().expect("trouble");
-    assert!(told.ends_with("(reading layers takes longer than 0 s)"), "{told}");
+    let bytes = tar(&[("a", program("#!1"))]);
+    let layers = Layers::new(vec![layer(bytes.clone())], Duration::ZERO);
+    assert!(layers.contents(&layers.layers[0]).is_none());
+    let digest = Digest::of(&bytes);
+    assert_eq!(layers.trouble(), Some(format!("layer {digest}: reading layers takes longer than 0 s")));
+    // What follows the archive is read as well, and no path is followed any more.
+    let (source, limit) = (Box::new(io::Cursor::new(bytes.clone())), TimeLimit::new(Duration::ZERO));
+    let packed = Packed { source, left: 7, hasher: Hasher::default(), limit };
+    let told = "reading layers takes longer than 0 s".to_owned();
+    assert_eq!(packed.finish(&layer(bytes.clone())), Err(told.clone()));
+    let mut layers = Layers::new(vec![layer(bytes.clone())], PATIENT);
+    assert_eq!(found(&layers, "/a"), "#!1");
+    layers.limit = TimeLimit::new(Duration::ZERO);
+    assert_eq!((found(&layers, "/a"), layers.trouble()), ("unclear".to_owned(), Some(told)));
+}
+
+#[test]
+fn a_path_that_no_kernel_follows_is_unclear() {
+    let long = |last: usize| {
+        let path = format!("{}/", "x".repeat(127)).repeat(31) + &"b".repeat(last);
+        let bytes = ahead(EntryType::XHeader, record("path", &path).as_bytes());
+        found(&Layers::new(vec![layer(bytes)], PATIENT), &format!("/{path}"))
+    };
+    assert_eq!((long(127).as_str(), long(128).as_str()), ("#!1", "unclear"));
+    let link = |length: usize| {
+        let target = "./".repeat(length / 2 - 1) + "/a";
+        let mut bytes = ahead(EntryType::XHeader, record("linkpath", &target).as_bytes());
+        let end = bytes.len() - tar(&[("a", program("#!1"))]).len();
+        bytes.truncate(end);
+        bytes.extend(tar(&[("link", Link("")), ("a", program("#!1"))]));
+        found(&Layers::new(vec![layer(bytes)], PATIENT), "/link")
+    };
+    assert_eq!((link(4094).as_str(), link(4096).as_str()), ("#!1", "unclear"));
 }
 
 #[test]

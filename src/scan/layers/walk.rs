@@ -1,6 +1,7 @@
 //! Follows a path through a tree of files that is not unpacked, links included, as a process in it would. No link leads out.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use crate::program::Found;
 
@@ -10,6 +11,32 @@ use super::contents::parent;
 const MAX_LINKS: usize = 40;
 /// More than any path has.
 const MAX_STEPS: usize = 4096;
+/// The kernel takes no longer path and no longer target of a link, in bytes (`PATH_MAX`).
+const MAX_PATH: usize = 4096;
+
+/// How long reading an image's files may take. Paths count too: a stranger can make each of them expensive to follow.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimeLimit {
+    until: Instant,
+    patience: Duration,
+}
+
+impl TimeLimit {
+    /// From now on.
+    pub(super) fn new(patience: Duration) -> Self {
+        Self { until: Instant::now() + patience, patience }
+    }
+
+    /// # Errors
+    ///
+    /// If it has passed: a sentence.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match Instant::now() < self.until {
+            true => Ok(()),
+            false => Err(format!("reading layers takes longer than {} s", self.patience.as_secs())),
+        }
+    }
+}
 
 /// What stands at a path, without following links.
 #[derive(Debug)]
@@ -38,6 +65,9 @@ pub(super) fn walk<T>(path: &[u8], node: impl Fn(&[u8]) -> Node<T>) -> (Found<T>
             continue;
         }
         let next = if here.is_empty() { step } else { [here.as_slice(), &step].join(&b'/') };
+        if next.len() >= MAX_PATH {
+            return (Found::Unclear, here);
+        }
         match node(&next) {
             Node::Folder { mode } if left.is_empty() || mode & 0o001 != 0 => here = next,
             Node::File(file) if left.is_empty() => {
@@ -47,7 +77,7 @@ pub(super) fn walk<T>(path: &[u8], node: impl Fn(&[u8]) -> Node<T>) -> (Found<T>
             Node::Missing | Node::File(_) => return (Found::Missing, next),
             Node::Link(target) => {
                 links += 1;
-                if links > MAX_LINKS || target.is_empty() {
+                if links > MAX_LINKS || !(1..MAX_PATH).contains(&target.len()) {
                     return (Found::Unclear, next);
                 }
                 if target.starts_with(b"/") {
