@@ -27,7 +27,7 @@ pub use memory::ImageManifests;
 pub use names::NamedImage;
 pub use origin::{ArtifactOrigin, Signature, StoredArtifact, VerifiedBy};
 pub use removal::Removal;
-pub use source::ArtifactSource;
+pub use source::{ArtifactSource, ArtifactSummary};
 pub use tidy::Swept;
 pub use transfer::Incoming;
 pub use trouble::Trouble;

@@ -23,6 +23,39 @@ pub struct ArtifactSource {
     rule: Option<String>,
 }
 
+/// What `list` and `show` print of every artifact.
+#[derive(Debug, Serialize)]
+pub struct ArtifactSummary {
+    /// The digest of its manifest.
+    pub digest: String,
+    /// Its artifact type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When it was made, as its author says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// When it was stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetched: Option<String>,
+    /// Where it is from.
+    #[serde(flatten)]
+    pub source: ArtifactSource,
+}
+
+impl From<StoredArtifact> for ArtifactSummary {
+    fn from(stored: StoredArtifact) -> Self {
+        let source = ArtifactSource::from(&stored);
+        let StoredArtifact { artifact, origin } = stored;
+        Self {
+            digest: artifact.manifest.to_string(),
+            kind: artifact.artifact_type,
+            created: artifact.created,
+            fetched: origin.and_then(|it| it.fetched),
+            source,
+        }
+    }
+}
+
 impl From<&StoredArtifact> for ArtifactSource {
     fn from(stored: &StoredArtifact) -> Self {
         let repository = stored.source().filter(|it| !it.is_empty()).map(str::to_owned);

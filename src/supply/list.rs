@@ -6,7 +6,7 @@ use super::attach;
 use super::registry::{Client, Descriptor};
 use crate::image::Reference;
 use crate::store::{
-    ARTIFACT_TYPES, ArtifactSource, ArtifactStanding, CREATED, Digest, Store, StoredArtifact,
+    ARTIFACT_TYPES, ArtifactSource, ArtifactStanding, ArtifactSummary, CREATED, Digest, Store, StoredArtifact,
 };
 use crate::words::text::printable;
 
@@ -34,15 +34,8 @@ pub struct ListedImage {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 struct ListedArtifact {
-    digest: String,
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    created: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fetched: Option<String>,
     #[serde(flatten)]
-    source: ArtifactSource,
+    summary: ArtifactSummary,
     /// Whether a look-up takes it.
     counts: bool,
     /// Whether it does not, as nothing was verified of it, and another one was.
@@ -97,32 +90,21 @@ pub fn in_registry(client: &Client, image: &Reference) -> anyhow::Result<Vec<Lis
 }
 
 fn listed(descriptor: Descriptor, kind: &str) -> ListedArtifact {
-    ListedArtifact {
+    let summary = ArtifactSummary {
         digest: descriptor.digest.to_string(),
         kind: kind.to_owned(),
         created: descriptor.annotations.and_then(|mut it| it.remove(CREATED)),
         fetched: None,
         source: ArtifactSource::default(),
-        counts: true,
-        unverified_beside_verified: false,
-    }
+    };
+    ListedArtifact { summary, counts: true, unverified_beside_verified: false }
 }
 
 fn artifact(stored: StoredArtifact, standing: &ArtifactStanding) -> ListedArtifact {
-    let source = ArtifactSource::from(&stored);
     let is_among =
         |all: &[StoredArtifact]| all.iter().any(|it| it.artifact.manifest == stored.artifact.manifest);
     let (counts, is_aside) = (is_among(&standing.counting), is_among(&standing.aside));
-    let StoredArtifact { artifact, origin } = stored;
-    ListedArtifact {
-        digest: artifact.manifest.to_string(),
-        kind: artifact.artifact_type,
-        created: artifact.created,
-        fetched: origin.and_then(|it| it.fetched),
-        source,
-        counts,
-        unverified_beside_verified: is_aside,
-    }
+    ListedArtifact { summary: stored.into(), counts, unverified_beside_verified: is_aside }
 }
 
 fn names(stored: &[StoredArtifact]) -> Vec<String> {
@@ -139,18 +121,16 @@ impl ListedImage {
         let names: String = self.names.iter().map(|it| format!(" {}", printable(it))).collect();
         let mut text = format!("{}{names}\n", self.digest);
         for it in &self.artifacts {
-            let created = it.created.as_deref().map_or("no date".into(), printable);
-            let from = it.source.place().map_or_else(String::new, |it| format!("  from {it}"));
+            let ArtifactSummary { digest, created, source, .. } = &it.summary;
+            let created = created.as_deref().map_or("no date".into(), printable);
+            let from = source.place().map_or_else(String::new, |it| format!("  from {it}"));
             let passed_over = match (it.counts, it.unverified_beside_verified) {
                 (true, _) => "",
                 (false, true) => ", does not count beside a verified one",
                 (false, false) => ", superseded",
             };
-            text.push_str(&format!(
-                "  {}  {created}  {}{from}{passed_over}\n",
-                it.digest,
-                it.source.verified()
-            ));
+            let verified = source.verified();
+            text.push_str(&format!("  {digest}  {created}  {verified}{from}{passed_over}\n"));
         }
         text
     }

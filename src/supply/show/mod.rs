@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::spec::formats;
 use crate::store::{
-    Addition, Artifact, ArtifactSource, Digest, MAX_MANIFEST, MAX_SPEC, Store, StoredArtifact, layout,
+    Addition, ArtifactOrigin, ArtifactSummary, Digest, MAX_MANIFEST, MAX_SPEC, Store, StoredArtifact, layout,
 };
 use crate::words::text::printable;
 
@@ -43,15 +43,8 @@ pub struct ShownImage {
 
 #[derive(Debug, Serialize)]
 struct ShownArtifact {
-    digest: String,
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    created: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fetched: Option<String>,
     #[serde(flatten)]
-    source: ArtifactSource,
+    summary: ArtifactSummary,
     annotations: BTreeMap<String, String>,
     /// Why the spec cannot be read, if it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,9 +69,10 @@ pub fn of_additions(additions: Vec<Addition>) -> anyhow::Result<Vec<ShownImage>>
     let mut images: BTreeMap<Digest, Vec<ShownArtifact>> = BTreeMap::new();
     for Addition { subject, package, origin, .. } in additions {
         let artifact = package.artifact(&subject)?;
-        let described = described(&artifact, &package.manifest, &package.spec)?;
-        let source = ArtifactSource::from(&StoredArtifact { artifact, origin });
-        images.entry(subject).or_default().push(ShownArtifact { source, ..described });
+        // It is not stored yet.
+        let origin = origin.map(|it| ArtifactOrigin { fetched: None, ..it });
+        let described = described(StoredArtifact { artifact, origin }, &package.manifest, &package.spec)?;
+        images.entry(subject).or_default().push(described);
     }
     Ok(by_image(images))
 }
@@ -112,12 +106,9 @@ pub fn in_store(
 }
 
 fn stored(store: &Store, stored: StoredArtifact) -> anyhow::Result<ShownArtifact> {
-    let source = ArtifactSource::from(&stored);
-    let StoredArtifact { artifact, origin } = stored;
-    let manifest = store.blob(&artifact.manifest, MAX_MANIFEST)?;
-    let spec = store.blob(&artifact.spec.digest, MAX_SPEC)?;
-    let fetched = origin.and_then(|it| it.fetched);
-    Ok(ShownArtifact { fetched, source, ..described(&artifact, &manifest, &spec)? })
+    let manifest = store.blob(&stored.artifact.manifest, MAX_MANIFEST)?;
+    let spec = store.blob(&stored.artifact.spec.digest, MAX_SPEC)?;
+    described(stored, &manifest, &spec)
 }
 
 /// What a layout, a folder or a tar file, has.
@@ -128,8 +119,9 @@ fn stored(store: &Store, stored: StoredArtifact) -> anyhow::Result<ShownArtifact
 pub fn in_layout(layout: &Path) -> anyhow::Result<Vec<ShownImage>> {
     let mut images: BTreeMap<Digest, Vec<ShownArtifact>> = BTreeMap::new();
     for found in layout::find(layout.as_ref(), None)? {
-        let artifact = described(&found.artifact, &found.package.manifest, &found.package.spec)?;
-        images.entry(found.subject).or_default().push(artifact);
+        let artifact = StoredArtifact { artifact: found.artifact, origin: None };
+        let described = described(artifact, &found.package.manifest, &found.package.spec)?;
+        images.entry(found.subject).or_default().push(described);
     }
     Ok(by_image(images))
 }
@@ -138,7 +130,7 @@ fn by_image(images: BTreeMap<Digest, Vec<ShownArtifact>>) -> Vec<ShownImage> {
     images.into_iter().map(|(it, artifacts)| ShownImage { digest: it.to_string(), artifacts }).collect()
 }
 
-fn described(artifact: &Artifact, manifest: &[u8], bytes: &[u8]) -> anyhow::Result<ShownArtifact> {
+fn described(stored: StoredArtifact, manifest: &[u8], spec: &[u8]) -> anyhow::Result<ShownArtifact> {
     #[derive(Deserialize)]
     #[serde(expecting = "an object")]
     struct Annotated {
@@ -146,17 +138,13 @@ fn described(artifact: &Artifact, manifest: &[u8], bytes: &[u8]) -> anyhow::Resu
         annotations: Option<BTreeMap<String, String>>,
     }
     let annotated: Annotated = serde_json::from_slice(manifest)
-        .with_context(|| format!("reading manifest {}", artifact.manifest))?;
-    let (sets, malformed) = match formats::parse_layer(&artifact.spec.media_type, bytes) {
+        .with_context(|| format!("reading manifest {}", stored.artifact.manifest))?;
+    let (sets, malformed) = match formats::parse_layer(&stored.artifact.spec.media_type, spec) {
         Ok(spec) => (demands::in_words(&spec), None),
         Err(err) => (Vec::new(), Some(err.to_string())),
     };
     Ok(ShownArtifact {
-        digest: artifact.manifest.to_string(),
-        kind: artifact.artifact_type.clone(),
-        created: artifact.created.clone(),
-        fetched: None,
-        source: ArtifactSource::default(),
+        summary: stored.into(),
         annotations: annotated.annotations.unwrap_or_default(),
         malformed,
         sets,
@@ -168,7 +156,7 @@ impl ShownImage {
     pub fn text(&self) -> String {
         let mut lines = vec![self.digest.clone()];
         for artifact in &self.artifacts {
-            lines.push(format!("  artifact {}", artifact.digest));
+            lines.push(format!("  artifact {}", artifact.summary.digest));
             lines.extend(artifact.origin().map(|(what, it)| format!("    {what:<8} {}", printable(&it))));
             if let Some(reason) = &artifact.malformed {
                 lines.push(format!("    its spec is malformed: {}", printable(reason)));
@@ -187,12 +175,13 @@ impl ShownImage {
 impl ShownArtifact {
     /// What is known of its making and its way, each with a word in front.
     fn origin(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let signed = self.source.signed();
-        let from = self.source.place().map(|it| ("from", it));
-        let made = self.created.clone().unwrap_or_else(|| "at an unknown time".to_owned());
+        let ArtifactSummary { created, fetched, source, .. } = &self.summary;
+        let signed = source.signed();
+        let from = source.place().map(|it| ("from", it));
+        let made = created.clone().unwrap_or_else(|| "at an unknown time".to_owned());
         let makers =
             MAKERS.iter().filter_map(|(key, what)| Some((*what, self.annotations.get(*key)?.clone())));
-        let fetched = self.fetched.clone().map(|it| ("fetched", it));
+        let fetched = fetched.clone().map(|it| ("fetched", it));
         [("made", made)].into_iter().chain(makers).chain(from).chain(fetched).chain([("signed", signed)])
     }
 }

@@ -28,7 +28,7 @@ fn addition(spec: &str, annotations: &[(&str, &str)]) -> Addition {
 fn lines(images: &[ShownImage]) -> Vec<String> {
     let [image] = images else { panic!("one image, not {images:?}") };
     let [artifact] = &image.artifacts[..] else { panic!("one artifact, not {image:?}") };
-    image.text().replace(&artifact.digest, "ARTIFACT").lines().map(str::to_owned).collect()
+    image.text().replace(&artifact.summary.digest, "ARTIFACT").lines().map(str::to_owned).collect()
 }
 
 /// The lines of an artifact that a pull would store, after the image's.
