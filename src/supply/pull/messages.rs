@@ -25,13 +25,13 @@ pub(super) fn rolled_back(subject: &Digest, taken: &Artifact, newer: &Artifact) 
 pub(super) fn older(subject: &Digest, offered: &Artifact, newer: &Artifact) -> String {
     if newer.age() < offered.age() {
         return format!(
-            "the registry offers artifact {} with {} for {}, which nobody demands to be signed, the store has {} with {}, whose \
-             signature was verified: kept; --force takes the other one",
-            offered.manifest,
-            date(offered),
-            subject,
+            "the store keeps artifact {} with {} for {}, because its signature was verified; nothing was verified of the \
+             registry's newer artifact {} with {}: add a rule of trust for the repository, or take it with --force",
             newer.manifest,
-            date(newer)
+            date(newer),
+            subject,
+            offered.manifest,
+            date(offered)
         );
     }
     format!(
@@ -62,3 +62,47 @@ impl fmt::Display for Oversized {
 }
 
 impl std::error::Error for Oversized {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{NFD_ARTIFACT_TYPE, NFD_SPEC_TYPE, SpecBlob};
+
+    fn artifact(name: &str, created: Option<&str>) -> Artifact {
+        let digest = Digest::of(name.as_bytes());
+        Artifact {
+            manifest: digest,
+            subject: None,
+            artifact_type: NFD_ARTIFACT_TYPE.to_owned(),
+            created: created.map(str::to_owned),
+            spec: SpecBlob { media_type: NFD_SPEC_TYPE.to_owned(), digest, size: 1 },
+        }
+    }
+
+    #[test]
+    fn an_artifact_that_is_not_taken_is_reported_with_the_reason_and_a_remedy() {
+        let image = Digest::of(b"image");
+        let check = |offered: Option<&str>, kept: Option<&str>, expected: &str| {
+            let (offered, kept) = (artifact("offered", offered), artifact("kept", kept));
+            let said = [(image, "IMAGE"), (offered.manifest, "OFFERED"), (kept.manifest, "KEPT")]
+                .into_iter()
+                .fold(older(&image, &offered, &kept), |it, (digest, name)| {
+                    it.replace(&digest.to_string(), name)
+                });
+            assert_eq!(said, expected);
+        };
+        check(
+            Some("2026-01-01T00:00:00Z"),
+            Some("2025-01-01T00:00:00Z"),
+            "the store keeps artifact KEPT with date \"2025-01-01T00:00:00Z\" for IMAGE, because its signature was verified; nothing \
+             was verified of the registry's newer artifact OFFERED with date \"2026-01-01T00:00:00Z\": add a rule of trust for the \
+             repository, or take it with --force",
+        );
+        check(
+            None,
+            Some("2025-01-01T00:00:00Z"),
+            "the registry offers artifact OFFERED with no date for IMAGE, the store has the newer KEPT with date \
+             \"2025-01-01T00:00:00Z\": kept; --force takes the older one",
+        );
+    }
+}
