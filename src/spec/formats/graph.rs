@@ -6,17 +6,22 @@ use super::super::problem::Place;
 use super::super::reader::{SpecReader, did_you_mean};
 use super::super::shape::text;
 use super::super::yaml::YamlNode;
-use super::super::{Group, Rule};
+use super::super::{Group, MAX_STEPS, Rule, steps};
 use super::b::Compatibility;
 use super::build::rule;
-use crate::words::text::quoted;
+use crate::words::text::{quoted, shorten};
 
-/// A compatibility counts once for each way that leads to it. Published graphs have five.
+/// Of all graphs that the criteria name together. A compatibility counts once for each way that leads to it. Published graphs
+/// have five. No spec needs more graphs or compatibilities.
 const MAX_NODES: usize = 1000;
 /// More edges in a row than any graph needs; groups lie within each other for each.
 const MAX_DEPTH: usize = 12;
 /// Of one graph.
 const MAX_EDGES: usize = 256;
+/// Names that a message lists.
+const SHOWN: usize = 10;
+/// A document with more problems gets no more hints: each hint compares a name with all others.
+const MAX_HINTS: usize = 100;
 
 /// How many of several have to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +55,13 @@ pub(super) fn rules(reader: &mut SpecReader, node: &YamlNode, named: &[Compatibi
         return None;
     };
     let pairs = reader.map(drawn, "`graphs` is", "a mapping of names to graphs")?;
+    for (count, what) in [(pairs.len(), "graphs"), (named.len(), "compatibilities")] {
+        if MAX_NODES < count {
+            let message = format!("there are {count} {what}, and {MAX_NODES} at most can be related");
+            reader.problem(node.at, message);
+            return None;
+        }
+    }
     let mut graphs = Vec::with_capacity(pairs.len());
     for (key, value) in pairs {
         let Some(name) = reader.key(key) else { continue };
@@ -64,12 +76,14 @@ pub(super) fn rules(reader: &mut SpecReader, node: &YamlNode, named: &[Compatibi
     let items =
         reader.list(listed, "`validationCriteria` is", "a list, each with `graphs` and `condition`")?;
     let known: Vec<_> = pairs.iter().filter_map(|(key, _)| text(key)).collect();
-    let (mut rules, mut used) = (Vec::new(), BTreeSet::new());
+    let mut rules = Vec::new();
+    let mut expansion =
+        GraphExpansion { named, used: BTreeSet::new(), nodes: 0, steps: 0, is_spent: false, problem: None };
     for item in items {
-        rules.extend(criterion(reader, item, &known, &graphs, named, &mut used));
+        rules.extend(criterion(reader, item, &known, &graphs, &mut expansion));
     }
     if is_whole {
-        check_use(reader, &graphs, named, &used);
+        check_use(reader, &graphs, named, &expansion.used);
     }
     Some(rules)
 }
@@ -146,16 +160,27 @@ fn edge(reader: &mut SpecReader, node: &YamlNode, named: &[Compatibility]) -> Op
 /// The id of a compatibility that there is.
 fn id(reader: &mut SpecReader, node: &YamlNode, context: &str, named: &[Compatibility]) -> Option<String> {
     let id = reader.text(node, context)?;
-    let ids = || named.iter().map(|it| it.id.as_str());
-    if ids().any(|it| it == id) {
+    let ids: Vec<_> = named.iter().map(|it| it.id.as_str()).collect();
+    if ids.contains(&id.as_str()) {
         return Some(id);
     }
-    let hint = match did_you_mean(&id, ids()) {
-        hint if hint.is_empty() => format!("; there are {}", ids().collect::<Vec<_>>().join(", ")),
-        hint => hint,
-    };
+    let hint = hint(reader, &id, &ids);
     reader.problem(node.at, format!("no compatibility has the id {}{hint}", quoted(&id)));
     None
+}
+
+/// What was probably meant by a name, or what there is.
+fn hint(reader: &SpecReader, name: &str, known: &[&str]) -> String {
+    if MAX_HINTS < reader.count() {
+        return String::new();
+    }
+    let hint = did_you_mean(name, known.iter().copied());
+    if !hint.is_empty() {
+        return hint;
+    }
+    let more = if SHOWN < known.len() { ", ..." } else { "" };
+    let shown: Vec<_> = known.iter().take(SHOWN).map(|it| shorten(it)).collect();
+    format!("; there are {}{more}", shown.join(", "))
 }
 
 fn condition(
@@ -220,8 +245,7 @@ fn criterion<'a>(
     node: &YamlNode,
     known: &[&str],
     graphs: &'a [Graph],
-    named: &[Compatibility],
-    used: &mut BTreeSet<&'a str>,
+    expansion: &mut GraphExpansion<'a>,
 ) -> Option<Rule> {
     let fields = reader.fields(node, "a criterion", &["graphs", "condition", "annotations"])?;
     let condition = condition(reader, fields.get("condition"), fields.at, false);
@@ -238,18 +262,13 @@ fn criterion<'a>(
     for item in items {
         let Some(name) = reader.text(item, "a name is") else { continue };
         if let Some(graph) = graphs.iter().find(|it| it.name == name) {
-            used.insert(&graph.name);
-            let mut expanded = GraphExpansion { graph, named, nodes: 0, problem: None };
-            let group = expanded.whole();
-            if let Some(problem) = expanded.problem {
+            let group = expansion.whole(graph);
+            if let Some(problem) = expansion.problem.take() {
                 reader.problem(graph.at, problem);
             }
             groups.push(Group::Named { name: name.clone(), group: Box::new(group) });
         } else if !known.contains(&name.as_str()) {
-            let hint = match did_you_mean(&name, known.iter().copied()) {
-                hint if hint.is_empty() => format!("; there are {}", known.join(", ")),
-                hint => hint,
-            };
+            let hint = hint(reader, &name, known);
             reader.problem(item.at, format!("no graph has the name {}{hint}", quoted(&name)));
         }
         names.push(name);
@@ -259,41 +278,52 @@ fn criterion<'a>(
     Some(rule(reader, &names.join(word), "", group, node.at))
 }
 
-/// A graph that becomes groups: a compatibility with edges of its own holds only if they do.
+/// Graphs that become groups: a compatibility with edges of its own holds only if they do.
 struct GraphExpansion<'a> {
-    graph: &'a Graph,
     named: &'a [Compatibility],
+    /// The graphs that criteria name.
+    used: BTreeSet<&'a str>,
+    /// Compatibilities in the groups of all these graphs.
     nodes: usize,
+    /// The steps that these groups take at most.
+    steps: u64,
+    /// Once they are too large, no more graphs are expanded.
+    is_spent: bool,
+    /// What is wrong with the graph that was expanded last.
     problem: Option<String>,
 }
 
-impl GraphExpansion<'_> {
+impl<'a> GraphExpansion<'a> {
     /// From all nodes to which no edge leads.
-    fn whole(&mut self) -> Group {
-        let targets: BTreeSet<_> = self.graph.edges.iter().flat_map(|it| &it.targets).collect();
+    fn whole(&mut self, graph: &'a Graph) -> Group {
+        self.used.insert(&graph.name);
+        let targets: BTreeSet<_> = graph.edges.iter().flat_map(|it| &it.targets).collect();
         let mut roots = Vec::new();
-        for edge in self.graph.edges.iter().filter(|it| !targets.contains(&it.from)) {
+        for edge in graph.edges.iter().filter(|it| !targets.contains(&it.from)) {
             if !roots.contains(&&edge.from) {
                 roots.push(&edge.from);
             }
         }
-        let roots: Vec<_> = roots.into_iter().map(|it| self.node(it, 0)).collect();
+        let roots: Vec<_> = roots.into_iter().map(|it| self.node(graph, it, 0)).collect();
         only(roots, Group::All)
     }
 
-    fn node(&mut self, id: &str, depth: usize) -> Group {
-        self.nodes += 1;
-        if MAX_NODES < self.nodes || MAX_DEPTH < depth {
-            let name = quoted(&self.graph.name);
-            self.problem = Some(format!(
-                "graph {name} has more than {MAX_NODES} ways from edge to edge, or one of more than {MAX_DEPTH} edges: make it smaller"
-            ));
+    fn node(&mut self, graph: &Graph, id: &str, depth: usize) -> Group {
+        if self.is_spent {
             return Group::Terms(Vec::new());
         }
-        let demands = self.named.iter().find(|it| it.id == id).and_then(|it| it.demands.clone());
-        let mut groups: Vec<_> = demands.into_iter().collect();
-        for edge in self.graph.edges.iter().filter(|it| it.from == id) {
-            let targets: Vec<_> = edge.targets.iter().map(|it| self.node(it, depth + 1)).collect();
+        let demands = self.named.iter().find(|it| it.id == id).and_then(|it| it.demands.as_ref());
+        self.nodes += 1;
+        let steps = demands.iter().flat_map(|it| it.terms()).map(steps);
+        self.steps = steps.fold(self.steps, u64::saturating_add);
+        if MAX_NODES < self.nodes || MAX_DEPTH < depth || MAX_STEPS < self.steps {
+            self.is_spent = true;
+            self.problem = Some(self.explanation(graph));
+            return Group::Terms(Vec::new());
+        }
+        let mut groups: Vec<_> = demands.into_iter().cloned().collect();
+        for edge in graph.edges.iter().filter(|it| it.from == id) {
+            let targets: Vec<_> = edge.targets.iter().map(|it| self.node(graph, it, depth + 1)).collect();
             groups.push(match edge.condition {
                 EdgeCondition::All => only(targets, Group::All),
                 EdgeCondition::Any => only(targets, Group::Any),
@@ -301,6 +331,21 @@ impl GraphExpansion<'_> {
             });
         }
         Group::Named { name: id.to_owned(), group: Box::new(only(groups, Group::All)) }
+    }
+
+    /// Why no more is expanded.
+    fn explanation(&self, graph: &Graph) -> String {
+        let name = quoted(&graph.name);
+        match MAX_STEPS < self.steps {
+            true => format!(
+                "the graphs up to {name} take more than {MAX_STEPS} steps to hold against a host: use fewer attributes, or \
+                 fewer ways to them"
+            ),
+            false => format!(
+                "graph {name} has more than {MAX_NODES} ways from edge to edge, counting the graphs before it, or one of more than \
+                 {MAX_DEPTH} edges: make it smaller"
+            ),
+        }
     }
 }
 

@@ -313,7 +313,8 @@ fn a_graph_is_of_bounded_size() {
             edges.join(",")
         )
     };
-    let message = "graph \"g\" has more than 1000 ways from edge to edge, or one of more than 12 edges: make it smaller";
+    let message = "graph \"g\" has more than 1000 ways from edge to edge, counting the graphs before it, or one of more than 12 \
+                   edges: make it smaller";
     let found = parse(text(&chain, &nodes).as_bytes()).map(drop).map_err(|it| it.first().message.clone());
     assert_eq!(found, Err(message.to_owned()));
     // Twice as many ways with each edge.
@@ -326,6 +327,59 @@ fn a_graph_is_of_bounded_size() {
     let many = vec![edge("n0", r#""n1""#, "allOf"); 257];
     let found = parse(text(&many, &nodes[..2]).as_bytes()).map(drop).map_err(|it| it.first().message.clone());
     assert_eq!(found, Err("graph \"g\" has 257 edges, and 256 at most are read".to_owned()));
+}
+
+/// A graph of a strange document may be named often, may have many attributes behind many ways, and many ids may be wrong.
+#[test]
+fn graphs_take_bounded_work_together() {
+    let messages = |text: &str| -> Vec<String> {
+        parse(text.as_bytes()).err().iter().flat_map(|it| it.iter()).map(|it| it.message.clone()).collect()
+    };
+    let spec = |compatibilities: &[String], edges: &[String], graphs: &[&str]| {
+        let graphs: Vec<_> = graphs.iter().map(|it| format!("{it:?}")).collect();
+        format!(
+            r#"{{"spec": {{"compatibilities": [{}], "relations": {{"graphs": {{"g": {{"edges": [{}]}}}},
+               "validationCriteria": [{{"graphs": [{}], "condition": "allOf"}}]}}}}}}"#,
+            compatibilities.join(","),
+            edges.join(","),
+            graphs.join(",")
+        )
+    };
+    let node = |id: &str, attributes: &str| {
+        format!(r#"{{"id": "{id}", "domain": "org.opencontainers", "attributes": {{{attributes}}}}}"#)
+    };
+    let nodes = ["a", "b"].map(|it| node(it, ""));
+    let edges = [edge("a", r#""b""#, "allOf")];
+    assert_eq!(messages(&spec(&nodes, &edges, &["g"; 500])), [""; 0]);
+    assert_eq!(
+        messages(&spec(&nodes, &edges, &["g"; 5000])),
+        [
+            "graph \"g\" has more than 1000 ways from edge to edge, counting the graphs before it, or one of more than 12 \
+             edges: make it smaller"
+        ]
+    );
+    // Each option takes 4096 steps.
+    let options: Vec<_> = (0..2000).map(|it| format!(r#""kernel.configuration.O{it}": "y""#)).collect();
+    let nodes = [node("a", ""), node("b", &options.join(","))];
+    assert_eq!(messages(&spec(&nodes, &edges, &["g"])), [""; 0]);
+    assert_eq!(
+        messages(&spec(&nodes, &edges, &["g"; 400])),
+        [
+            "the graphs up to \"g\" take more than 134217728 steps to hold against a host: use fewer attributes, or fewer \
+             ways to them"
+        ]
+    );
+    let nodes: Vec<_> = (0..1001).map(|it| node(&format!("n{it}"), "")).collect();
+    assert_eq!(
+        messages(&spec(&nodes, &edges, &["g"])),
+        ["there are 1001 compatibilities, and 1000 at most can be related"]
+    );
+    let wrong = vec![r#""wrong""#; 300].join(",");
+    let found = messages(&spec(&nodes[..12], &[edge("n0", &wrong, "allOf")], &["g"]));
+    let message = "no compatibility has the id \"wrong\"";
+    let named = "; there are n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, ...";
+    assert_eq!(found.len(), 300);
+    assert_eq!((found[0].clone(), found[299].as_str()), (format!("{message}{named}"), message));
 }
 
 #[test]
