@@ -70,7 +70,8 @@ fn a_layer_of_another_media_type_is_in_no_proposal() {
     let proposed = "application/vnd.oci.image-compatibility.spec.v1+json";
     let read = |kind| parse_layer(kind, text.as_bytes()).map(|it| it.language).map_err(|it| it.to_string());
     assert_eq!(read(proposed), Ok(Language::H));
-    let message = "1:1: this is a spec of proposal H of the OCI working group, of which only the compiled form is read here";
+    let message = "1:1: this is a spec of proposal H of the OCI working group, which is not read here: `oci-compat convert` makes \
+                   a spec of it that is";
     assert_eq!(read(nfd), Err(message.to_owned()));
     assert_eq!(crate::spec::parse(text.as_bytes()).map_err(|it| it.to_string()), Err(message.to_owned()));
 }

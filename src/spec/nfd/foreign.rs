@@ -8,7 +8,7 @@ pub(super) fn explanation(document: &YamlNode) -> Option<String> {
     let YamlValue::Map(pairs) = &document.value else { return None };
     if let Some(language) = shape::proposed(document) {
         return Some(format!(
-            "this is a spec of {}, of which only the compiled form is read here",
+            "this is a spec of {}, which is not read here: `oci-compat convert` makes a spec of it that is",
             language.title()
         ));
     }
