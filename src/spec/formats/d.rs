@@ -10,11 +10,17 @@ use super::attributes;
 use super::build::{only_set, rule, value};
 use crate::words::text::quoted;
 
+const KIND: &str = "CompatibilitySpec";
+
 pub(super) fn sets(reader: &mut SpecReader, document: &YamlNode) -> Option<Vec<Set>> {
     const FIELDS: [&str; 4] = ["version", "kind", "metadata", "compatibilities"];
     let fields = reader.fields(document, "a spec of proposal D", &FIELDS)?;
-    if fields.get("kind").is_none() {
-        reader.problem(document.at, "a spec of proposal D needs `kind: CompatibilitySpec`");
+    match fields.get("kind").map(|it| (it.at, reader.text(it, "`kind` is"))) {
+        None => reader.problem(document.at, "a spec of proposal D needs `kind: CompatibilitySpec`"),
+        Some((at, Some(kind))) if kind != KIND => {
+            reader.problem(at, format!("`kind` is {}, but has to be {KIND:?}", quoted(&kind)));
+        }
+        Some(_) => {}
     }
     let Some(node) = fields.get("compatibilities") else {
         reader.problem(document.at, "a spec of proposal D needs `compatibilities`, the list of groups");

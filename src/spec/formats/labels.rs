@@ -108,14 +108,8 @@ fn device(label: &str, at: Place) -> Option<Group> {
     let one = |feature: &str, name: &str, test| element(feature, name, test, at);
     match label {
         "memory-nv.present" => {
-            let any =
-                Term { feature: "memory.nv".to_owned(), expressions: None, name: None, count: None, at };
             let some = Expression { test: Test::Integer(Bound::Ge(1)), at };
-            return Some(Group::Terms(vec![Term {
-                expressions: Some(Vec::new()),
-                count: Some(some),
-                ..any
-            }]));
+            return Some(Group::Terms(vec![Term { count: Some(some), ..term("memory.nv", Vec::new(), at) }]));
         }
         "memory-nv.dax" => return Some(one("memory.nv", "devtype", equals("nd_dax"))),
         "network-sriov.capable" => {
@@ -137,7 +131,7 @@ fn device(label: &str, at: Place) -> Option<Group> {
         (None, _) => return None,
     };
     let ids: Vec<_> = ids.split('_').collect();
-    if ids.iter().any(|it| !it.bytes().all(|it| it.is_ascii_hexdigit())) {
+    if ids.iter().any(|it| it.is_empty() || !it.bytes().all(|it| it.is_ascii_hexdigit())) {
         return None;
     }
     // The names of the default `deviceLabelFields`, and with the device's own.

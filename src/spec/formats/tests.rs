@@ -177,6 +177,22 @@ fn values_that_mean_nothing_are_errors() {
 }
 
 #[test]
+fn a_label_without_an_id_and_another_kind_are_errors() {
+    let none = |label: &str| {
+        format!(
+            "1:30: Node Feature Discovery makes no label \"{label}\"; a label of another source than its own needs another beginning"
+        )
+    };
+    for label in ["pci-.present", "pci-_10de.present", "usb-ff__0407.present"] {
+        check(&f("nfd", &format!(r#""{label}": true"#)), &[&none(label)]);
+    }
+    check(
+        r#"{"kind": "CompatibilitySpecs", "compatibilities": [{"name": "a.example", "annotations": {}}]}"#,
+        &["1:10: `kind` is \"CompatibilitySpecs\", but has to be \"CompatibilitySpec\""],
+    );
+}
+
+#[test]
 fn intervals_are_open_or_closed_at_either_end() {
     let tests = |text: &str| {
         let spec = read(&h(&format!(r#""oci.kernel.versions": "{text}""#)));
