@@ -80,9 +80,7 @@ pub(super) fn stated(
     tests: Vec<Test>,
     at: Place,
 ) -> Option<Group> {
-    let full = format!("{domain}/{name}");
-    let tests = tests.into_iter().map(|it| (full.clone(), it)).collect();
-    let holds = Group::Terms(vec![term(LOCAL, tests, at)]);
+    // A spec has few patterns, so that a long domain is copied a few times only.
     let start = match reader.budget.pattern(&format!("^{}/", escaped(domain)))? {
         Ok(pattern) => pattern,
         Err(message) => {
@@ -90,6 +88,9 @@ pub(super) fn stated(
             return None;
         }
     };
+    let full = format!("{domain}/{name}");
+    let tests = tests.into_iter().map(|it| (full.clone(), it)).collect();
+    let holds = Group::Terms(vec![term(LOCAL, tests, at)]);
     let name = Some(Expression { test: Test::InRegexp(vec![start]), at });
     let any = Term { feature: LOCAL.to_owned(), expressions: None, name, count: None, at };
     // No probe has such a name: it is unknown, and reports show it.

@@ -5,6 +5,7 @@ use super::super::reader::SpecReader;
 use super::super::yaml::YamlNode;
 use super::attributes;
 use super::build::{only_set, rule, value};
+use crate::words::text::quoted;
 
 pub(super) fn sets(reader: &mut SpecReader, document: &YamlNode) -> Option<Vec<Set>> {
     let fields = reader.fields(document, "a spec of proposal F", &["compatibilities"])?;
@@ -13,7 +14,7 @@ pub(super) fn sets(reader: &mut SpecReader, document: &YamlNode) -> Option<Vec<S
     let mut rules = Vec::new();
     for (key, values) in groups {
         let Some(group) = reader.key(key) else { continue };
-        let context = format!("group {group:?} is");
+        let context = format!("group {} is", quoted(&group));
         let Some(pairs) = reader.map(values, &context, "a mapping of names to values") else { continue };
         for (name, said) in pairs {
             let Some(label) = reader.key(name) else { continue };

@@ -73,7 +73,7 @@ fn analyzer(
     if let Some(group) = required.clone().into_group(at) {
         rules.push(named(reader, name, message(node, "fail"), Severity::Required, group, at));
     }
-    // What is warned of is what holds less often than what fails.
+    // A warning is a demand too, if it demands more than the failures do.
     if let Some(Some(group)) = recommended.filter(|it| *it != required).map(|it| it.into_group(at)) {
         rules.push(named(reader, name, message(node, "warn"), Severity::Recommended, group, at));
     }
@@ -155,7 +155,7 @@ impl PreflightDemand {
         match self {
             Self::Always => None,
             Self::When(group) => Some(group),
-            // No group is empty by itself; of none one holds.
+            // The opposite of a term without expressions, which always holds.
             Self::Never => Some(not(Group::Terms(vec![term("kernel.version", Vec::new(), at)]))),
         }
     }
@@ -241,14 +241,16 @@ fn system(when: &str, at: Place) -> Option<Group> {
 /// `overlay,br_netfilter == loaded,loadable`. What is built in counts as loaded.
 fn modules(when: &str, at: Place) -> Option<Group> {
     let [names, operator, states] = words(when)[..] else { return None };
-    let mut wanted = Vec::new();
+    let mut wanted: Vec<&str> = Vec::new();
     for state in states.split(',') {
-        match state {
-            "loaded" => wanted.extend(["loaded", "builtin"]),
-            "loadable" => wanted.push("available"),
-            "loading" | "unloading" | "unknown" => {}
+        let same: &[&str] = match state {
+            "loaded" => &["loaded", "builtin"],
+            "loadable" => &["available"],
+            "loading" | "unloading" | "unknown" => &[],
             _ => return None,
-        }
+        };
+        // Each once: the list is copied for each module.
+        wanted.extend(same.iter().filter(|it| !wanted.contains(it)).copied().collect::<Vec<_>>());
     }
     let test = Test::In(wanted.into_iter().map(str::to_owned).collect());
     let module = |it: &str| {
