@@ -51,7 +51,7 @@ pub(super) fn element(feature: &str, name: &str, test: Test, at: Place) -> Group
     Group::Terms(vec![term(feature, vec![(name.to_owned(), test)], at)])
 }
 
-/// A term all of whose expressions stand at one place.
+/// A term with these expressions, all at one place.
 pub(super) fn term(feature: &str, tests: Vec<(String, Test)>, at: Place) -> Term {
     let expressions = tests.into_iter().map(|(name, test)| (name, Expression { test, at }));
     Term {
@@ -105,7 +105,7 @@ const LOCAL: &str = "local.feature";
 pub(super) fn escaped(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len());
     for it in text.chars() {
-        if r"\.+*?()|[]{}^$-/".contains(it) && it != '-' && it != '/' {
+        if r"\.+*?()|[]{}^$".contains(it) {
             pattern.push('\\');
         }
         pattern.push(it);

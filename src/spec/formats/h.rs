@@ -8,7 +8,7 @@ use super::build::{boolean, element, equals, hex, rule, stated, term, value};
 use super::{attributes, interval};
 use crate::words::text::quoted;
 
-/// The keys of a set but those of libraries, `oci.os.NAME`.
+/// The keys of a set, except those of software, `oci.os.NAME`.
 const KEYS: [&str; 10] = [
     "oci.cpu.vendor",
     "oci.cpu.features",
@@ -27,12 +27,7 @@ const SOFTWARE: &str = "oci.os.";
 
 pub(super) fn sets(reader: &mut SpecReader, document: &YamlNode) -> Option<Vec<Set>> {
     let fields = reader.fields(document, "a spec of proposal H", &["compatibilities"])?;
-    list(reader, fields.get("compatibilities")?)
-}
-
-/// The alternatives of a list.
-fn list(reader: &mut SpecReader, node: &YamlNode) -> Option<Vec<Set>> {
-    let items = reader.list(node, "`compatibilities` is", "a list of sets")?;
+    let items = reader.list(fields.get("compatibilities")?, "`compatibilities` is", "a list of sets")?;
     Some(items.iter().filter_map(|it| set(reader, it)).collect())
 }
 

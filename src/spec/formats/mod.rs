@@ -26,7 +26,7 @@ use super::{Language, Spec, nfd, yaml};
 /// The media type of a layer that holds a spec of the working group's.
 const PROPOSED: &str = "application/vnd.oci.image-compatibility.spec.v1+json";
 
-/// Reads a spec in any format, which its shape tells.
+/// Reads a spec in any format. Its shape tells which.
 ///
 /// # Errors
 ///
@@ -52,7 +52,7 @@ pub fn parse_layer(media_type: &str, bytes: &[u8]) -> Result<Spec, Malformed> {
 pub fn parse_partly(bytes: &[u8]) -> (Option<Spec>, Option<Malformed>) {
     let document = match yaml::parse(bytes) {
         Ok(document) => document,
-        // Commas that are missing, for one, are better told by what JSON says.
+        // JSON's own message is clearer, such as that about a missing comma.
         Err(malformed) => return (None, Some(json::fault(bytes).map_or(malformed, Malformed::of))),
     };
     let Some(language) = shape::proposed(&document) else {

@@ -11,7 +11,7 @@ use super::super::yaml::{YamlNode, YamlValue};
 /// What a rule makes of a node. A spec only says whether it holds.
 const EFFECTS: [&str; 5] = ["labels", "labelsTemplate", "annotations", "taints", "extendedResources"];
 
-/// The rules of a NodeFeatureRule, all of which have to hold.
+/// The rules of a NodeFeatureRule, as one set: all must hold.
 pub(super) fn rule_sets(
     reader: &mut SpecReader,
     document: &YamlNode,
@@ -27,7 +27,7 @@ pub(super) fn rule_sets(
     Some(vec![set])
 }
 
-/// The rules of a NodeFeatureGroup, of which one has to hold: alternatives.
+/// The rules of a NodeFeatureGroup, each as a set of its own: one must hold.
 pub(super) fn group_sets(
     reader: &mut SpecReader,
     document: &YamlNode,
