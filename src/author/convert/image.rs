@@ -9,15 +9,16 @@ use crate::spec::{
     Bound, Comparator, Comparison, Condition, Expression, Group, Language, Pattern, Place, Property, Rule,
     Set, Severity, Spec, Term, Test,
 };
+use crate::words::text::quoted;
 use crate::words::version::Version;
 
 const START: Place = Place { line: 1, column: 1 };
-/// Architectures as Go calls them, and as the kernel does.
+/// Architectures as Go calls them, and their machines as `kernel.program` does: a host starts more than its own machine's programs.
 const ARCHITECTURES: [(&str, &str); 8] = [
-    ("amd64", "x86_64"),
-    ("386", "i686"),
-    ("arm64", "aarch64"),
-    ("arm", "armv7l"),
+    ("amd64", "x86-64"),
+    ("386", "i386"),
+    ("arm64", "arm64"),
+    ("arm", "arm"),
     ("ppc64le", "ppc64le"),
     ("s390x", "s390x"),
     ("riscv64", "riscv64"),
@@ -44,20 +45,27 @@ struct ConfiguredEnvironment {
 /// As [`formats::understand`], and the configuration of an image, and lines with variables of NVIDIA's.
 pub fn understand(bytes: &[u8]) -> Understood {
     if let Ok(image) = serde_json::from_slice::<ImageConfiguration>(bytes) {
-        let env = image.config.as_ref().and_then(|it| it.env.clone()).unwrap_or_default();
+        let env = image.config.iter().flat_map(|it| it.env.iter().flatten());
         let (mut rules, mut losses) = platform(&image);
-        environment(env.iter().map(String::as_str), &mut rules, &mut losses);
+        environment(env.map(String::as_str), &mut rules, &mut losses);
         return understood(rules, losses);
     }
-    let lines = std::str::from_utf8(bytes).unwrap_or_default().lines();
-    let lines: Vec<_> = lines.map(str::trim).filter(|it| !it.is_empty() && !it.starts_with('#')).collect();
+    match variables(bytes) {
+        Some(lines) => {
+            let (mut rules, mut losses) = (Vec::new(), Vec::new());
+            environment(lines.into_iter(), &mut rules, &mut losses);
+            understood(rules, losses)
+        }
+        None => formats::understand(bytes),
+    }
+}
+
+/// The lines of a text that has nothing but variables of NVIDIA's and comments.
+fn variables(bytes: &[u8]) -> Option<Vec<&str>> {
+    let lines = std::str::from_utf8(bytes).ok()?.lines().map(str::trim);
+    let lines: Vec<_> = lines.filter(|it| !it.is_empty() && !it.starts_with('#')).collect();
     let is_variable = |it: &&str| it.starts_with("NVIDIA_") || it.starts_with("CUDA_VERSION=");
-    if !lines.is_empty() && lines.iter().all(is_variable) {
-        let (mut rules, mut losses) = (Vec::new(), Vec::new());
-        environment(lines.into_iter(), &mut rules, &mut losses);
-        return understood(rules, losses);
-    }
-    formats::understand(bytes)
+    (!lines.is_empty() && lines.iter().all(is_variable)).then_some(lines)
 }
 
 fn understood(rules: Vec<Rule>, losses: Vec<Loss>) -> Understood {
@@ -73,9 +81,9 @@ fn platform(image: &ImageConfiguration) -> (Vec<Rule>, Vec<Loss>) {
     let (mut rules, mut losses) = (Vec::new(), Vec::new());
     let mut lose = |what: String| losses.push(Loss { at: START, message: what });
     match (image.os.as_str(), ARCHITECTURES.iter().find(|(it, _)| *it == image.architecture)) {
-        ("linux", Some((name, kernel))) => {
-            let test = Test::In(vec![(*kernel).to_owned()]);
-            rules.push(rule(&format!("platform linux/{name}"), vec![term("system.arch", "name", test)]));
+        ("linux", Some((name, machine))) => {
+            let term = term("kernel.program", machine, Test::Exists);
+            rules.push(rule(&format!("platform linux/{name}"), vec![term]));
         }
         (os, _) => lose(format!("platform {os}/{} is left out: it has no rule here", image.architecture)),
     }
@@ -106,13 +114,17 @@ fn environment<'a>(variables: impl Iterator<Item = &'a str>, rules: &mut Vec<Rul
     for NvidiaDemand { variable, spec } in demands {
         for mut found in spec.sets.into_iter().flat_map(|it| it.rules) {
             let at = found.at;
-            let groups: Option<Vec<_>> = found.groups.iter().map(plain).collect();
-            let Some(groups) = groups else {
-                let message = format!("{variable} is left out: a condition in it is none");
-                losses.push(Loss { at, message });
-                continue;
-            };
-            found.groups = groups;
+            match found.groups.iter().map(plain).collect() {
+                Ok(groups) => found.groups = groups,
+                Err(condition) => {
+                    let message = format!(
+                        "{variable} is left out: no spec can say its condition {}",
+                        quoted(condition)
+                    );
+                    losses.push(Loss { at, message });
+                    continue;
+                }
+            }
             rules.push(found);
             let message = format!(
                 "{variable} counts only for containers with GPUs, and a driver of the same major version may do; a spec counts for all \
@@ -123,10 +135,12 @@ fn environment<'a>(variables: impl Iterator<Item = &'a str>, rules: &mut Vec<Rul
     }
 }
 
-/// A group without conditions of NVIDIA's; none if one of them has no meaning.
-fn plain(group: &Group) -> Option<Group> {
-    let all = |groups: &[Group]| groups.iter().map(plain).collect::<Option<Vec<_>>>();
-    Some(match group {
+/// A group with tests of versions and names instead of NVIDIA's conditions; the condition if one cannot be said so.
+fn plain(group: &Group) -> Result<Group, &str> {
+    fn all(groups: &[Group]) -> Result<Vec<Group>, &str> {
+        groups.iter().map(plain).collect()
+    }
+    Ok(match group {
         Group::Terms(terms) => {
             let mut found = Vec::new();
             for term in terms {
@@ -135,8 +149,8 @@ fn plain(group: &Group) -> Option<Group> {
                     found.push(term.clone());
                 }
                 for (name, expression) in expressions {
-                    let Test::Nvidia(condition) = &expression.test else { return None };
-                    let test = of_condition(condition)?;
+                    let Test::Nvidia(condition) = &expression.test else { return Err(name) };
+                    let test = of_condition(condition).ok_or(condition.text.as_str())?;
                     let expression = Expression { test, at: expression.at };
                     found.push(Term { expressions: Some(vec![(name.clone(), expression)]), ..term.clone() });
                 }
@@ -154,9 +168,11 @@ fn plain(group: &Group) -> Option<Group> {
 fn of_condition(condition: &Condition) -> Option<Test> {
     let Comparison { property, comparator, value } = condition.comparison.as_ref()?;
     if let Property::Brand = property {
-        // NVIDIA compares brands without case.
-        let is_plain = *comparator == Comparator::Equal && value.bytes().all(|it| it.is_ascii_alphanumeric());
-        let pattern = Pattern::parse(&format!("(?i)^{value}$")).ok().filter(|_| is_plain)?;
+        if *comparator != Comparator::Equal || !value.bytes().all(|it| it.is_ascii_alphanumeric()) {
+            return None;
+        }
+        // NVIDIA compares brands without case. Letters and digits are a pattern for themselves.
+        let pattern = Pattern::parse(&format!("(?i)^{value}$")).ok()?;
         return Some(Test::InRegexp(vec![pattern]));
     }
     let version = Version::parse(value)?;

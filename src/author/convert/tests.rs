@@ -163,8 +163,8 @@ fn an_image_s_configuration_becomes_rules() {
     check_own(
         r#"{"architecture": "amd64", "os": "linux", "variant": "v3", "config": {"Env": ["PATH=/bin",
             "NVIDIA_REQUIRE_CUDA=cuda>=12.4 brand=tesla,driver>=535"]}}"#,
-        "- rules:\n  - name: \"platform linux/amd64\"\n    matchFeatures:\n    - feature: \"system.arch\"\n      matchExpressions:\n        \
-         \"name\": {op: In, value: [\"x86_64\"]}\n  - name: \"variant v3\"\n    matchFeatures:\n    - feature: \"cpu.cpuid\"\n      \
+        "- rules:\n  - name: \"platform linux/amd64\"\n    matchFeatures:\n    - feature: \"kernel.program\"\n      \
+         matchExpressions:\n        \"x86-64\": {op: Exists}\n  - name: \"variant v3\"\n    matchFeatures:\n    - feature: \"cpu.cpuid\"\n      \
          matchExpressions:\n        \"X86_64_V3\": {op: Exists}\n  - name: \"NVIDIA_REQUIRE_CUDA\"\n    any:\n    - matchFeatures:\n      - \
          feature: \"gpu.nvidia\"\n        matchExpressions:\n          \"cuda\": {op: Ge, value: [\"12.4\"], type: version}\n    - \
          matchFeatures:\n      - feature: \"gpu.nvidia\"\n        matchExpressions:\n          \"brand\": {op: InRegexp, value: \
@@ -178,6 +178,11 @@ fn an_image_s_configuration_becomes_rules() {
     check_own(
         "NVIDIA_REQUIRE_CUDA=cuda=>12\n",
         "- rules: []\n",
-        &["1:1: NVIDIA_REQUIRE_CUDA is left out: a condition in it is none"],
+        &["1:1: NVIDIA_REQUIRE_CUDA is left out: no spec can say its condition \"cuda=>12\""],
+    );
+    check_own(
+        "NVIDIA_REQUIRE_CUDA=brand!=tesla\n",
+        "- rules: []\n",
+        &["1:1: NVIDIA_REQUIRE_CUDA is left out: no spec can say its condition \"brand!=tesla\""],
     );
 }
