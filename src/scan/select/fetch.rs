@@ -83,7 +83,7 @@ pub fn from_layout(
         let files = LayoutSource::open(path)?;
         let (media_type, document) = layout_image(&files, tag)?;
         let blob = |digest: &Digest, most: u64| -> anyhow::Result<Vec<u8>> {
-            let at = format!("blobs/sha256/{}", digest.hex());
+            let at = blob_path(digest);
             let bytes =
                 files.read(&at, most)?.with_context(|| format!("{at} is not there: copy the image anew"))?;
             ensure!(Digest::of(&bytes) == *digest, "{at} is damaged: copy the image anew");
@@ -92,8 +92,7 @@ pub fn from_layout(
         let attached = layout::find_all(path)?;
         let root = Digest::of(&document);
         let top = IndexedImage::alone(root, &media_type, u64::try_from(document.len())?);
-        let mut found = Vec::new();
-        expand(top, &[], 0, &|entry| blob(&entry.digest, MAX_MANIFEST), &mut found)?;
+        let found = expanded(top, &|entry| blob(&entry.digest, MAX_MANIFEST))?;
         let mut candidates = Vec::with_capacity(found.len());
         for (mut entry, above) in found {
             let digests: Vec<_> = above.iter().copied().chain([entry.digest]).collect();
@@ -155,8 +154,7 @@ pub fn from_registry(
             false => Ok(client.resolve(&repository.at(entry.digest))?.bytes),
         }
     };
-    let mut found = Vec::new();
-    expand(top, &[], 0, &document, &mut found)?;
+    let found = expanded(top, &document)?;
     let wanted = WantedImage { image: repository.at(resolved.digest), ..WantedImage::from(image.clone()) };
     let pulled = puller.pull(&wanted);
     let mut candidates = Vec::with_capacity(found.len());
@@ -193,28 +191,45 @@ pub fn from_registry(
     Ok(candidates)
 }
 
-/// The images below an entry that may be an index, each with the indexes above it.
+/// An image, with the digests of the indexes above it.
+type FoundEntry = (IndexedImage, Vec<Digest>);
+/// Reads the index that an entry is.
+type ReadIndex<'a> = &'a dyn Fn(&IndexedImage) -> anyhow::Result<Vec<u8>>;
+
+fn blob_path(digest: &Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}
+
+/// The images below an entry that may be an index.
+fn expanded(top: IndexedImage, document: ReadIndex<'_>) -> anyhow::Result<Vec<FoundEntry>> {
+    let (mut found, mut seen) = (Vec::new(), 0);
+    expand(top, &[], document, &mut found, &mut seen)?;
+    Ok(found)
+}
+
+/// `seen` counts indexes too: those without images would otherwise be read without end.
 fn expand(
     entry: IndexedImage,
     above: &[Digest],
-    depth: usize,
-    document: &dyn Fn(&IndexedImage) -> anyhow::Result<Vec<u8>>,
-    found: &mut Vec<(IndexedImage, Vec<Digest>)>,
+    document: ReadIndex<'_>,
+    found: &mut Vec<FoundEntry>,
+    seen: &mut usize,
 ) -> anyhow::Result<()> {
+    ensure!(
+        *seen <= MAX_ENTRIES,
+        "its indexes have more than {MAX_ENTRIES} entries, which are too many to judge"
+    );
+    *seen += 1;
     if !entry.is_index() {
-        ensure!(
-            found.len() < MAX_ENTRIES,
-            "its indexes have more than {MAX_ENTRIES} entries, which are too many to judge"
-        );
         found.push((entry, above.to_vec()));
         return Ok(());
     }
-    if depth == MAX_DEPTH {
+    if above.len() == MAX_DEPTH {
         bail!("index {} lies within {MAX_DEPTH} others, and no more are read", entry.digest);
     }
     let indexes: Vec<_> = above.iter().copied().chain([entry.digest]).collect();
     for inner in entries(&document(&entry)?)? {
-        expand(inner, &indexes, depth + 1, document, found)?;
+        expand(inner, &indexes, document, found, seen)?;
     }
     Ok(())
 }
@@ -293,4 +308,54 @@ fn stored(digests: &[Digest], source: &SelectSource<'_>) -> Collected {
 
 fn called(digests: &[Digest], name: Option<&Reference>) -> Image {
     Image { names: name.map(Reference::stored).into_iter().collect(), digests: digests.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::supply::registry::IMAGE_INDEX;
+
+    fn index(name: &str) -> IndexedImage {
+        IndexedImage::alone(Digest::of(name.as_bytes()), IMAGE_INDEX, 7)
+    }
+
+    /// What comes of an index whose indexes each have so many entries of a type, and how many indexes were read.
+    fn check(count: usize, media_type: &str, expected: Result<usize, &str>, indexes: usize) {
+        let read = Cell::new(0);
+        let document = |_: &IndexedImage| {
+            read.set(read.get() + 1);
+            let entry = json!({"mediaType": media_type, "digest": Digest::of(b"inner").to_string()});
+            Ok(json!({"manifests": vec![entry; count]}).to_string().into_bytes())
+        };
+        let found = expanded(index("top"), &document).map(|it| it.len()).map_err(|err| err.to_string());
+        assert_eq!((found, read.get()), (expected.map_err(str::to_owned), indexes));
+    }
+
+    #[test]
+    fn indexes_in_indexes_are_read_up_to_a_number_and_a_depth() {
+        let inner = Digest::of(b"inner");
+        check(512, "an/image", Ok(512), 1);
+        check(0, IMAGE_INDEX, Ok(0), 1);
+        check(1, IMAGE_INDEX, Err(&format!("index {inner} lies within 4 others, and no more are read")), 4);
+        // Each index has the next one so many times, and the last ones have nothing.
+        let read = Cell::new(0);
+        let document = |entry: &IndexedImage| {
+            read.set(read.get() + 1);
+            let next = [("top", "a"), ("a", "b")].iter().find(|(it, _)| index(it).digest == entry.digest);
+            let entries: Vec<_> = next
+                .iter()
+                .flat_map(|(_, it)| {
+                    vec![json!({"mediaType": IMAGE_INDEX, "digest": index(it).digest.to_string()}); 500]
+                })
+                .collect();
+            Ok(json!({"manifests": entries}).to_string().into_bytes())
+        };
+        let found = expanded(index("top"), &document).map(drop).map_err(|err| err.to_string());
+        let message = "its indexes have more than 512 entries, which are too many to judge";
+        assert_eq!((found, read.get()), (Err(message.to_owned()), 513));
+    }
 }
