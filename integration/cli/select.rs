@@ -1,5 +1,6 @@
 //! `select`: the best image of an index, from a file, a layout, an archive and a registry.
 
+use std::fs;
 use std::process::Command;
 
 use oci_compat::store::Digest;
@@ -123,25 +124,28 @@ fn where_nothing_fits_nothing_is_printed_and_where_nothing_is_known_the_best_is_
     assert_eq!((status, stdout.as_str(), stderr.as_str()), (2, "", message));
 }
 
-/// A layout with an index of two images, for any amd64 and for its third level; the digests of these.
+/// A layout with an index of two images, for any amd64 and for its third level; the digests of these. The program of the second one
+/// is for arm64.
 fn layout(folder: &TempDir) -> [String; 2] {
     let blob = |bytes: &[u8], media_type: &str| -> Value {
         let digest = Digest::of(bytes);
-        let text = std::str::from_utf8(bytes).expect("text");
-        write(folder, &format!("layout/blobs/sha256/{}", digest.hex()), text);
+        let blobs = folder.path().join("layout/blobs/sha256");
+        fs::create_dir_all(&blobs).expect("a folder");
+        fs::write(blobs.join(digest.hex()), bytes).expect("a blob");
         json!({"mediaType": media_type, "digest": digest.to_string(), "size": bytes.len()})
     };
-    let image = |name: &str, variant: Value| {
-        let config =
-            json!({"os": "linux", "architecture": "amd64", "config": {"Env": [format!("NAME={name}")]}});
+    let image = |machine: u8, variant: Value| {
+        let config = json!({"os": "linux", "architecture": "amd64", "config": starts_with("/app")});
+        let layer = layer(&[("app", &elf(machine))]);
+        let layer = blob(&layer, "application/vnd.oci.image.layer.v1.tar+gzip");
         let config = blob(config.to_string().as_bytes(), "application/vnd.oci.image.config.v1+json");
         let manifest =
-            json!({"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config, "layers": []});
+            json!({"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config, "layers": [layer]});
         let mut entry = blob(manifest.to_string().as_bytes(), IMAGE_MANIFEST);
         entry["platform"] = json!({"os": "linux", "architecture": "amd64", "variant": variant});
         entry
     };
-    let (any, third) = (image("any", Value::Null), image("third", json!("v3")));
+    let (any, third) = (image(X86_64, Value::Null), image(ARM64, json!("v3")));
     let digests = [&any, &third].map(|it| it["digest"].as_str().expect("a digest").to_owned());
     let index = json!({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": [any, third]});
     let mut top = blob(index.to_string().as_bytes(), IMAGE_INDEX);
@@ -171,6 +175,22 @@ fn images_of_a_layout_and_an_archive_are_judged_with_what_is_attached_there() {
         .status();
     assert!(packed.expect("running tar").success());
     assert_eq!(chosen(&folder, "oci-archive:layout.tar:latest", ""), (0, format!("{any}\n"), expected));
+}
+
+#[test]
+fn programs_of_a_layout_are_read_and_an_image_that_is_not_there_is_undecided() {
+    let folder = host(&["X86_64_V3"]);
+    let [any, third] = layout(&folder);
+    let first = format!("* compatible    {any}  linux/amd64\n");
+    let why = "a program for arm64 is not started [program-architecture]";
+    let table = format!("{first}  incompatible  {third}  linux/amd64/v3: {why}\n");
+    assert_eq!(chosen(&folder, "oci:layout", "--program"), (0, format!("{any}\n"), table));
+    let manifest = format!("blobs/sha256/{}", third.trim_start_matches("sha256:"));
+    fs::remove_file(folder.path().join("layout").join(&manifest)).expect("removing a manifest");
+    let table = format!(
+        "{first}  undecided     {third}  linux/amd64/v3: {manifest} is not there: copy the image anew [trouble]\n"
+    );
+    assert_eq!(chosen(&folder, "oci:layout", ""), (0, format!("{any}\n"), table));
 }
 
 #[test]

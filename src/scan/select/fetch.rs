@@ -1,6 +1,6 @@
 //! Finds the entries of an image, and what is demanded of each: in a registry, in a layout or an archive, or in an index's file.
 
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -27,8 +27,6 @@ use super::{Contender, IndexedImage, entries};
 const MAX_CONFIG: u64 = 4 << 20;
 /// No manifest and no index is larger (distribution-spec 1.1, "Pushing Manifests").
 const MAX_MANIFEST: u64 = 4 << 20;
-/// A layer of a layout is held in memory.
-const MAX_LAYER: u64 = 512 << 20;
 /// How long reading the layers of one image may take.
 const LAYERS: Duration = Duration::from_mins(10);
 /// Indexes in indexes.
@@ -106,7 +104,7 @@ pub fn from_layout(
             }
             let parts =
                 blob(&entry.digest, MAX_MANIFEST).and_then(|it| parts_of(&it)).unwrap_or_else(|err| {
-                    collected.notes.push(format!("its configuration is not looked at: {err:#}"));
+                    collected.troubles.push(format!("{err:#}"));
                     None
                 });
             let mut configuration = None;
@@ -120,9 +118,11 @@ pub fn from_layout(
             }
             collected.requirements.extend(entry.demands());
             let layers = parts.iter().flat_map(|it| &it.layers).map(|it| {
-                Layer::new(it.digest, it.size, move || match blob(&it.digest, MAX_LAYER) {
-                    Ok(bytes) => Ok(Box::new(Cursor::new(bytes)) as Box<dyn Read>),
-                    Err(err) => Err(format!("{err:#}")),
+                let files = &files;
+                Layer::new(it.digest, it.size, move || {
+                    let at = blob_path(&it.digest);
+                    let stream = files.stream(&at).map_err(|err| format!("{err:#}"))?;
+                    stream.ok_or_else(|| format!("{at} is not there: copy the image anew"))
                 })
             });
             add_program(layers.collect(), configuration.as_ref(), &mut collected, source);
