@@ -10,7 +10,7 @@ use crate::eval::verdict::Verdict;
 use crate::outcome::report::SpecOrigin;
 use crate::policy::Implied;
 use crate::program::OURS;
-use crate::program::machine::{I386, Machine, X86_64};
+use crate::program::machine::{ARM, I386, Machine, X86_64};
 use crate::spec;
 use crate::supply::attach::{ImageLabel, LabelledImage, Platform};
 use crate::supply::pull::Label;
@@ -29,7 +29,7 @@ const LAST_REVISION: u32 = u32::MAX;
 /// The only feature of an operating system that the specification knows (image-spec 1.1, `image-index.md`, `os.features`).
 const WIN32K: &str = "win32k";
 
-/// From which extensions of arm64 on a processor has which flags (Arm Architecture Reference Manual, A2.2; Linux,
+/// The flags that a processor has from each extension of arm64 on (Arm Architecture Reference Manual, A2.2; Linux,
 /// `Documentation/arch/arm64/elf_hwcaps.rst`).
 const ARM64: [(u32, &[&str]); 6] = [
     (801, &["ATOMICS", "ASIMDRDM", "CRC32"]),
@@ -236,13 +236,19 @@ pub fn add_better(
     }
 }
 
-/// All that a label says, as demands that have to hold; `None` if it says nothing that is known here.
+/// All that a label says, as demands that have to hold. A host cannot be compared with a platform that is not known here.
 pub fn required(label: &ImageLabel) -> Option<Requirement> {
     strict(label, false)
 }
 
 fn strict(label: &ImageLabel, is_here: bool) -> Option<Requirement> {
     let mut rules = rules(label, is_here, true);
+    let platform = &label.platform;
+    if platform.os() != "windows" && machine(platform).is_none() {
+        // No probe has such a name: it is unknown, and reports show it.
+        let term = json!({"feature": format!("platform/{platform}")});
+        rules.push(json!({"name": RULE, "id": RULE, "matchFeatures": [term]}));
+    }
     rules.iter_mut().for_each(|it| it["severity"] = json!("required"));
     requirement(rules, Implied::Refuse)
 }
@@ -253,6 +259,37 @@ pub fn fits(label: &ImageLabel, host: &Host<'_>, is_here: bool) -> bool {
     let mut collected = Collected::default();
     collected.requirements.push(requirement);
     pipeline::assess(collected, host, &Terms::default()).verdict == Verdict::Compatible
+}
+
+/// How a host starts programs of a machine, the best way first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Nearness {
+    /// As programs for its own processor, or in a way that is not known.
+    Own,
+    /// As 32-bit programs: a 64-bit processor has programs of its own.
+    Narrow,
+    /// By a handler of binfmt_misc, such as an emulator.
+    Handled,
+}
+
+impl Nearness {
+    /// Of a [`machine`] on a host. The facts of the host have to include those that [`handled`] asks for.
+    pub fn of(machine: &str, host: &Host<'_>) -> Self {
+        let mut collected = Collected::default();
+        collected.requirements.extend(handled(machine));
+        match pipeline::assess(collected, host, &Terms::default()).verdict {
+            Verdict::Compatible => Self::Handled,
+            Verdict::Undecided | Verdict::Incompatible if [I386, ARM].contains(&machine) => Self::Narrow,
+            Verdict::Undecided | Verdict::Incompatible => Self::Own,
+        }
+    }
+}
+
+/// That a handler of binfmt_misc takes programs of a [`machine`].
+pub fn handled(machine: &str) -> Option<Requirement> {
+    let name = format!("{machine}.handler");
+    let term = json!({"feature": "kernel.program", "matchExpressions": {name: {"op": "Exists"}}});
+    requirement(vec![json!({"name": RULE, "matchFeatures": [term]})], Implied::Refuse)
 }
 
 /// How much a label asks for: the level of its variant first, then how many features it names.
@@ -405,6 +442,17 @@ mod tests {
         check(label("linux/arm64/v9"), r#""ATOMICS": {}, "ASIMDRDM": {}, "CRC32": {}"#, false);
         check(with(&["avx2", "sse41"]), r#""AVX2": {}, "SSE4": {}"#, true);
         check(with(&["avx2", "what"]), r#""AVX2": {}"#, false);
+    }
+
+    #[test]
+    fn whether_a_host_fits_a_platform_that_is_not_known_is_unknown() {
+        let check = |platform: &str, expected: bool| {
+            let facts = facts("", "");
+            assert_eq!(fits(&label(platform), &Host::Facts(&facts), false), expected, "{platform}");
+        };
+        check("linux/arm64", true);
+        check("linux/vax", false);
+        check("wasip1/wasm", false);
     }
 
     #[test]

@@ -129,6 +129,11 @@ impl IndexedImage {
         [IMAGE_INDEX, DOCKER_INDEX].contains(&self.media_type.as_str())
     }
 
+    /// The machine of its label, as `kernel.program` calls it; `None` if it has no label or the machine is not known here.
+    pub fn machine(&self) -> Option<String> {
+        platform::machine(&self.label.as_ref()?.platform)
+    }
+
     /// How much its label asks for.
     pub fn specific(&self) -> u32 {
         self.label.as_ref().map_or(0, |it| platform::specific(it).saturating_add(1))

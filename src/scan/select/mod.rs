@@ -7,6 +7,7 @@ mod table;
 mod tests;
 
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -20,6 +21,8 @@ use crate::host::Facts;
 use crate::outcome::report::{Reason, Report};
 use crate::policy::Preference;
 use crate::words::text::printable;
+
+use super::platform::{self, Nearness};
 
 pub use entry::{IndexedImage, entries};
 pub use fetch::{SelectSource, from_file, from_layout, from_registry};
@@ -75,19 +78,27 @@ pub struct RankedEntry {
     pub notes: Vec<String>,
 }
 
-/// Judges all of them on a host, whose facts are read once, and ranks them: by verdict, then by score, then by how specific their
-/// labels are, then in their order.
+/// Judges all of them on a host, whose facts are read once, and ranks them: by verdict, then by how the host starts programs of their
+/// machines, then by score, then by how specific their labels are, then in their order.
 pub fn rank(
     mut candidates: Vec<Contender>,
     preferences: &[Preference],
     host: &Host<'_>,
     terms: &Terms<'_>,
 ) -> Selection {
-    let facts = read_once(&mut candidates, host, terms);
+    let machines: BTreeSet<_> = candidates.iter().filter_map(|it| it.entry.machine()).collect();
+    let facts = read_once(&mut candidates, &machines, host, terms);
     let host = facts.as_ref().map_or(*host, Host::Facts);
-    let mut entries: Vec<_> =
-        candidates.into_iter().map(|it| judged(it, preferences, &host, terms)).collect();
-    entries.sort_by_key(|it| (severity(it.verdict), Reverse(it.score), Reverse(it.specific)));
+    let nearness: BTreeMap<_, _> = machines.iter().map(|it| (it.clone(), Nearness::of(it, &host))).collect();
+    let with_nearness = |it: Contender| {
+        let nearness = it.entry.machine().and_then(|it| nearness.get(&it).copied());
+        (nearness.unwrap_or(Nearness::Own), judged(it, preferences, &host, terms))
+    };
+    let mut entries: Vec<_> = candidates.into_iter().map(with_nearness).collect();
+    entries.sort_by_key(|(nearness, it)| {
+        (severity(it.verdict), *nearness, Reverse(it.score), Reverse(it.specific))
+    });
+    let entries: Vec<_> = entries.into_iter().map(|(_, it)| it).collect();
     let best = entries.first().filter(|it| it.verdict != Verdict::Incompatible);
     Selection {
         schema: SCHEMA,
@@ -106,11 +117,17 @@ fn severity(verdict: Verdict) -> u8 {
 }
 
 /// The facts that all entries together need.
-fn read_once(candidates: &mut [Contender], host: &Host<'_>, terms: &Terms<'_>) -> Option<Facts> {
+fn read_once(
+    candidates: &mut [Contender],
+    machines: &BTreeSet<String>,
+    host: &Host<'_>,
+    terms: &Terms<'_>,
+) -> Option<Facts> {
     let Host::Root(root) = host else { return None };
     let counts: Vec<_> = candidates.iter().map(|it| it.collected.requirements.len()).collect();
     let mut all: Vec<Requirement> =
         candidates.iter_mut().flat_map(|it| std::mem::take(&mut it.collected.requirements)).collect();
+    all.extend(machines.iter().filter_map(|it| platform::handled(it)));
     let facts = check::gather(&all, terms.tags, root, None);
     for (candidate, count) in candidates.iter_mut().zip(counts) {
         let rest = all.split_off(count.min(all.len()));

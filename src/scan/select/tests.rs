@@ -76,6 +76,38 @@ fn the_most_specific_label_that_fits_is_chosen() {
 }
 
 #[test]
+fn the_host_s_own_machine_is_chosen_and_an_unknown_platform_is_undecided() {
+    let names = ["wasm", "386", "arm64", "amd64"];
+    let platform = |os: &str, architecture: &str, variant: Value| json!({"os": os, "architecture": architecture, "variant": variant});
+    let index = json!({"manifests": [
+        entry("wasm", &platform("wasip1", "wasm", Value::Null)),
+        entry("386", &platform("linux", "386", Value::Null)),
+        entry("arm64", &platform("linux", "arm64", json!("v8"))),
+        entry("amd64", &platform("linux", "amd64", Value::Null)),
+    ]});
+    let host = |machines: Value| {
+        let facts =
+            json!({"flags": {"kernel.program": {"elements": machines}, "cpu.cpuid": {"elements": {}}}});
+        Facts::from_json(facts.to_string().as_bytes()).unwrap()
+    };
+    let unknown = "wasm Undecided 0: feature platform/wasip1/wasm is unknown: no probe knows this feature";
+    assert_eq!(
+        ranked(
+            &names,
+            &index,
+            &[],
+            &host(json!({"x86-64": {}, "i386": {}, "arm64": {}, "arm64.handler": {}}))
+        ),
+        ["amd64", "amd64 Compatible 0", "386 Compatible 0", "arm64 Compatible 0", unknown]
+    );
+    // Every host of arm64 has its extension v8.
+    assert_eq!(
+        ranked(&names, &index, &[], &host(json!({"arm64": {}, "x86-64": {}, "x86-64.handler": {}})))[..3],
+        ["arm64", "arm64 Compatible 0", "amd64 Compatible 0"]
+    );
+}
+
+#[test]
 fn features_have_to_be_known_and_there_and_equals_keep_their_order() {
     let names = ["generic", "avx2", "odd", "again"];
     let index = json!({"manifests": [
