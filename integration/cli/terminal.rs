@@ -87,7 +87,7 @@ fn bars_and_lines(screen: &str) -> (Vec<String>, Vec<String>) {
     (seen, lines.into_iter().map(str::to_owned).collect())
 }
 
-fn has_terminals(what: &str) -> bool {
+pub(super) fn has_terminals(what: &str) -> bool {
     let is_there = Path::new(SCRIPT).exists();
     if !is_there {
         skip("script", &format!("not installed, so there is no terminal for {what} (util-linux has it)"));
@@ -105,6 +105,17 @@ fn on_a_terminal(folder: &TempDir, line: &str, environment: &[(&str, &str)]) -> 
         .env("SHELL", "/bin/sh")
         .envs(environment.iter().copied())
         .stdin(fs::File::open("/dev/null").expect("/dev/null")))
+}
+
+/// What a program shows to a person who types these keys.
+pub(super) fn typed_at_a_terminal(folder: &TempDir, line: &str, keys: &str) -> Ran {
+    let file = folder.path().join("keys");
+    fs::write(&file, keys).expect("writing keys");
+    ran(in_folder(Path::new(SCRIPT), folder.path())
+        .args(["-qec", &format!("stty cols 200; {line}"), "/dev/null"])
+        .env("SHELL", "/bin/sh")
+        .env("TERM", "dumb")
+        .stdin(fs::File::open(&file).expect("keys")))
 }
 
 #[test]
