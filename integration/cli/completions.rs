@@ -56,6 +56,7 @@ fn images_of_the_store_are_completed() {
     let name = format!("{}/acme/upf:1", fake.name());
     let start = name.get(..name.len() - 3).expect("a start");
     assert_eq!(ways(&folder, &["--store", "store", "show", start]), [name.as_str()]);
+    assert_eq!(ways(&folder, &["--store=store", "show", start]), [name.as_str()]);
     assert_eq!(ways(&folder, &["--store", "nowhere", "show", start]), [""; 0]);
     // Bash has cut the word at the last colon.
     assert_eq!(

@@ -32,7 +32,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use clap::{CommandFactory, Parser};
+use clap::FromArgMatches;
 use nix::errno::Errno;
 use oci_compat::eval::verdict::TROUBLE;
 use oci_compat::os::file;
@@ -43,7 +43,10 @@ use output::Output;
 static HEAP: oci_compat::os::heap::Heap = oci_compat::os::heap::Heap::new();
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::from_arg_matches(&Args::described().get_matches()) {
+        Ok(args) => args,
+        Err(err) => err.exit(),
+    };
     let mut output = Output::stdout();
     match logger::init(args.verbose).and_then(|()| run(args, &mut output)) {
         Ok(status) => ExitCode::from(status),
@@ -87,7 +90,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Completions { shell } => complete::script(shell, output),
         Command::Complete { words } => complete::run(&words, &args.common, output),
         Command::Man { folder } => {
-            clap_mangen::generate_to(Args::command(), &folder).map_err(|err| unwritten(&folder, &err))?;
+            clap_mangen::generate_to(Args::described(), &folder).map_err(|err| unwritten(&folder, &err))?;
             Ok(0)
         }
     }

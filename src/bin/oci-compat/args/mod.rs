@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use crate::registry::RegistryOptions;
-use clap::{ArgGroup, Parser, Subcommand};
+use clap::{ArgGroup, CommandFactory, Parser, Subcommand};
 use oci_compat::supply::attach::Platform;
 use oci_compat::{decide::gate, decide::requirements, policy};
 
@@ -33,6 +33,39 @@ pub(crate) struct Args {
     pub(crate) verbose: u8,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Args {
+    /// The command line for parsing, help, man pages and completions.
+    pub(crate) fn described() -> clap::Command {
+        let mut command = Self::command();
+        // This gives each command the options of all commands.
+        command.build();
+        command.mut_subcommands(|it| {
+            let hidden = ignored(it.get_name());
+            without(it, hidden)
+        })
+    }
+}
+
+/// The options of all commands that a command ignores. Its help does not show them, but a script may name them.
+fn ignored(command: &str) -> &'static [&'static str] {
+    match command {
+        "probe" | "lint" | "convert" | "init" | "test" | "explain" | "attach" | "uninstall"
+        | "completions" | "man" => &["store", "config"],
+        "why" | "log" | "install" | "config" => &["store"],
+        "list" | "remove" => &["config"],
+        _ => &[],
+    }
+}
+
+/// A command whose help, and that of its own commands, does not show these options.
+fn without(command: clap::Command, hidden: &[&str]) -> clap::Command {
+    let command = command.mut_args(|it| {
+        let is_hidden = hidden.contains(&it.get_id().as_str());
+        if is_hidden { it.hide(true) } else { it }
+    });
+    command.mut_subcommands(|it| without(it, hidden))
 }
 
 /// Options of all commands.

@@ -5,7 +5,7 @@ mod candidates;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 use clap_complete::Shell;
 
 use crate::args::{Args, CommonArgs};
@@ -26,7 +26,7 @@ pub(crate) fn script(shell: Shell, output: &mut Output) -> anyhow::Result<u8> {
     }
     // It panics where it cannot write, as to a reader that has seen enough.
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Args::command(), "oci-compat", &mut script);
+    clap_complete::generate(shell, &mut Args::described(), "oci-compat", &mut script);
     output.print(&String::from_utf8(script)?)?;
     Ok(0)
 }
@@ -39,8 +39,7 @@ pub(crate) fn run(words: &[OsString], common: &CommonArgs, output: &mut Output) 
         Some((last, before)) => (last.as_str(), before),
         None => ("", [].as_slice()),
     };
-    let mut root = Args::command();
-    root.build();
+    let root = Args::described();
     let typed = typed(&root, before);
     let store = typed.store.clone().unwrap_or_else(|| common.store.clone());
     let mut text = String::new();
@@ -77,6 +76,7 @@ fn typed<'a>(root: &'a Command, words: &[String]) -> TypedLine<'a> {
             typed.is_literal = true;
         } else if word.starts_with('-') && word.len() > 1 {
             typed.option = option(typed.command, word).filter(|it| takes_value(it));
+            typed.store = word.strip_prefix("--store=").map(PathBuf::from).or(typed.store);
         } else if let Some(command) = typed.command.find_subcommand(word) {
             (typed.command, typed.positional) = (command, 0);
         } else {
