@@ -66,7 +66,7 @@ pub(super) fn implies(stricter: &Test, weaker: &Test) -> bool {
     }
 }
 
-/// Whether one of the two holds for every value.
+/// Whether one of the two holds, whatever the value is; of Exists and DoesNotExist, also without one.
 pub(super) fn cover(left: &Test, right: &Test) -> bool {
     match (left, right) {
         (Test::Exists, Test::DoesNotExist) | (Test::DoesNotExist, Test::Exists) => true,

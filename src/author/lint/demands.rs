@@ -97,9 +97,10 @@ impl Look {
             let others = alternatives.iter().zip(&demands).enumerate().filter(|(it, _)| *it != index);
             for (other, (weaker, theirs)) in others {
                 let Some(place) = weaker.first().map(|it| it.at) else { continue };
-                if other < index && cover(terms, weaker) {
-                    let message = format!("one of this alternative and that at {place} always holds");
-                    self.found(at, AlwaysHolds, message, "remove both, or write what was meant");
+                if let Some((what, help)) = covered(terms, weaker).filter(|_| other < index) {
+                    let message =
+                        format!("one of this alternative and that at {place} holds wherever {what} is there");
+                    self.found(at, AlwaysHolds, message, &format!("{help}, or write what was meant"));
                 }
                 if !its.imply_terms(weaker, &self.work) {
                     continue;
@@ -211,24 +212,29 @@ fn lesser_part<'a, 'b>(lesser: &'b OneDemand<'a>, greater: &OneDemand<'_>) -> Op
     (is_open && from(lesser) && from(greater) && !is_nothing).then_some(lesser)
 }
 
-/// Whether one of two lists always holds, each of one expression.
-fn cover(left: &[Term], right: &[Term]) -> bool {
-    let only = |terms: &[Term]| match terms {
+/// Of two lists with one expression each: what has to be there for one of them to hold, whatever it is, and what to write instead.
+fn covered(left: &[Term], right: &[Term]) -> Option<(String, &'static str)> {
+    let ((term, name, test), (other, its_name, its_test)) = (only(left)?, only(right)?);
+    let is_same = term.feature.eq_ignore_ascii_case(&other.feature) && name == its_name;
+    if !is_same || !compare::cover(test, its_test) {
+        return None;
+    }
+    Some(match matches!(test, Test::Exists | Test::DoesNotExist) {
+        true => (term.feature.clone(), "ask for the feature alone"),
+        false => (format!("{} {name}", term.feature), "use Exists"),
+    })
+}
+
+/// The only expression of a list.
+fn only(terms: &[Term]) -> Option<(&Term, &str, &Test)> {
+    match terms {
         [term] if term.name.is_none() && term.count.is_none() && !has_instances(term) => {
             match term.expressions.as_deref() {
-                Some([(name, expression)]) => {
-                    Some((term.feature.to_lowercase(), name.clone(), expression.test.clone()))
-                }
+                Some([(name, expression)]) => Some((term, name, &expression.test)),
                 _ => None,
             }
         }
         _ => None,
-    };
-    match (only(left), only(right)) {
-        (Some((feature, name, test)), Some((other, its_name, its_test))) => {
-            feature == other && name == its_name && compare::cover(&test, &its_test)
-        }
-        _ => false,
     }
 }
 

@@ -159,7 +159,7 @@ pub const LINT_CODES: &[LintInfo] = &[
     warning(
         AlwaysHolds,
         "always-holds",
-        "The demand holds on every host. Remove it, or write what was meant.",
+        "The demand holds on every host, or wherever the element is there. Remove it, use Exists, or write what was meant.",
         "- name: nodes\n  matchFeatures:\n  - feature: kernel.version\n    matchExpressions:\n      major: {op: Ge, value: [\"0\"]}\n",
         "- name: nodes\n  matchFeatures:\n  - feature: kernel.version\n    matchExpressions:\n      major: {op: Ge, value: [\"5\"]}\n",
     ),

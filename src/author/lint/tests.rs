@@ -391,7 +391,16 @@ fn rules_and_alternatives_that_change_nothing_are_found() {
     );
     check_found(
         &[&format!("matchAny: [{}, {}]", terms(&from("5.4")), terms(&below("5.10")))],
-        &["always-holds 4:147: one of this alternative and that at 4:34 always holds"],
+        &[
+            "always-holds 4:147: one of this alternative and that at 4:34 holds wherever kernel.version full is there",
+        ],
+    );
+    let option = |op: &str| format!("{{feature: kernel.config, matchExpressions: {{TUN: {{op: {op}}}}}}}");
+    check_found(
+        &[&format!("matchAny: [{}, {}]", terms(&option("Exists")), terms(&option("DoesNotExist")))],
+        &[
+            "always-holds 4:117: one of this alternative and that at 4:34 holds wherever kernel.config is there",
+        ],
     );
 }
 
