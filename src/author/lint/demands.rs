@@ -4,8 +4,8 @@ use super::codes::LintCode::{
     self, AlwaysHolds, Contradiction, DuplicateRule, SetNeverWins, ShadowedRule, VersionParts,
 };
 use super::compare;
-use super::implied::{JointDemands, Work, has_instances, is_feature};
-use super::{LintFound, LintRemark};
+use super::implied::{JointDemands, Work, decides, has_instances, is_feature};
+use super::{LintFound, LintRemark, has_no_terms};
 use crate::spec::{Bound, Expression, Group, Place, Rule, Set, Severity, Spec, Term, Test};
 
 /// Looks through a spec without errors.
@@ -41,9 +41,9 @@ impl Look {
 
     /// Rules that say nothing that another rule of the set does not say.
     fn rules(&mut self, set: &Set) {
-        let decides = |it: &&Rule| it.severity == Severity::Required && it.when.is_none() && demands(it);
+        let counts = |it: &&Rule| decides(it) && demands(it);
         let demands: Vec<_> =
-            set.rules.iter().filter(decides).map(|it| (it, JointDemands::of_rule(it))).collect();
+            set.rules.iter().filter(counts).map(|it| (it, JointDemands::of_rule(it))).collect();
         for (index, (rule, its)) in demands.iter().enumerate() {
             if !publishes_nothing(rule) {
                 continue;
@@ -124,13 +124,12 @@ impl Look {
         let mut base = Vec::new();
         self.exclusive(&all.terms, &mut base, "no host fits this set");
         for rule in &set.rules {
-            let decides = rule.severity == Severity::Required && rule.when.is_none();
-            if !decides {
+            if !decides(rule) {
                 let its = JointDemands::of_rule(rule);
                 self.exclusive(&its.terms, &mut Vec::new(), "this rule never holds");
             }
             for alternative in &rule.match_any {
-                let mut ones = if decides { copy(&base) } else { Vec::new() };
+                let mut ones = if decides(rule) { copy(&base) } else { Vec::new() };
                 let terms: Vec<_> = alternative.iter().collect();
                 self.exclusive(&terms, &mut ones, "this alternative never holds");
             }
@@ -246,9 +245,7 @@ fn copy<'a>(ones: &[OneDemand<'a>]) -> Vec<OneDemand<'a>> {
 
 /// Whether a rule demands something; what does not is reported by itself.
 fn demands(rule: &Rule) -> bool {
-    let demands_nothing =
-        rule.match_features.is_empty() && rule.match_any.is_empty() && rule.groups.is_empty();
-    !demands_nothing && !rule.match_any.iter().any(Vec::is_empty)
+    !has_no_terms(rule) && !rule.match_any.iter().any(Vec::is_empty)
 }
 
 fn publishes_nothing(rule: &Rule) -> bool {

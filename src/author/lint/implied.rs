@@ -43,7 +43,7 @@ impl<'a> JointDemands<'a> {
     /// Those of some rules that decide; of a rule with a condition, none.
     pub(super) fn of_rules(rules: impl IntoIterator<Item = &'a Rule>) -> Self {
         let mut demands = Self::default();
-        for rule in rules.into_iter().filter(|it| it.severity == Severity::Required && it.when.is_none()) {
+        for rule in rules.into_iter().filter(|it| decides(it)) {
             demands.add(rule);
         }
         demands
@@ -131,6 +131,11 @@ impl<'a> JointDemands<'a> {
         }
         wanted.iter().all(|wanted| ours().any(|it| said(it, wanted)))
     }
+}
+
+/// Whether a set fits no host on which the rule does not hold.
+pub(super) fn decides(rule: &Rule) -> bool {
+    rule.severity == Severity::Required && rule.when.is_none()
 }
 
 /// Whether several things of one feature may each meet another term; also where nothing is known of it.

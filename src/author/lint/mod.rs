@@ -184,10 +184,7 @@ impl Linter {
     }
 
     fn rule(&mut self, rule: &Rule) {
-        let demands_nothing = !self.is_partial
-            && rule.match_features.is_empty()
-            && rule.match_any.is_empty()
-            && rule.groups.is_empty();
+        let demands_nothing = !self.is_partial && has_no_terms(rule);
         let name = &rule.name;
         if demands_nothing && rule.vars.is_empty() {
             let message = format!("rule {name:?} demands nothing, so that it always holds");
@@ -318,6 +315,11 @@ impl Linter {
             self.found(term.at, LintFound::new(LintCode::NegativeInstances, message));
         }
     }
+}
+
+/// Whether a rule asks for no feature at all.
+fn has_no_terms(rule: &Rule) -> bool {
+    rule.match_features.is_empty() && rule.match_any.is_empty() && rule.groups.is_empty()
 }
 
 /// Whether it holds for what is not there or is otherwise.
