@@ -56,13 +56,17 @@ pub(super) fn remarks(malformed: &Malformed, source: &SpecText<'_>) -> Vec<LintR
 
 fn remark(problem: &Problem, source: &SpecText<'_>) -> LintRemark {
     let message = problem.message.as_str();
-    let code = KINDS.iter().find(|(part, _)| message.contains(part)).map_or(OtherError, |(_, code)| *code);
+    let code = code(message);
     let (message, help) = match message.rsplit_once("; ") {
         Some((message, help)) => (message, Some(help.to_owned())),
         None => (message, None),
     };
     let spelling = spelling(code, problem, source);
     LintFound { help, spelling, ..LintFound::new(code, message) }.at(problem.at)
+}
+
+fn code(message: &str) -> LintCode {
+    KINDS.iter().find(|(part, _)| message.contains(part)).map_or(OtherError, |(_, code)| *code)
 }
 
 /// How a name is written rightly; for values of another kind see [`super::fix`].
@@ -89,4 +93,43 @@ fn is_other_language(operator: &str) -> bool {
     let lower = operator.to_ascii_lowercase();
     ["gte", "geq", ">=", "lte", "leq", "<=", ">", "<", "=", "==", "eq", "equals", "!=", "ne", "neq"]
         .contains(&lower.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The parser's own tests: all messages stand there.
+    const TESTS: [&str; 3] = [
+        include_str!("../../spec/nfd/tests.rs"),
+        include_str!("../../spec/nfd/own.rs"),
+        include_str!("../../spec/yaml/tests.rs"),
+    ];
+    /// Errors that have no code of their own.
+    const OTHER: [&str; 3] = [" stands here twice, ", "a key has to be text", "; each needs its own"];
+
+    #[test]
+    fn every_message_of_the_parser_has_its_code() {
+        let mut count = 0;
+        for message in TESTS.iter().flat_map(|it| messages(it)) {
+            count += 1;
+            let is_other = OTHER.iter().any(|it| message.contains(it));
+            assert_eq!(code(&message) == OtherError, is_other, "{message}");
+        }
+        assert!(100 < count, "{count} messages");
+    }
+
+    /// The texts in Rust's source that start with a place and are not made of parts.
+    fn messages(source: &str) -> Vec<String> {
+        let joined = source.replace("\\\n", "\u{0}").replace("\\\"", "\u{1}");
+        let texts = joined.split('"').skip(1).step_by(2);
+        let whole = texts.filter_map(|it| {
+            let (place, message) = it.split_once(": ")?;
+            let is_place =
+                place.split(':').count() == 2 && place.bytes().all(|it| it.is_ascii_digit() || it == b':');
+            (is_place && !message.contains('{')).then_some(message)
+        });
+        let lines = |it: &str| it.split('\u{0}').map(str::trim_start).collect::<String>();
+        whole.map(|it| lines(it).replace('\u{1}', "\"")).collect()
+    }
 }
