@@ -68,14 +68,15 @@ pub fn draft(kind: &DraftKind, value: Option<&str>) -> Result<String, String> {
         (None, None) => "",
         (Some((_, usual)), value) => value.unwrap_or(usual),
     };
-    let is_plain = |it: char| it.is_ascii_alphanumeric() || "._-/=:".contains(it);
+    let takes_number = kind.text.contains("@NUMBER@");
+    let is_plain =
+        |it: char| it.is_ascii_alphanumeric() || "._-/:".contains(it) || (it == '=' && takes_number);
     if !value.chars().all(is_plain) || (kind.value.is_some() && value.is_empty()) {
         return Err(format!("{value:?} is no {}: it has letters, digits and ._-/:", what(kind)));
     }
     let (name, number) = value.split_once('=').unwrap_or((value, ""));
-    if kind.text.contains("@NUMBER@") && !number.bytes().all(|it| it.is_ascii_digit())
-        || kind.text.contains("@NUMBER@") && number.is_empty()
-    {
+    let is_number = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
+    if takes_number && !is_number {
         return Err(format!("{value:?} is no {}, such as vm.max_map_count=262144", what(kind)));
     }
     let text = kind.text.replace("@VALUE@", name).replace("@NUMBER@", number);

@@ -111,6 +111,7 @@ fn a_value_that_does_not_fit_is_refused() {
     };
     refused("dpdk", "x", "`init dpdk` takes no value, but has \"x\"");
     refused("kernel-module", "a: b", "\"a: b\" is no NAME: it has letters, digits and ._-/:");
+    refused("kernel-module", "a=b", "\"a=b\" is no NAME: it has letters, digits and ._-/:");
     refused("kernel", "new", "\"new\" is no VERSION: \"new\" is not a version, such as \"5.14\"");
     refused(
         "sysctl",
