@@ -292,6 +292,22 @@ fn what_is_certain_is_corrected_in_the_file() {
 }
 
 #[test]
+fn a_file_beside_it_is_not_overwritten_and_not_removed() {
+    let folder = folder();
+    let wrong = SPEC.replace("op: In", "op: in");
+    write(&folder, "wrong.yaml", &wrong);
+    write(&folder, "wrong.yaml.lint-fix", "another one");
+    let place = std::fs::canonicalize(folder.path()).expect("a folder");
+    let err = format!(
+        "writing the corrected wrong.yaml: creating {}/wrong.yaml.lint-fix: File exists (os error 17)",
+        place.display()
+    );
+    super::fails(&folder, "lint --quiet --fix wrong.yaml", &err);
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("a file");
+    assert_eq!((read("wrong.yaml"), read("wrong.yaml.lint-fix").as_str()), (wrong, "another one"));
+}
+
+#[test]
 fn folders_and_patterns_stand_for_their_specs() {
     let folder = folder();
     for name in ["specs/a.yaml", "specs/deep/b.json", "specs/deep/c.yml"] {
