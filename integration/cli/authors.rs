@@ -66,7 +66,7 @@ fn specs_are_tested_against_hosts() {
     );
     assert!(
         xml.stdout.contains(
-            "name=\"&lt;wrong&gt;\">\n      <failure message=\"expected incompatible, found undecided\">"
+            "name=\"&lt;wrong&gt;\">\n      <failure message=\"expected incompatible fact-unknown, found undecided fact-unknown\">"
         ),
         "{}",
         xml.stdout

@@ -63,6 +63,11 @@ fn hosts_are_files_documents_or_the_example_with_changes() {
         "incompatible",
         &["pci-device-missing"],
     );
+    check(
+        &format!("with:\n  {card}\n  kernel.loadedmodule: []\n{expected}"),
+        "incompatible",
+        &["module-not-loaded"],
+    );
     let document = "facts: {flags: {kernel.loadedmodule: {elements: {gtp5g: {}}}}}";
     check(&format!("{document}\nwith: {{{card}}}\n{expected}"), "compatible", &[]);
 }

@@ -85,15 +85,18 @@ fn text(files: &[TriedFile]) -> String {
 
 /// What was expected and what was found, and why.
 fn difference(tried: &Tried) -> String {
-    let line = |said: &Said| {
-        let codes: Vec<_> = said.codes.iter().map(String::as_str).collect();
-        format!("{} {}", said.verdict, codes.join(" ")).trim_end().to_owned()
-    };
-    let mut text = format!("        - {}\n        + {}\n", line(&tried.expected), line(&tried.found));
+    let (expected, found) = (line(&tried.expected), line(&tried.found));
+    let mut text = format!("        - {expected}\n        + {found}\n");
     for reason in &tried.reasons {
         text.push_str(&format!("          {}\n", printable(reason)));
     }
     text
+}
+
+/// A verdict with its codes.
+fn line(said: &Said) -> String {
+    let codes: Vec<_> = said.codes.iter().map(String::as_str).collect();
+    format!("{} {}", said.verdict, codes.join(" ")).trim_end().to_owned()
 }
 
 fn junit(files: &[TriedFile]) -> String {
@@ -125,7 +128,7 @@ fn case(file: &str, tried: &Tried) -> String {
     if tried.is_as_expected() {
         return format!("{open}/>\n");
     }
-    let message = format!("expected {}, found {}", tried.expected.verdict, tried.found.verdict);
+    let message = format!("expected {}, found {}", line(&tried.expected), line(&tried.found));
     let text = escaped(&difference(tried));
     format!("{open}>\n      <failure message=\"{message}\">\n{text}</failure>\n    </testcase>\n")
 }
