@@ -123,8 +123,8 @@ fn specs() -> Vec<(String, String)> {
             if example.starts_with("apiVersion:") {
                 continue;
             }
-            let whole = example.starts_with("version:") || example.starts_with("apiVersion:");
-            let text = if whole { example.to_owned() } else { rules("v1alpha1", example) };
+            let text =
+                if example.starts_with("version:") { example.to_owned() } else { rules("v1alpha1", example) };
             specs.push((info.name.to_owned(), text));
         }
     }
