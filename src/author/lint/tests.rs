@@ -402,7 +402,7 @@ fn rules_and_alternatives_that_change_nothing_are_found() {
     check_found(
         &[&format!("matchAny: [{}, {}]", terms(&option("Exists")), terms(&option("DoesNotExist")))],
         &[
-            "always-holds 4:117: one of this alternative and that at 4:34 holds wherever kernel.config is there",
+            "always-holds 4:118: one of this alternative and that at 4:34 holds wherever kernel.config is there",
         ],
     );
 }
