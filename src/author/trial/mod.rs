@@ -14,7 +14,7 @@ use crate::decide::pipeline::{Host, Terms, assess};
 use crate::decide::requirements::Collected;
 use crate::eval::CODES;
 use crate::eval::verdict::Verdict;
-use crate::host::{self, Facts};
+use crate::host::{self, ElementKind, Facts};
 use crate::outcome::report::SpecOrigin;
 use crate::spec::Spec;
 
@@ -141,7 +141,8 @@ impl TestHost {
             sections.entry(section).or_insert_with(|| json!({}));
         }
         for (feature, value) in &self.with {
-            put(sections, feature, value).with_context(|| format!("`with` {feature}"))?;
+            // As in specs, case does not matter.
+            put(sections, &feature.to_lowercase(), value).with_context(|| format!("`with` {feature}"))?;
         }
         Facts::from_json(&serde_json::to_vec(&document)?)
     }
@@ -185,11 +186,11 @@ fn put(sections: &mut Map<String, Value>, feature: &str, value: &Value) -> anyho
         Value::String(word) if word == "unknown" => {
             set("unknown", json!({"read": "the test", "reason": "is unknown there"}));
         }
-        Value::Array(items) => list(items, &mut set)?,
+        Value::Array(items) => list(items, has_names(feature), &mut set)?,
         Value::Object(map) if map.keys().all(|it| KINDS.contains(&it.as_str())) && !map.is_empty() => {
-            for value in map.values() {
+            for (kind, value) in map {
                 match value {
-                    Value::Array(items) => list(items, &mut set)?,
+                    Value::Array(items) => list(items, kind == "flags", &mut set)?,
                     Value::Object(attributes) => set("attributes", json!({"elements": texts(attributes)?})),
                     Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
                         bail!("has neither a list nor a mapping")
@@ -207,10 +208,15 @@ fn put(sections: &mut Map<String, Value>, feature: &str, value: &Value) -> anyho
 
 const KINDS: [&str; 3] = ["flags", "attributes", "instances"];
 
+/// Whether an empty list says that there are no names; otherwise that there are no instances.
+fn has_names(feature: &str) -> bool {
+    host::feature(feature).is_some_and(|it| !it.kinds.contains(&ElementKind::Instances))
+}
+
 /// Names, or instances.
-fn list(items: &[Value], set: &mut impl FnMut(&str, Value)) -> anyhow::Result<()> {
+fn list(items: &[Value], has_names: bool, set: &mut impl FnMut(&str, Value)) -> anyhow::Result<()> {
     if let Some(names) = items.iter().map(Value::as_str).collect::<Option<Vec<_>>>()
-        && !names.is_empty()
+        && (has_names || !names.is_empty())
     {
         let elements: BTreeMap<_, _> = names.into_iter().map(|it| (it, json!({}))).collect();
         set("flags", json!({"elements": elements}));

@@ -73,6 +73,26 @@ fn hosts_are_files_documents_or_the_example_with_changes() {
 }
 
 #[test]
+fn an_empty_list_says_that_there_are_none() {
+    let empty = |feature: &str, name: &str| {
+        let spec = format!(
+            "version: v1alpha1\ncompatibilities: [{{rules: [{{name: none, matchFeatures: [{{feature: {feature}, matchExpressions: {{{name}: {{op: DoesNotExist}}}}}}]}}]}}]"
+        );
+        let spec = parse(spec.as_bytes()).expect("a spec");
+        let hosts = format!("hosts: [{{name: it, with: {{{feature}: []}}, verdict: compatible}}]");
+        let file = TestFile::read(&hosts).expect("a test");
+        file.hosts[0].judge(&spec, |_| panic!("no file")).expect("facts").found.verdict
+    };
+    assert_eq!(empty("kernel.loadedmodule", "nouveau"), "compatible");
+    assert_eq!(empty("Kernel.LoadedModule", "nouveau"), "compatible");
+    assert_eq!(empty("kernel.config", "X86_X32"), "compatible");
+    assert_eq!(empty("kernel.enabledmodule", "nouveau"), "compatible");
+    // A term over instances needs one that it matches.
+    assert_eq!(empty("pci.device", "vendor"), "incompatible");
+    assert_eq!(empty("vendor.feature", "name"), "incompatible");
+}
+
+#[test]
 fn codes_are_compared_where_they_are_named() {
     let wrong = tried("facts: example\nverdict: incompatible\ncodes: [module-not-loaded]").expect("facts");
     assert!(!wrong.is_as_expected());
