@@ -2,18 +2,19 @@
 # Completions of oci-compat for zsh. The program itself says how a line may go on.
 
 _oci_compat() {
-    local line word
+    local line word ret=1
     local -a found
     for line in "${(@f)$("${words[1]}" __complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
         word=${line%%$'\t'*}
         case $word in
         '') ;;
-        :files) _files ;;
-        :folders) _files -/ ;;
+        :files) _files && ret=0 ;;
+        :folders) _files -/ && ret=0 ;;
         *) found+=("${word//:/\\:}:${line#*$'\t'}") ;;
         esac
     done
-    (( ${#found} )) && _describe oci-compat found
+    (( ${#found} )) && _describe oci-compat found && ret=0
+    return ret
 }
 
 if [[ ${funcstack[1]} == _oci-compat ]]; then
