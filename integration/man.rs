@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use oci_compat::policy::KEYS;
+use oci_compat::policy::{KEYS, Policy};
 use serde_json::Value;
 
 use crate::command::{Ran, in_folder, ran};
@@ -66,6 +66,31 @@ fn the_page_of_specs_has_every_field_and_operator() {
     names.retain(|it| !it.is_empty());
     let missing: Vec<_> = names.iter().filter(|name| !tags.contains(name)).collect();
     assert!(names.len() > 30 && missing.is_empty(), "{missing:?}");
+}
+
+/// What the examples of a page show, between `.nf` and `.fi`.
+fn example(page: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/man").join(page);
+    let text = fs::read_to_string(file).expect("a man page").replace("\\-", "-");
+    let (_, examples) = text.split_once("\n.SH EXAMPLES\n").expect("examples");
+    let (_, shown) = examples.split_once(".nf\n").expect("an example");
+    shown.split_once("\n.fi\n").expect("its end").0.to_owned() + "\n"
+}
+
+#[test]
+fn the_examples_of_the_pages_are_accepted() {
+    let spec = oci_compat::spec::parse(example("oci-compat-spec.5").as_bytes()).expect("a spec");
+    assert_eq!(oci_compat::author::lint::lint(&spec), []);
+    let reading = Policy::default_policy().overlay(&example("oci-compat-config.5"), "config.toml");
+    assert_eq!(reading.problems, []);
+    let path = |page: &str, pointer: &str| {
+        let shown: Value = serde_json::from_str(&example(page)).expect("JSON");
+        shown.pointer(pointer).and_then(Value::as_str).expect("a path").to_owned()
+    };
+    let hook = path("oci-compat-hook.8", "/hooks/createRuntime/0/path");
+    assert_eq!(hook, "/usr/local/libexec/oci/hooks.d/oci-compat-hook");
+    let wrapper = path("oci-compat-runtime.8", "/runtimes/oci-compat/path");
+    assert_eq!(wrapper, "/usr/local/bin/oci-compat-runtime");
 }
 
 /// Options and statuses as `oci-compat-hook --help` tells them.
