@@ -5,7 +5,7 @@ use std::{env, fs};
 
 use super::{folder, run};
 
-const COMMANDS: &[&str] = &[
+pub(super) const COMMANDS: &[&str] = &[
     "",
     "check",
     "probe",

@@ -3,6 +3,7 @@
 mod usage;
 mod completions;
 mod help;
+mod examples;
 mod hidden;
 mod lint;
 mod convert;

@@ -15,6 +15,7 @@ mod lint;
 mod convert;
 mod log;
 mod logger;
+mod man;
 mod output;
 mod registry;
 mod scan;
@@ -90,7 +91,7 @@ fn run(args: Args, output: &mut Output) -> anyhow::Result<u8> {
         Command::Completions { shell } => complete::script(shell, output),
         Command::Complete { words } => complete::run(&words, &args.common, output),
         Command::Man { folder } => {
-            clap_mangen::generate_to(Args::described(), &folder).map_err(|err| unwritten(&folder, &err))?;
+            man::write(&folder).map_err(|err| unwritten(&folder, &err))?;
             Ok(0)
         }
     }

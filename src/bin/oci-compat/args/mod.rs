@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod manual;
 mod values;
 
 use std::ffi::OsString;
@@ -19,10 +20,15 @@ pub(crate) use values::{
     Seconds, SpecVersion, StatusFormat, TestFormat,
 };
 
+/// How the paragraph of a command's exit statuses begins.
+pub(crate) const STATUS: &str = "Exit status: ";
+
 /// Where containerd listens, unless its configuration says otherwise.
 pub(crate) const CONTAINERD: &str = "/run/containerd/containerd.sock";
 
 /// Checks whether a host has what a container image needs, and says what is missing
+///
+/// Exit status: 0 success, 2 usage or trouble; the help of a command says what else it exits with
 #[derive(Debug, Parser)]
 #[command(version = gate::VERSION, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Args {
@@ -38,13 +44,10 @@ pub(crate) struct Args {
 impl Args {
     /// The command line for parsing, help, man pages and completions.
     pub(crate) fn described() -> clap::Command {
-        let mut command = Self::command();
+        let mut command = with_texts(Self::command(), "");
         // This gives each command the options of all commands.
         command.build();
-        command.mut_subcommands(|it| {
-            let hidden = ignored(it.get_name());
-            without(it, hidden)
-        })
+        with_own_options(command, "")
     }
 }
 
@@ -53,19 +56,48 @@ fn ignored(command: &str) -> &'static [&'static str] {
     match command {
         "probe" | "lint" | "convert" | "init" | "test" | "explain" | "attach" | "uninstall"
         | "completions" | "man" => &["store", "config"],
-        "why" | "log" | "install" | "config" => &["store"],
-        "list" | "remove" => &["config"],
+        "why" | "log" | "install" | "config" | "config check" => &["store"],
+        "list" | "remove" | "store add" | "store recompile" | "store gc" | "store verify"
+        | "store export" => &["config"],
         _ => &[],
     }
 }
 
-/// A command whose help, and that of its own commands, does not show these options.
-fn without(command: clap::Command, hidden: &[&str]) -> clap::Command {
+/// Calls `change` for the commands of a command, with their words.
+fn each(
+    command: clap::Command,
+    path: &str,
+    change: fn(clap::Command, &str) -> clap::Command,
+) -> clap::Command {
+    command.mut_subcommands(|it| {
+        let path = format!("{path} {}", it.get_name());
+        if it.get_name() == "help" { it } else { change(it, path.trim_start()) }
+    })
+}
+
+/// A command, and its own commands, with all exit statuses and with examples.
+fn with_texts(command: clap::Command, path: &str) -> clap::Command {
+    let mut command = command;
+    let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
+    if !command.has_subcommands() && !about.contains(STATUS) {
+        command = command.long_about(format!("{about}\n\n{}", manual::STATUSES));
+    }
+    let examples = manual::examples(path);
+    if !examples.is_empty() {
+        let lines = examples.iter().map(|(line, what)| format!("\n  {line}\n      {what}"));
+        command = command.after_long_help(format!("Examples:{}", lines.collect::<String>()));
+    }
+    each(command, path, with_texts)
+}
+
+/// A command, and its own commands, without the options that they ignore.
+fn with_own_options(command: clap::Command, path: &str) -> clap::Command {
+    let hidden = ignored(path);
     let command = command.mut_args(|it| {
         let is_hidden = hidden.contains(&it.get_id().as_str());
         if is_hidden { it.hide(true) } else { it }
     });
-    command.mut_subcommands(|it| without(it, hidden))
+    each(command, path, with_own_options)
 }
 
 /// Options of all commands.
