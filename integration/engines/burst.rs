@@ -37,16 +37,16 @@ fn a_burst_on_a_busy_machine_starts_nothing_that_does_not_fit_and_refuses_nothin
                 let file = machine.path("/root/burst").join(format!("{kind}-{round}-{number}.{what}"));
                 fs::read_to_string(file).expect("what it said")
             };
-            let (out, err) = (said("out"), said("err"));
+            let (err, status) = (said("err"), said("status"));
             let is_refused =
                 err.contains("oci-compat: refused: os-release ID is fresh, needs other [os-release; ");
             match kind {
                 "fit" => {
                     assert!(!err.contains("oci-compat: "), "round {round}: a fitting one is refused: {err}")
                 }
-                _ => assert!(is_refused && out.is_empty(), "round {round}: not refused: {out}{err}"),
+                _ => assert!(is_refused && status == "1\n", "round {round}: not refused: {status}{err}"),
             }
-            fitting += usize::from(out == "ran\n");
+            fitting += usize::from(status == "3\n");
             refused += usize::from(is_refused);
         }
         assert_eq!((fitting, refused), (COUNT / 2, COUNT / 2), "round {round}");
