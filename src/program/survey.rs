@@ -4,7 +4,7 @@ use super::binary::Binary;
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted {
+pub struct SurveyScope {
     /// The symbols that matter, of those that a file takes from others.
     pub imports: &'static [&'static str],
     /// What matters of the file at a path, which has no `/` at its start.

@@ -90,7 +90,8 @@ pub(super) struct FileMember<'a> {
 }
 
 /// What is kept of a file with this content.
-pub(super) type Keep<'a> = dyn FnMut(FileMember<'_>, &mut dyn Read, &mut Room) -> Result<File, String> + 'a;
+pub(super) type FileKeeper<'a> =
+    dyn FnMut(FileMember<'_>, &mut dyn Read, &mut Room) -> Result<File, String> + 'a;
 
 /// One layer.
 #[derive(Debug, Default)]
@@ -104,7 +105,7 @@ pub(super) struct Contents {
 
 impl Contents {
     /// Reads a whole layer. `keep` says what is kept of its files.
-    pub(super) fn read(tar: impl Read, room: &mut Room, keep: &mut Keep<'_>) -> Result<Self, String> {
+    pub(super) fn read(tar: impl Read, room: &mut Room, keep: &mut FileKeeper<'_>) -> Result<Self, String> {
         let mut members = TarMembers::new(tar);
         let mut contents = Self::default();
         let mut ahead = Ahead::default();
@@ -124,7 +125,7 @@ impl Contents {
         members: &mut TarMembers<impl Read>,
         ahead: Ahead,
         room: &mut Room,
-        keep: &mut Keep<'_>,
+        keep: &mut FileKeeper<'_>,
     ) -> Result<(), String> {
         let size = ahead.size.filter(|_| has_content(header.entry_type())).unwrap_or(size);
         members.resize(size).map_err(broken)?;

@@ -23,7 +23,7 @@ use crate::image::digest::{Digest, Hasher};
 use crate::program::{Files, Found, START, Start};
 use crate::words::text::counted;
 
-use contents::{Contents, Entry, Keep, Room};
+use contents::{Contents, Entry, FileKeeper, Room};
 use walk::{Node, TimeLimit, walk};
 
 pub use contents::File;
@@ -129,7 +129,7 @@ impl<'a> Layers<'a> {
         layer.contents.get_or_init(read).as_ref()
     }
 
-    fn load(&self, layer: &Layer<'a>, keep: &mut Keep<'_>) -> Result<Contents, String> {
+    fn load(&self, layer: &Layer<'a>, keep: &mut FileKeeper<'_>) -> Result<Contents, String> {
         let mut left = self.left.borrow_mut();
         left.packed = left.packed.checked_sub(layer.size).ok_or_else(|| {
             format!("the layers that would have to be read have more than {} GiB", MAX_PACKED >> 30)

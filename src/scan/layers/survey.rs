@@ -19,7 +19,7 @@ use super::{Layer, Layers};
 use crate::os::file;
 use crate::program::binary::{Binary, ReadPart};
 use crate::program::machine::MAGIC;
-use crate::program::survey::{Interest, MAX_TEXT, SurveyedFile, Wanted};
+use crate::program::survey::{Interest, MAX_TEXT, SurveyScope, SurveyedFile};
 use crate::program::unpacked;
 
 /// So many bytes of the start of a file of a layer can be read in any order; what is behind them only forwards.
@@ -43,9 +43,9 @@ impl<'a> Layers<'a> {
     /// # Errors
     ///
     /// If a layer cannot be read: a sentence.
-    pub fn survey(&self, wanted: Wanted, take: &mut Take<'_>) -> Result<(), String> {
+    pub fn survey(&self, scope: SurveyScope, take: &mut Take<'_>) -> Result<(), String> {
         for (index, layer) in self.layers.iter().enumerate() {
-            self.survey_layer((index, layer), wanted, take)
+            self.survey_layer((index, layer), scope, take)
                 .map_err(|why| format!("layer {}: {why}", layer.digest))?;
         }
         Ok(())
@@ -54,14 +54,14 @@ impl<'a> Layers<'a> {
     fn survey_layer(
         &self,
         (index, layer): (usize, &Layer<'a>),
-        wanted: Wanted,
+        scope: SurveyScope,
         take: &mut Take<'_>,
     ) -> Result<(), String> {
         let mut found = BTreeMap::new();
         let mut keep = |member: FileMember<'_>, content: &mut dyn Read, room: &mut Room| {
             let FileMember { size, mode, .. } = member;
             let path = member.path.to_vec();
-            let file = look_at(member, content, wanted);
+            let file = look_at(member, content, scope);
             // The later one of two counts.
             found.remove(&path);
             if let Some(file) = file {
@@ -97,9 +97,9 @@ fn cost(file: &SurveyedFile) -> usize {
 }
 
 /// What matters of a file; `None` if nothing does.
-fn look_at(member: FileMember<'_>, content: &mut dyn Read, wanted: Wanted) -> Option<SurveyedFile> {
+fn look_at(member: FileMember<'_>, content: &mut dyn Read, scope: SurveyScope) -> Option<SurveyedFile> {
     let FileMember { path, name, mode, capability, size } = member;
-    let interest = (wanted.interest)(path);
+    let interest = (scope.interest)(path);
     if interest == Interest::Skip {
         return None;
     }
@@ -112,15 +112,15 @@ fn look_at(member: FileMember<'_>, content: &mut dyn Read, wanted: Wanted) -> Op
         path: path.to_vec(),
         mode,
         capability,
-        binary: binary(&mut part, name, wanted),
+        binary: binary(&mut part, name, scope),
         text: text(&mut part, (size, interest)),
     };
     file.matters(interest).then_some(file)
 }
 
-fn binary(part: &mut ReadPart<'_>, name: &[u8], wanted: Wanted) -> Option<Binary> {
+fn binary(part: &mut ReadPart<'_>, name: &[u8], scope: SurveyScope) -> Option<Binary> {
     part(0, MAGIC.len()).filter(|it| it == MAGIC)?;
-    Binary::read(part, name, wanted.imports)
+    Binary::read(part, name, scope.imports)
 }
 
 fn text(part: &mut ReadPart<'_>, (size, interest): (u64, Interest)) -> Option<Vec<u8>> {
@@ -173,7 +173,7 @@ impl Folders {
     /// # Errors
     ///
     /// If that takes too long, or there are too many files: a sentence.
-    pub fn survey(&self, wanted: Wanted, take: &mut Take<'_>) -> Result<usize, String> {
+    pub fn survey(&self, scope: SurveyScope, take: &mut Take<'_>) -> Result<usize, String> {
         let (mut unread, mut left) = (0, MAX_FILES);
         for (index, layer) in self.folders.iter().enumerate() {
             let upper = self.folders.get(..index).unwrap_or_default();
@@ -193,7 +193,7 @@ impl Folders {
                     match kind {
                         FolderMember::Folder => folders.push(path),
                         FolderMember::File => {
-                            if let Some(file) = look_into(layer, path, wanted)
+                            if let Some(file) = look_into(layer, path, scope)
                                 && !is_hidden(&file.path)
                             {
                                 take(file);
@@ -250,8 +250,8 @@ fn list(layer: &OwnedFd, folder: &[u8], left: &mut usize) -> Result<Vec<(Vec<u8>
 }
 
 /// What matters of a file in a layer; `None` if nothing does, or it cannot be read.
-fn look_into(layer: &OwnedFd, path: Vec<u8>, wanted: Wanted) -> Option<SurveyedFile> {
-    let interest = (wanted.interest)(&path);
+fn look_into(layer: &OwnedFd, path: Vec<u8>, scope: SurveyScope) -> Option<SurveyedFile> {
+    let interest = (scope.interest)(&path);
     if interest == Interest::Skip {
         return None;
     }
@@ -266,7 +266,7 @@ fn look_into(layer: &OwnedFd, path: Vec<u8>, wanted: Wanted) -> Option<SurveyedF
         let left = usize::try_from(size.saturating_sub(offset)).unwrap_or(usize::MAX);
         unpacked::part(&opened, offset, length.min(left))
     };
-    let binary = binary(&mut part, name, wanted);
+    let binary = binary(&mut part, name, scope);
     let text = text(&mut part, (size, interest));
     let capability = binary.as_ref().and_then(|_| capability(&found.file));
     let file = SurveyedFile { path, mode: found.stat.st_mode & 0o7777, capability, binary, text };
@@ -295,7 +295,7 @@ mod tests {
     use crate::testing::{FakeHost, MadeElf};
 
     const PATIENT: Duration = Duration::from_secs(60);
-    const WANTED: Wanted = Wanted { imports: &["io_uring_setup"], interest };
+    const WANTED: SurveyScope = SurveyScope { imports: &["io_uring_setup"], interest };
     /// As `setcap cap_net_raw+ep` writes it.
     const NET_RAW: &[u8] = &[1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
