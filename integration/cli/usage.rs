@@ -11,7 +11,7 @@ const DIGEST: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 #[test]
 fn a_command_line_that_asks_for_nothing_shows_the_help() {
     let ran = run(&folder(), "");
-    let help = run(&folder(), "--help").stdout;
+    let help = run(&folder(), "-h").stdout;
     assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr), (2, "", help));
 }
 
