@@ -1,17 +1,14 @@
 //! What the header of an ELF program contains beyond its machine: its interpreter, and notes on what it needs. The bytes are
 //! untrusted; an entry with contradictions counts as missing.
 
-use std::slice::ChunksExact;
-
 /// The kernel accepts at most so many program headers (`ELF_MIN_ALIGN` in `load_elf_phdrs`); real programs have about 13.
 const MAX_HEADERS: usize = 128;
 /// The longest path (`PATH_MAX`), in bytes.
 const MAX_PATH: u64 = 4096;
 
-pub(super) const PT_LOAD: u32 = 1;
-pub(super) const PT_DYNAMIC: u32 = 2;
-pub(super) const PT_INTERP: u32 = 3;
-pub(super) const PT_NOTE: u32 = 4;
+const PT_LOAD: u32 = 1;
+const PT_INTERP: u32 = 3;
+const PT_NOTE: u32 = 4;
 const PT_GNU_PROPERTY: u32 = 0x6474_e553;
 
 /// The flag of a segment that is writable in memory.
@@ -67,8 +64,10 @@ impl ElfHeader {
     /// Reads the start of a file; `None` if it does not contain all of the program headers.
     pub(super) fn of(start: &[u8]) -> Option<Self> {
         let layout = HeaderTable::of(start)?;
+        let table = usize::try_from(layout.table).ok()?;
+        let headers = start.get(table..table.checked_add(layout.count * layout.size)?)?;
         let mut header = Self::default();
-        for entry in layout.entries(start)? {
+        for entry in headers.chunks_exact(layout.size) {
             let part = FilePart {
                 offset: layout.word(entry, layout.offset)?,
                 size: layout.word(entry, layout.filesz)?,
@@ -97,44 +96,6 @@ impl ElfHeader {
     pub(super) fn largest_pages(&self) -> Option<u64> {
         1_u64.checked_shl(self.differing.trailing_zeros())
     }
-}
-
-/// A part of a program by one of its headers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Segment {
-    pub(super) kind: u32,
-    /// Where it is in the file.
-    pub(super) part: FilePart,
-    /// Where it is in memory.
-    pub(super) vaddr: u64,
-    pub(super) align: u64,
-}
-
-/// The parts of a little-endian program, and whether it has 64 bits; `None` if the start of the file does not contain all of its
-/// headers.
-pub(super) fn segments(start: &[u8]) -> Option<(Vec<Segment>, bool)> {
-    let layout = HeaderTable::of(start)?;
-    let segment = |entry: &[u8]| {
-        let part =
-            FilePart { offset: layout.word(entry, layout.offset)?, size: layout.word(entry, layout.filesz)? };
-        let (vaddr, align) = (layout.word(entry, layout.vaddr)?, layout.word(entry, layout.align)?);
-        Some(Segment { kind: word(entry, 0)?, part, vaddr, align })
-    };
-    Some((layout.entries(start)?.map(segment).collect::<Option<_>>()?, layout.is_64))
-}
-
-/// The oldest kernel of these notes (`NT_GNU_ABI_TAG` of Linux Standard Base 5.0, "Linux ABI"); `None` if they name none.
-pub(super) fn oldest_kernel(notes: &[u8]) -> Option<[u32; 3]> {
-    const ABI_TAG: u32 = 1;
-    const LINUX: u32 = 0;
-    let mut rest = notes;
-    while let Some(note) = note(rest, 4) {
-        if note.kind == ABI_TAG && note.name == b"GNU\0" && word(note.content, 0) == Some(LINUX) {
-            return Some([word(note.content, 4)?, word(note.content, 8)?, word(note.content, 12)?]);
-        }
-        rest = note.rest;
-    }
-    None
 }
 
 /// Whether these notes begin with that of Go's linker.
@@ -173,12 +134,6 @@ impl HeaderTable {
         (1..=MAX_HEADERS).contains(&layout.count).then_some(layout)
     }
 
-    /// The headers, in a file with this start.
-    fn entries<'a>(&self, start: &'a [u8]) -> Option<ChunksExact<'a, u8>> {
-        let table = usize::try_from(self.table).ok()?;
-        Some(start.get(table..table.checked_add(self.count * self.size)?)?.chunks_exact(self.size))
-    }
-
     fn word(&self, entry: &[u8], at: usize) -> Option<u64> {
         if self.is_64 { long(entry, at) } else { word(entry, at).map(u64::from) }
     }
@@ -208,7 +163,7 @@ pub(super) fn path(bytes: &[u8]) -> Option<&[u8]> {
 /// `sysdeps/x86/dl-prop.h`); zero if they demand none or are malformed.
 pub(super) fn levels(notes: &[u8]) -> u32 {
     let (mut rest, mut found) = (notes, None);
-    while let Some(note) = note(rest, 8) {
+    while let Some(note) = note(rest) {
         if note.kind == PROPERTIES && note.name == b"GNU\0" {
             // With two of them, one is the mistake of an older linker.
             if found.is_some() {
@@ -229,18 +184,19 @@ struct Note<'a> {
     rest: &'a [u8],
 }
 
-/// The first of notes with this alignment.
-fn note(bytes: &[u8], align: usize) -> Option<Note<'_>> {
+/// The first note.
+fn note(bytes: &[u8]) -> Option<Note<'_>> {
     const HEAD: usize = 12;
+    const ALIGN: usize = 8;
     let (name, content) = (word(bytes, 0)?, word(bytes, 4)?);
     let (name, content) = (usize::try_from(name).ok()?, usize::try_from(content).ok()?);
-    let from = HEAD.checked_add(name)?.checked_next_multiple_of(align)?;
+    let from = HEAD.checked_add(name)?.checked_next_multiple_of(ALIGN)?;
     let end = from.checked_add(content)?;
     Some(Note {
         name: bytes.get(HEAD..HEAD.checked_add(name)?)?,
         kind: word(bytes, 8)?,
         content: bytes.get(from..end)?,
-        rest: bytes.get(end.checked_next_multiple_of(align)?..).unwrap_or_default(),
+        rest: bytes.get(end.checked_next_multiple_of(ALIGN)?..).unwrap_or_default(),
     })
 }
 
@@ -264,14 +220,14 @@ fn property(content: &[u8]) -> Option<u32> {
     }
 }
 
-pub(super) fn half(bytes: &[u8], at: usize) -> Option<u16> {
+fn half(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?))
 }
 
-pub(super) fn word(bytes: &[u8], at: usize) -> Option<u32> {
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
-pub(super) fn long(bytes: &[u8], at: usize) -> Option<u64> {
+fn long(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?))
 }

@@ -37,27 +37,6 @@ fn settings<F: Files>(image: &F, file: &F::Open, offset: u64) -> Option<Vec<u8>>
     }
 }
 
-/// What Go's linker writes about a build.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct GoBuild {
-    /// The level that the program checks; zero if it is not certain that it checks one.
-    pub(super) level: u8,
-    /// The modules that it is built from.
-    pub(super) modules: Vec<String>,
-}
-
-/// What the settings of a program say, which start at this place; `part` reads a part of its file.
-pub(super) fn build(part: &mut dyn FnMut(u64, usize) -> Option<Vec<u8>>, place: u64) -> Option<GoBuild> {
-    let (from, end) = extent(&part(place, PART)?)?;
-    let text = part(place.checked_add(u64::try_from(from).ok()?)?, end.checked_sub(from)?)?;
-    let dependency = |line: &[u8]| {
-        let name = line.strip_prefix(b"dep\t")?.split(|it| *it == b'\t').next()?;
-        Some(String::from_utf8_lossy(name).into_owned())
-    };
-    let modules = text.split(|it| *it == b'\n').filter_map(dependency).collect();
-    Some(GoBuild { level: checked(&text).unwrap_or_default(), modules })
-}
-
 /// Where a file that starts with these bytes has the text on its build; `None` if Go did not build it, as far as is known.
 pub fn place(start: &[u8]) -> Option<u64> {
     ElfHeader::of(start).filter(|it| it.is_go)?.data
@@ -160,22 +139,6 @@ mod tests {
         // Too far apart.
         let flags = format!("build\t-ldflags=\"{}\"\n", "x".repeat(PART));
         assert_eq!(level_of(&info(&SETTINGS.replacen('\n', &format!("\n{flags}"), 1))), 0);
-    }
-
-    #[test]
-    fn the_modules_of_a_program_are_listed() {
-        let modules =
-            "dep\tgithub.com/acme/module\tv1.2.3\th1:x\ndep\tgolang.org/x/sys\tv0.1.0\n".repeat(100);
-        let bytes = info(&format!("{modules}{SETTINGS}"));
-        let mut part = |at: u64, size: usize| {
-            let from = usize::try_from(at).ok()?.min(bytes.len());
-            Some(bytes[from..from.saturating_add(size).min(bytes.len())].to_vec())
-        };
-        let found = build(&mut part, 0).expect("settings");
-        let expected = ["github.com/acme/module", "golang.org/x/sys"].map(str::to_owned);
-        assert_eq!((found.level, found.modules.len(), &found.modules[..2]), (3, 200, &expected[..]));
-        assert_eq!(build(&mut part, 1), None);
-        assert_eq!(build(&mut |_, _| None, 0), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ const MULTIARCH: &str = "/lib/x86_64-linux-gnu";
 /// it, and 2.36 does.
 pub(super) const REFUSES: &[u8] = b"CPU ISA level is lower than required";
 /// More bytes than a loader has: 250 KiB are usual.
-pub(super) const MAX_LOADER: usize = 4 << 20;
+const MAX_LOADER: usize = 4 << 20;
 
 /// Whether a program with this loader is one of the GNU C library.
 pub(super) fn is_glibc(loader: &Path) -> bool {
@@ -103,12 +103,7 @@ pub(super) fn of_notes<F: Files>(image: &F, header: &ElfHeader, file: &F::Open, 
             &read
         }
     };
-    of_bits(elf::levels(notes))
-}
-
-/// The level that these bits of a property stand for; zero for none, or one that is not known.
-pub(super) fn of_bits(bits: u32) -> u8 {
-    match bits {
+    match elf::levels(notes) {
         0b0001 => 1,
         0b0010..=0b0011 => 2,
         0b0100..=0b0111 => 3,

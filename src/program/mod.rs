@@ -1,7 +1,6 @@
 //! What a container's own program demands, by the header of its file, its interpreter and its C library, all inside the
 //! container's root file system. Reads a few thousand bytes and runs nothing. What is not certain is not reported.
 
-pub mod binary;
 mod careful;
 mod elf;
 mod files;
@@ -10,7 +9,6 @@ mod image;
 mod level;
 pub mod machine;
 mod script;
-pub mod survey;
 pub mod unpacked;
 #[cfg(test)]
 mod tests;

@@ -20,8 +20,6 @@ const MAX_LOADER: u64 = 4 << 20;
 const LOADER: &[u8] = b"ld-";
 /// Characters of what a library says.
 const SHOWN: usize = 200;
-/// As tar programs write it, and engines (image-spec 1.1, `layer.md`).
-const CAPABILITY: &[u8] = b"SCHILY.xattr.security.capability";
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 pub(super) const EXECUTABLE: u32 = 0o111;
@@ -78,21 +76,6 @@ impl File {
     }
 }
 
-/// A regular file in a layer as it comes.
-pub(super) struct FileMember<'a> {
-    pub(super) path: &'a [u8],
-    /// The last part of its path.
-    pub(super) name: &'a [u8],
-    pub(super) size: u64,
-    pub(super) mode: u32,
-    /// Its attribute `security.capability`.
-    pub(super) capability: Option<Vec<u8>>,
-}
-
-/// What is kept of a file with this content.
-pub(super) type FileKeeper<'a> =
-    dyn FnMut(FileMember<'_>, &mut dyn Read, &mut Room) -> Result<File, String> + 'a;
-
 /// One layer.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
@@ -104,15 +87,15 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// Reads a whole layer. `keep` says what is kept of its files.
-    pub(super) fn read(tar: impl Read, room: &mut Room, keep: &mut FileKeeper<'_>) -> Result<Self, String> {
+    /// Reads a whole layer.
+    pub(super) fn read(tar: impl Read, room: &mut Room) -> Result<Self, String> {
         let mut members = TarMembers::new(tar);
         let mut contents = Self::default();
         let mut ahead = Ahead::default();
         while let Some((header, size)) = members.next().map_err(broken)? {
             if !ahead.take(&header, size, &mut members)? {
                 let ahead = std::mem::take(&mut ahead);
-                contents.add((&header, size), &mut members, ahead, room, keep)?;
+                contents.add((&header, size), &mut members, ahead, room)?;
             }
         }
         Ok(contents)
@@ -125,7 +108,6 @@ impl Contents {
         members: &mut TarMembers<impl Read>,
         ahead: Ahead,
         room: &mut Room,
-        keep: &mut FileKeeper<'_>,
     ) -> Result<(), String> {
         let size = ahead.size.filter(|_| has_content(header.entry_type())).unwrap_or(size);
         members.resize(size).map_err(broken)?;
@@ -159,10 +141,7 @@ impl Contents {
             _ if ahead.is_sparse => Entry::Other,
             EntryType::Directory => Entry::Folder { mode },
             _ if is_file && name.ends_with(b"/") => Entry::Folder { mode },
-            _ if is_file => {
-                let member = FileMember { path: &path, name: last, size, mode, capability: ahead.capability };
-                Entry::File(Rc::new(keep(member, members, room)?))
-            }
+            _ if is_file => Entry::File(Rc::new(file(members, (size, mode), last, room)?)),
             EntryType::Symlink => Entry::Link(link(ahead.link)),
             EntryType::Link => Entry::Same(clean(&link(ahead.link))?),
             _ => Entry::Other,
@@ -198,19 +177,6 @@ impl Contents {
         self.entries.get(path)
     }
 
-    /// Whether a regular file stands at a path.
-    pub(super) fn is_file(&self, path: &[u8]) -> bool {
-        matches!(self.at(path), Some(Entry::File(_)))
-    }
-
-    /// Hard links: where they are, and what they are the same as.
-    pub(super) fn same(&self) -> impl Iterator<Item = (&Vec<u8>, &Vec<u8>)> {
-        self.entries.iter().filter_map(|(path, entry)| match entry {
-            Entry::Same(target) => Some((path, target)),
-            Entry::Folder { .. } | Entry::File(_) | Entry::Link(_) | Entry::Other | Entry::Implied => None,
-        })
-    }
-
     /// Whether what lower layers have at a path does not count, because of this layer.
     pub(super) fn hides(&self, path: &[u8]) -> bool {
         if self.gone.contains(path) {
@@ -238,7 +204,6 @@ struct Ahead {
     link: Option<Vec<u8>>,
     /// Of the next one's content.
     size: Option<u64>,
-    capability: Option<Vec<u8>>,
     is_sparse: bool,
 }
 
@@ -276,7 +241,6 @@ impl Ahead {
                     let size = record.value().ok().and_then(|it| it.parse().ok());
                     self.size = Some(size.ok_or("an extended header in it has a size that is no number")?);
                 }
-                CAPABILITY => self.capability = Some(record.value_bytes().to_vec()),
                 key if key.starts_with(b"GNU.sparse") => self.is_sparse = true,
                 _ => {}
             }
@@ -312,9 +276,10 @@ fn text(members: &mut TarMembers<impl Read>, size: u64) -> Result<Vec<u8>, Strin
 
 /// A file, with as much of its start as may matter: of an ELF file its headers, of a script its first line. Of a program that Go
 /// built also the settings of the build, which stand further behind.
-pub(super) fn start(
-    FileMember { name, size, mode, .. }: FileMember<'_>,
-    content: &mut dyn Read,
+fn file(
+    content: &mut impl Read,
+    (size, mode): (u64, u32),
+    name: &[u8],
     room: &mut Room,
 ) -> Result<File, String> {
     let mut file = File { mode, size, start: Vec::new(), parts: Vec::new() };
@@ -336,7 +301,7 @@ pub(super) fn start(
 
 /// The parts of a file that has this start which hold what Go says of the build: the first, and where that does not hold all of it,
 /// the last.
-fn settings(content: &mut dyn Read, start: &[u8]) -> std::io::Result<Vec<(u64, Vec<u8>)>> {
+fn settings(content: &mut impl Read, start: &[u8]) -> std::io::Result<Vec<(u64, Vec<u8>)>> {
     let Some(at) = go_settings(start) else { return Ok(Vec::new()) };
     // What stands in the start is kept already.
     let Some(ahead) = at.checked_sub(start.len() as u64) else { return Ok(Vec::new()) };

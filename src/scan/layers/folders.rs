@@ -45,13 +45,13 @@ const WHITEOUT: &[u8] = b".wh.";
 #[derive(Debug)]
 pub struct Folders {
     /// The uppermost first.
-    pub(super) folders: Vec<OwnedFd>,
-    pub(super) limit: TimeLimit,
+    folders: Vec<OwnedFd>,
+    limit: TimeLimit,
     trouble: RefCell<Option<String>>,
 }
 
 /// What one layer has at a path.
-pub(super) enum InOneLayer {
+enum InOneLayer {
     Node(Node<OwnedFd>),
     /// Nothing; lower layers count.
     Nothing,
@@ -105,7 +105,7 @@ impl Folders {
 }
 
 /// What one layer has at a path, and whether lower layers do not count for it.
-pub(super) fn own(layer: &OwnedFd, path: &[u8]) -> (InOneLayer, bool) {
+fn own(layer: &OwnedFd, path: &[u8]) -> (InOneLayer, bool) {
     const UNCLEAR: (InOneLayer, bool) = (InOneLayer::Node(Node::Unclear), true);
     let mut is_last = false;
     let ends = path.iter().enumerate().filter(|(_, it)| **it == b'/').map(|(at, _)| at);
@@ -140,9 +140,9 @@ pub(super) fn own(layer: &OwnedFd, path: &[u8]) -> (InOneLayer, bool) {
 }
 
 /// Something in a layer.
-pub(super) struct InLayer {
-    pub(super) file: OwnedFd,
-    pub(super) stat: FileStat,
+struct InLayer {
+    file: OwnedFd,
+    stat: FileStat,
 }
 
 impl InLayer {
@@ -162,13 +162,8 @@ impl InLayer {
         }
     }
 
-    /// Whether it is a regular file.
-    pub(super) fn is_file(&self) -> bool {
-        self.kind() == SFlag::S_IFREG
-    }
-
     /// Whether its content and its place are its own.
-    pub(super) fn is_itself(&self) -> bool {
+    fn is_itself(&self) -> bool {
         ELSEWHERE.iter().all(|it| matches!(self.attribute(it), Ok(None)))
     }
 
@@ -207,7 +202,7 @@ fn beside(layer: &OwnedFd, path: &[u8], start: &[u8]) -> Option<bool> {
 }
 
 /// What stands at a path of plain names, no link followed; an error if that is not certain.
-pub(super) fn look(layer: &OwnedFd, path: &[u8]) -> Result<Option<InLayer>, nix::Error> {
+fn look(layer: &OwnedFd, path: &[u8]) -> Result<Option<InLayer>, nix::Error> {
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW;
     let resolve = ResolveFlag::RESOLVE_BENEATH
         | ResolveFlag::RESOLVE_NO_SYMLINKS

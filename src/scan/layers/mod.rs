@@ -4,7 +4,6 @@
 mod contents;
 mod folders;
 mod members;
-mod survey;
 mod unpack;
 mod walk;
 #[cfg(test)]
@@ -23,7 +22,7 @@ use crate::image::digest::{Digest, Hasher};
 use crate::program::{Files, Found, START, Start};
 use crate::words::text::counted;
 
-use contents::{Contents, Entry, FileKeeper, Room};
+use contents::{Contents, Entry, Room};
 use walk::{Node, TimeLimit, walk};
 
 pub use contents::File;
@@ -118,7 +117,7 @@ impl<'a> Layers<'a> {
                 return None;
             }
             self.read.set(self.read.get() + 1);
-            match self.load(layer, &mut contents::start) {
+            match self.load(layer) {
                 Ok(contents) => Some(contents),
                 Err(why) => {
                     *self.trouble.borrow_mut() = Some(format!("layer {}: {why}", layer.digest));
@@ -129,7 +128,7 @@ impl<'a> Layers<'a> {
         layer.contents.get_or_init(read).as_ref()
     }
 
-    fn load(&self, layer: &Layer<'a>, keep: &mut FileKeeper<'_>) -> Result<Contents, String> {
+    fn load(&self, layer: &Layer<'a>) -> Result<Contents, String> {
         let mut left = self.left.borrow_mut();
         left.packed = left.packed.checked_sub(layer.size).ok_or_else(|| {
             format!("the layers that would have to be read have more than {} GiB", MAX_PACKED >> 30)
@@ -139,7 +138,7 @@ impl<'a> Layers<'a> {
         let contents = {
             let unpacked = unpack::unpacked(BufReader::new(&mut packed)).map_err(|err| err.to_string())?;
             let bounded = Unpacked { unpacked, left: &mut left.unpacked, limit };
-            Contents::read(bounded, &mut self.room.borrow_mut(), keep)?
+            Contents::read(bounded, &mut self.room.borrow_mut())?
         };
         // What is not what the manifest names does not count, whatever it says.
         packed.finish(layer)?;
