@@ -1,6 +1,6 @@
 //! What help and man pages say besides the commands and their options: examples, exit statuses, files, and what else to read.
 
-use super::ignored;
+use super::described::ignored;
 
 /// A line to type, and what it does.
 pub(crate) type Example = (&'static str, &'static str);

@@ -1,27 +1,27 @@
 //! The command line.
 
 pub(crate) mod manual;
+mod artifacts;
+mod described;
 mod values;
 
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use crate::registry::RegistryOptions;
-use clap::{ArgGroup, CommandFactory, Parser, Subcommand};
+use clap::{ArgGroup, Parser, Subcommand};
 use oci_compat::supply::attach::Platform;
 use oci_compat::{decide::gate, decide::requirements, policy};
 
 use crate::install::{Install, Uninstall};
 use crate::status::StatusArgs;
 
+pub(crate) use artifacts::{Attach, ListArgs, PullArgs, Remove, Show, StoreCommand};
+pub(crate) use described::STATUS;
 pub(crate) use values::{
     CheckFormat, ConfigFormat, EngineArg, FactsFormat, LintFormat, LogAction, LogVerdict, ReportFormat,
     Seconds, SpecVersion, StatusFormat, TestFormat,
 };
-
-/// How the paragraph of a command's exit statuses begins.
-pub(crate) const STATUS: &str = "Exit status: ";
 
 /// Where containerd listens, unless its configuration says otherwise.
 pub(crate) const CONTAINERD: &str = "/run/containerd/containerd.sock";
@@ -39,65 +39,6 @@ pub(crate) struct Args {
     pub(crate) verbose: u8,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-impl Args {
-    /// The command line for parsing, help, man pages and completions.
-    pub(crate) fn described() -> clap::Command {
-        let mut command = with_texts(Self::command(), "");
-        // This gives each command the options of all commands.
-        command.build();
-        with_own_options(command, "")
-    }
-}
-
-/// The options of all commands that a command ignores. Its help does not show them, but a script may name them.
-fn ignored(command: &str) -> &'static [&'static str] {
-    match command {
-        "probe" | "lint" | "convert" | "init" | "test" | "explain" | "attach" | "uninstall"
-        | "completions" | "man" => &["store", "config"],
-        "why" | "log" | "install" | "config" | "config check" => &["store"],
-        "list" | "remove" | "store add" | "store recompile" | "store gc" | "store verify"
-        | "store export" => &["config"],
-        _ => &[],
-    }
-}
-
-/// Calls `change` for the commands of a command, with their words.
-fn each(
-    command: clap::Command,
-    path: &str,
-    change: fn(clap::Command, &str) -> clap::Command,
-) -> clap::Command {
-    command.mut_subcommands(|it| {
-        let path = format!("{path} {}", it.get_name());
-        if it.get_name() == "help" { it } else { change(it, path.trim_start()) }
-    })
-}
-
-/// A command, and its own commands, with all exit statuses and with examples.
-fn with_texts(command: clap::Command, path: &str) -> clap::Command {
-    let mut command = command;
-    let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
-    if !command.has_subcommands() && !about.contains(STATUS) {
-        command = command.long_about(format!("{about}\n\n{}", manual::STATUSES));
-    }
-    let examples = manual::examples(path);
-    if !examples.is_empty() {
-        let lines = examples.iter().map(|(line, what)| format!("\n  {line}\n      {what}"));
-        command = command.after_long_help(format!("Examples:{}", lines.collect::<String>()));
-    }
-    each(command, path, with_texts)
-}
-
-/// A command, and its own commands, without the options that they ignore.
-fn with_own_options(command: clap::Command, path: &str) -> clap::Command {
-    let hidden = ignored(path);
-    let command = command.mut_args(|it| {
-        let is_hidden = hidden.contains(&it.get_id().as_str());
-        if is_hidden { it.hide(true) } else { it }
-    });
-    each(command, path, with_own_options)
 }
 
 /// Options of all commands.
@@ -414,167 +355,6 @@ pub(crate) struct LogArgs {
     /// Output format; JSON: one line for each, as it was written (docs/decision.schema.json)
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum StoreCommand {
-    /// Add the artifacts of an OCI layout, or a spec file, for an image
-    Add {
-        /// LAYOUT[:TAG], an OCI image layout with artifacts (a folder or a .tar file), or a spec file
-        #[arg(value_name = "LAYOUT[:TAG] | SPEC")]
-        source: OsString,
-        /// The digest of the image's manifest or index, or what an engine of this host calls the image; not needed if the
-        /// artifacts in a layout name their image
-        #[arg(long, value_name = "IMAGE")]
-        subject: Option<String>,
-        /// The date of the spec (RFC 3339); of several artifacts of an image, the newest counts
-        #[arg(long, value_name = "TIME")]
-        created: Option<String>,
-    },
-    /// Compile stored specs again, after an update of this program
-    Recompile,
-    /// Remove files that belong to no image, and rebuild a lost index
-    Gc {
-        /// Also remove artifacts that a newer one of the same image and type replaced
-        #[arg(long)]
-        superseded: bool,
-    },
-    /// Find files that are damaged, missing, foreign, or writable by others
-    ///
-    /// Exit status: 0 the store is whole, 1 it is not, 2 usage or trouble
-    Verify,
-    /// Write the whole store to a tar file, which is also an OCI archive
-    Export {
-        /// The file, or - for stdout
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
-    /// Add the artifacts of an exported store; nothing is added if any of it is damaged
-    Import {
-        /// The file
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
-}
-
-/// Attach a spec to an existing image
-///
-/// The image is a name in a registry, oci:FOLDER[:TAG], or oci-archive:FILE[:TAG]. The image itself is not changed.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Attach {
-    /// The image
-    #[arg(value_name = "IMAGE")]
-    pub(crate) image: String,
-    /// The spec file, or - for stdin
-    #[arg(value_name = "SPEC")]
-    pub(crate) spec: PathBuf,
-    /// Attach to the image of this platform instead of the index
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]", conflicts_with = "all_platforms")]
-    pub(crate) platform: Option<String>,
-    /// Attach to the image of each platform instead of the index
-    #[arg(long)]
-    pub(crate) all_platforms: bool,
-    /// Remove earlier artifacts of the same type
-    #[arg(long)]
-    pub(crate) replace: bool,
-    /// Show what would be pushed, but push nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Add an annotation to the artifact
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) annotation: Vec<String>,
-    /// The artifact's date (RFC 3339) [default: SOURCE_DATE_EPOCH, else now]; of several artifacts, the newest counts
-    #[arg(long, value_name = "TIME")]
-    pub(crate) created: Option<String>,
-    #[command(flatten)]
-    pub(crate) registry: RegistryOptions,
-}
-
-/// Pull the artifacts of images into the local store, where the hook finds them
-///
-/// Pulls no images. The newest artifact of an image, and of its index, is stored if it is valid and has the signature
-/// that the configuration requires. If something cannot be fetched, the store keeps what it has.
-///
-/// Exit status: 0 success, 1 something was refused or could not be fetched, 2 usage or trouble
-#[derive(Debug, clap::Args)]
-pub(crate) struct PullArgs {
-    /// The images; - reads a list from stdin, one per line
-    #[arg(value_name = "IMAGE", required_unless_present = "from_engine")]
-    pub(crate) images: Vec<String>,
-    /// All images of this engine, at their digests there
-    #[arg(long, value_enum, value_name = "ENGINE")]
-    pub(crate) from_engine: Vec<EngineArg>,
-    /// The engine's data folder [default: from its configuration, else /var/lib/docker, /var/lib/containers/storage]
-    #[arg(long, value_name = "DIR", requires = "from_engine")]
-    pub(crate) engine_root: Option<PathBuf>,
-    /// containerd's socket
-    #[arg(long, value_name = "FILE", requires = "from_engine", default_value = CONTAINERD)]
-    pub(crate) engine_socket: PathBuf,
-    /// Pull the artifacts of all platforms of an image, not only this host's
-    #[arg(long)]
-    pub(crate) all_platforms: bool,
-    /// Take what the registry has, even if the store has something newer
-    #[arg(long)]
-    pub(crate) force: bool,
-    /// The number of images to pull at once, each over one connection
-    #[arg(long, value_name = "N", default_value = "16")]
-    pub(crate) jobs: NonZeroUsize,
-    /// The time limit for one image
-    #[arg(long, value_name = "SECONDS", default_value = "300")]
-    pub(crate) image_timeout: Seconds,
-    /// The time limit for all images together
-    #[arg(long, value_name = "SECONDS", default_value = "3000")]
-    pub(crate) timeout: Seconds,
-    #[command(flatten)]
-    pub(crate) registry: RegistryOptions,
-}
-
-/// Show what is attached to an image, its author, and its demands in words
-///
-/// The image is a digest, the name that it was pulled under, oci:FOLDER[:TAG], or oci-archive:FILE[:TAG]; with --remote,
-/// a name in a registry.
-///
-/// Exit status: 0 success, 1 something was refused or could not be fetched (--remote), 2 usage or trouble
-#[derive(Debug, clap::Args)]
-pub(crate) struct Show {
-    /// The image
-    #[arg(value_name = "IMAGE")]
-    pub(crate) image: String,
-    /// Show what a pull would fetch from the registry, but store nothing
-    #[arg(long)]
-    pub(crate) remote: bool,
-    /// Output format
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: ReportFormat,
-    #[command(flatten)]
-    pub(crate) registry: RegistryOptions,
-}
-
-/// List the artifacts in the local store
-#[derive(Debug, clap::Args)]
-pub(crate) struct ListArgs {
-    /// List only this image: its digest, or the name that it was pulled under
-    #[arg(value_name = "IMAGE")]
-    pub(crate) image: Option<String>,
-    /// Output format
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: ReportFormat,
-    /// List what the registry has for the image
-    #[arg(long, requires = "image")]
-    pub(crate) remote: bool,
-    #[command(flatten)]
-    pub(crate) registry: RegistryOptions,
-}
-
-/// Remove the artifacts of an image from the local store
-#[derive(Debug, clap::Args)]
-pub(crate) struct Remove {
-    /// The image's digest, or the name that it was pulled under
-    #[arg(value_name = "IMAGE")]
-    pub(crate) image: String,
-    /// Remove only the artifact with this digest
-    #[arg(long, value_name = "DIGEST")]
-    pub(crate) artifact: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
