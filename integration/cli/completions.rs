@@ -1,6 +1,6 @@
 //! Completions, as the shells themselves show them.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -9,6 +9,7 @@ use super::pull::{artifact, pull, stocked};
 use super::terminal::{has_terminals, typed_at_a_terminal};
 use super::{SPEC, folder, run, write};
 use crate::command::{oci_compat, program, ran};
+use crate::runtimes::program::installed;
 use crate::runtimes::runtime::skip;
 
 /// How a line may go on, without meanings: the words are those behind the program's name.
@@ -123,20 +124,18 @@ fn bash_itself_completes_a_line() {
     assert!(seen.stdout.contains(expected), "{seen:?}");
 }
 
-/// Whether a shell is installed.
-fn has(shell: &str) -> bool {
-    let found = ["/usr/bin", "/bin"].iter().any(|it| Path::new(it).join(shell).exists());
-    if !found {
-        skip(shell, "not installed, so its completions are not tried");
+/// Where a shell is, if it is installed.
+fn shell(name: &str) -> Option<PathBuf> {
+    let found = installed(name);
+    if found.is_none() {
+        skip(name, "not installed, so its completions are not tried");
     }
     found
 }
 
 #[test]
 fn zsh_completes_what_the_program_says() {
-    if !has("zsh") {
-        return;
-    }
+    let Some(shell) = shell("zsh") else { return };
     let folder = folder();
     write(&folder, "completions", &run(&folder, "completions zsh").stdout);
     let drive = r#"
@@ -147,7 +146,7 @@ fn zsh_completes_what_the_program_says() {
         _oci_compat
     "#;
     let zsh = |words: &[&str]| {
-        let mut command = Command::new("zsh");
+        let mut command = Command::new(&shell);
         let ran = ran(command
             .current_dir(folder.path())
             .args(["-f", "-c", drive, "zsh"])
@@ -165,15 +164,13 @@ fn zsh_completes_what_the_program_says() {
 
 #[test]
 fn fish_completes_what_the_program_says() {
-    if !has("fish") {
-        return;
-    }
+    let Some(shell) = shell("fish") else { return };
     let folder = folder();
     write(&folder, "completions.fish", &run(&folder, "completions fish").stdout);
     let bin = program().parent().expect("a folder").display().to_string();
     let drive =
         format!("set -x PATH {bin} $PATH; source completions.fish; complete -C 'oci-compat probe kernel.kv'");
-    let mut command = Command::new("fish");
+    let mut command = Command::new(&shell);
     let ran = ran(command.current_dir(folder.path()).env("HOME", folder.path()).args([
         "--no-config",
         "-c",
